@@ -1,0 +1,170 @@
+"""The `data` section: which imagery, which labels, where, on which grid."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from earthline.config.section import Section
+
+DataType = Literal["uint8", "uint16", "int16", "float32"]
+CloudMask = Literal["none", "sentinel2_scl", "sentinel2_cloud_score", "landsat_qa"]
+Composite = Literal["median", "mean", "mosaic", "first"]
+AssetId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_\-/.]+$", max_length=1024)]
+Date = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+
+
+class BoundingBox(Section):
+    """A rectangle in longitude and latitude (EPSG:4326)."""
+
+    west: float = Field(ge=-180, le=180, description="Western edge in degrees.")
+    south: float = Field(ge=-90, le=90, description="Southern edge in degrees.")
+    east: float = Field(ge=-180, le=180, description="Eastern edge in degrees.")
+    north: float = Field(ge=-90, le=90, description="Northern edge in degrees.")
+
+    @model_validator(mode="after")
+    def _is_ordered(self) -> Self:
+        if self.west >= self.east or self.south >= self.north:
+            raise ValueError(
+                f"west {self.west} must lie west of east {self.east}, and south {self.south} south of "
+                f"north {self.north}; swap them (a region across the antimeridian needs two workflows)"
+            )
+        return self
+
+    def overlaps(self, other: "BoundingBox") -> bool:
+        """True where the two rectangles share any area."""
+        return (
+            self.west < other.east and other.west < self.east and self.south < other.north and other.south < self.north
+        )
+
+
+class Imagery(Section):
+    """Pixels that the model sees, in training and in prediction alike."""
+
+    image: AssetId | None = Field(default=None, description="Id of one image asset; or give `collection`.")
+    collection: AssetId | None = Field(default=None, description="Id of an image collection; or give `image`.")
+    bands: tuple[str, ...] = Field(min_length=1, description="Band names, in the order that the model sees.")
+    start: Date | None = Field(default=None, description="First day of a collection's images, YYYY-MM-DD.")
+    end: Date | None = Field(default=None, description="Day after the last one, YYYY-MM-DD.")
+    cloud_mask: CloudMask = Field(
+        default="none",
+        description="How cloudy pixels are masked: `sentinel2_scl` by the scene classification, "
+        "`sentinel2_cloud_score` by Cloud Score+ (cs_cdf), `landsat_qa` by QA_PIXEL.",
+    )
+    max_cloud_percent: float | None = Field(
+        default=None, ge=0, le=100, description="Leave out scenes with more cloud than this, in percent."
+    )
+    composite: Composite = Field(default="median", description="How a collection becomes one image.")
+    data_type: DataType = Field(default="uint16", description="Type in which patches are stored and sent.")
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> Self:
+        if (self.image is None) == (self.collection is None):
+            raise ValueError("give exactly one of `image` (one asset) and `collection` (a composite is made of it)")
+        if self.collection is not None and (self.start is None or self.end is None):
+            raise ValueError("a collection needs `start` and `end`, such as 2021-01-01 and 2022-01-01")
+        if self.start and self.end and self.start >= self.end:
+            raise ValueError(f"start {self.start} must be before end {self.end}")
+        if self.image is not None and (self.cloud_mask != "none" or self.max_cloud_percent is not None):
+            raise ValueError("`cloud_mask` and `max_cloud_percent` apply to a `collection`; remove them or give one")
+        return self
+
+    @field_validator("bands")
+    @classmethod
+    def _are_distinct(cls, bands: tuple[str, ...]) -> tuple[str, ...]:
+        twice = sorted({band for band in bands if bands.count(band) > 1})
+        if twice:
+            raise ValueError(f"named twice: {', '.join(twice)}; each band once")
+        return bands
+
+    @property
+    def asset(self) -> str:
+        """The id of whichever source is given."""
+        return self.image or self.collection or ""
+
+
+class LabelClass(Section):
+    """One class of the map. Its class id is its place in the list, from 0."""
+
+    name: str = Field(min_length=1, max_length=60, description="Name in maps and metrics.")
+    color: str = Field(pattern=r"^#[0-9a-fA-F]{6}$", description="Colour in maps, as #rrggbb.")
+    values: tuple[int, ...] = Field(min_length=1, description="Values of the label raster that mean this class.")
+
+
+class Labels(Section):
+    """Ground truth."""
+
+    image: AssetId | None = Field(default=None, description="Id of a label image; or give `collection`.")
+    collection: AssetId | None = Field(default=None, description="Id of a collection whose mosaic holds the labels.")
+    band: str = Field(description="Band that holds the values.")
+    classes: tuple[LabelClass, ...] = Field(min_length=2, max_length=255, description="Classes of the map, in order.")
+    ignore: tuple[int, ...] = Field(default=(), description="Values of the label raster that mean no label.")
+    offset: tuple[int, int] = Field(
+        default=(0, 0),
+        description="Known misregistration of the labels in pixels (rows, columns): the label of imagery pixel "
+        "(r, c) is read at (r + rows, c + columns).",
+    )
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Self:
+        if (self.image is None) == (self.collection is None):
+            raise ValueError("give exactly one of `image` and `collection`")
+        seen: dict[int, str] = {}
+        names: set[str] = set()
+        for described in self.classes:
+            if described.name in names:
+                raise ValueError(f"class '{described.name}' stands twice; merge their `values` into one")
+            names.add(described.name)
+            for value in described.values:
+                if value in seen:
+                    raise ValueError(
+                        f"label value {value} belongs to '{seen[value]}' and to '{described.name}'; keep it in one"
+                    )
+                seen[value] = described.name
+        both = sorted(set(self.ignore) & set(seen))
+        if both:
+            raise ValueError(f"label values {both} stand in `ignore` and in a class; keep them in one")
+        return self
+
+    @property
+    def asset(self) -> str:
+        """The id of whichever source is given."""
+        return self.image or self.collection or ""
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names by class id."""
+        return tuple(described.name for described in self.classes)
+
+    @property
+    def colors(self) -> tuple[str, ...]:
+        """Colours (#rrggbb) by class id."""
+        return tuple(described.color for described in self.classes)
+
+
+class Data(Section):
+    """Imagery, labels, region and grid."""
+
+    imagery: Imagery
+    labels: Labels
+    region: BoundingBox | None = Field(
+        default=None, description="Where to work; left out, the footprint of a single image asset."
+    )
+    crs: str | None = Field(
+        default=None,
+        pattern=r"^EPSG:\d+$",
+        description="CRS of patches and map; left out, the image's own grid.",
+    )
+    scale: float | None = Field(default=None, gt=0, description="Metres (CRS units) per pixel; goes with `crs`.")
+
+    @model_validator(mode="after")
+    def _has_a_grid(self) -> Self:
+        if (self.crs is None) != (self.scale is None):
+            raise ValueError("`crs` and `scale` go together: give both, or neither to use the image's own grid")
+        if self.imagery.collection is not None:
+            missing = [key for key in ("crs", "region") if getattr(self, key) is None]
+            if missing:
+                raise ValueError(
+                    f"a collection has no grid of its own: give {' and '.join(f'`{key}`' for key in missing)}"
+                    " (such as crs: EPSG:32633, scale: 10)"
+                )
+        return self

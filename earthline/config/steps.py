@@ -1,0 +1,230 @@
+"""The sections that each steer one step."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from earthline.config.data import AssetId, BoundingBox
+from earthline.config.section import Section
+
+Shape = tuple[Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)]]
+SplitName = Literal["train", "validation", "test"]
+
+
+class Environment(Section):
+    """Where the pipeline runs."""
+
+    target: Literal["sandbox", "cloud"] = Field(
+        default="sandbox", description="`sandbox`: Google on this machine, no account; `cloud`: Google Cloud."
+    )
+    project: str = Field(
+        default="sandbox",
+        pattern=r"^[a-z][a-z0-9\-:.]{3,61}[a-z0-9]$",
+        description="Google Cloud project id.",
+    )
+    location: str = Field(
+        default="us-central1",
+        pattern=r"^[a-z]+-[a-z]+\d+$",
+        description="Vertex AI location, such as us-central1.",
+    )
+    bucket: str = Field(
+        default="earthline-sandbox",
+        pattern=r"^[a-z0-9][a-z0-9._\-]{1,61}[a-z0-9]$",
+        description="Cloud Storage bucket (without gs://) that keeps every artifact; in the same location.",
+    )
+    image: str = Field(
+        default="earthline:0.1.0",
+        pattern=r"^[a-z0-9][A-Za-z0-9._\-/:@]*$",
+        description="Container image of steps, Beam workers and endpoint.",
+    )
+    service_account: str | None = Field(default=None, description="Service account that runs the pipeline.")
+    resource_labels: dict[str, str] = Field(
+        default_factory=dict, description="Vertex AI labels on every resource that the workflow makes."
+    )
+
+
+class SplitRegions(Section):
+    """Rectangles that belong to each split, instead of a random assignment of blocks."""
+
+    train: tuple[BoundingBox, ...] = Field(min_length=1, description="Where training patches lie.")
+    validation: tuple[BoundingBox, ...] = Field(min_length=1, description="Where validation patches lie.")
+    test: tuple[BoundingBox, ...] = Field(min_length=1, description="Where test patches lie.")
+
+    @model_validator(mode="after")
+    def _are_disjoint(self) -> Self:
+        splits = {"train": self.train, "validation": self.validation, "test": self.test}
+        names = list(splits)
+        for first, name in enumerate(names):
+            for other in names[first + 1 :]:
+                for one, left in enumerate(splits[name]):
+                    for two, right in enumerate(splits[other]):
+                        if left.overlaps(right):
+                            raise ValueError(
+                                f"{name}[{one}] overlaps {other}[{two}]: the model would be tested on pixels that it "
+                                "was trained on; move their edges apart"
+                            )
+        return self
+
+
+class Export(Section):
+    """Which patches are taken, and how."""
+
+    patch_shape: Shape = Field(default=(64, 64), description="Shape of a patch in pixels (height, width).")
+    examples: dict[SplitName, Annotated[int, Field(gt=0)]] = Field(
+        default={"train": 600, "validation": 120, "test": 200},
+        description="Most patches per split; fewer where the split's area holds fewer distinct ones.",
+    )
+    block_shape: Shape = Field(
+        default=(256, 256),
+        description="Shape in pixels of the blocks that are dealt to splits, (height, width).",
+    )
+    shares: dict[SplitName, Annotated[float, Field(gt=0, lt=1)]] = Field(
+        default={"train": 0.6, "validation": 0.15, "test": 0.25},
+        description="Share of blocks per split; sum 1.",
+    )
+    split_regions: SplitRegions | None = Field(default=None, description="Fixed splits instead of random blocks.")
+    seed: int = Field(default=0, ge=0, description="Seed of the split and of the sample points.")
+    shards: int = Field(default=4, ge=1, le=1000, description="TFRecord files per split.")
+    runner: Literal["DirectRunner", "DataflowRunner", "FlinkRunner", "PortableRunner"] = Field(
+        default="DirectRunner", description="Beam runner that fetches the patches."
+    )
+    concurrency: int = Field(
+        default=20, ge=1, le=40, description="Requests under way at once; Earth Engine's default quota is 40."
+    )
+    attempts: int = Field(default=6, ge=1, le=20, description="Tries per patch before the step fails.")
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        for key, value in (("examples", self.examples), ("shares", self.shares)):
+            missing = sorted({"train", "validation", "test"} - set(value))
+            if missing:
+                raise ValueError(f"{key} lacks {', '.join(missing)}; name all three splits")
+        total = sum(self.shares.values())
+        if abs(total - 1) > 1e-6:
+            raise ValueError(f"shares sum to {total:g}; they must sum to 1")
+        if self.split_regions is None and any(
+            block < 2 * patch for block, patch in zip(self.block_shape, self.patch_shape, strict=True)
+        ):
+            raise ValueError(
+                f"block_shape {list(self.block_shape)} must be at least twice patch_shape {list(self.patch_shape)}: "
+                "a gap of one patch separates the splits and the rest must still hold a patch"
+            )
+        return self
+
+
+class Train(Section):
+    """The model and how it learns."""
+
+    model: Literal["unet"] = Field(default="unet", description="Architecture.")
+    filters: int = Field(default=16, ge=4, le=256, description="Convolution filters of the first level.")
+    depth: int = Field(default=3, ge=1, le=6, description="Number of halvings; the model's stride is 2**depth.")
+    dropout: float = Field(default=0.1, ge=0, lt=1, description="Share of features dropped.")
+    epochs: int = Field(default=40, ge=1, le=10_000, description="Most passes over the training examples.")
+    patience: int = Field(default=10, ge=1, description="Epochs without a better validation loss before stopping.")
+    batch_size: int = Field(default=16, ge=1, le=4096, description="Patches per step over all replicas.")
+    learning_rate: float = Field(default=1e-3, gt=0, lt=1, description="Peak learning rate of AdamW.")
+    weight_decay: float = Field(default=1e-4, ge=0, lt=1, description="Decoupled weight decay.")
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="Share of certainty taken from each label.")
+    class_weights: Literal["none", "balanced", "sqrt"] = Field(
+        default="none",
+        description="Weight of a class in the loss: by nothing, 1/frequency, or 1/sqrt(frequency).",
+    )
+    augment: bool = Field(default=True, description="Random flips and quarter turns.")
+    seed: int = Field(default=0, ge=0, description="Seed of weights, order and augmentation.")
+    machine_type: str = Field(default="n1-standard-8", description="Vertex AI machine type of each replica.")
+    accelerator_type: str | None = Field(default=None, description="Such as NVIDIA_TESLA_T4; none for processors.")
+    accelerator_count: int = Field(default=0, ge=0, le=16, description="Accelerators per replica.")
+    replicas: int = Field(default=1, ge=1, le=64, description="Machines that train together.")
+
+    @property
+    def stride(self) -> int:
+        """Pixels that one step of the deepest level spans; patch shapes divide by it."""
+        return int(2**self.depth)
+
+    @model_validator(mode="after")
+    def _has_whole_accelerators(self) -> Self:
+        if (self.accelerator_type is None) != (self.accelerator_count == 0):
+            raise ValueError("`accelerator_type` and a positive `accelerator_count` go together; give both or neither")
+        return self
+
+
+class Evaluate(Section):
+    """What a model must show before it is deployed."""
+
+    baseline_trees: int = Field(default=200, ge=10, le=5000, description="Trees of the random-forest baseline.")
+    baseline_context: int = Field(
+        default=3, ge=1, le=15, description="Side in pixels of the window whose bands the baseline sees; odd."
+    )
+    min_gain: float = Field(
+        default=0.0,
+        ge=-1,
+        le=1,
+        description="Least difference in overall accuracy (0 to 1) to the champion, or to the baseline where none is "
+        "deployed, for which a model is deployed.",
+    )
+    seed: int = Field(default=0, ge=0, description="Seed of the baseline.")
+
+    @model_validator(mode="after")
+    def _has_a_centre(self) -> Self:
+        if self.baseline_context % 2 == 0:
+            raise ValueError(f"baseline_context {self.baseline_context} has no centre pixel; use an odd number")
+        return self
+
+
+class Serving(Section):
+    """The endpoint, and how Earth Engine calls it."""
+
+    endpoint: str | None = Field(
+        default=None,
+        max_length=128,
+        description="Display name of the endpoint; left out, the workflow's name.",
+    )
+    machine_type: str = Field(default="n1-standard-4", description="Vertex AI machine type of each replica.")
+    min_replicas: int = Field(default=1, ge=1, description="Replicas that always run (and cost).")
+    max_replicas: int = Field(default=1, ge=1, description="Most replicas under load.")
+    traffic_percent: int = Field(default=100, ge=1, le=100, description="Traffic that a new model gets, in percent.")
+    tile_shape: Shape = Field(
+        default=(96, 96),
+        description="Pixels of each tile that Earth Engine predicts, (height, width), without overlap.",
+    )
+    overlap: Shape = Field(
+        default=(32, 32),
+        description="Pixels of context in total per dimension (height, width), half on each side, trimmed afterwards.",
+    )
+    max_payload_bytes: int = Field(
+        default=1_500_000,
+        gt=0,
+        description="Largest request in bytes; Vertex AI's shared endpoints take 1,500,000.",
+    )
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        if self.max_replicas < self.min_replicas:
+            raise ValueError(f"max_replicas {self.max_replicas} is below min_replicas {self.min_replicas}")
+        if any(pixels % 2 for pixels in self.overlap):
+            raise ValueError(f"overlap {list(self.overlap)} must be even: half of it lies on each side")
+        return self
+
+
+class Predict(Section):
+    """The map."""
+
+    region: BoundingBox | None = Field(default=None, description="Where to map; left out, the region of `data`.")
+    asset: AssetId | None = Field(
+        default=None,
+        description="Earth Engine asset to write as well as the GeoTIFF; left out, the GeoTIFF only.",
+    )
+    tile_shape: Shape = Field(
+        default=(256, 256), description="Pixels of the map per request to Earth Engine, (height, width)."
+    )
+    concurrency: int = Field(default=4, ge=1, le=40, description="Requests under way at once.")
+
+
+class Schedule(Section):
+    """When the pipeline runs again."""
+
+    cron: str | None = Field(
+        default=None,
+        description="Cron expression with optional TZ= prefix, such as `TZ=Europe/Paris 0 3 1 * *`.",
+    )
+    max_concurrent_runs: int = Field(default=1, ge=1, le=10, description="Runs of the schedule at the same time.")

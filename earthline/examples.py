@@ -1,0 +1,220 @@
+"""The one contract of a TFRecord Example: the exporter writes by it, the validator checks it, the trainer parses by it.
+
+One Example holds one patch with its label. Arrays are raw bytes rather than float lists: reading them is three
+times faster, and the values stay in the imagery's own type until the model casts them.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from pydantic import BaseModel, ConfigDict, Field
+
+IMAGE = "image"
+"""bytes: (height, width, bands), C order, little endian, of the manifest's `data_type`; 0 where masked."""
+LABEL = "label"
+"""bytes: uint8 (height, width) of class ids; `UNLABELLED` where there is no label or the image is masked."""
+ROW = "row"
+"""int64: row of the patch's first pixel on the manifest's grid."""
+COLUMN = "column"
+"""int64: column of the patch's first pixel on the manifest's grid."""
+
+UNLABELLED = 255
+SPLITS = ("train", "validation", "test")
+MANIFEST = "manifest.json"
+SCHEMA_VERSION = 1
+
+
+def _example_class() -> Any:
+    """tf.train.Example (tensorflow/core/example/*.proto), in a pool of its own: export does without TensorFlow."""
+    field = descriptor_pb2.FieldDescriptorProto
+    file = descriptor_pb2.FileDescriptorProto(name="earthline/example.proto", package="earthline.wire", syntax="proto3")
+
+    def message(name: str, *fields: tuple[str, int, int, int, str]) -> Any:
+        described = file.message_type.add(name=name)
+        for label, number, kind, cardinality, type_name in fields:
+            described.field.add(
+                name=label,
+                number=number,
+                type=kind,
+                label=cardinality,
+                type_name=type_name or None,
+            )
+        return described
+
+    one, many = field.LABEL_OPTIONAL, field.LABEL_REPEATED
+    message("BytesList", ("value", 1, field.TYPE_BYTES, many, ""))
+    message("FloatList", ("value", 1, field.TYPE_FLOAT, many, ""))
+    message("Int64List", ("value", 1, field.TYPE_INT64, many, ""))
+    feature = message(
+        "Feature",
+        ("bytes_list", 1, field.TYPE_MESSAGE, one, ".earthline.wire.BytesList"),
+        ("float_list", 2, field.TYPE_MESSAGE, one, ".earthline.wire.FloatList"),
+        ("int64_list", 3, field.TYPE_MESSAGE, one, ".earthline.wire.Int64List"),
+    )
+    feature.oneof_decl.add(name="kind")
+    for described in feature.field:
+        described.oneof_index = 0
+    features = message("Features", ("feature", 1, field.TYPE_MESSAGE, many, ".earthline.wire.Features.FeatureEntry"))
+    entry = features.nested_type.add(name="FeatureEntry")
+    entry.options.map_entry = True
+    entry.field.add(name="key", number=1, type=field.TYPE_STRING, label=one)
+    entry.field.add(name="value", number=2, type=field.TYPE_MESSAGE, label=one, type_name=".earthline.wire.Feature")
+    message("Example", ("features", 1, field.TYPE_MESSAGE, one, ".earthline.wire.Features"))
+
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("earthline.wire.Example"))
+
+
+_Example = _example_class()
+
+
+@dataclass(frozen=True)
+class Patch:
+    """One example in memory.
+
+    Attributes:
+        image: (height, width, bands), in the imagery's data type; 0 where masked.
+        label: uint8 (height, width) of class ids; `UNLABELLED` where there is none or the image is masked.
+        row: Row of the first pixel on the manifest's grid.
+        column: Column of the first pixel on the manifest's grid.
+    """
+
+    image: np.ndarray[Any, Any]
+    label: np.ndarray[Any, Any]
+    row: int
+    column: int
+
+    def encode(self) -> bytes:
+        """The serialized Example. Raises ValueError where image and label differ in shape or the label is not uint8."""
+        if self.image.ndim != 3 or self.image.shape[:2] != self.label.shape:
+            raise ValueError(f"image {self.image.shape} and label {self.label.shape} do not cover the same pixels")
+        if self.label.dtype != np.uint8:
+            raise ValueError(f"labels are uint8 class ids, not {self.label.dtype}")
+        little = self.image.astype(self.image.dtype.newbyteorder("<"), copy=False)
+        example = _Example()
+        feature = example.features.feature
+        feature[IMAGE].bytes_list.value.append(np.ascontiguousarray(little).tobytes())
+        feature[LABEL].bytes_list.value.append(np.ascontiguousarray(self.label).tobytes())
+        feature[ROW].int64_list.value.append(self.row)
+        feature[COLUMN].int64_list.value.append(self.column)
+        return bytes(example.SerializeToString(deterministic=True))
+
+    @classmethod
+    def decode(cls, serialized: bytes, shape: tuple[int, int], bands: int, data_type: str) -> "Patch":
+        """Reads one Example.
+
+        Args:
+            serialized: The record.
+            shape: Patch shape in pixels `(height, width)`.
+            bands: Number of bands.
+            data_type: NumPy name of the image's type.
+
+        Raises:
+            ValueError: Not an Example, a missing feature, or a size that differs; the feature is named.
+        """
+        example = _Example()
+        try:
+            example.ParseFromString(serialized)
+        except Exception as error:  # upb and pure Python raise classes of their own
+            raise ValueError(f"not a tf.train.Example: {error}") from error
+        feature = example.features.feature
+
+        def array(name: str, kind: np.dtype[Any], dimensions: tuple[int, ...]) -> np.ndarray[Any, Any]:
+            values = feature[name].bytes_list.value if name in feature else []
+            if len(values) != 1:
+                raise ValueError(f"feature '{name}' holds {len(values)} byte strings instead of one")
+            expected = int(np.prod(dimensions)) * kind.itemsize
+            if len(values[0]) != expected:
+                raise ValueError(
+                    f"feature '{name}' holds {len(values[0])} bytes; {dimensions} of {kind.name} are {expected}"
+                )
+            return np.frombuffer(values[0], kind).reshape(dimensions)
+
+        def number(name: str) -> int:
+            values = feature[name].int64_list.value if name in feature else []
+            if len(values) != 1:
+                raise ValueError(f"feature '{name}' holds {len(values)} integers instead of one")
+            return int(values[0])
+
+        return cls(
+            array(IMAGE, np.dtype(data_type).newbyteorder("<"), (*shape, bands)),
+            array(LABEL, np.dtype(np.uint8), shape),
+            number(ROW),
+            number(COLUMN),
+        )
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Shard(_Record):
+    """One TFRecord file."""
+
+    name: str = Field(description="File name inside the dataset's folder.")
+    examples: int = Field(ge=0, description="Number of examples in it.")
+
+
+class SplitSummary(_Record):
+    """What one split holds."""
+
+    examples: int = Field(ge=0, description="Number of examples.")
+    shards: tuple[Shard, ...] = Field(description="Its files.")
+    class_pixels: dict[str, int] = Field(description="Labelled pixels by class name.")
+    unlabelled_pixels: int = Field(ge=0, description="Pixels without a label or with a masked image.")
+
+
+class SourceRecord(_Record):
+    """Where data come from, for the report."""
+
+    asset: str = Field(description="Earth Engine asset id.")
+    role: str = Field(description="`imagery` or `labels`.")
+    attribution: str = Field(default="", description="Who made it.")
+    license: str = Field(default="", description="Under which terms.")
+
+
+class Manifest(_Record):
+    """What lies in a dataset's folder beside the shards, as `manifest.json`."""
+
+    schema_version: int = Field(default=SCHEMA_VERSION, description="Version of this contract.")
+    grid: dict[str, Any] = Field(description="Grid of the whole region: crs, transform, shape (height, width).")
+    bands: tuple[str, ...] = Field(description="Band order of every image.")
+    data_type: str = Field(description="NumPy name of the image's type.")
+    patch_shape: tuple[int, int] = Field(description="Shape of a patch in pixels (height, width).")
+    class_names: tuple[str, ...] = Field(description="Class id i is named class_names[i].")
+    splits: dict[str, SplitSummary] = Field(description="By split name.")
+    gap: int = Field(ge=0, description="Least distance in pixels between patches of different splits.")
+    split_areas: dict[str, Any] = Field(description="GeoJSON geometry of each split in pixels (x = column, y = row).")
+    seed: int = Field(description="Seed of the split and of the sample points.")
+    expression_hash: str = Field(description="SHA-256 of the imagery's and labels' expression graphs.")
+    sources: tuple[SourceRecord, ...] = Field(description="Assets that the examples come from.")
+
+    def shards(self, folder: Path, split: str) -> list[Path]:
+        """Paths of one split's files below a dataset folder."""
+        return [folder / shard.name for shard in self.splits[split].shards]
+
+    def write(self, folder: Path) -> None:
+        """Writes `manifest.json`."""
+        (folder / MANIFEST).write_text(self.model_dump_json(indent=2) + "\n")
+
+    @classmethod
+    def read(cls, folder: Path) -> "Manifest":
+        """Reads `manifest.json`. Raises FileNotFoundError or ValueError (pydantic's, which names the field)."""
+        return cls.model_validate_json((folder / MANIFEST).read_text())
+
+
+def shard_name(split: str, index: int, count: int) -> str:
+    """File name of a shard, such as `train-00000-of-00004.tfrecord`."""
+    return f"{split}-{index:05d}-of-{count:05d}.tfrecord"
+
+
+def expression_hash(*expressions: Any) -> str:
+    """SHA-256 of expression graphs as the Earth Engine client serializes them, independent of key order."""
+    canonical = json.dumps(expressions, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()

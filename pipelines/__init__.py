@@ -1,0 +1,1 @@
+"""The workflow as DAGs: how they are compiled, submitted and followed."""

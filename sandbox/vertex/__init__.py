@@ -1,0 +1,1 @@
+"""Vertex AI: pipeline jobs, custom jobs, models and endpoints, with local processes for containers."""

@@ -1,0 +1,1 @@
+"""The TensorFlow training package: `python -m trainer.task`."""
