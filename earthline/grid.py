@@ -31,7 +31,7 @@ class Grid:
     def bounds(self) -> tuple[float, float, float, float]:
         """(left, bottom, right, top) of the outer corners, in CRS units."""
         height, width = self.shape
-        corners = [self.affine * corner for corner in ((0, 0), (width, 0), (0, height), (width, height))]
+        corners = [self.affine @ corner for corner in ((0, 0), (width, 0), (0, height), (width, height))]
         xs, ys = zip(*corners, strict=True)
         return min(xs), min(ys), max(xs), max(ys)
 
@@ -46,12 +46,12 @@ class Grid:
 
     def pixel(self, x: float, y: float) -> tuple[int, int]:
         """(row, column) of the pixel that holds a point given in CRS coordinates."""
-        column, row = ~self.affine * (x, y)
+        column, row = ~self.affine @ (x, y)
         return int(row // 1), int(column // 1)
 
     def center(self, row: int, column: int) -> tuple[float, float]:
         """(x, y) of a pixel's centre in CRS coordinates."""
-        x, y = self.affine * (column + 0.5, row + 0.5)
+        x, y = self.affine @ (column + 0.5, row + 0.5)
         return float(x), float(y)
 
     def tiles(self, shape: tuple[int, int]) -> Iterator[tuple[int, int, tuple[int, int]]]:

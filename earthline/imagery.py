@@ -193,7 +193,7 @@ def _project(box: BoundingBox, crs: str) -> tuple[float, float, float, float]:
 
 def _crop(whole: Grid, box: BoundingBox) -> Grid:
     left, bottom, right, top = _project(box, whole.crs)
-    corners = [~whole.affine * corner for corner in ((left, top), (right, top), (left, bottom), (right, bottom))]
+    corners = [~whole.affine @ corner for corner in ((left, top), (right, top), (left, bottom), (right, bottom))]
     columns, rows = zip(*corners, strict=True)
     first = max(0, math.floor(min(rows))), max(0, math.floor(min(columns)))
     last = min(whole.shape[0], math.ceil(max(rows))), min(whole.shape[1], math.ceil(max(columns)))

@@ -1,8 +1,9 @@
 """The `data` section: which imagery, which labels, where, on which grid."""
 
-from typing import Annotated, Literal, Self
+from datetime import date
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from earthline.config.section import Section
 
@@ -10,7 +11,22 @@ DataType = Literal["uint8", "uint16", "int16", "float32"]
 CloudMask = Literal["none", "sentinel2_scl", "sentinel2_cloud_score", "landsat_qa"]
 Composite = Literal["median", "mean", "mosaic", "first"]
 AssetId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_\-/.]+$", max_length=1024)]
-Date = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+
+
+def _as_text(value: Any) -> Any:
+    # YAML reads an unquoted 2021-04-01 as a date; a time of day would not match the pattern and is refused.
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _is_in_calendar(text: str) -> str:
+    try:
+        date.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"{text} is no day of the calendar ({error}); write YYYY-MM-DD") from error
+    return text
+
+
+Date = Annotated[str, BeforeValidator(_as_text), AfterValidator(_is_in_calendar), Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 
 
 class BoundingBox(Section):

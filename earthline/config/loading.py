@@ -37,7 +37,7 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Config:
         raise ConfigError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from error
     try:
         content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date such as 2021-02-30 is a plain ValueError
         raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: holds {type(content).__name__} instead of keys such as `name:` and `data:`")
@@ -59,7 +59,7 @@ def parse(content: Mapping[str, Any], origin: str) -> Config:
     try:
         return Config.model_validate(content)
     except ValidationError as error:
-        lines = [line for mistake in error.errors() for line in _describe(mistake)]
+        lines = [line for mistake in _own_mistakes(error.errors()) for line in _describe(mistake)]
         raise ConfigError("\n".join(f"{origin}: {line}" for line in lines)) from error
 
 
@@ -76,8 +76,22 @@ def _set(content: dict[str, Any], override: str) -> None:
         place = inner
     try:
         place[parts[-1]] = yaml.safe_load(value)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"--set {override}: the value is not valid YAML: {' '.join(str(error).split())}") from error
+
+
+def _own_mistakes(mistakes: Sequence[Any]) -> list[Any]:
+    """Leaves out a list that is called too short only because one of its items is wrong."""
+    places = [tuple(mistake["loc"]) for mistake in mistakes]
+
+    def follows(place: tuple[Any, ...]) -> bool:
+        return any(len(other) > len(place) and other[: len(place)] == place for other in places)
+
+    return [
+        mistake
+        for mistake, place in zip(mistakes, places, strict=True)
+        if mistake["type"] != "too_short" or not follows(place)
+    ]
 
 
 def _describe(mistake: Any) -> list[str]:

@@ -70,6 +70,14 @@ class Methods:
                 return self._object(method, bucket, "/".join(name), query, headers, body)
         raise not_found(f"Not Found: {method} /{'/'.join(segments)}; the sandbox does not serve this method")
 
+    def control(self, method: str, segments: Sequence[str]) -> Response:
+        """Answers `/v2/<segments>`, the Storage Control interface: the layout of a bucket, which is flat here."""
+        match list(segments):
+            case ["projects", _, "buckets", bucket, "storageLayout"] if method == "GET":
+                self._store.folder(bucket)
+                return JsonResponse({"name": "/".join(segments), "location": "US-CENTRAL1", "locationType": "region"})
+        raise not_found(f"Not Found: {method} /v2/{'/'.join(segments)}; the sandbox does not serve this method")
+
     def _resource(self, bucket: str, name: str, record: Record) -> JsonResponse:
         return JsonResponse(object_resource(bucket, name, record))
 

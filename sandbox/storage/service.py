@@ -94,6 +94,9 @@ class StorageService:
             case ["storage", "v1", *rest]:
                 body = await _json(request)
                 return await run_in_threadpool(self._methods.call, request.method, rest, query, _headers(request), body)
+            case ["v2", "projects", _, "buckets", *_]:
+                # The Storage Control interface, by way of the gRPC bridge: gcsfs asks it for a bucket's layout.
+                return await run_in_threadpool(self._methods.control, request.method, segments[1:])
             case [bucket, *name] if name:
                 return await self._plain(request, bucket, "/".join(name), query)
         raise not_found(f"Not Found: {request.method} {request.url.path}")

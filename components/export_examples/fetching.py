@@ -1,0 +1,85 @@
+"""One patch out of Earth Engine: image, label and mask in a single request."""
+
+from typing import Any
+
+import numpy as np
+
+from earthline import imagery
+from earthline.config import Data
+from earthline.examples import UNLABELLED, Patch
+from earthline.grid import Grid
+from earthline.pixels import fetch
+
+SEEN_BAND = "seen"
+"""1 where the imagery is valid; Earth Engine's NPY format has no mask of its own."""
+
+
+def request_image(data: Data) -> Any:
+    """The `ee.Image` of a patch's bands, label and validity, unmasked everywhere."""
+    image = imagery.image(data)
+    seen = image.select([0]).mask().gt(0).unmask(0, False).rename([SEEN_BAND]).toUint8()
+    label = imagery.labels(data).unmask(UNLABELLED, False).toUint8()
+    return image.unmask(0, False).addBands(label).addBands(seen)
+
+
+def request_grid(grid: Grid, row: int, column: int, shape: tuple[int, int], offset: tuple[int, int]) -> Grid:
+    """The window that holds a patch and, shifted by the labels' offset, its label.
+
+    Args:
+        grid: Of the whole region.
+        row: Row of the patch's first pixel.
+        column: Column of the patch's first pixel.
+        shape: Shape of the patch in pixels `(height, width)`.
+        offset: Of the labels in pixels (rows, columns).
+    """
+    rows, columns = offset
+    larger = (shape[0] + abs(rows), shape[1] + abs(columns))
+    return grid.window(row + min(rows, 0), column + min(columns, 0), larger)
+
+
+def fetch_patch(
+    image: Any, data: Data, grid: Grid, row: int, column: int, shape: tuple[int, int], attempts: int
+) -> np.ndarray[Any, Any]:
+    """Fetches the pixels of a patch, not decoded yet.
+
+    Args:
+        image: From `request_image`.
+        data: The section.
+        grid: Of the whole region.
+        row: Row of the patch's first pixel.
+        column: Column of the patch's first pixel.
+        shape: Shape of the patch in pixels `(height, width)`.
+        attempts: Most tries.
+
+    Returns:
+        Structured array of the shape of `request_grid`.
+
+    Raises:
+        PixelsError: Earth Engine does not answer; the text names the patch.
+    """
+    window = request_grid(grid, row, column, shape, data.labels.offset)
+    return fetch(image, window, attempts, f"patch at row {row}, column {column}")
+
+
+def to_patch(pixels: np.ndarray[Any, Any], data: Data, row: int, column: int, shape: tuple[int, int]) -> Patch:
+    """The patch in what `fetch_patch` gave.
+
+    Args:
+        pixels: Structured array of the shape of `request_grid`.
+        data: The section.
+        row: Row of the patch's first pixel.
+        column: Column of the patch's first pixel.
+        shape: Shape of the patch in pixels `(height, width)`.
+    """
+    rows, columns = data.labels.offset
+    here = _window(pixels, max(-rows, 0), max(-columns, 0), shape)
+    there = _window(pixels, max(rows, 0), max(columns, 0), shape)
+    seen = here[SEEN_BAND] > 0
+    image = np.stack([here[band] for band in data.imagery.bands], axis=-1).astype(data.imagery.data_type)
+    image[~seen] = 0
+    label = np.where(seen, there[imagery.LABEL_BAND], UNLABELLED).astype(np.uint8)
+    return Patch(image, label, row, column)
+
+
+def _window(pixels: np.ndarray[Any, Any], row: int, column: int, shape: tuple[int, int]) -> np.ndarray[Any, Any]:
+    return pixels[row : row + shape[0], column : column + shape[1]]

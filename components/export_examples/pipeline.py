@@ -1,0 +1,276 @@
+"""The Beam pipeline: fetch | encode | write shards | write the manifest. Plumbing only; the work is done elsewhere."""
+
+import errno
+import logging
+import posixpath
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+from components.export_examples import fetching
+from components.export_examples.plan import PlannedPatch
+from earthline.config import Data, Export
+from earthline.examples import MANIFEST, UNLABELLED, Manifest, Patch, Shard, SplitSummary
+from earthline.grid import Grid
+from earthline.pixels import connect, stream
+from earthline.shards import frame
+
+REQUESTS_PER_WORKER = 5
+"""A small share of the quota for each worker measured best: stalls of one do not idle the others."""
+BATCH = 512
+"""Patches that one call of the fetching function spreads over its threads."""
+PROGRESS_SECONDS = 5.0
+
+_logger = logging.getLogger(__name__)
+_Pixels = np.ndarray[Any, Any]
+
+
+class ExportError(RuntimeError):
+    """The patches could not be written; the text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every worker knows.
+
+    Attributes:
+        data: The section, as JSON: Beam sends it to the workers.
+        export: The section, as JSON.
+        project: Google Cloud project that the requests count against.
+        grid: Of the whole region.
+        folder: Where shards and manifest go: a path or a gs:// URI.
+        total: Number of patches.
+    """
+
+    data: str
+    export: str
+    project: str
+    grid: Grid
+    folder: str
+    total: int
+
+
+@dataclass(frozen=True)
+class WrittenShard:
+    """What one shard holds.
+
+    Attributes:
+        split: Name of its split.
+        shard: File name.
+        examples: Number of examples.
+        pixels: Number of pixels by label value, 0 to 255.
+    """
+
+    split: str
+    shard: str
+    examples: int
+    pixels: tuple[int, ...]
+
+
+def run(job: Job, planned: Sequence[PlannedPatch], manifest: Manifest, remote: Mapping[str, str]) -> None:
+    """Fetches and writes everything; the manifest comes last, so a folder without one is not finished.
+
+    Args:
+        job: What workers know.
+        planned: Patches to fetch.
+        manifest: Complete but for its `splits`.
+        remote: Further Beam options of a remote runner, such as `region`.
+
+    Raises:
+        PixelsError: Earth Engine does not answer (under a remote runner, the runner's own error).
+        ExportError: A full disk.
+    """
+    export = Export.model_validate_json(job.export)
+    local = export.runner == "DirectRunner"
+    # "DirectRunner" by name would try to download another runner's binary first.
+    runner = FnApiRunner() if local else export.runner
+    with _explained(job.folder):
+        with beam.Pipeline(runner=runner, options=options(job, export, remote)) as pipeline:
+            _ = (
+                pipeline
+                | "plan" >> beam.Create(list(planned), reshuffle=not local)
+                | "batch" >> beam.BatchElements(min_batch_size=1 if not local else BATCH, max_batch_size=BATCH)
+                | "fetch" >> beam.ParDo(FetchPatches(job))
+                | "encode" >> beam.ParDo(EncodePatches(job))
+                | "by shard" >> beam.GroupByKey()
+                | "write" >> beam.MapTuple(WriteShard(job.folder))
+                | "gather" >> beam.combiners.ToList()
+                | "manifest" >> beam.Map(WriteManifest(job.folder, manifest))
+            )
+
+
+def options(job: Job, export: Export, remote: Mapping[str, str]) -> PipelineOptions:
+    """Beam's options for the runner.
+
+    Args:
+        job: What workers know.
+        export: The section.
+        remote: Further options of a remote runner.
+    """
+    if export.runner == "DirectRunner":
+        return PipelineOptions([])
+    return PipelineOptions.from_dictionary(
+        {
+            **remote,
+            "project": job.project,
+            "max_num_workers": max(1, export.concurrency // REQUESTS_PER_WORKER),
+            "number_of_worker_harness_threads": 1,
+        }
+    )
+
+
+@contextmanager
+def _explained(folder: str) -> Iterator[None]:
+    """Says what to do about a full disk; Beam wraps the workers' errors, so their text is what can be recognized."""
+    try:
+        yield
+    except Exception as error:
+        if f"[Errno {errno.ENOSPC}]" not in str(error):
+            raise
+        raise ExportError(
+            f"{folder}: the disk is full; free some space or ask for fewer export.examples, and run again (nothing "
+            "half-written counts: the manifest is written last)"
+        ) from error
+
+
+class FetchPatches(beam.DoFn):  # type: ignore[misc]  # Beam publishes no types
+    """Fetches a batch of patches by threads that do nothing else."""
+
+    def __init__(self, job: Job) -> None:
+        """Keeps what `setup` needs on the worker."""
+        self._job = job
+
+    def setup(self) -> None:
+        """Connects the worker to Earth Engine and starts its threads."""
+        self._data = Data.model_validate_json(self._job.data)
+        self._export = Export.model_validate_json(self._job.export)
+        local = self._export.runner == "DirectRunner"
+        self._threads = self._export.concurrency if local else min(REQUESTS_PER_WORKER, self._export.concurrency)
+        connect(self._job.project, self._threads)
+        self._image = fetching.request_image(self._data)
+        self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="fetch")
+        self._done = 0
+        self._start = self._said = time.monotonic()
+
+    def process(self, batch: Sequence[PlannedPatch]) -> Iterator[tuple[PlannedPatch, _Pixels]]:
+        """Gives patches as they arrive; a few wait beside each thread, so that none idles."""
+        for patch, pixels in stream(self._pool, self._fetch, batch, 2 * self._threads):
+            yield patch, pixels
+            self._progress()
+
+    def teardown(self) -> None:
+        """Ends the threads."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def _fetch(self, patch: PlannedPatch) -> _Pixels:
+        export = self._export
+        return fetching.fetch_patch(
+            self._image, self._data, self._job.grid, patch.row, patch.column, export.patch_shape, export.attempts
+        )
+
+    def _progress(self) -> None:
+        self._done += 1
+        now = time.monotonic()
+        if now - self._said >= PROGRESS_SECONDS or self._done == self._job.total:
+            self._said = now
+            rate = self._done / max(now - self._start, 1e-9)
+            _logger.info("export_examples: %d/%d patches, %.0f/s", self._done, self._job.total, rate)
+
+
+class EncodePatches(beam.DoFn):  # type: ignore[misc]  # Beam publishes no types
+    """Makes an example of the pixels of a patch."""
+
+    def __init__(self, job: Job) -> None:
+        """Keeps what `setup` needs on the worker."""
+        self._job = job
+
+    def setup(self) -> None:
+        """Reads the sections once."""
+        self._data = Data.model_validate_json(self._job.data)
+        self._shape = Export.model_validate_json(self._job.export).patch_shape
+
+    def process(
+        self, fetched: tuple[PlannedPatch, _Pixels]
+    ) -> Iterator[tuple[tuple[str, str], tuple[int, int, bytes, bytes]]]:
+        """Gives (split, shard) and what the shard needs: row, column, example and pixels by label."""
+        planned, pixels = fetched
+        patch = fetching.to_patch(pixels, self._data, planned.row, planned.column, self._shape)
+        yield (planned.split, planned.shard), (patch.row, patch.column, patch.encode(), _label_counts(patch))
+
+
+@dataclass(frozen=True)
+class WriteShard:
+    """Writes the examples of one shard, in order of row and column.
+
+    Attributes:
+        folder: A path or a gs:// URI.
+    """
+
+    folder: str
+
+    def __call__(self, key: tuple[str, str], examples: Iterable[tuple[int, int, bytes, bytes]]) -> WrittenShard:
+        """Gives what was written."""
+        split, shard = key
+        ordered = sorted(examples, key=lambda example: example[:2])
+        write_whole(self.folder, shard, (frame(example) for _, _, example, _ in ordered))
+        pixels = np.sum([np.frombuffer(counts, np.int64) for *_, counts in ordered], axis=0)
+        return WrittenShard(split, shard, len(ordered), tuple(int(count) for count in pixels))
+
+
+@dataclass(frozen=True)
+class WriteManifest:
+    """Writes the manifest once every shard is there.
+
+    Attributes:
+        folder: A path or a gs:// URI.
+        manifest: Complete but for its `splits`.
+    """
+
+    folder: str
+    manifest: Manifest
+
+    def __call__(self, written: Sequence[WrittenShard]) -> None:
+        """Fills in the splits and writes."""
+        names = self.manifest.class_names
+        splits = {}
+        for split in sorted({shard.split for shard in written}):
+            shards = sorted((shard for shard in written if shard.split == split), key=lambda shard: shard.shard)
+            pixels = np.sum([shard.pixels for shard in shards], axis=0)
+            splits[split] = SplitSummary(
+                examples=sum(shard.examples for shard in shards),
+                shards=tuple(Shard(name=shard.shard, examples=shard.examples) for shard in shards),
+                class_pixels={name: int(pixels[class_id]) for class_id, name in enumerate(names)},
+                unlabelled_pixels=int(pixels[UNLABELLED]),
+            )
+        complete = self.manifest.model_copy(update={"splits": splits})
+        write_whole(self.folder, MANIFEST, [complete.model_dump_json(indent=2).encode() + b"\n"])
+
+
+def write_whole(folder: str, name: str, pieces: Iterable[bytes]) -> None:
+    """Writes a file under another name first, so that under its own it is either whole or not there.
+
+    Args:
+        folder: A path or a gs:// URI.
+        name: File name.
+        pieces: Content.
+    """
+    temporary, final = posixpath.join(folder, f"{name}.part"), posixpath.join(folder, name)
+    with FileSystems.create(temporary, mime_type="application/octet-stream") as file:
+        for piece in pieces:
+            file.write(piece)
+    if FileSystems.exists(final):
+        FileSystems.delete([final])
+    FileSystems.rename([temporary], [final])
+
+
+def _label_counts(patch: Patch) -> bytes:
+    return np.bincount(patch.label.ravel(), minlength=UNLABELLED + 1).astype(np.int64).tobytes()

@@ -1,0 +1,106 @@
+"""What is to be fetched: the splits' areas, and the patches of each, dealt to shards. Pure."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import shapely
+from pyproj import Transformer
+from shapely.geometry.base import BaseGeometry
+
+from components.export_examples import blocks
+from components.export_examples.blocks import SplitError
+from earthline.config import BoundingBox, Export
+from earthline.examples import SPLITS, shard_name
+from earthline.grid import Grid
+
+
+@dataclass(frozen=True)
+class PlannedPatch:
+    """One patch to fetch.
+
+    Attributes:
+        split: Name of its split.
+        shard: File name of its shard.
+        row: Row of its first pixel on the region's grid.
+        column: Column of its first pixel on the region's grid.
+    """
+
+    split: str
+    shard: str
+    row: int
+    column: int
+
+
+def gap(export: Export) -> int:
+    """Least distance in pixels between patches of different splits: one patch side."""
+    return max(export.patch_shape)
+
+
+def split_areas(grid: Grid, export: Export) -> dict[str, BaseGeometry]:
+    """The area of each split in pixels of the grid (x = column, y = row).
+
+    Args:
+        grid: Of the whole region.
+        export: The section.
+
+    Raises:
+        SplitError: A patch is larger than the region, or a split holds no patch.
+    """
+    if any(patch > side for patch, side in zip(export.patch_shape, grid.shape, strict=True)):
+        raise SplitError(
+            f"export.patch_shape: {list(export.patch_shape)} is larger than the region, which is "
+            f"{grid.shape[0]} x {grid.shape[1]} pixels; use smaller patches or a larger region"
+        )
+    if export.split_regions is not None:
+        regions = export.split_regions
+        boxes = {"train": regions.train, "validation": regions.validation, "test": regions.test}
+        parts = {split: _rectangles(grid, split, boxes[split]) for split in SPLITS}
+        areas, key = blocks.separated(parts, gap(export)), "export.split_regions"
+    else:
+        cut = blocks.blocks(grid.shape, export.block_shape)
+        dealt = blocks.deal(len(cut), {str(split): share for split, share in export.shares.items()}, export.seed)
+        parts = {split: [block for block, owner in zip(cut, dealt, strict=True) if owner == split] for split in SPLITS}
+        areas, key = blocks.areas(parts, gap(export)), "export.block_shape"
+    blocks.require_room(areas, export.patch_shape, key)
+    return areas
+
+
+def shard(corners: Mapping[str, Sequence[tuple[int, int]]], shards: int) -> list[PlannedPatch]:
+    """Deals patches to shards: mixed, evenly, and the same way every time.
+
+    Args:
+        corners: First pixels (row, column) by split; distinct.
+        shards: Most files per split.
+    """
+    planned = []
+    for split in SPLITS:
+        mixed = sorted(corners[split], key=lambda corner: hashlib.sha256(repr(corner).encode()).digest())
+        count = max(1, min(shards, len(mixed)))
+        planned += [
+            PlannedPatch(split, shard_name(split, place % count, count), row, column)
+            for place, (row, column) in enumerate(mixed)
+        ]
+    return planned
+
+
+def _rectangles(grid: Grid, split: str, boxes: Sequence[BoundingBox]) -> list[BaseGeometry]:
+    """Rectangles in degrees as rectangles of whole pixels, cut to the grid."""
+    transformer = Transformer.from_crs("EPSG:4326", grid.crs, always_xy=True)
+    height, width = grid.shape
+    rectangles = []
+    for index, box in enumerate(boxes):
+        left, bottom, right, top = transformer.transform_bounds(box.west, box.south, box.east, box.north)
+        columns, rows = zip(
+            *(~grid.affine @ corner for corner in ((left, top), (right, top), (left, bottom), (right, bottom))),
+            strict=True,
+        )
+        pixels = shapely.box(round(min(columns)), round(min(rows)), round(max(columns)), round(max(rows)))
+        inside = pixels.intersection(shapely.box(0, 0, width, height))
+        if inside.area == 0:
+            raise SplitError(
+                f"export.split_regions.{split}[{index}]: ({box.west}, {box.south}, {box.east}, {box.north}) lies "
+                "outside the region; move it, or enlarge data.region"
+            )
+        rectangles.append(inside)
+    return rectangles

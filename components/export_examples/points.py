@@ -1,0 +1,160 @@
+"""Where patches are centred: points drawn by Earth Engine, balanced over classes, inside each split's area."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import ee
+import numpy as np
+from pyproj import Transformer
+from shapely.affinity import affine_transform, translate
+from shapely.geometry import mapping
+from shapely.geometry.base import BaseGeometry
+
+from components.export_examples import blocks
+from earthline import imagery
+from earthline.config import Data, Export
+from earthline.examples import SPLITS
+from earthline.grid import Grid
+from earthline.pixels import ask
+
+FEATURES_PER_REQUEST = 5000
+"""Earth Engine answers an interactive request with at most so many features."""
+
+
+class PointsError(ValueError):
+    """There is nothing to sample; the text names the key and the fix."""
+
+
+def verify_labels(data: Data, grid: Grid, attempts: int) -> None:
+    """Checks that the region holds imagery and labels, and that every label value is known.
+
+    Args:
+        data: The section.
+        grid: Of the whole region.
+        attempts: Most tries of each request.
+
+    Raises:
+        PointsError: All-masked imagery, no label, or values of no class.
+    """
+    image = imagery.image(data)
+    where = {
+        "geometry": geometry(grid, blocks.blocks(grid.shape, grid.shape)[0]),
+        "crs": grid.crs,
+        "crsTransform": list(grid.transform),
+        "maxPixels": 1e8,
+        "bestEffort": True,
+    }
+    seen = image.select([0]).mask().gt(0).unmask(0).rename(["seen"]).reduceRegion(reducer=ee.Reducer.max(), **where)
+    if not ask(seen.getInfo, attempts, "validity of the imagery").get("seen"):
+        raise PointsError(
+            f"data.imagery: every pixel of {data.imagery.asset} is masked in the region, in at least one of the bands "
+            f"{', '.join(data.imagery.bands)}; move data.region, or choose other bands, dates or cloud_mask"
+        )
+    band = data.labels.band
+    found = imagery.label_values(data).reduceRegion(reducer=ee.Reducer.frequencyHistogram(), **where)
+    counts = ask(found.getInfo, attempts, "label values").get(band) or {}
+    if not counts:
+        raise PointsError(
+            f"data.labels: {data.labels.asset} has no value in the region; move data.region, or choose other labels"
+        )
+    known = {value for described in data.labels.classes for value in described.values} | set(data.labels.ignore)
+    unknown = {value: count for value, count in counts.items() if float(value) not in known}
+    if unknown:
+        listed = ", ".join(
+            f"{float(value):g} ({count:,.0f} pixels)"
+            for value, count in sorted(unknown.items(), key=lambda item: float(item[0]))
+        )
+        raise PointsError(
+            f"data.labels.classes: the band {band} of {data.labels.asset} holds values of no class: {listed}; add them "
+            "to the `values` of a class, or to data.labels.ignore"
+        )
+
+
+def geometry(grid: Grid, area: BaseGeometry) -> Any:
+    """An area in pixels of a grid as a planar `ee.Geometry` in the grid's CRS."""
+    a, b, c, d, e, f = grid.transform
+    return ee.Geometry(mapping(affine_transform(area, [a, b, d, e, c, f])), proj=grid.crs, geodesic=False)
+
+
+def draw(data: Data, export: Export, grid: Grid, areas: Mapping[str, BaseGeometry]) -> dict[str, list[tuple[int, int]]]:
+    """Draws the patches of every split.
+
+    Args:
+        data: The section.
+        export: The section; `examples` bounds the answer.
+        grid: Of the whole region.
+        areas: By split, in pixels of the grid.
+
+    Returns:
+        First pixels (row, column) by split, distinct and sorted.
+
+    Raises:
+        PointsError: A split without a labelled pixel.
+    """
+    drawn = {}
+    for number, split in enumerate(SPLITS):
+        candidates = _sample(
+            data, export, grid, areas[split], export.examples[split], seed=export.seed * len(SPLITS) + number
+        )
+        corners = balance(candidates, export.examples[split], np.random.default_rng((export.seed, number)))
+        if not corners:
+            raise PointsError(
+                f"export: empty split '{split}': no pixel of its area has both imagery and a label; change "
+                "export.seed or export.block_shape, or give export.split_regions"
+            )
+        drawn[split] = corners
+    return drawn
+
+
+def balance(
+    candidates: Mapping[int, Sequence[tuple[int, int]]], most: int, random: np.random.Generator
+) -> list[tuple[int, int]]:
+    """Chooses patches so that classes get equal parts; what a scarce class leaves goes to the others.
+
+    Args:
+        candidates: Patches, as (row, column), by the class id of their middle pixel.
+        most: Number to choose; fewer where there are not so many.
+        random: Source of chance.
+
+    Returns:
+        Distinct patches, sorted.
+    """
+    chosen: list[tuple[int, int]] = []
+    by_scarcity = sorted(candidates.items(), key=lambda item: (len(set(item[1])), item[0]))
+    for place, (_, corners) in enumerate(by_scarcity):
+        fresh = sorted(set(corners) - set(chosen))
+        share = -(-(most - len(chosen)) // (len(by_scarcity) - place))
+        chosen += [fresh[index] for index in random.permutation(len(fresh))[:share]]
+    return sorted(chosen)
+
+
+def _sample(
+    data: Data, export: Export, grid: Grid, area: BaseGeometry, most: int, seed: int
+) -> dict[int, list[tuple[int, int]]]:
+    """First pixels of candidate patches by the class of their middle pixel, at most `most` of each."""
+    height, width = export.patch_shape
+    rows, columns = data.labels.offset
+    middle = blocks.centers(area, export.patch_shape)
+    region = geometry(grid, translate(middle, columns, rows))
+    labels = imagery.labels(data).updateMask(imagery.image(data).select([0]).mask())
+    to_grid = Transformer.from_crs("EPSG:4326", grid.crs, always_xy=True)
+    candidates: dict[int, list[tuple[int, int]]] = {}
+    for class_id, name in enumerate(data.labels.class_names):
+        points = labels.stratifiedSample(
+            numPoints=0,
+            classBand=imagery.LABEL_BAND,
+            region=region,
+            projection=ee.Projection(grid.crs, list(grid.transform)),
+            seed=seed,
+            classValues=[class_id],
+            classPoints=[min(most, FEATURES_PER_REQUEST)],
+            dropNulls=True,
+            geometries=True,
+        )
+        answer = ask(points.getInfo, export.attempts, f"points of class '{name}'")
+        corners = []
+        for feature in answer["features"]:
+            row, column = grid.pixel(*to_grid.transform(*feature["geometry"]["coordinates"]))
+            corners.append((row - rows - height // 2, column - columns - width // 2))
+        candidates[class_id] = corners
+    return candidates

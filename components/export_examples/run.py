@@ -1,0 +1,120 @@
+"""Plans the patches, fetches them, and writes shards and manifest."""
+
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
+
+import ee
+from kfp import dsl
+from shapely.geometry import mapping
+
+from components.export_examples import fetching, pipeline, plan, points
+from earthline import imagery
+from earthline.config import Data, Export
+from earthline.examples import MANIFEST, Manifest, SourceRecord, expression_hash
+from earthline.pixels import PixelsError, ask, connect
+
+_ATTRIBUTION = ("attribution", "provider", "author")
+_LICENSE = ("license", "licence", "terms_of_use")
+_logger = logging.getLogger(__name__)
+
+
+def run(
+    *,
+    data: str,
+    export: str,
+    project: str,
+    temp_location: str,
+    examples: dsl.Dataset,
+    location: str = "",
+    image: str = "",
+) -> None:
+    """Exports the examples.
+
+    Args:
+        data: The config's section, as JSON.
+        export: The config's section, as JSON.
+        project: Google Cloud project that the requests count against.
+        temp_location: gs:// folder for the temporary files of a remote Beam runner.
+        examples: Folder of shards and manifest to write.
+        location: Where a remote Beam runner works.
+        image: Container image of a remote Beam runner's workers.
+
+    Raises:
+        ImageryError: The config names something that Earth Engine does not have.
+        SplitError: The region cannot be split as asked.
+        PointsError: There is nothing to sample, or a label value has no class.
+        PixelsError: Earth Engine does not answer.
+        ExportError: A full disk.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
+    logging.getLogger("apache_beam").setLevel(logging.WARNING)
+    sections = Data.model_validate_json(data), Export.model_validate_json(export)
+    folder = Path(examples.path)
+    _clear(folder)
+    connect(project)
+    manifest, planned = _plan(*sections)
+    local = sections[1].runner == "DirectRunner"
+    job = pipeline.Job(
+        data=data,
+        export=export,
+        project=project,
+        grid=imagery.grid(sections[0]),
+        folder=str(folder) if local else examples.uri,
+        total=len(planned),
+    )
+    remote = {"temp_location": temp_location, "region": location, "sdk_container_image": image}
+    pipeline.run(job, planned, manifest, {key: value for key, value in remote.items() if value})
+    written = Manifest.read(folder)
+    for split, summary in written.splits.items():
+        examples.metadata[f"{split}_examples"] = summary.examples
+    examples.metadata["expression_hash"] = written.expression_hash
+
+
+def _plan(data: Data, export: Export) -> tuple[Manifest, list[plan.PlannedPatch]]:
+    imagery.verify(data)
+    grid = imagery.grid(data)
+    areas = plan.split_areas(grid, export)
+    points.verify_labels(data, grid, export.attempts)
+    corners = points.draw(data, export, grid, areas)
+    planned = plan.shard(corners, export.shards)
+    counts = ", ".join(f"{len(patches)} {split}" for split, patches in corners.items())
+    _logger.info("export_examples: %d patches planned (%s)", len(planned), counts)
+    manifest = Manifest(
+        grid=grid.to_json(),
+        bands=data.imagery.bands,
+        data_type=data.imagery.data_type,
+        patch_shape=export.patch_shape,
+        class_names=data.labels.class_names,
+        splits={},
+        gap=plan.gap(export),
+        split_areas={split: mapping(area) for split, area in areas.items()},
+        seed=export.seed,
+        expression_hash=expression_hash(ee.serializer.encode(fetching.request_image(data))),
+        sources=(_source(data.imagery.asset, "imagery"), _source(data.labels.asset, "labels")),
+    )
+    return manifest, planned
+
+
+def _source(asset: str, role: str) -> SourceRecord:
+    """Who made an asset and under which terms, as far as its properties say so."""
+    try:
+        described: dict[str, Any] = ask(lambda: ee.data.getAsset(asset), 3, asset)
+    except PixelsError as error:
+        # A collection of the public catalogue may be read by expressions and yet not be described.
+        _logger.warning("export_examples: no attribution: %s", error)
+        described = {}
+    properties = {key.lower(): str(value) for key, value in described.get("properties", {}).items()}
+
+    def first(keys: tuple[str, ...]) -> str:
+        return next((properties[key] for key in keys if key in properties), "")
+
+    return SourceRecord(asset=asset, role=role, attribution=first(_ATTRIBUTION), license=first(_LICENSE))
+
+
+def _clear(folder: Path) -> None:
+    """Removes what an interrupted try left, the manifest first: without it nothing counts as finished."""
+    (folder / MANIFEST).unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)

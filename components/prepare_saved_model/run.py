@@ -1,0 +1,147 @@
+"""Wraps a trained model for Earth Engine and proves in a fresh process that the wrapped one gives the same."""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+import trainer.losses  # noqa: F401  # registers the loss and metrics that a saved model names
+from components.prepare_saved_model import export
+from earthline import shards
+from earthline.config import Data, Serving
+from earthline.contract import Contract
+from earthline.examples import Manifest, Patch
+from trainer.description import KERAS_MODEL, Description, require_match
+
+COMMAND = ("python3", "-m", "serving")
+PORT = 8080
+PREDICT_ROUTE = "/predict"
+HEALTH_ROUTE = "/health"
+PROOF_PATCHES = 4
+"""Real patches on which equality is proved."""
+PROOF_SECONDS = 300
+
+Array = np.ndarray[Any, Any]
+
+
+class PreparationError(RuntimeError):
+    """The wrapped model is not the trained one; the text says how they differ."""
+
+
+def run(*, data: str, serving: str, image: str, examples: Any, model: Any, prepared: Any) -> None:
+    """The step. Artifacts are KFP's: `.path` is read and written.
+
+    Args:
+        data: The config's section, as JSON.
+        serving: The config's section, as JSON.
+        image: Container image of the prediction server.
+        examples: Dataset (input), for real patches.
+        model: Model that the trainer wrote (input).
+        prepared: google.UnmanagedContainerModel (output): its folder becomes the SavedModel with `contract.json`, its
+            metadata the container that serves it.
+
+    Raises:
+        ValueError: Model, examples and config differ in bands or classes.
+        PreparationError: The proof failed.
+    """
+    section = Serving.model_validate_json(serving)
+    asked = Data.model_validate_json(data)
+    manifest = Manifest.read(Path(examples.path))
+    require_match(asked, manifest)
+    contract = prepare(section, Path(model.path), Path(examples.path), Path(prepared.path))
+    prepared.metadata["containerSpec"] = {
+        "imageUri": image,
+        "command": list(COMMAND),
+        "ports": [{"containerPort": PORT}],
+        "predictRoute": PREDICT_ROUTE,
+        "healthRoute": HEALTH_ROUTE,
+    }
+    prepared.metadata["bands"] = list(contract.bands)
+    prepared.metadata["max_difference"] = contract.max_difference
+    print(
+        f"proved in a fresh process: differs from the trained model by at most {contract.max_difference:.2g}, whatever "
+        f"the order of {', '.join(contract.bands)}",
+        flush=True,
+    )
+
+
+def prepare(section: Serving, model_folder: Path, examples: Path, folder: Path) -> Contract:
+    """Writes and proves the SavedModel.
+
+    Args:
+        section: The config's section.
+        model_folder: Folder that the trainer wrote.
+        examples: Folder of the dataset.
+        folder: Folder to write.
+
+    Returns:
+        The contract, with the difference that the proof found.
+
+    Raises:
+        ValueError: The model has other bands than the examples.
+        PreparationError: The proof failed.
+    """
+    description = Description.read(model_folder)
+    manifest = Manifest.read(examples)
+    if description.bands != manifest.bands:
+        raise ValueError(f"the model takes {description.bands}, the examples have {manifest.bands}; train it again")
+    network = keras.models.load_model(model_folder / KERAS_MODEL, compile=False)
+    contract = Contract(
+        bands=description.bands,
+        class_names=description.class_names,
+        tile_shape=section.tile_shape,
+        overlap=section.overlap,
+        stride=description.stride,
+        max_payload_bytes=section.max_payload_bytes,
+    )
+    export.save(network, contract, folder)
+    patches = _patches(examples, manifest)
+    expected = np.asarray(network(patches, training=False))
+    contract = contract.model_copy(update={"max_difference": prove(folder, patches, description.bands, expected)})
+    contract.write(folder)
+    return contract
+
+
+def prove(folder: Path, image: Array, bands: tuple[str, ...], probabilities: Array) -> float:
+    """Runs the proof in a process of its own.
+
+    Args:
+        folder: The SavedModel with its contract.
+        image: Patches (tiles, height, width, bands), float32.
+        bands: Names along the last axis.
+        probabilities: What the trained model gave for them.
+
+    Returns:
+        The largest difference.
+
+    Raises:
+        PreparationError: It failed, or did not end in time.
+    """
+    with tempfile.TemporaryDirectory(prefix="proof-") as name:
+        reference = Path(name) / "reference.npz"
+        np.savez(reference, image=image, bands=np.array(bands), probabilities=probabilities)
+        command = [sys.executable, "-m", "components.prepare_saved_model.proof", str(folder), str(reference)]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=PROOF_SECONDS, check=False)
+        except subprocess.TimeoutExpired as error:
+            raise PreparationError(f"the proof did not end within {PROOF_SECONDS} s") from error
+    if done.returncode != 0:
+        lines = done.stderr.strip().splitlines()
+        raise PreparationError(f"the SavedModel was refused: {' '.join(lines[-3:]) or 'no reason given'}")
+    return float(done.stdout.strip().splitlines()[-1])
+
+
+def _patches(examples: Path, manifest: Manifest) -> Array:
+    records = (
+        record
+        for split in ("test", "validation", "train")
+        for path in manifest.shards(examples, split)
+        for record in shards.read(path)
+    )
+    chosen = [record for record, _ in zip(records, range(PROOF_PATCHES), strict=False)]
+    decoded = [Patch.decode(each, manifest.patch_shape, len(manifest.bands), manifest.data_type) for each in chosen]
+    return np.stack([patch.image for patch in decoded]).astype(np.float32)

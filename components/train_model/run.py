@@ -1,0 +1,41 @@
+"""Runs the trainer on KFP's artifacts."""
+
+from pathlib import Path
+from typing import Any
+
+from earthline.config import Data, Train
+from earthline.examples import Manifest
+from trainer import distribution, training
+from trainer.description import Description, require_match
+
+
+def run(*, data: str, train: str, examples: Any, model: Any, metrics: Any) -> None:
+    """The step. Artifacts are KFP's: `.path` is read and written, metrics are logged into them.
+
+    The checkpoint lies in the model's own folder, which a restarted job finds again.
+
+    Args:
+        data: The config's section, as JSON.
+        train: The config's section, as JSON.
+        examples: Dataset (input).
+        model: Folder (output) that `trainer.training.run` fills.
+        metrics: system.Metrics (output): figures of the best epoch.
+
+    Raises:
+        ValueError: The examples were exported for other bands or classes, or a split is empty.
+    """
+    require_match(Data.model_validate_json(data), Manifest.read(Path(examples.path)))
+    folder = Path(model.path)
+    state = training.run(Train.model_validate_json(train), Path(examples.path), folder)
+    if not distribution.is_chief():
+        return
+    best = state.history[state.best_epoch - 1]
+    for key, value in best.figures.items():
+        metrics.log_metric(key, value)
+    metrics.log_metric("best_epoch", float(state.best_epoch))
+    metrics.log_metric("epochs", float(len(state.history)))
+    metrics.log_metric("seconds", sum(epoch.seconds for epoch in state.history))
+    described = Description.read(folder)
+    model.metadata["framework"] = "keras"
+    model.metadata["parameters"] = described.parameters
+    model.metadata["class_names"] = list(described.class_names)

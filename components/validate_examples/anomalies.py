@@ -1,0 +1,180 @@
+"""What is wrong with a dataset: every mistake is found before any is reported."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import shapely
+
+from components.validate_examples.statistics import SplitStatistics
+from earthline.config import Data
+from earthline.examples import SPLITS, UNLABELLED, Manifest, Patch
+from earthline.grid import Grid
+from earthline.shards import ShardError, read
+
+SHOWN = 5
+"""Anomalies of one kind that are listed in full; the others are counted."""
+
+
+class ExamplesError(ValueError):
+    """The examples must not be trained on; the text lists why."""
+
+
+@dataclass
+class Findings:
+    """What was found.
+
+    Attributes:
+        anomalies: By kind, those that fail the run.
+        warnings: Those that do not.
+    """
+
+    anomalies: dict[str, list[str]] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+    def add(self, kind: str, text: str) -> None:
+        """Notes an anomaly."""
+        self.anomalies.setdefault(kind, []).append(text)
+
+    def lines(self) -> list[str]:
+        """One line per anomaly, those beyond `SHOWN` of a kind counted."""
+        listed = []
+        for kind, texts in self.anomalies.items():
+            listed += [f"{kind}: {text}" for text in texts[:SHOWN]]
+            if len(texts) > SHOWN:
+                listed.append(f"{kind}: {len(texts) - SHOWN:,} more like these")
+        return listed
+
+
+def patches(folder: Path, manifest: Manifest, split: str, findings: Findings) -> Iterator[Patch]:
+    """The readable patches of a split; notes the others, naming shard, record and field.
+
+    Args:
+        folder: Of the dataset.
+        manifest: Its manifest.
+        split: Name of the split.
+        findings: Where anomalies are noted.
+    """
+    for shard in manifest.splits[split].shards:
+        count = 0
+        try:
+            for index, record in enumerate(read(folder / shard.name)):
+                count += 1
+                place = f"{shard.name}, record {index}"
+                try:
+                    patch = Patch.decode(record, manifest.patch_shape, len(manifest.bands), manifest.data_type)
+                except ValueError as error:
+                    findings.add("schema", f"{place}: {error}")
+                    continue
+                _check_values(patch, manifest, place, findings)
+                yield patch
+        except FileNotFoundError:
+            findings.add("shard", f"{shard.name}: missing; export the examples again")
+            continue
+        except (ShardError, OSError) as error:
+            findings.add("shard", str(error))
+            continue
+        if count != shard.examples:
+            findings.add("counts", f"{shard.name}: holds {count} examples, the manifest says {shard.examples}")
+
+
+def check_contract(manifest: Manifest, data: Data, findings: Findings) -> None:
+    """Compares the manifest with the config."""
+    for key, there, asked in (
+        ("bands", manifest.bands, data.imagery.bands),
+        ("data_type", manifest.data_type, data.imagery.data_type),
+        ("class_names", manifest.class_names, data.labels.class_names),
+    ):
+        if there != asked:
+            findings.add("contract", f"{key}: the examples have {there}, the config {asked}; export them again")
+    for split in SPLITS:
+        if split not in manifest.splits:
+            findings.add("counts", f"split '{split}' is empty; change export.seed, block_shape or split_regions")
+
+
+def check_splits(manifest: Manifest, statistics: Mapping[str, SplitStatistics], findings: Findings) -> None:
+    """Checks what only a whole split, or several, can show: counts, constants, classes and distances."""
+    for split, figures in statistics.items():
+        summary = manifest.splits[split]
+        for class_id, name in enumerate(manifest.class_names):
+            counted, claimed = int(figures.pixels[class_id]), summary.class_pixels.get(name, 0)
+            if counted != claimed:
+                findings.add("counts", f"{split}: {counted:,} pixels of '{name}', the manifest says {claimed:,}")
+        if figures.examples and not figures.labelled:
+            findings.add("labels", f"{split}: no pixel has a label; check data.labels and data.region")
+        for band in figures.constant_bands():
+            findings.add("constant band", f"{split}: {band} holds one value everywhere; leave it out of data.imagery")
+    _check_balance(manifest, statistics, findings)
+    _check_places(manifest, statistics, findings)
+
+
+def _check_values(patch: Patch, manifest: Manifest, place: str, findings: Findings) -> None:
+    unknown = np.unique(patch.label[(patch.label >= len(manifest.class_names)) & (patch.label != UNLABELLED)])
+    if len(unknown):
+        findings.add("schema", f"{place}: field 'label' holds {unknown.tolist()}, which are no class ids")
+    if patch.image.dtype.kind == "f":
+        wrong = (~np.isfinite(patch.image)).sum(axis=(0, 1))
+        for band, count in zip(manifest.bands, wrong, strict=True):
+            if count:
+                findings.add(
+                    "not a number",
+                    f"{place}: field 'image', band {band}: {count:,} pixels are NaN or infinite; mask them",
+                )
+
+
+def _check_balance(manifest: Manifest, statistics: Mapping[str, SplitStatistics], findings: Findings) -> None:
+    for class_id, name in enumerate(manifest.class_names):
+        counts = {split: int(figures.pixels[class_id]) for split, figures in statistics.items()}
+        if not any(counts.values()):
+            findings.warnings.append(f"class '{name}' has no pixel in any split: the map cannot show it")
+        elif not counts.get("train"):
+            there = ", ".join(f"{count:,} pixels in {split}" for split, count in counts.items() if count)
+            findings.add(
+                "class balance",
+                f"'{name}' is absent from train but has {there}; change export.seed or export.block_shape, or merge "
+                "it with another class",
+            )
+        elif not counts.get("test"):
+            findings.warnings.append(f"class '{name}' has no pixel in test: its accuracy stays unknown")
+
+
+def _check_places(manifest: Manifest, statistics: Mapping[str, SplitStatistics], findings: Findings) -> None:
+    height, width = Grid.from_json(manifest.grid).shape
+    rows, columns = manifest.patch_shape
+    places = [(split, row, column) for split, figures in statistics.items() for row, column in figures.places]
+    seen: dict[tuple[int, int], str] = {}
+    for split, row, column in places:
+        if not (0 <= row <= height - rows and 0 <= column <= width - columns):
+            findings.add("place", f"{split}: the patch at row {row}, column {column} reaches outside the grid")
+        if (row, column) in seen:
+            first = seen[row, column]
+            findings.add("duplicate", f"the patch at row {row}, column {column} is in {first} and again in {split}")
+        seen.setdefault((row, column), split)
+    for (split, *one), (other, *two), distance in _too_close(places, manifest.patch_shape, manifest.gap):
+        findings.add(
+            "leakage",
+            f"the patches at (row {one[0]}, column {one[1]}) of {split} and (row {two[0]}, column {two[1]}) of {other} "
+            f"are {distance} pixels apart, less than {manifest.gap}",
+        )
+
+
+def _too_close(
+    places: Sequence[tuple[str, int, int]], shape: tuple[int, int], gap: int
+) -> Iterator[tuple[tuple[str, int, int], tuple[str, int, int], int]]:
+    """Pairs of patches of different splits nearer than the gap, with their distance (0 where they overlap)."""
+    if not places:
+        return
+    rows = np.array([row for _, row, _ in places])
+    columns = np.array([column for _, _, column in places])
+    splits = np.array([split for split, *_ in places])
+    boxes = shapely.box(columns, rows, columns + shape[1], rows + shape[0])
+    wider = shapely.box(columns - gap, rows - gap, columns + shape[1] + gap, rows + shape[0] + gap)
+    first, second = shapely.STRtree(boxes).query(wider, predicate="intersects")
+    once = (first < second) & (splits[first] != splits[second])
+    for one, two in zip(first[once].tolist(), second[once].tolist(), strict=True):
+        apart = max(
+            abs(int(rows[one]) - int(rows[two])) - shape[0], abs(int(columns[one]) - int(columns[two])) - shape[1], 0
+        )
+        if apart < gap:
+            yield places[one], places[two], apart

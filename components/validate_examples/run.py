@@ -1,0 +1,106 @@
+"""Reads every example, reports what it saw, and fails where training on it would be a mistake."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from kfp import dsl
+
+from components.validate_examples.anomalies import ExamplesError, Findings, check_contract, check_splits, patches
+from components.validate_examples.statistics import SplitStatistics
+from earthline import pictures
+from earthline.config import Data
+from earthline.examples import SPLITS, UNLABELLED, Manifest, Patch
+from earthline.reports import render
+
+STATISTICS = "statistics.json"
+PATCHES_SHOWN = 8
+"""Per split, in the report."""
+
+_logger = logging.getLogger(__name__)
+
+
+def run(*, data: str, examples: dsl.Dataset, statistics: dsl.Artifact, report: dsl.HTML) -> None:
+    """Validates the examples.
+
+    Args:
+        data: The config's section, as JSON.
+        examples: Folder of shards and manifest.
+        statistics: Folder to write `statistics.json` into.
+        report: HTML file to write.
+
+    Raises:
+        ExamplesError: Anomalies; the text lists them with shard and field, and the report is written all the same.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
+    section = Data.model_validate_json(data)
+    folder = Path(examples.path)
+    try:
+        manifest = Manifest.read(folder)
+    except (OSError, ValueError) as error:
+        raise ExamplesError(f"the manifest cannot be used, export the examples again: {error}") from error
+    findings = Findings()
+    check_contract(manifest, section, findings)
+    gathered: dict[str, SplitStatistics] = {}
+    shown: dict[str, list[Patch]] = {}
+    for split in (split for split in SPLITS if split in manifest.splits):
+        figures = SplitStatistics(manifest.bands, len(manifest.class_names))
+        shown[split] = []
+        for patch in patches(folder, manifest, split, findings):
+            figures.add(patch)
+            if len(shown[split]) < PATCHES_SHOWN:
+                shown[split].append(patch)
+        gathered[split] = figures
+        _logger.info("validate_examples: %s: %d examples read", split, figures.examples)
+    check_splits(manifest, gathered, findings)
+    described = {
+        "splits": {split: figures.to_json(manifest.class_names) for split, figures in gathered.items()},
+        "anomalies": findings.lines(),
+        "warnings": findings.warnings,
+    }
+    _write(Path(statistics.path), described)
+    page = render(
+        Path(__file__).with_name("examples.html.j2"),
+        {
+            "manifest": manifest,
+            "statistics": described,
+            "colors": section.labels.colors,
+            "pictures": _pictures(shown, manifest, section.labels.colors),
+        },
+    )
+    Path(report.path).write_text(page, encoding="utf-8")
+    for warning in findings.warnings:
+        _logger.warning("validate_examples: %s", warning)
+    if findings.anomalies:
+        raise ExamplesError("the examples are not fit for training:\n" + "\n".join(findings.lines()))
+    total = sum(figures.examples for figures in gathered.values())
+    _logger.info("validate_examples: %d examples, no anomaly", total)
+
+
+def _write(folder: Path, described: dict[str, Any]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / STATISTICS).write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
+
+
+def _pictures(
+    shown: dict[str, list[Patch]], manifest: Manifest, colors: tuple[str, ...]
+) -> dict[str, list[dict[str, str]]]:
+    """By split, the patches as `data:` URIs of image and label, all with one stretch."""
+    every = [patch for patches_of_split in shown.values() for patch in patches_of_split]
+    if not every:
+        return {}
+    labels = np.stack([patch.label for patch in every])
+    limits = pictures.stretch(np.stack([patch.image for patch in every]), labels != UNLABELLED)
+    return {
+        split: [
+            {
+                "image": pictures.data_uri(pictures.composite(patch.image, manifest.bands, limits)),
+                "label": pictures.data_uri(pictures.class_map(patch.label, colors)),
+                "place": f"row {patch.row}, column {patch.column}",
+            }
+            for patch in patches_of_split
+        ]
+        for split, patches_of_split in shown.items()
+    }

@@ -1,0 +1,53 @@
+"""The `earthline` command: its subcommands and its exit codes."""
+
+from typing import Annotated
+
+import typer
+
+from earthline import __version__
+from earthline.command_line import failures
+from earthline.command_line.checking import check, compile_config
+from earthline.command_line.running import run
+from earthline.command_line.runs import runs
+from earthline.command_line.sandbox import sandbox
+from earthline.command_line.schema import schema
+
+app = typer.Typer(
+    name="earthline",
+    help="Deep-learning maps in Google Earth Engine from one YAML file.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("run")(run)
+app.command("compile")(compile_config)
+app.command("check")(check)
+app.add_typer(runs, name="runs")
+app.command("sandbox", context_settings={"ignore_unknown_options": True, "help_option_names": []})(sandbox)
+app.command("schema")(schema)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"earthline {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _earthline(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Deep-learning maps in Google Earth Engine from one YAML file."""
+
+
+def main() -> None:
+    """Runs one command. Exit codes: 0 done, 1 the run failed, 2 nothing was started, 130 interrupted."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        raise SystemExit(failures.INTERRUPTED) from None
+    except Exception as error:
+        raise SystemExit(failures.report(error)) from None

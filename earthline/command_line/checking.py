@@ -1,0 +1,173 @@
+"""`earthline compile` and `earthline check`: what can be known before anything runs."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from earthline.command_line import failures, target
+from earthline.command_line.options import ConfigPath, Overrides
+
+if TYPE_CHECKING:  # loading pydantic would slow `--help`
+    from earthline.config import Config
+
+_CREDENTIALS = "gcloud/application_default_credentials.json"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check's outcome.
+
+    Attributes:
+        name: What was checked.
+        passed: None where it was left out.
+        detail: What was found.
+        fix: Command or change that mends it.
+    """
+
+    name: str
+    passed: bool | None
+    detail: str
+    fix: str = ""
+
+
+def compile_config(
+    config: ConfigPath,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write; left out, standard output.")
+    ] = None,
+    overrides: Overrides = None,
+) -> None:
+    """Compile a workflow to the KFP YAML that Vertex AI runs."""
+    from earthline.config import load
+
+    settings = load(config, overrides or ())
+    from pipelines.compilation import compile_workflow
+
+    template = compile_workflow(settings)
+    if output is None:
+        typer.echo(template.decode(), nl=False)
+    else:
+        output.write_bytes(template)
+        typer.echo(f"{output}: {len(template):,} bytes", err=True)
+
+
+def check(
+    config: ConfigPath,
+    overrides: Overrides = None,
+    online: Annotated[
+        bool | None,
+        typer.Option("--online/--offline", help="Ask the environment too; left out, only where it can be reached."),
+    ] = None,
+) -> None:
+    """Check a config, and the environment that it names."""
+    from earthline.config import load
+
+    settings = load(config, overrides or ())
+    reachable = _is_reachable(settings) if online is None else online
+    if reachable:
+        target.enter(settings.environment)
+    console = Console()
+    failed = False
+    for finding in _findings(settings, reachable):
+        mark = {True: "[green]✓[/]", False: "[bold red]✗[/]", None: "[dim]-[/]"}[finding.passed]
+        console.print(f"{mark} {finding.name:<22} {escape(finding.detail)}", soft_wrap=True, highlight=False)
+        if finding.fix:
+            console.print(f"  {'fix:':<22} {escape(finding.fix)}", soft_wrap=True, highlight=False)
+        failed = failed or finding.passed is False
+    raise typer.Exit(failures.NOT_STARTED if failed else 0)
+
+
+def _findings(settings: "Config", reachable: bool) -> Iterator[Finding]:
+    from pipelines.compilation import compile_workflow
+
+    environment, data = settings.environment, settings.data
+    yield Finding("config", True, f"workflow {settings.name}, {len(data.labels.classes)} classes")
+    limit = settings.serving.max_payload_bytes
+    yield Finding("request to endpoint", True, f"{settings.payload_bytes:,} of {limit:,} bytes per tile")
+    template = compile_workflow(settings)
+    yield Finding("pipeline", True, f"compiles to {len(template):,} bytes of KFP YAML")
+    yield Finding("image", True, environment.image)
+    online: tuple[tuple[str, Callable[[Config], str], str], ...] = (
+        (
+            "Earth Engine",
+            _check_imagery,
+            f"gcloud services enable earthengine.googleapis.com --project={environment.project}",
+        ),
+        (
+            "bucket",
+            _check_bucket,
+            f"gcloud storage buckets create gs://{environment.bucket} "
+            f"--location={environment.location} --project={environment.project}",
+        ),
+        (
+            "Vertex AI",
+            _check_vertex,
+            f"gcloud services enable aiplatform.googleapis.com --project={environment.project}",
+        ),
+    )
+    for name, ask, fix in online:
+        yield _ask(name, ask, fix, settings) if reachable else Finding(name, None, _why_skipped(settings))
+
+
+def _ask(name: str, ask: "Callable[[Config], str]", fix: str, settings: "Config") -> Finding:
+    import ee
+    from google.api_core.exceptions import GoogleAPICallError
+    from google.auth.exceptions import GoogleAuthError
+    from requests import RequestException
+
+    from earthline.imagery import ImageryError
+
+    try:
+        return Finding(name, True, ask(settings))
+    except ImageryError as error:
+        return Finding(name, False, str(error))
+    except GoogleAuthError as error:
+        return Finding(name, False, str(error), "gcloud auth application-default login")
+    except (ee.EEException, GoogleAPICallError, RequestException, LookupError) as error:
+        return Finding(name, False, " ".join(str(error).split()), fix)
+
+
+def _check_imagery(settings: "Config") -> str:
+    from earthline import imagery
+
+    imagery.initialize(settings.environment.project)
+    imagery.verify(settings.data)
+    return f"{settings.data.imagery.asset} and {settings.data.labels.asset} have what the config names"
+
+
+def _check_bucket(settings: "Config") -> str:
+    from google.cloud import storage
+
+    environment = settings.environment
+    if storage.Client(project=environment.project).bucket(environment.bucket).exists():
+        return f"gs://{environment.bucket} is there"
+    raise LookupError(f"gs://{environment.bucket} is not there")
+
+
+def _check_vertex(settings: "Config") -> str:
+    from pipelines import submission
+
+    environment = settings.environment
+    submission.connect(environment.project, environment.location)
+    active = submission.active_run(settings.name)
+    return f"answers in {environment.location}; " + (f"running: {active}" if active else "no run is under way")
+
+
+def _is_reachable(settings: "Config") -> bool:
+    if settings.environment.target == "sandbox":
+        return target.sandbox_runs()
+    folder = os.environ.get("CLOUDSDK_CONFIG")
+    known = Path(folder) / Path(_CREDENTIALS).name if folder else Path.home() / ".config" / _CREDENTIALS
+    return bool(os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")) or known.is_file()
+
+
+def _why_skipped(settings: "Config") -> str:
+    if settings.environment.target == "sandbox":
+        return "skipped: the sandbox does not run; --online starts it"
+    return "skipped: no credentials here; `gcloud auth application-default login`, or --online"

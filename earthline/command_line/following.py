@@ -1,0 +1,180 @@
+"""What `run` and `runs follow` share: showing a run to its end, and what is said then."""
+
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from earthline.command_line import display, failures
+
+if TYPE_CHECKING:  # these modules load Google's client
+    from pipelines.following import Run, Snapshot, Step
+    from pipelines.records import Record
+
+_LOG_LINES = 20
+_KINDS = {
+    "map.tif": "map",
+    "map.png": "picture",
+    "report.html": "report",
+    "evaluation.json": "evaluation",
+    "validation.html": "validation",
+    "ee_model.json": "ee_model",
+}
+
+
+def follow(run: "Run", record: "Record", console: Console, *, cancel_on_exit: bool) -> int:
+    """Shows a run to its end, copies its results and says where everything lies.
+
+    Args:
+        run: The run.
+        record: What is known of it here; written anew at the end.
+        console: Where to write.
+        cancel_on_exit: Whether Ctrl-C ends the run; otherwise it goes on without being watched.
+
+    Returns:
+        The exit code.
+    """
+    with _interruptible():
+        try:
+            last = display.show(run.follow(), console)
+        except KeyboardInterrupt:
+            return _leave(run, record, console, cancel=cancel_on_exit)
+    return conclude(run, record, last, console)
+
+
+def conclude(run: "Run", record: "Record", last: "Snapshot", console: Console) -> int:
+    """Copies the results of a run that has ended and says where they lie.
+
+    Args:
+        run: The run.
+        record: What is known of it here; written anew.
+        last: How it ended.
+        console: Where to write.
+
+    Returns:
+        The exit code.
+    """
+    from pipelines import records, results
+
+    copies = results.collect(last, record.folder, record.project)
+    record = record.model_copy(
+        update={
+            "state": last.state,
+            "steps": tuple(
+                records.StepRecord(name=step.name, state=step.state, seconds=step.seconds) for step in last.steps
+            ),
+            "results": {_KINDS[path.name]: path.name for path in copies if path.name in _KINDS},
+        }
+    )
+    record.write()
+    console.print()
+    if last.state == "SUCCEEDED":
+        _tell_results(record, console)
+        return 0
+    for step in last.steps:
+        if step.state == "FAILED":
+            _tell_failure(run, record, step, console)
+    if last.error and not any(step.state == "FAILED" for step in last.steps):
+        console.print(f"[bold red]failed:[/] {escape(last.error)}", soft_wrap=True, highlight=False)
+    console.print(f"run {record.job_id} {display.word(last.state)}; its record: {record.folder}", soft_wrap=True)
+    return failures.RUN_FAILED
+
+
+def save_log(run: "Run", record: "Record", step: "Step") -> tuple[Path, list[str]]:
+    """Copies a step's whole log beside the run's results.
+
+    Args:
+        run: The run.
+        record: What is known of it here.
+        step: The step.
+
+    Returns:
+        Path of the copy, and its lines.
+    """
+    path = record.folder / "logs" / f"{step.name}.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = list(run.log(step))
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return path, lines
+
+
+def _leave(run: "Run", record: "Record", console: Console, *, cancel: bool) -> int:
+    console.print()
+    if cancel:
+        run.cancel()
+        console.print(f"run {record.job_id} is being cancelled; finished steps stay in the cache", soft_wrap=True)
+    else:
+        console.print("the run goes on. Watch it again with", soft_wrap=True)
+        console.print(f"  earthline runs follow {record.job_id}", soft_wrap=True, highlight=False)
+        console.print("or end it with", soft_wrap=True)
+        console.print(f"  earthline runs cancel {record.job_id}", soft_wrap=True, highlight=False)
+    return failures.INTERRUPTED
+
+
+def _tell_failure(run: "Run", record: "Record", step: "Step", console: Console) -> None:
+    import requests
+
+    console.print(f"[bold red]{step.name} failed[/]")
+    try:
+        path, lines = save_log(run, record, step)
+    except requests.RequestException as error:
+        path, lines = None, []
+        console.print(f"its log cannot be read: {escape(str(error))}", soft_wrap=True, highlight=False)
+    if not lines:
+        console.print(escape(step.error), soft_wrap=True, highlight=False)
+        return
+    # The sandbox appends the log's end to the message; in the cloud it stands in Cloud Logging alone.
+    reason = step.error.partition("\n")[0].removesuffix(" The end of its log:")
+    console.print(escape(reason), soft_wrap=True, highlight=False)
+    for line in lines[-_LOG_LINES:]:
+        console.print(f"  {escape(line)}", soft_wrap=True, highlight=False)
+    console.print(f"the whole log: {path}\n", soft_wrap=True, highlight=False)
+
+
+def _tell_results(record: "Record", console: Console) -> None:
+    if "evaluation" in record.results:
+        from components.evaluate_model.evaluation import Evaluation
+
+        found = Evaluation.read(record.folder)
+        shown = f"{found.model.overall:.3f} on the test blocks, random forest {found.baseline.overall:.3f}"
+        console.print(f"{'accuracy':<10} {shown}", highlight=False)
+        if not found.gate.blessed:
+            reason = escape(found.gate.reason)
+            console.print(f"[yellow]the model was not deployed:[/] {reason}", soft_wrap=True, highlight=False)
+    ee_model = _json(record, "ee_model")
+    rows = [
+        *((kind, str(record.folder / record.results[kind])) for kind in _KINDS.values() if kind in record.results),
+        ("asset", str(ee_model.get("asset", ""))),
+        ("endpoint", str(ee_model.get("arguments", {}).get("endpoint", ""))),
+        ("record", str(record.folder / "run.json")),
+    ]
+    for name, value in rows:
+        if value:
+            console.print(f"{name:<10} {escape(value)}", soft_wrap=True, highlight=False)
+
+
+def _json(record: "Record", kind: str) -> dict[str, Any]:
+    if kind not in record.results:
+        return {}
+    content = json.loads((record.folder / record.results[kind]).read_text(encoding="utf-8"))
+    return content if isinstance(content, dict) else {}
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """A polite end of the process (SIGTERM) means what Ctrl-C means."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

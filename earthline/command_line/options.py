@@ -1,0 +1,19 @@
+"""Arguments and options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="The workflow's YAML file.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Overrides one key, such as train.epochs=1; may be repeated."),
+]
+JobId = Annotated[str, typer.Argument(metavar="ID", help="Id of the run, as `earthline runs list` shows it.")]
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", metavar="CONFIG", help="Config whose environment to look in, instead of the run's record."
+    ),
+]

@@ -1,0 +1,43 @@
+"""What a served model takes and gives: written beside its SavedModel, read by whoever calls or runs it."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+CONTRACT = "contract.json"
+PROBABILITIES = "probabilities"
+"""Name of the output: class probabilities, float32 (height, width, classes)."""
+TENSOR_SIGNATURE = "serving_default"
+"""Signature whose inputs and outputs are web-safe base64 texts of TensorProtos, one string per tile and band."""
+ARRAY_SIGNATURE = "arrays"
+"""Signature that takes one float32 array (tiles, height, width) per band."""
+
+
+class Contract(BaseModel):
+    """The terms between a SavedModel and its callers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bands: tuple[str, ...] = Field(
+        min_length=1, description="Names of the inputs; one float32 tensor (height, width, 1) each."
+    )
+    output: str = Field(default=PROBABILITIES, description="Name of the one output, a float32 tensor.")
+    class_names: tuple[str, ...] = Field(min_length=2, description="Names along the output's last axis.")
+    tile_shape: tuple[int, int] = Field(description="Tile in pixels (height, width), without overlap.")
+    overlap: tuple[int, int] = Field(
+        description="Context in pixels per dimension (height, width) in total; callers trim half on each side."
+    )
+    stride: int = Field(gt=0, description="Stride of the network; other tile sizes are padded inside the graph.")
+    max_payload_bytes: int = Field(gt=0, description="Largest request in bytes.")
+    max_difference: float | None = Field(
+        default=None, description="Largest difference to the trained model that the proof found."
+    )
+
+    def write(self, folder: Path) -> None:
+        """Writes `contract.json` into a SavedModel's folder."""
+        (folder / CONTRACT).write_text(self.model_dump_json(indent=2) + "\n")
+
+    @classmethod
+    def read(cls, folder: Path) -> "Contract":
+        """Reads `contract.json`. Raises FileNotFoundError or pydantic's ValueError."""
+        return cls.model_validate_json((folder / CONTRACT).read_text())

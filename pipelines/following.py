@@ -1,0 +1,265 @@
+"""A run on Vertex AI: the states of its steps, their progress and their logs."""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+import requests
+from google.api_core.exceptions import GoogleAPICallError, NotFound
+from google.auth.exceptions import TransportError
+from google.cloud import aiplatform
+
+from pipelines.labels import WORKFLOW_LABEL
+from pipelines.logs import Logs
+from pipelines.steps import StepSpec, steps_in_order
+from pipelines.submission import connect
+
+ENDED = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
+"""States after which a run changes no more."""
+POLL_SECONDS = 0.7
+_LOG_SECONDS = 2.0
+"""Between two looks at the logs: Cloud Logging allows 60 reads a minute in a project."""
+_PATIENCE_SECONDS = 30.0
+_UNREACHABLE = (GoogleAPICallError, requests.RequestException, TransportError)
+
+
+class LostError(ConnectionError):
+    """The environment that runs the pipeline does not answer any more."""
+
+
+class UnknownRunError(ValueError):
+    """There is no such run."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a run.
+
+    Attributes:
+        name: Name of the step, such as export_examples.
+        state: WAITING, then Vertex AI's: PENDING, RUNNING, SUCCEEDED, SKIPPED (cached), FAILED, CANCELLED,
+            NOT_TRIGGERED.
+        started: When it started.
+        ended: When it ended.
+        error: What went wrong, in one or more lines.
+        progress: Newest line of its log, while it runs.
+        job_id: Number of the custom job that runs its container, which is the key of its log.
+        outputs: Uris of its output artifacts by name.
+    """
+
+    name: str
+    state: str = "WAITING"
+    started: datetime | None = None
+    ended: datetime | None = None
+    error: str = ""
+    progress: str = ""
+    job_id: str = ""
+    outputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def seconds(self) -> float | None:
+        """Time from start to end in seconds; None unless both are known."""
+        return None if self.started is None or self.ended is None else (self.ended - self.started).total_seconds()
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A run at one moment.
+
+    Attributes:
+        job_id: Id of the pipeline job.
+        workflow: Name of the workflow.
+        state: Such as RUNNING, SUCCEEDED, FAILED, CANCELLED.
+        created: When it was submitted.
+        error: What went wrong with the run as a whole.
+        steps: Its steps, in an order in which each follows those that it needs.
+    """
+
+    job_id: str
+    workflow: str
+    state: str
+    created: datetime
+    error: str
+    steps: tuple[Step, ...]
+
+    @property
+    def ended(self) -> bool:
+        """True where nothing will change any more."""
+        return self.state in ENDED
+
+
+class Run:
+    """A pipeline job on Vertex AI."""
+
+    def __init__(self, project: str, location: str, job_id: str) -> None:
+        """Finds the job.
+
+        Args:
+            project: Google Cloud project id.
+            location: Vertex AI location.
+            job_id: Id of the pipeline job.
+
+        Raises:
+            UnknownRunError: There is no such job.
+        """
+        connect(project, location)
+        try:
+            self._job = aiplatform.PipelineJob.get(job_id)
+        except NotFound as error:
+            raise UnknownRunError(
+                f"no run '{job_id}' in project {project}, location {location}; `earthline runs list` shows all"
+            ) from error
+        resource = self._job.gca_resource
+        self._specs = steps_in_order(type(resource).to_dict(resource)["pipeline_spec"])
+        self._logs = Logs(project)
+        self._custom_jobs: dict[str, str] = {}
+
+    @property
+    def job_id(self) -> str:
+        """Id of the pipeline job."""
+        return str(self._job.gca_resource.name).rpartition("/")[2]
+
+    @property
+    def console(self) -> str:
+        """Address of the run in Google Cloud's console."""
+        _, project, _, location, _, job_id = str(self._job.gca_resource.name).split("/")
+        return (
+            f"https://console.cloud.google.com/vertex-ai/locations/{location}/pipelines/runs/{job_id}?project={project}"
+        )
+
+    def read(self) -> Snapshot:
+        """How the run stands now, without progress.
+
+        Raises:
+            google.api_core.exceptions.GoogleAPICallError: Vertex AI refuses.
+            requests.RequestException: It cannot be reached.
+        """
+        _ = self._job.state  # this property fetches the whole resource anew
+        return snapshot(self._job.gca_resource, self._specs)
+
+    def follow(self) -> Iterator[Snapshot]:
+        """Snapshots until the run has ended, the last of them included.
+
+        Raises:
+            LostError: Vertex AI did not answer for half a minute.
+        """
+        progress: dict[str, str] = {}
+        looked = 0.0
+        while True:
+            current = self._patiently_read()
+            running = [step for step in current.steps if step.state == "RUNNING"]
+            if running and time.monotonic() - looked > _LOG_SECONDS:
+                looked = time.monotonic()
+                for step in running:
+                    progress[step.name] = self._progress(step) or progress.get(step.name, "")
+            steps = tuple(replace(step, progress=progress.get(step.name, "")) for step in current.steps)
+            yield replace(current, steps=steps)
+            if current.ended:
+                return
+            time.sleep(POLL_SECONDS)
+
+    def cancel(self) -> None:
+        """Asks Vertex AI to end the run; steps that have ended keep their results."""
+        self._job.cancel()
+
+    def log(self, step: Step) -> Iterator[str]:
+        """Lines of a step's log, oldest first; nothing for a step that never ran.
+
+        Args:
+            step: The step, from a snapshot of this run.
+
+        Raises:
+            requests.RequestException: Cloud Logging refuses.
+        """
+        job_id = self._working_job(step)
+        if job_id:
+            yield from self._logs.lines(job_id, _timestamp(self._job.gca_resource.create_time))
+
+    def _patiently_read(self) -> Snapshot:
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            try:
+                return self.read()
+            except _UNREACHABLE as error:
+                if time.monotonic() > deadline:
+                    raise LostError(f"Vertex AI has not answered for {_PATIENCE_SECONDS:.0f} s: {error}") from error
+                time.sleep(POLL_SECONDS)
+
+    def _progress(self, step: Step) -> str:
+        try:
+            job_id = self._working_job(step)
+            return self._logs.last_line(job_id) if job_id else ""
+        except _UNREACHABLE:
+            # Progress is a comfort: a run goes on without it, and a project may not let its users read logs.
+            return ""
+
+    def _working_job(self, step: Step) -> str:
+        """Number of the job whose log tells of the work: not a launcher's, but that of the job which it started."""
+        display_name = next((spec.custom_job for spec in self._specs if spec.name == step.name), "")
+        if not display_name or step.started is None:
+            return step.job_id
+        if step.name not in self._custom_jobs:
+            found = aiplatform.CustomJob.list(filter=f'display_name="{display_name}"', order_by="create_time desc")
+            since = self._job.gca_resource.create_time
+            jobs = [job.gca_resource for job in found]
+            # A workflow has one run at a time, so the first job of that name since the run's start is the run's.
+            mine = [job for job in jobs if job.display_name == display_name and job.create_time >= since]
+            if not mine:
+                return step.job_id
+            self._custom_jobs[step.name] = str(mine[-1].name).rpartition("/")[2]
+        return self._custom_jobs[step.name]
+
+
+def list_runs(project: str, location: str, workflow: str | None = None) -> list[Snapshot]:
+    """Runs of Earthline's workflows, newest first, without their steps.
+
+    Args:
+        project: Google Cloud project id.
+        location: Vertex AI location.
+        workflow: Only runs of this workflow.
+    """
+    connect(project, location)
+    wanted = f'labels.{WORKFLOW_LABEL}="{workflow}"' if workflow else f"labels.{WORKFLOW_LABEL}:*"
+    found = [job.gca_resource for job in aiplatform.PipelineJob.list(filter=wanted, order_by="create_time desc")]
+    return [snapshot(job, ()) for job in found if WORKFLOW_LABEL in job.labels]
+
+
+def snapshot(resource: Any, specs: tuple[StepSpec, ...]) -> Snapshot:
+    """What a PipelineJob resource says.
+
+    Args:
+        resource: `google.cloud.aiplatform_v1.types.PipelineJob`.
+        specs: Steps of its pipeline.
+    """
+    details = {detail.task_name: detail for detail in resource.job_detail.task_details}
+    return Snapshot(
+        job_id=str(resource.name).rpartition("/")[2],
+        workflow=resource.display_name,
+        state=resource.state.name.removeprefix("PIPELINE_STATE_"),
+        created=resource.create_time,
+        error=resource.error.message,
+        steps=tuple(_step(spec, details.get(spec.task)) for spec in specs),
+    )
+
+
+def _step(spec: StepSpec, detail: Any) -> Step:
+    if detail is None:
+        return Step(spec.name)
+    executor = detail.executor_detail
+    job = executor.custom_job_detail.job or executor.container_detail.main_job
+    failed = [*executor.custom_job_detail.failed_jobs, *executor.container_detail.failed_main_jobs]
+    return Step(
+        name=spec.name,
+        state=detail.state.name,
+        started=detail.start_time or None,
+        ended=detail.end_time or None,
+        error=detail.error.message,
+        job_id=str(job or (failed[-1] if failed else "")).rpartition("/")[2],
+        outputs={name: tuple(artifact.uri for artifact in each.artifacts) for name, each in detail.outputs.items()},
+    )
+
+
+def _timestamp(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,77 @@
+"""Copying what a run made from Cloud Storage to this machine."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from google.cloud import storage
+
+from pipelines.following import Snapshot
+
+
+@dataclass(frozen=True)
+class Output:
+    """An output worth having at hand.
+
+    Attributes:
+        step: Step that makes it.
+        artifact: Name of the step's output.
+        file: Name of the copy of an artifact that is one file; empty for a folder, whose files keep their names.
+    """
+
+    step: str
+    artifact: str
+    file: str = ""
+
+
+OUTPUTS = (
+    Output("validate_examples", "report", "validation.html"),
+    Output("evaluate_model", "evaluation"),
+    Output("register_ee_model", "registration"),
+    Output("predict_map", "map"),
+    Output("predict_map", "report", "report.html"),
+)
+
+
+def collect(snapshot: Snapshot, folder: Path, project: str) -> list[Path]:
+    """Copies the outputs of the steps that succeeded.
+
+    Args:
+        snapshot: The run.
+        folder: Where the copies go; it is made where it is missing.
+        project: Google Cloud project id.
+
+    Returns:
+        Paths of the copies.
+
+    Raises:
+        google.api_core.exceptions.GoogleAPICallError: An object cannot be read.
+    """
+    client = storage.Client(project=project)
+    folder.mkdir(parents=True, exist_ok=True)
+    steps = {step.name: step for step in snapshot.steps if step.state in ("SUCCEEDED", "SKIPPED")}
+    copies = []
+    for output in OUTPUTS:
+        step = steps.get(output.step)
+        for uri in step.outputs.get(output.artifact, ()) if step else ():
+            copies += list(_copy(client, uri, folder, output.file))
+    return copies
+
+
+def _copy(client: storage.Client, uri: str, folder: Path, file: str) -> Iterator[Path]:
+    bucket, _, name = uri.removeprefix("gs://").partition("/")
+    if file:
+        path = folder / file
+        client.bucket(bucket).blob(name).download_to_filename(str(path))
+        yield path
+        return
+    prefix = name.rstrip("/") + "/"
+    for blob in client.list_blobs(bucket, prefix=prefix):
+        relative = PurePosixPath(blob.name.removeprefix(prefix))
+        # An object's name may hold "..": a copy never leaves the folder.
+        if not relative.name or relative.is_absolute() or ".." in relative.parts:
+            continue
+        path = folder / relative
+        path.parent.mkdir(parents=True, exist_ok=True)
+        blob.download_to_filename(str(path))
+        yield path

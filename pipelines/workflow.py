@@ -1,0 +1,137 @@
+"""The pipeline: which step follows which, and what each is given.
+
+Every step gets only the sections of the config that it reads, as JSON, so that a change of `train.epochs` leaves the
+export's cache valid. The config's values are the defaults of the pipeline's parameters: the compiled YAML needs
+nothing beside it.
+"""
+
+import json
+from typing import Any
+
+import yaml
+from google.protobuf import json_format
+from google_cloud_pipeline_components.v1.custom_job import create_custom_training_job_from_component
+from kfp import components, dsl
+
+from components.deploy_model.component import deploy_model
+from components.evaluate_model.component import evaluate_model
+from components.evaluate_model.evaluation import BLESSED
+from components.export_examples.component import export_examples
+from components.predict_map.component import predict_map
+from components.prepare_saved_model.component import prepare_saved_model
+from components.register_ee_model.component import register_ee_model
+from components.train_model.component import train_model
+from components.validate_examples.component import validate_examples
+from earthline.config import Config
+from pipelines.labels import resource_labels as labels_of
+
+
+def build(config: Config) -> Any:
+    """The workflow as a KFP pipeline.
+
+    Args:
+        config: The workflow's config; its values become the defaults of the pipeline's parameters.
+
+    Returns:
+        A `kfp.dsl.graph_component.GraphComponent`.
+    """
+    environment = config.environment
+    image = environment.image
+    train_job = _train_job(config)
+
+    def workflow(
+        name: str = config.name,
+        data: str = config.data.model_dump_json(),
+        export: str = config.export.model_dump_json(),
+        train: str = config.train.model_dump_json(),
+        evaluate: str = config.evaluate.model_dump_json(),
+        serving: str = config.serving.model_dump_json(),
+        predict: str = config.predict.model_dump_json(),
+        resource_labels: str = json.dumps(labels_of(config), sort_keys=True),
+        image_uri: str = image,
+        project: str = environment.project,
+        location: str = environment.location,
+        endpoint_name: str = config.endpoint_name,
+        temp_location: str = f"gs://{environment.bucket}/temp",
+    ) -> None:
+        exported = export_examples(data=data, export=export, project=project, temp_location=temp_location)
+        examples = exported.outputs["examples"]
+        validated = validate_examples(data=data, examples=examples)
+        trained = train_job(data=data, train=train, examples=examples).after(validated)
+        model = trained.outputs["model"]
+        evaluated = evaluate_model(
+            data=data,
+            evaluate=evaluate,
+            project=project,
+            location=location,
+            endpoint_name=endpoint_name,
+            examples=examples,
+            model=model,
+        )
+        evaluation = evaluated.outputs["evaluation"]
+        steps = [exported, validated, evaluated]
+        with dsl.If(evaluated.outputs["Output"] == BLESSED, name="blessed"):
+            prepared = prepare_saved_model(data=data, serving=serving, image=image_uri, examples=examples, model=model)
+            deployed = deploy_model(
+                name=name,
+                serving=serving,
+                resource_labels=resource_labels,
+                project=project,
+                location=location,
+                endpoint_name=endpoint_name,
+                prepared=prepared.outputs["prepared"],
+                evaluation=evaluation,
+            )
+            registered = register_ee_model(
+                name=name,
+                data=data,
+                serving=serving,
+                project=project,
+                location=location,
+                prepared=prepared.outputs["prepared"],
+                vertex_endpoint=deployed.outputs["vertex_endpoint"],
+            )
+            predicted = predict_map(
+                name=name,
+                data=data,
+                predict=predict,
+                serving=serving,
+                project=project,
+                registration=registered.outputs["registration"],
+                examples=examples,
+                model=model,
+                evaluation=evaluation,
+            )
+            steps += [prepared, deployed, registered, predicted]
+        for step in steps:
+            step.set_container_image(image)
+
+    description = f"Earthline workflow {config.name}: imagery in, a map out."
+    return dsl.pipeline(name=config.name, description=description)(workflow)
+
+
+def _train_job(config: Config) -> Any:
+    """train_model as a Vertex AI custom job of the config's machines."""
+    train = config.train
+    return create_custom_training_job_from_component(
+        _with_image(train_model, config.environment.image),
+        display_name=f"{config.name}-train-model",
+        machine_type=train.machine_type,
+        accelerator_type=train.accelerator_type or "",
+        accelerator_count=train.accelerator_count,
+        replica_count=train.replicas,
+        service_account=config.environment.service_account or "",
+        labels=labels_of(config),
+    )
+
+
+def _with_image(component: Any, image: str) -> Any:
+    """A copy of a component that runs in another image.
+
+    The wrapper copies the image into its worker pools when it is called, before any task exists on which
+    `set_container_image` could be.
+    """
+    spec = json_format.MessageToDict(component.pipeline_spec)
+    for executor in spec["deploymentSpec"]["executors"].values():
+        executor["container"]["image"] = image
+    return components.load_component_from_text(yaml.safe_dump(spec))

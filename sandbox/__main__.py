@@ -1,0 +1,167 @@
+"""`python -m sandbox start|stop|status|env|reset|seed|add|run`."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from sandbox import control
+from sandbox.environment import HOME, exports, shell
+from sandbox.settings import Home
+
+IDLE_MINUTES = 30.0
+#: Exit status of `status` when nothing runs, as service managers use it.
+NOT_RUNNING = 3
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; gives the exit status."""
+    options = _parser().parse_args(arguments)
+    home = Home(Path(options.home).expanduser().absolute())
+    try:
+        status: int = options.command(home, options)
+    except control.ControlError as error:
+        print(f"sandbox: {error}", file=sys.stderr)
+        return 1
+    return status
+
+
+def _start(home: Home, options: argparse.Namespace) -> int:
+    state = control.start(home, idle_minutes=options.idle_minutes)
+    print(f"The sandbox is running (process {state['pid']}, port {state['port']}, proxy {state['proxy_port']}).")
+    return 0
+
+
+def _run(home: Home, options: argparse.Namespace) -> int:
+    # Imported here, as every other command does without the web server and gRPC.
+    from sandbox.daemon import AlreadyRunningError, serve
+
+    try:
+        serve(home, idle_minutes=options.idle_minutes, echo=True)
+    except AlreadyRunningError as error:
+        raise control.ControlError(str(error)) from None
+    return 0
+
+
+def _stop(home: Home, options: argparse.Namespace) -> int:
+    print("The sandbox is stopped." if control.stop(home) else "No sandbox was running.")
+    return 0
+
+
+def _status(home: Home, options: argparse.Namespace) -> int:
+    if not control.running(home):
+        print(json.dumps({"running": False, "home": str(home.root)}) if options.json else "No sandbox is running.")
+        return NOT_RUNNING
+    status = control.call(home, "GET", "status")
+    if options.json:
+        print(json.dumps(status, indent=1))
+        return 0
+    print(
+        f"The sandbox is running: process {status['pid']}, for {status['uptime_seconds']:.0f} s, "
+        f"{status['requests']} requests.\n"
+        f"Application on 127.0.0.1:{status['port']}, proxy on 127.0.0.1:{status['proxy_port']}.\n"
+        f"Home {status['home']}\nLog {status['log']}"
+    )
+    for name, part in status["services"].items():
+        print(f"{name}:")
+        _show(part, 1)
+    return 0
+
+
+def _env(home: Home, options: argparse.Namespace) -> int:
+    variables = control.environment(home)
+    if options.json:
+        print(json.dumps(variables, indent=1))
+    else:
+        print(shell(exports(variables)), end="")
+    return 0
+
+
+def _reset(home: Home, options: argparse.Namespace) -> int:
+    control.call(home, "POST", "reset", timeout_s=300)
+    print("Every resource of the sandbox is forgotten.")
+    return 0
+
+
+def _seed(home: Home, options: argparse.Namespace) -> int:
+    answer = control.call(home, "POST", "earthengine/seed", {"names": options.names}, timeout_s=None)
+    print(json.dumps(answer, indent=1))
+    return 0
+
+
+def _add(home: Home, options: argparse.Namespace) -> int:
+    properties: dict[str, Any] = {}
+    for item in options.property:
+        key, separator, value = item.partition("=")
+        if not separator or not key:
+            raise control.ControlError(f"--property takes KEY=VALUE, not {item!r}.")
+        try:
+            properties[key] = json.loads(value)
+        except ValueError:
+            properties[key] = value
+    files = [str(Path(file).expanduser().absolute()) for file in options.files]
+    for file in files:
+        if not Path(file).is_file():
+            raise control.ControlError(f"{file} is not a file.")
+    body = {"asset": options.asset, "files": files, "properties": properties}
+    print(json.dumps(control.call(home, "POST", "earthengine/add", body, timeout_s=None), indent=1))
+    return 0
+
+
+def _show(value: Any, depth: int) -> None:
+    """Prints nested status as indented lines."""
+    indent = "  " * depth
+    for key, item in value.items() if isinstance(value, dict) else ((str(n), v) for n, v in enumerate(value)):
+        if isinstance(item, dict | list) and item:
+            print(f"{indent}{key}:")
+            _show(item, depth + 1)
+        else:
+            print(f"{indent}{key}: {item if item not in ({}, []) else '-'}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sandbox", description="Google on a laptop: Earth Engine, Vertex AI and Cloud Storage on loopback."
+    )
+    default = os.environ.get(HOME) or str(Path(platformdirs.user_data_dir("earthline")) / "sandbox")
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--home", default=default, help=f"data folder (default: ${HOME}, or {default})")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, command, text in (
+        ("start", _start, "start it where it is not running; returns when it is ready"),
+        ("run", _run, "run it in the foreground"),
+        ("stop", _stop, "stop it"),
+        ("status", _status, f"what is running and deployed; exit status {NOT_RUNNING} where nothing runs"),
+        ("env", _env, "print the exports that send a shell's clients to it"),
+        ("reset", _reset, "forget every resource"),
+        ("seed", _seed, "bring real scenes into its Earth Engine catalogue"),
+        ("add", _add, "make an Earth Engine asset of GeoTIFFs"),
+    ):
+        sub = commands.add_parser(name, help=text, description=text, parents=[shared])
+        sub.set_defaults(command=command)
+        if name in ("start", "run"):
+            sub.add_argument(
+                "--idle-minutes",
+                type=float,
+                default=IDLE_MINUTES,
+                metavar="MINUTES",
+                help=f"stop after so many minutes without a request or work; 0: never (default {IDLE_MINUTES:g})",
+            )
+        if name in ("status", "env"):
+            sub.add_argument("--json", action="store_true", help="machine-readable")
+        if name == "seed":
+            sub.add_argument("names", nargs="*", help="names of scenes (default: all)")
+        if name == "add":
+            sub.add_argument("asset", help="asset id, such as projects/sandbox/assets/scene")
+            sub.add_argument("files", nargs="+", help="GeoTIFF files")
+            sub.add_argument("--property", action="append", default=[], metavar="KEY=VALUE", help="of the asset")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

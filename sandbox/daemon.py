@@ -1,0 +1,251 @@
+"""The running sandbox: its sockets, its services, and how it comes up and goes down."""
+
+import asyncio
+import contextlib
+import importlib
+import json
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import filelock
+import psutil
+import uvicorn
+
+from sandbox.application import Application
+from sandbox.authority import Authority
+from sandbox.environment import redirect
+from sandbox.journal import configure
+from sandbox.proxy import Proxy
+from sandbox.rpc import Bridge
+from sandbox.service import Service
+from sandbox.settings import Home, Settings
+
+logger = logging.getLogger(__name__)
+
+SERVICES = ("sandbox.storage.service", "sandbox.vertex.service", "sandbox.earthengine.service")
+IDLE_MINUTES = 30.0
+STOP_TIMEOUT_S = 20.0
+
+
+class AlreadyRunningError(RuntimeError):
+    """Another process serves this home."""
+
+
+class Daemon:
+    """One sandbox in the foreground of this process.
+
+    Attributes:
+        settings: What its services share.
+        application: The web application.
+    """
+
+    def __init__(self, home: Home, *, idle_minutes: float = IDLE_MINUTES) -> None:
+        """Binds the sockets and builds the services.
+
+        Args:
+            home: Data folder.
+            idle_minutes: Minutes without requests and without work after which the daemon ends; 0 means never.
+        """
+        self._home = home
+        self._idle_minutes = idle_minutes
+        authority = Authority(home.authority)
+        remembered = read_json(ports_file(home))
+        self._listener = bind(remembered.get("port"))
+        self._proxy_listener = bind(remembered.get("proxy_port"))
+        port = self._listener.getsockname()[1]
+        proxy_port = self._proxy_listener.getsockname()[1]
+        write_json(ports_file(home), {"port": port, "proxy_port": proxy_port})
+        defaults = Settings(home=home, port=port)
+        environment = redirect(
+            home,
+            port=port,
+            proxy_port=proxy_port,
+            project=defaults.project,
+            project_number=defaults.project_number,
+            location=defaults.location,
+        )
+        self.settings = Settings(home=home, port=port, environment=environment)
+        self._ports = {"port": port, "proxy_port": proxy_port}
+        self._ended = asyncio.Event()
+        self.application = Application(
+            self.settings, build_services(self.settings), describe=self.describe, stop=self._ended.set
+        )
+        self._bridge = Bridge(port, lambda peer: self._proxy.host_of(peer))
+        self._authority = authority
+        self._server = _Server(
+            uvicorn.Config(
+                self.application,
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                server_header=False,
+                timeout_graceful_shutdown=3,
+                timeout_keep_alive=75,
+                h11_max_incomplete_event_size=64 * 1024,
+            )
+        )
+
+    async def run(self) -> None:
+        """Serves until it is told to stop, by a signal, an admin call or idleness."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._ended.set)
+        serving: asyncio.Task[None] | None = None
+        try:
+            rpc_port = await self._bridge.start()
+            self._ports["rpc_port"] = rpc_port
+            self._proxy = Proxy(self._authority, application_port=self.settings.port, rpc_port=rpc_port)
+            await self._proxy.start(self._proxy_listener)
+            serving = loop.create_task(self._server.serve(sockets=[self._listener]))
+            while not self._server.started and not serving.done():
+                await asyncio.sleep(0.01)
+            for service in self.application.services:
+                await service.start()
+            write_json(self._home.state_file, self.describe())
+            logger.info("the sandbox is ready on ports %s", self._ports)
+            await self._wait(serving)
+        finally:
+            logger.info("the sandbox stops")
+            await self._shut_down(serving)
+
+    def describe(self) -> dict[str, Any]:
+        """Process, ports and times, JSON-ready."""
+        activity = self.application.activity
+        return {
+            "running": True,
+            "pid": os.getpid(),
+            "process_started": psutil.Process().create_time(),
+            "home": str(self._home.root),
+            "project": self.settings.project,
+            "project_number": self.settings.project_number,
+            "location": self.settings.location,
+            **self._ports,
+            "started": datetime.fromtimestamp(activity.started, UTC).isoformat(timespec="seconds"),
+            "uptime_seconds": round(time.time() - activity.started, 1),
+            "idle_seconds": round(activity.idle_seconds(), 1),
+            "idle_minutes": self._idle_minutes,
+            "requests": activity.served,
+            "log": str(self._home.log_file),
+        }
+
+    async def _wait(self, serving: asyncio.Task[None]) -> None:
+        interval = min(15.0, max(0.1, self._idle_minutes * 60 / 4)) if self._idle_minutes else 15.0
+        while not self._ended.is_set() and not serving.done():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), interval)
+            if not self._idle_minutes or self.application.activity.idle_seconds() < self._idle_minutes * 60:
+                continue
+            if not self.application.busy():
+                logger.info("no request for %g minutes: stopping", self._idle_minutes)
+                self._ended.set()
+
+    async def _shut_down(self, serving: asyncio.Task[None] | None) -> None:
+        # Without the state file nobody is sent here any more.
+        self._home.state_file.unlink(missing_ok=True)
+        for service in reversed(self.application.services):
+            try:
+                async with asyncio.timeout(STOP_TIMEOUT_S):
+                    await service.stop()
+            except Exception:
+                logger.exception("the service %s did not stop in order", service.name)
+        if hasattr(self, "_proxy"):
+            await self._proxy.stop()
+        await self._bridge.stop()
+        self._server.should_exit = True
+        if serving is not None:
+            await serving
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handlers: the daemon stops its services before its server."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leaves signals to the daemon."""
+        yield
+
+
+def build_services(settings: Settings) -> list[Service]:
+    """Makes every service of `SERVICES`."""
+    return [importlib.import_module(name).build(settings) for name in SERVICES]
+
+
+def serve(home: Home, *, idle_minutes: float, echo: bool) -> None:
+    """Runs a sandbox until it ends.
+
+    Args:
+        home: Data folder, created where it is not there.
+        idle_minutes: See `Daemon`.
+        echo: Whether warnings go to standard error as well as to the log.
+
+    Raises:
+        AlreadyRunningError: Another process serves this home.
+    """
+    home.root.mkdir(parents=True, exist_ok=True)
+    home.root.chmod(0o700)
+    (home.root / "gcloud").mkdir(exist_ok=True)
+    # The lock goes with the process, however it ends.
+    lock = filelock.FileLock(home.root / "daemon.lock")
+    try:
+        lock.acquire(blocking=False)
+    except filelock.Timeout:
+        raise AlreadyRunningError(f"another sandbox already serves {home.root}") from None
+    try:
+        # Child processes are started from threads; gRPC's fork handlers would only warn about them.
+        os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
+        configure(home.log_file, echo=echo)
+
+        async def main() -> None:
+            await Daemon(home, idle_minutes=idle_minutes).run()
+
+        try:
+            asyncio.run(main())
+        except Exception:
+            logger.exception("the sandbox failed")
+            raise
+    finally:
+        lock.release()
+
+
+def bind(port: Any) -> socket.socket:
+    """A loopback socket on `port` if that is a free one, else on any free port."""
+    candidates = [port, 0] if isinstance(port, int) and 1024 <= port < 65536 else [0]
+    for candidate in candidates:
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", candidate))
+        except OSError:
+            listener.close()
+            continue
+        listener.setblocking(False)
+        return listener
+    raise OSError("no loopback port is free")
+
+
+def ports_file(home: Home) -> Path:
+    """Where the ports of the last run are kept, so that an exported environment survives a restart."""
+    return home.root / "ports.json"
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """The object in `file`; empty where there is none or it is broken."""
+    try:
+        content = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def write_json(file: Path, content: dict[str, Any]) -> None:
+    """Replaces `file` in one step."""
+    staging = file.with_name(f".{file.name}.{os.getpid()}")
+    staging.write_text(json.dumps(content, indent=1))
+    os.replace(staging, file)

@@ -1,0 +1,301 @@
+"""Filters: predicates of an element, or of a pair where a field of each is compared."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import shapely
+
+from sandbox.earthengine.coerce import Mismatch, date, date_range, footprint
+from sandbox.earthengine.coerce import geometry as to_geometry
+from sandbox.earthengine.registry import function
+from sandbox.earthengine.values import TIME_START, Date, DateRange, Element, Feature, Geometry, Image
+from sandbox.errors import invalid
+
+ALL_FIELDS = ".all"
+GEOMETRY_FIELD = ".geo"
+
+
+@dataclass(frozen=True, eq=False)
+class Filter:
+    """A predicate of a left element and, in joins, a right one."""
+
+    test: Callable[[Any, Any], bool]
+
+    def __call__(self, left: Any, right: Any = None) -> bool:
+        """Whether the element, or the pair, passes."""
+        return self.test(left, right)
+
+
+def field(element: Any, name: str) -> Any:
+    """A property by name; `.geo` and `.all` are the geometry."""
+    if name in (GEOMETRY_FIELD, ALL_FIELDS):
+        if isinstance(element, Feature):
+            return element.geometry
+        return footprint(element) if isinstance(element, Image) else None
+    return element.get(name) if isinstance(element, Element) else None
+
+
+def comparison(compare: Callable[[Any, Any], bool]) -> Callable[..., Filter]:
+    """A maker of filters from a comparison of two values; a missing value never passes."""
+
+    def make(left_field: str | None, right_value: Any, right_field: str | None, left_value: Any) -> Filter:
+        if (left_field is None) == (left_value is None):
+            raise invalid("Filter: exactly one of 'leftField' and 'leftValue' must be given.")
+        if (right_field is None) == (right_value is None):
+            raise invalid("Filter: exactly one of 'rightField' and 'rightValue' must be given.")
+
+        def test(left: Any, right: Any) -> bool:
+            one = left_value if left_field is None else field(left, left_field)
+            two = right_value if right_field is None else field(left if right is None else right, right_field)
+            return one is not None and two is not None and compare(one, two)
+
+        return Filter(test)
+
+    return make
+
+
+def _comparable(value: Any) -> Any:
+    if isinstance(value, Date):
+        return value.milliseconds
+    return int(value) if isinstance(value, bool) else value
+
+
+def _equal(one: Any, two: Any) -> bool:
+    return bool(_comparable(one) == _comparable(two))
+
+
+def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+    def safely(one: Any, two: Any) -> bool:
+        try:
+            return compare(_comparable(one), _comparable(two))
+        except TypeError:
+            return False
+
+    return safely
+
+
+def _contains_date(one: Any, two: Any) -> bool:
+    try:
+        span, moment = date_range(one), date(two).milliseconds
+    except Mismatch:
+        return False
+    return span.start <= moment < span.end
+
+
+def _in_list(one: Any, two: Any) -> bool:
+    """Whether the left value is an element of the right list."""
+    return isinstance(two, list | tuple) and any(_equal(one, item) for item in two)
+
+
+def _list_contains(one: Any, two: Any) -> bool:
+    return isinstance(one, list | tuple) and any(_equal(two, item) for item in one)
+
+
+def _text(compare: Callable[[str, str], bool]) -> Callable[[Any, Any], bool]:
+    return lambda one, two: isinstance(one, str) and isinstance(two, str) and compare(one, two)
+
+
+def _spatial(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+    def related(one: Any, two: Any) -> bool:
+        try:
+            return bool(compare(to_geometry(one).lonlat(), to_geometry(two).lonlat()))
+        except Mismatch:
+            return False
+
+    return related
+
+
+_COMPARISONS: dict[tuple[str, ...], Callable[[Any, Any], bool]] = {
+    ("eq", "equals"): _equal,
+    ("neq", "notEquals"): lambda one, two: not _equal(one, two),
+    ("lt", "lessThan"): _ordered(lambda one, two: bool(one < two)),
+    ("lte", "lessThanOrEquals"): _ordered(lambda one, two: bool(one <= two)),
+    ("gt", "greaterThan"): _ordered(lambda one, two: bool(one > two)),
+    ("gte", "greaterThanOrEquals"): _ordered(lambda one, two: bool(one >= two)),
+    ("dateRangeContains",): _contains_date,
+    ("inList",): _in_list,
+    ("listContains",): _list_contains,
+    ("stringContains",): _text(lambda one, two: two in one),
+    ("stringStartsWith",): _text(lambda one, two: one.startswith(two)),
+    ("stringEndsWith",): _text(lambda one, two: one.endswith(two)),
+}
+_SPATIAL = {
+    "intersects": shapely.intersects,
+    "contains": shapely.contains,
+    "isContained": shapely.within,
+    "disjoint": shapely.disjoint,
+}
+
+
+def _register_comparison(names: tuple[str, ...], compare: Callable[[Any, Any], bool]) -> None:
+    make = comparison(compare)
+
+    def call(left_field: str | None, right_value: Any, right_field: str | None, left_value: Any) -> Filter:
+        return make(left_field, right_value, right_field, left_value)
+
+    function(*(f"Filter.{name}" for name in names))(call)
+
+
+def _register_spatial(name: str, compare: Callable[[Any, Any], bool]) -> None:
+    make = comparison(_spatial(compare))
+
+    def call(left_field: str | None, right_value: Any, right_field: str | None, left_value: Any) -> Filter:
+        return make(left_field, right_value, right_field, left_value)
+
+    function(f"Filter.{name}", ignores=("maxError",))(call)
+
+
+for _names, _compare in _COMPARISONS.items():
+    _register_comparison(_names, _compare)
+for _name, _relation in _SPATIAL.items():
+    _register_spatial(_name, _relation)
+
+
+@function("Filter.rangeContains")
+def range_contains(field: str, min_value: Any, max_value: Any) -> Filter:
+    """Whether a property lies in a closed range."""
+    name = field
+
+    def test(left: Any, right: Any) -> bool:
+        value = _comparable(left.get(name))
+        try:
+            return value is not None and bool(_comparable(min_value) <= value <= _comparable(max_value))
+        except TypeError:
+            return False
+
+    return Filter(test)
+
+
+@function("Filter.and")
+def all_of(filters: list[Filter]) -> Filter:
+    """Passes where all do."""
+    return Filter(lambda left, right: all(item(left, right) for item in filters))
+
+
+@function("Filter.or")
+def any_of(filters: list[Filter]) -> Filter:
+    """Passes where any does."""
+    return Filter(lambda left, right: any(item(left, right) for item in filters))
+
+
+@function("Filter.not")
+def none_of(filter: Filter) -> Filter:
+    """Passes where the other does not."""
+    return Filter(lambda left, right: not filter(left, right))
+
+
+@function("Filter.notNull")
+def not_null(properties: list[str]) -> Filter:
+    """Passes where all those properties are there."""
+    return Filter(lambda left, right: all(left.get(name) is not None for name in properties))
+
+
+@function("Filter.always")
+def always() -> Filter:
+    """Passes always."""
+    return Filter(lambda left, right: True)
+
+
+@function("Filter.never")
+def never() -> Filter:
+    """Passes never."""
+    return Filter(lambda left, right: False)
+
+
+@function("Filter.hasGeometry")
+def has_geometry() -> Filter:
+    """Passes where there is a geometry."""
+    return Filter(lambda left, right: isinstance(field(left, GEOMETRY_FIELD), Geometry))
+
+
+@function("Filter.maxDifference")
+def max_difference(
+    difference: float, left_field: str | None, right_value: Any, right_field: str | None, left_value: Any
+) -> Filter:
+    """Passes where two numbers differ by at most so much."""
+    near = comparison(_ordered(lambda one, two: abs(one - two) <= difference))
+    return near(left_field, right_value, right_field, left_value)
+
+
+_CALENDAR: dict[str, Callable[[datetime], int]] = {
+    "minute": lambda moment: moment.minute,
+    "hour": lambda moment: moment.hour,
+    "day_of_week": lambda moment: moment.isoweekday(),
+    "day_of_month": lambda moment: moment.day,
+    "day_of_year": lambda moment: moment.timetuple().tm_yday,
+    "week": lambda moment: moment.isocalendar().week,
+    "month": lambda moment: moment.month,
+    "year": lambda moment: moment.year,
+}
+
+
+def calendar_field(moment: datetime, unit: str) -> int:
+    """A calendar field of a moment; raises ApiError where Earth Engine has no such field."""
+    if unit not in _CALENDAR:
+        raise invalid(f"Filter.calendarRange: Unknown field '{unit}': must be one of {', '.join(_CALENDAR)}.")
+    return _CALENDAR[unit](moment.astimezone(UTC))
+
+
+@function("Filter.calendarRange")
+def calendar_range(start: int, end: int | None, field: str) -> Filter:
+    """Passes where a calendar field of the start time lies in a closed range, which may wrap around."""
+    name, last = field, start if end is None else end
+    calendar_field(datetime.now(UTC), name)
+
+    def test(left: Any, right: Any) -> bool:
+        value = left.get(TIME_START)
+        if value is None:
+            return False
+        found = calendar_field(date(value).moment(), name)
+        return start <= found <= last if start <= last else found >= start or found <= last
+
+    return Filter(test)
+
+
+@function("Filter.dayOfYear")
+def day_of_year(start: int, end: int) -> Filter:
+    """Passes from one day of the year until just before another."""
+    return calendar_range(start, end - 1, "day_of_year")
+
+
+@function("DateRange")
+def make_date_range(start: Any, end: Any, time_zone: str | None) -> DateRange:
+    """From a date until just before another; one millisecond where there is no other."""
+    if time_zone not in (None, "UTC", "Etc/UTC"):
+        raise invalid(f"DateRange: the sandbox knows UTC only, got time zone '{time_zone}'.")
+    if isinstance(start, DateRange) and end is None:
+        return start
+    first = date(start).milliseconds
+    last = first + 1 if end is None else date(end).milliseconds
+    if last <= first:
+        raise invalid("DateRange: Invalid range: the end of a date range must be after its start.")
+    return DateRange(first, last)
+
+
+@function("DateRange.start")
+def range_start(date_range: DateRange) -> Date:
+    """The first moment."""
+    return Date(date_range.start)
+
+
+@function("DateRange.end")
+def range_end(date_range: DateRange) -> Date:
+    """The moment just after the last."""
+    return Date(date_range.end)
+
+
+@function("DateRange.contains")
+def range_contains_date(date_range: DateRange, other: Any) -> bool:
+    """Whether a date or another range lies within."""
+    if isinstance(other, DateRange):
+        return date_range.start <= other.start and other.end <= date_range.end
+    return _contains_date(date_range, other)
+
+
+@function("DateRange.intersects")
+def range_intersects(date_range: DateRange, other: Any) -> bool:
+    """Whether two ranges share a moment."""
+    second = other if isinstance(other, DateRange) else make_date_range(other, None, None)
+    return date_range.start < second.end and second.start < date_range.end

@@ -1,0 +1,522 @@
+"""Geometries: made from coordinates, measured on the globe, combined, and moved between projections."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pyproj
+import shapely
+from shapely.geometry import mapping
+from shapely.geometry.base import BaseGeometry
+
+from sandbox.earthengine.coerce import geometry as to_geometry
+from sandbox.earthengine.coerce import number
+from sandbox.earthengine.grid import WGS84, Projection, crs_of, transformer
+from sandbox.earthengine.registry import function
+from sandbox.earthengine.values import Collection, Element, ErrorMargin, Feature, Geometry
+from sandbox.errors import invalid
+
+_GLOBE = pyproj.Geod(ellps="WGS84")
+
+
+def _points(coordinates: Any, name: str) -> list[tuple[float, float]]:
+    """Positions from `[[x, y], …]`, `[x, y, x, y, …]` or a list of points."""
+    if isinstance(coordinates, Geometry):
+        return [(float(x), float(y)) for x, y in shapely.get_coordinates(coordinates.shape)]
+    if not isinstance(coordinates, list | tuple):
+        raise invalid(f"{name}: Invalid geometry: coordinates must be a list.")
+    if coordinates and all(isinstance(item, int | float) for item in coordinates):
+        if len(coordinates) % 2:
+            raise invalid(f"{name}: Invalid geometry: a list of coordinates must have an even number of entries.")
+        return [(float(x), float(y)) for x, y in zip(coordinates[::2], coordinates[1::2], strict=True)]
+    positions = []
+    for item in coordinates:
+        if isinstance(item, Geometry):
+            positions.extend(_points(item, name))
+        elif isinstance(item, list | tuple) and len(item) >= 2:
+            positions.append((float(number(item[0])), float(number(item[1]))))
+        else:
+            raise invalid(f"{name}: Invalid geometry: a position must be a list of two numbers.")
+    return positions
+
+
+def _rings(coordinates: Any, name: str) -> list[list[tuple[float, float]]]:
+    """Rings of one polygon, or of one ring given alone."""
+    if isinstance(coordinates, list | tuple) and coordinates:
+        head = coordinates[0]
+        nested = isinstance(head, list | tuple) and bool(head) and isinstance(head[0], list | tuple | Geometry)
+        flat_rings = isinstance(head, list | tuple) and len(head) > 2 and not nested
+        if nested or flat_rings or (isinstance(head, Geometry) and "Point" not in head.shape.geom_type):
+            return [_points(ring, name) for ring in coordinates]
+    return [_points(coordinates, name)]
+
+
+def _polygon(coordinates: Any, name: str) -> BaseGeometry:
+    rings = [ring for ring in _rings(coordinates, name) if ring]
+    if not rings:
+        return shapely.Polygon()
+    for ring in rings:
+        if len(ring) < 3 or not all(math.isfinite(term) for position in ring for term in position):
+            raise invalid(f"{name}: Invalid geometry: a ring needs at least three finite positions.")
+    shape = shapely.Polygon(rings[0], rings[1:])
+    # Rings that cross themselves are read by the even-odd rule, as Earth Engine does by default.
+    return shape if shape.is_valid else shapely.make_valid(shape, method="structure")
+
+
+def _placed(shape: BaseGeometry, crs: Projection | None, geodesic: bool | None) -> Geometry:
+    projection = crs or Projection()
+    edges = crs is None or (crs_of(crs.crs).is_geographic and crs.transform == Projection().transform)
+    return Geometry(shape, projection, edges if geodesic is None else geodesic)
+
+
+def _depth(value: Any) -> int:
+    """Nesting of lists."""
+    depth = 0
+    while isinstance(value, list | tuple) and value:
+        depth, value = depth + 1, value[0]
+    return depth
+
+
+@function("GeometryConstructors.Point")
+def point(coordinates: list[float], crs: Projection | None) -> Geometry:
+    """A position."""
+    if len(coordinates) < 2:
+        raise invalid("GeometryConstructors.Point: Invalid geometry: a point needs two coordinates.")
+    return _placed(shapely.Point(float(coordinates[0]), float(coordinates[1])), crs, None)
+
+
+@function("GeometryConstructors.MultiPoint")
+def multi_point(coordinates: list[Any], crs: Projection | None) -> Geometry:
+    """Positions."""
+    return _placed(shapely.MultiPoint(_points(coordinates, "GeometryConstructors.MultiPoint")), crs, None)
+
+
+@function("GeometryConstructors.LineString", ignores=("maxError",))
+def line_string(coordinates: list[Any], crs: Projection | None, geodesic: bool | None) -> Geometry:
+    """A line."""
+    return _placed(_line(coordinates, "GeometryConstructors.LineString"), crs, geodesic)
+
+
+def _line(coordinates: Any, name: str) -> BaseGeometry:
+    positions = _points(coordinates, name)
+    if len(positions) < 2:
+        raise invalid(f"{name}: Invalid geometry: a line needs at least two positions.")
+    return shapely.LineString(positions)
+
+
+@function("GeometryConstructors.LinearRing", ignores=("maxError",))
+def linear_ring(coordinates: list[Any], crs: Projection | None, geodesic: bool | None) -> Geometry:
+    """A closed line."""
+    positions = _points(coordinates, "GeometryConstructors.LinearRing")
+    if len(positions) < 3:
+        raise invalid("GeometryConstructors.LinearRing: Invalid geometry: a ring needs at least three positions.")
+    return _placed(shapely.LinearRing(positions), crs, geodesic)
+
+
+@function("GeometryConstructors.MultiLineString", ignores=("maxError",))
+def multi_line_string(coordinates: list[Any], crs: Projection | None, geodesic: bool | None) -> Geometry:
+    """Lines."""
+    lines = (
+        coordinates
+        if _depth(coordinates) > 2 or (coordinates and isinstance(coordinates[0], Geometry))
+        else [coordinates]
+    )
+    name = "GeometryConstructors.MultiLineString"
+    return _placed(shapely.MultiLineString([_line(line, name) for line in lines]), crs, geodesic)
+
+
+@function("GeometryConstructors.Polygon", ignores=("maxError", "evenOdd"))
+def polygon(coordinates: list[Any], crs: Projection | None, geodesic: bool | None) -> Geometry:
+    """An outer ring and holes."""
+    return _placed(_polygon(coordinates, "GeometryConstructors.Polygon"), crs, geodesic)
+
+
+@function("GeometryConstructors.MultiPolygon", ignores=("maxError", "evenOdd"))
+def multi_polygon(coordinates: list[Any], crs: Projection | None, geodesic: bool | None) -> Geometry:
+    """Polygons."""
+    name = "GeometryConstructors.MultiPolygon"
+    several = _depth(coordinates) > 3 or bool(coordinates and isinstance(coordinates[0], Geometry))
+    parts = coordinates if several else [coordinates]
+    shapes = [part.shape if isinstance(part, Geometry) else _polygon(part, name) for part in parts]
+    polygons = [item for shape in shapes for item in shapely.get_parts(shape)]
+    return _placed(shapely.MultiPolygon(polygons), crs, geodesic)
+
+
+@function("GeometryConstructors.MultiGeometry", ignores=("maxError",))
+def multi_geometry(geometries: list[Geometry], crs: Projection | None, geodesic: bool | None) -> Geometry:
+    """Geometries of any kinds."""
+    target = crs or Projection()
+    shapes = [item.shape if item.projection == target else item.in_crs(target.crs) for item in geometries]
+    return _placed(shapely.GeometryCollection(shapes), crs, geodesic)
+
+
+@function("GeometryConstructors.Rectangle", ignores=("evenOdd",))
+def rectangle(coordinates: list[Any], crs: Projection | None, geodesic: bool | None) -> Geometry:
+    """A rectangle by two corners."""
+    corners = _points(coordinates, "GeometryConstructors.Rectangle")
+    if len(corners) < 2:
+        raise invalid("GeometryConstructors.Rectangle: Invalid geometry: a rectangle needs two corners.")
+    xs, ys = zip(*corners, strict=True)
+    return _placed(_box(min(xs), min(ys), max(xs), max(ys)), crs, geodesic)
+
+
+def _box(west: float, south: float, east: float, north: float) -> BaseGeometry:
+    """A rectangle whose ring starts at its lower left corner, as Earth Engine's does."""
+    return shapely.Polygon([(west, south), (east, south), (east, north), (west, north), (west, south)])
+
+
+@function("GeometryConstructors.BBox")
+def b_box(west: float, south: float, east: float, north: float) -> Geometry:
+    """A rectangle of degrees whose edges follow parallels and meridians."""
+    if math.isnan(west + south + east + north) or south > north:
+        raise invalid("GeometryConstructors.BBox: the southern edge must not lie north of the northern one.")
+    if east - west >= 360 or not (math.isfinite(west) and math.isfinite(east)):
+        west, east = -180, 180
+    elif east < west:
+        east += 360
+    return Geometry(_box(west, max(south, -90), east, min(north, 90)), geodesic=False)
+
+
+Shaping = Callable[[Geometry], Geometry]
+
+
+def _on(element: Element, change: Shaping) -> Feature:
+    """A feature with its geometry changed."""
+    return Feature(geometry=change(to_geometry(element)), properties=element.properties)
+
+
+def _in(geometry: Geometry, proj: Projection | None) -> BaseGeometry:
+    return geometry.in_crs((proj or Projection()).crs)
+
+
+def _made(shape: BaseGeometry, proj: Projection | None, geodesic: bool) -> Geometry:
+    crs = (proj or Projection()).crs
+    return Geometry(shape, Projection(crs), geodesic and crs == WGS84)
+
+
+def bounds(geometry: Geometry, proj: Projection | None) -> Geometry:
+    """The rectangle around a geometry."""
+    shape = _in(geometry, proj)
+    if shape.is_empty:
+        return _made(shapely.Polygon(), proj, False)
+    return _made(_box(*shape.bounds), proj, False)
+
+
+def _local(shape: BaseGeometry) -> str:
+    """A projection around a shape in degrees that keeps distances from its middle."""
+    middle = shape.centroid
+    x, y = (0.0, 0.0) if middle.is_empty else (middle.x, middle.y)
+    return f"+proj=aeqd +lat_0={y!r} +lon_0={x!r} +datum=WGS84 +units=m +no_defs"
+
+
+def buffer(geometry: Geometry, distance: float, proj: Projection | None, max_error: ErrorMargin | None) -> Geometry:
+    """Everything within a distance: in metres, or in units of a projection where one is given."""
+    segments = 16
+    if max_error is not None and max_error.value and max_error.unit == "meters" and distance:
+        # The sagitta of a chord must stay below the error.
+        share = min(max(1 - max_error.value / abs(distance), -1.0), 1.0)
+        segments = min(max(math.ceil(math.pi / 4 / max(math.acos(share), 1e-3)), 2), 64)
+    if proj is not None:
+        return _made(shapely.buffer(_in(geometry, proj), distance, quad_segs=segments), proj, geometry.geodesic)
+    shape = geometry.lonlat()
+    if shape.is_empty:
+        return Geometry(shape)
+    local = _local(shape)
+    there, back = transformer(WGS84, local), transformer(local, WGS84)
+    planar = shapely.transform(shape, lambda xy: np.column_stack(there.transform(xy[:, 0], xy[:, 1])))
+    grown = shapely.buffer(planar, distance, quad_segs=segments)
+    return Geometry(shapely.transform(grown, lambda xy: np.column_stack(back.transform(xy[:, 0], xy[:, 1]))))
+
+
+def area(geometry: Geometry, proj: Projection | None) -> float:
+    """Square metres on the globe, or square units of a projection."""
+    if proj is not None:
+        return float(_in(geometry, proj).area)
+    parts = [part for part in shapely.get_parts(geometry.lonlat()) if part.geom_type == "Polygon"]
+    return float(sum(abs(_GLOBE.geometry_area_perimeter(part)[0]) for part in parts))
+
+
+def length(geometry: Geometry, proj: Projection | None) -> float:
+    """Length of the lines, in metres on the globe or in units of a projection."""
+    shape = _in(geometry, proj)
+    lines = [part for part in shapely.get_parts(shape) if part.geom_type in ("LineString", "LinearRing")]
+    return _measured(lines, proj)
+
+
+def perimeter(geometry: Geometry, proj: Projection | None) -> float:
+    """Length of the edges of the polygons, in metres on the globe or in units of a projection."""
+    shape = _in(geometry, proj)
+    return _measured([p.boundary for p in shapely.get_parts(shape) if p.geom_type == "Polygon"], proj)
+
+
+def _measured(lines: list[BaseGeometry], proj: Projection | None) -> float:
+    if proj is not None:
+        return float(sum(line.length for line in lines))
+    return float(sum(_GLOBE.geometry_length(line) for line in lines))
+
+
+def centroid(geometry: Geometry, proj: Projection | None) -> Geometry:
+    """The point in the middle."""
+    if proj is not None:
+        return _made(_in(geometry, proj).centroid, proj, True)
+    shape = geometry.lonlat()
+    if shape.is_empty:
+        return Geometry(shapely.Point())
+    local = _local(shape)
+    planar = Geometry(shape).in_crs(local)
+    x, y = transformer(local, WGS84).transform(planar.centroid.x, planar.centroid.y)
+    return Geometry(shapely.Point(x, y))
+
+
+def distance(left: Geometry, right: Geometry, proj: Projection | None) -> float:
+    """The least distance, in metres on the globe or in units of a projection."""
+    one, two = _in(left, proj), _in(right, proj)
+    if proj is not None:
+        return float(shapely.distance(one, two))
+    local = _local(shapely.union(one.envelope, two.envelope))
+    line = shapely.shortest_line(left.in_crs(local), right.in_crs(local))
+    back = transformer(local, WGS84)
+    ends = [back.transform(x, y) for x, y in shapely.get_coordinates(line)]
+    if not ends:
+        return math.inf
+    return float(_GLOBE.inv(*ends[0], *ends[-1])[2])
+
+
+def transform(geometry: Geometry, proj: Projection, geodesic: bool | None) -> Geometry:
+    """The same place in another projection's pixel plane."""
+    shape = geometry.in_crs(proj.crs)
+    if proj.transform != Projection().transform:
+        inverse = ~proj.affine
+        a, b, c, d, e, f = inverse[:6]
+        shape = shapely.transform(
+            shape, lambda xy: np.column_stack((a * xy[:, 0] + b * xy[:, 1] + c, d * xy[:, 0] + e * xy[:, 1] + f))
+        )
+    edges = geometry.geodesic and crs_of(proj.crs).is_geographic
+    return Geometry(shape, proj, edges if geodesic is None else geodesic)
+
+
+def _tolerance(max_error: ErrorMargin) -> float:
+    return max_error.value or 0.0
+
+
+def simplify(geometry: Geometry, max_error: ErrorMargin, proj: Projection | None) -> Geometry:
+    """Fewer vertices, none off by more than the error."""
+    if proj is not None:
+        return _made(shapely.simplify(_in(geometry, proj), _tolerance(max_error)), proj, geometry.geodesic)
+    shape = geometry.lonlat()
+    local = _local(shape)
+    planar = shapely.simplify(geometry.in_crs(local), _tolerance(max_error))
+    back = transformer(local, WGS84)
+    return Geometry(
+        shapely.transform(planar, lambda xy: np.column_stack(back.transform(xy[:, 0], xy[:, 1]))),
+        geodesic=geometry.geodesic,
+    )
+
+
+_PAIRED: dict[str, Callable[[Any, Any], Any]] = {
+    "intersection": shapely.intersection,
+    "union": shapely.union,
+    "difference": shapely.difference,
+    "symmetricDifference": shapely.symmetric_difference,
+}
+_RELATIONS: dict[str, Callable[[Any, Any], Any]] = {
+    "intersects": shapely.intersects,
+    "contains": shapely.contains,
+    "containedIn": shapely.within,
+    "disjoint": shapely.disjoint,
+}
+_MEASURES = {"area": area, "length": length, "perimeter": perimeter}
+_CHANGES: dict[str, Callable[[Geometry, Projection | None], Geometry]] = {
+    "bounds": bounds,
+    "centroid": centroid,
+    "convexHull": lambda geometry, proj: _made(_in(geometry, proj).convex_hull, proj, geometry.geodesic),
+    "dissolve": lambda geometry, proj: _made(shapely.union_all([_in(geometry, proj)]), proj, geometry.geodesic),
+}
+
+
+def _register_paired(name: str, combine: Callable[[Any, Any], Any]) -> None:
+    def combined(left: Geometry, right: Geometry, proj: Projection | None) -> Geometry:
+        return _made(combine(_in(left, proj), _in(right, proj)), proj, left.geodesic and right.geodesic)
+
+    def of_features(left: Element, right: Element, proj: Projection | None) -> Feature:
+        return _on(left, lambda geometry: combined(geometry, to_geometry(right), proj))
+
+    function(f"Geometry.{name}", ignores=("maxError",))(combined)
+    function(f"Feature.{name}", ignores=("maxError",))(of_features)
+
+
+def _register_relation(name: str, relation: Callable[[Any, Any], Any]) -> None:
+    def related(left: Geometry, right: Geometry, proj: Projection | None) -> bool:
+        return bool(relation(_in(left, proj), _in(right, proj)))
+
+    def of_features(left: Element, right: Element, proj: Projection | None) -> bool:
+        return related(to_geometry(left), to_geometry(right), proj)
+
+    function(f"Geometry.{name}", ignores=("maxError",))(related)
+    function(f"Feature.{name}", ignores=("maxError",))(of_features)
+
+
+def _register_measure(name: str, measure: Callable[[Geometry, Projection | None], float]) -> None:
+    def of_geometry(geometry: Geometry, proj: Projection | None) -> float:
+        return measure(geometry, proj)
+
+    def of_feature(feature: Element, proj: Projection | None) -> float:
+        return measure(to_geometry(feature), proj)
+
+    function(f"Geometry.{name}", ignores=("maxError",))(of_geometry)
+    function(f"Feature.{name}", ignores=("maxError",))(of_feature)
+
+
+def _register_change(name: str, change: Callable[[Geometry, Projection | None], Geometry]) -> None:
+    def of_geometry(geometry: Geometry, proj: Projection | None) -> Geometry:
+        return change(geometry, proj)
+
+    def of_feature(feature: Element, proj: Projection | None) -> Feature:
+        return _on(feature, lambda geometry: change(geometry, proj))
+
+    function(f"Geometry.{name}", ignores=("maxError",))(of_geometry)
+    function(f"Feature.{name}", ignores=("maxError",))(of_feature)
+
+
+for _name, _combine in _PAIRED.items():
+    _register_paired(_name, _combine)
+for _name, _relation in _RELATIONS.items():
+    _register_relation(_name, _relation)
+for _name, _measure in _MEASURES.items():
+    _register_measure(_name, _measure)
+for _name, _change in _CHANGES.items():
+    _register_change(_name, _change)
+
+
+@function("Geometry.buffer")
+def geometry_buffer(
+    geometry: Geometry, distance: float, max_error: ErrorMargin | None, proj: Projection | None
+) -> Geometry:
+    """Everything within a distance."""
+    return buffer(geometry, distance, proj, max_error)
+
+
+@function("Feature.buffer")
+def feature_buffer(
+    feature: Element, distance: float, max_error: ErrorMargin | None, proj: Projection | None
+) -> Feature:
+    """The feature grown by a distance."""
+    return _on(feature, lambda geometry: buffer(geometry, distance, proj, max_error))
+
+
+@function("Geometry.simplify")
+def geometry_simplify(geometry: Geometry, max_error: ErrorMargin, proj: Projection | None) -> Geometry:
+    """Fewer vertices."""
+    return simplify(geometry, max_error, proj)
+
+
+@function("Feature.simplify")
+def feature_simplify(feature: Element, max_error: ErrorMargin, proj: Projection | None) -> Feature:
+    """The feature with fewer vertices."""
+    return _on(feature, lambda geometry: simplify(geometry, max_error, proj))
+
+
+@function("Geometry.transform", ignores=("maxError",))
+def geometry_transform(geometry: Geometry, proj: Projection, geodesic: bool | None) -> Geometry:
+    """The same place in another projection."""
+    return transform(geometry, proj, geodesic)
+
+
+@function("Feature.transform", ignores=("maxError",))
+def feature_transform(feature: Element, proj: Projection, geodesic: bool | None) -> Feature:
+    """The feature in another projection."""
+    return _on(feature, lambda geometry: transform(geometry, proj, geodesic))
+
+
+@function("Geometry.distance", ignores=("maxError", "spherical"))
+def geometry_distance(left: Geometry, right: Geometry, proj: Projection | None) -> float:
+    """The least distance between two geometries."""
+    return distance(left, right, proj)
+
+
+@function("Feature.distance", ignores=("maxError", "spherical"))
+def feature_distance(left: Element, right: Element, proj: Projection | None) -> float:
+    """The least distance between two features."""
+    return distance(to_geometry(left), to_geometry(right), proj)
+
+
+@function("Geometry.withinDistance", ignores=("maxError",))
+def within_distance(left: Geometry, right: Geometry, distance: float, proj: Projection | None) -> bool:
+    """Whether two geometries are at most so far apart."""
+    return geometry_distance(left, right, proj) <= distance
+
+
+@function("Geometry.coordinates")
+def coordinates(geometry: Geometry) -> Any:
+    """The coordinates as nested lists."""
+    shown = mapping(geometry.shape)
+    return _nested(shown.get("coordinates", []))
+
+
+def _nested(value: Any) -> Any:
+    return [_nested(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+@function("Geometry.type")
+def geometry_type(geometry: Geometry) -> str:
+    """Such as `Polygon`."""
+    return str(geometry.shape.geom_type)
+
+
+@function("Geometry.projection")
+def geometry_projection(geometry: Geometry) -> Projection:
+    """What the coordinates mean."""
+    return geometry.projection
+
+
+@function("Geometry.geodesic", "Geometry.edgesAreGeodesics")
+def geodesic(geometry: Geometry) -> bool:
+    """Whether edges are the shortest lines on the globe."""
+    return geometry.geodesic
+
+
+@function("Geometry.isUnbounded")
+def is_unbounded(geometry: Geometry) -> bool:
+    """Whether it covers the whole globe."""
+    return not geometry.shape.is_empty and geometry.lonlat().bounds == (-180, -90, 180, 90)
+
+
+@function("Geometry.geometries")
+def geometries(geometry: Geometry) -> list[Geometry]:
+    """The parts."""
+    return [Geometry(part, geometry.projection, geometry.geodesic) for part in shapely.get_parts(geometry.shape)]
+
+
+@function("Geometry.coveringGrid")
+def covering_grid(geometry: Geometry, proj: Projection, scale: float | None) -> Collection:
+    """The cells of a grid that a geometry touches, as features named `column,row`."""
+    cell = proj if scale is None else Projection(proj.crs, _square(proj, scale))
+    shape = geometry.in_crs(cell.crs)
+    inverse = ~cell.affine
+    west, south, east, north = shape.bounds
+    xs, ys = zip(
+        *(inverse * corner for corner in ((west, south), (west, north), (east, south), (east, north))), strict=True
+    )
+    columns = range(math.floor(min(xs)), math.ceil(max(xs)))
+    rows = range(math.floor(min(ys)), math.ceil(max(ys)))
+    if len(columns) * len(rows) > 1_000_000:
+        raise invalid("Geometry.coveringGrid: The grid has too many cells.")
+    features = []
+    for row in rows:
+        for column in columns:
+            box = Geometry(shapely.box(column, row, column + 1, row + 1), cell, geodesic=False)
+            outline = box.in_crs(cell.crs)
+            if shapely.intersects(outline, shape):
+                features.append(
+                    Feature(
+                        geometry=Geometry(outline, Projection(cell.crs), geodesic=False),
+                        properties={"system:index": f"{column},{row}"},
+                    )
+                )
+    return Collection(elements=features)
+
+
+def _square(proj: Projection, scale: float) -> tuple[float, float, float, float, float, float]:
+    side = scale / Projection(proj.crs).nominal_scale
+    return (side, 0.0, 0.0, 0.0, side, 0.0)

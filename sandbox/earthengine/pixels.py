@@ -1,0 +1,329 @@
+"""Lazy pixels: a band is a function from a grid to values and a mask, called only when an answer needs it."""
+
+import math
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sandbox.earthengine.grid import Grid, Projection
+from sandbox.errors import invalid
+
+Array = npt.NDArray[Any]
+
+# A window of source pixels beyond this many is read in parts, so that zooming out cannot exhaust memory.
+_WINDOW_PIXELS = 16_000_000
+_REPROJECTED_PIXELS = 400_000_000
+_MEMO_BYTES = 256 * 2**20
+_local = threading.local()
+
+
+class Pixels(NamedTuple):
+    """The pixels of one band on one grid.
+
+    Attributes:
+        values: Shape `(height, width)` and, for array pixels, their axes after those.
+        mask: Shape `(height, width)`: bool, or float32 from 0 to 1 where it is fractional.
+    """
+
+    values: Array
+    mask: Array
+
+
+Source = Callable[[Grid], Pixels]
+
+
+@dataclass(frozen=True)
+class PixelType:
+    """What values a band may hold.
+
+    Attributes:
+        precision: `int`, `float` or `double`.
+        minimum: Least value, or None where it is not limited.
+        maximum: Greatest value, or None.
+        dimensions: Axes of an array pixel; 0 for numbers.
+    """
+
+    precision: str
+    minimum: float | None = None
+    maximum: float | None = None
+    dimensions: int = 0
+
+    @classmethod
+    def of_dtype(cls, dtype: str) -> "PixelType":
+        """The type of every value of a NumPy dtype."""
+        kind = np.dtype(dtype)
+        if kind.kind == "b":
+            return BOOLEAN
+        if kind.kind in "iu":
+            info = np.iinfo(kind)
+            return cls("int", int(info.min), int(info.max))
+        return cls("double" if kind.itemsize > 4 else "float")
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The smallest NumPy dtype that holds the range."""
+        if self.precision != "int":
+            return np.dtype("float32" if self.precision == "float" else "float64")
+        low = -(2**63) if self.minimum is None else self.minimum
+        high = 2**63 - 1 if self.maximum is None else self.maximum
+        for name in ("uint8", "int8", "uint16", "int16", "uint32", "int32"):
+            info = np.iinfo(name)
+            if info.min <= low and high <= info.max:
+                return np.dtype(name)
+        return np.dtype("int64")
+
+    def union(self, other: "PixelType") -> "PixelType":
+        """The narrowest type that holds the values of both."""
+        order = ("int", "float", "double")
+        precision = order[max(order.index(self.precision), order.index(other.precision))]
+        low = None if None in (self.minimum, other.minimum) else min(self.minimum or 0, other.minimum or 0)
+        high = None if None in (self.maximum, other.maximum) else max(self.maximum or 0, other.maximum or 0)
+        return PixelType(precision, low, high, max(self.dimensions, other.dimensions))
+
+    def converted(self, values: Array) -> Array:
+        """Values as this type stores them: integers cut towards zero and held to the range."""
+        dtype = self.dtype
+        if values.dtype == dtype:
+            return values
+        if self.precision == "int" and values.dtype.kind == "f":
+            info = np.iinfo(dtype)
+            # float64 cannot hold the greatest int64: the one below it can.
+            high = float(np.nextafter(float(info.max), 0)) if dtype == np.int64 else float(info.max)
+            values = np.clip(np.trunc(np.nan_to_num(values, nan=0.0)), float(info.min), high)
+        return values.astype(dtype)
+
+    def to_json(self) -> dict[str, Any]:
+        """As `getInfo` shows it."""
+        shown: dict[str, Any] = {"type": "PixelType", "precision": self.precision}
+        if self.minimum is not None and math.isfinite(self.minimum):
+            shown["min"] = self.minimum
+        if self.maximum is not None and math.isfinite(self.maximum):
+            shown["max"] = self.maximum
+        if self.dimensions:
+            shown["dimensions"] = self.dimensions
+        return shown
+
+
+BOOLEAN = PixelType("int", 0, 1)
+FLOAT = PixelType("float")
+DOUBLE = PixelType("double")
+BYTE = PixelType("int", 0, 255)
+
+
+@dataclass(frozen=True, eq=False)
+class Band:
+    """One named layer.
+
+    Attributes:
+        name: Band id.
+        pixel_type: What its values may be.
+        projection: Its default projection.
+        source: Where its pixels come from.
+        size: `(height, width)` in pixels of the default projection; None where it has no edges.
+        origin: `(row, column)` of the first pixel in that projection.
+        constant: True for bands made from numbers alone; they give way to the projection of any other.
+        composite: True where the projection is only the default of Earth Engine, EPSG:4326 at one degree.
+    """
+
+    name: str
+    pixel_type: PixelType
+    projection: Projection
+    source: Source = field(repr=False)
+    size: tuple[int, int] | None = None
+    origin: tuple[int, int] = (0, 0)
+    constant: bool = False
+
+    def fetch(self, grid: Grid) -> Pixels:
+        """The pixels on a grid; computed once per grid within one `sharing` block."""
+        with sharing() as memo:
+            return memo.get(self.source, grid)
+
+    def renamed(self, name: str) -> "Band":
+        """The same band by another name."""
+        return replace(self, name=name)
+
+    def derived(self, source: Source, pixel_type: PixelType | None = None, name: str | None = None) -> "Band":
+        """A band computed from this one, pixel for pixel."""
+        return replace(
+            self, source=source, pixel_type=pixel_type or self.pixel_type, name=self.name if name is None else name
+        )
+
+
+class _Memo:
+    """Pixels already computed for a grid, least recently used first out beyond a number of bytes."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[int, Grid], tuple[Source, Pixels]] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, source: Source, grid: Grid) -> Pixels:
+        key = (id(source), grid)
+        found = self._kept.get(key)
+        if found is not None:
+            self._kept.move_to_end(key)
+            return found[1]
+        pixels = source(grid)
+        # The source is kept beside its pixels, so that no other source can take over its id meanwhile.
+        self._kept[key] = (source, pixels)
+        self._bytes += _held(pixels)
+        while self._bytes > _MEMO_BYTES and len(self._kept) > 1:
+            _, (_, dropped) = self._kept.popitem(last=False)
+            self._bytes -= _held(dropped)
+        return pixels
+
+
+def _held(pixels: Pixels) -> int:
+    return pixels.values.nbytes + pixels.mask.nbytes
+
+
+@contextmanager
+def sharing() -> Iterator[_Memo]:
+    """Within it, a band that several others need is computed once per grid."""
+    memo: _Memo | None = getattr(_local, "memo", None)
+    if memo is not None:
+        yield memo
+        return
+    _local.memo = memo = _Memo()
+    try:
+        yield memo
+    finally:
+        del _local.memo
+
+
+def combined(*masks: Array) -> Array:
+    """The least of several masks, pixel by pixel."""
+    result = masks[0]
+    for mask in masks[1:]:
+        if mask is not result:
+            result = np.logical_and(result, mask) if result.dtype == mask.dtype == bool else np.minimum(result, mask)
+    return result
+
+
+def blank(shape: tuple[int, int], pixel_type: PixelType) -> Pixels:
+    """Masked pixels."""
+    return Pixels(np.zeros(shape + (1,) * pixel_type.dimensions, pixel_type.dtype), np.zeros(shape, dtype=bool))
+
+
+def constant_band(name: str, value: Any, pixel_type: PixelType) -> Band:
+    """A band with the same value everywhere, in Earth Engine's default projection."""
+    array = np.asarray(value, pixel_type.dtype)
+
+    def source(grid: Grid) -> Pixels:
+        return Pixels(np.broadcast_to(array, grid.shape + array.shape), np.broadcast_to(np.True_, grid.shape))
+
+    return Band(name, pixel_type, Projection(), source, constant=True)
+
+
+def pull(
+    grid: Grid,
+    projection: Projection,
+    read: Source,
+    pixel_type: PixelType,
+    size: tuple[int, int] | None = None,
+) -> Pixels:
+    """Samples pixels of another projection at the pixel centres of a grid: the nearest, as Earth Engine's default.
+
+    Args:
+        grid: Pixels wanted.
+        projection: Pixel plane that the source lives in.
+        read: Gives any window of that plane.
+        pixel_type: Type of the values.
+        size: `(height, width)` of the source, if it has edges; beyond them everything is masked.
+    """
+    columns, rows = grid.positions(projection)
+    with np.errstate(invalid="ignore"):
+        inside = np.isfinite(columns) & np.isfinite(rows) if columns.ndim == 2 else None
+        column, row = np.floor(columns), np.floor(rows)
+        if size is not None:
+            in_columns, in_rows = (column >= 0) & (column < size[1]), (row >= 0) & (row < size[0])
+        else:
+            in_columns, in_rows = np.isfinite(column), np.isfinite(row)
+    if inside is not None:
+        inside &= in_columns & in_rows
+        if not inside.any():
+            return blank(grid.shape, pixel_type)
+        column, row = np.where(inside, column, column[inside][0]), np.where(inside, row, row[inside][0])
+        span = (row.min(), row.max(), column.min(), column.max())
+    else:
+        if not (in_columns.any() and in_rows.any()):
+            return blank(grid.shape, pixel_type)
+        span = (row[in_rows].min(), row[in_rows].max(), column[in_columns].min(), column[in_columns].max())
+    top, bottom, left, right = (int(edge) for edge in span)
+    shape = (bottom - top + 1, right - left + 1)
+    if shape[0] * shape[1] > max(_WINDOW_PIXELS, 4 * grid.size) and grid.size > 1:
+        if shape[0] * shape[1] > _REPROJECTED_PIXELS:
+            raise invalid(f"Reprojection output too large ({shape[1]}x{shape[0]} pixels).")
+        return _pull_halves(grid, projection, read, pixel_type, size)
+    window = read(projection.grid(top, left, shape))
+    if inside is not None:
+        r, c = (row - top).astype(np.intp), (column - left).astype(np.intp)
+        return Pixels(window.values[r, c], combined(window.mask[r, c], inside))
+    r, c = (row[in_rows] - top).astype(np.intp), (column[in_columns] - left).astype(np.intp)
+    picked = window
+    if not (_consecutive(r) and _consecutive(c)):
+        picked = Pixels(window.values[r][:, c], window.mask[r][:, c])
+    if picked.mask.shape == grid.shape:
+        return picked
+    values = np.zeros(grid.shape + window.values.shape[2:], window.values.dtype)
+    mask = np.zeros(grid.shape, window.mask.dtype)
+    # Positions run one way along an axis, so what lies inside is one block.
+    first_row, first_column = int(np.argmax(in_rows)), int(np.argmax(in_columns))
+    block = (slice(first_row, first_row + len(r)), slice(first_column, first_column + len(c)))
+    values[block], mask[block] = picked
+    return Pixels(values, mask)
+
+
+def _consecutive(indices: Array) -> bool:
+    return indices[0] == 0 and (len(indices) == 1 or bool((np.diff(indices) == 1).all()))
+
+
+def _pull_halves(
+    grid: Grid, projection: Projection, read: Source, pixel_type: PixelType, size: tuple[int, int] | None
+) -> Pixels:
+    height, width = grid.shape
+    axis = 0 if height >= width else 1
+    cut = grid.shape[axis] // 2
+    if axis == 0:
+        halves = grid.window(0, 0, (cut, width)), grid.window(cut, 0, (height - cut, width))
+    else:
+        halves = grid.window(0, 0, (height, cut)), grid.window(0, cut, (height, width - cut))
+    parts = [pull(half, projection, read, pixel_type, size) for half in halves]
+    return Pixels(
+        np.concatenate([part.values for part in parts], axis), np.concatenate([part.mask for part in parts], axis)
+    )
+
+
+def pull_smooth(grid: Grid, projection: Projection, read: Source, pixel_type: PixelType) -> Pixels:
+    """Samples by bilinear interpolation between the four nearest pixel centres; masked where one of them is."""
+    columns, rows = grid.positions(projection)
+    if columns.ndim == 1:
+        columns, rows = np.broadcast_to(columns[None, :], grid.shape), np.broadcast_to(rows[:, None], grid.shape)
+    finite = np.isfinite(columns) & np.isfinite(rows)
+    if not finite.any():
+        return blank(grid.shape, pixel_type)
+    x, y = np.where(finite, columns, columns[finite][0]) - 0.5, np.where(finite, rows, rows[finite][0]) - 0.5
+    left, top = int(np.floor(x.min())), int(np.floor(y.min()))
+    shape = (int(np.floor(y.max())) + 2 - top, int(np.floor(x.max())) + 2 - left)
+    if shape[0] * shape[1] > _REPROJECTED_PIXELS:
+        raise invalid(f"Reprojection output too large ({shape[1]}x{shape[0]} pixels).")
+    window = read(projection.grid(top, left, shape))
+    c, r = np.floor(x).astype(np.intp), np.floor(y).astype(np.intp)
+    fx, fy = x - c, y - r
+    c, r = c - left, r - top
+    total = np.zeros(grid.shape)
+    mask: Array = finite
+    for row, column, weight in (
+        (r, c, (1 - fx) * (1 - fy)),
+        (r, c + 1, fx * (1 - fy)),
+        (r + 1, c, (1 - fx) * fy),
+        (r + 1, c + 1, fx * fy),
+    ):
+        total += np.where(weight > 0, window.values[row, column], 0) * weight
+        mask = combined(mask, np.where(weight > 0, window.mask[row, column], np.True_))
+    return Pixels(pixel_type.converted(total), mask)

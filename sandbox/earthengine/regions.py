@@ -1,0 +1,178 @@
+"""Which pixels of a grid a geometry covers, and how much of each."""
+
+import math
+import threading
+from collections import OrderedDict
+
+import numpy as np
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from sandbox.earthengine.grid import Grid, Projection
+from sandbox.earthengine.pixels import Array
+from sandbox.earthengine.values import Geometry
+from sandbox.errors import invalid
+
+_KEPT = 16
+_SNAP = 1e-9
+_EDGE = 1e-6
+_local = threading.local()
+# A block is divided no further when it is this small: its pixels are then measured one by one.
+_BLOCK = 8
+
+
+def _prepared(region: Geometry, crs: str) -> BaseGeometry:
+    """The region in a CRS, indexed for point tests; the last few are kept per thread."""
+    kept: OrderedDict[tuple[int, str], tuple[Geometry, BaseGeometry]]
+    kept = _local.__dict__.setdefault("regions", OrderedDict())
+    key = (id(region), crs)
+    if key not in kept or kept[key][0] is not region:
+        shape = region.in_crs(crs)
+        shapely.prepare(shape)
+        kept[key] = (region, shape)
+        while len(kept) > _KEPT:
+            kept.popitem(last=False)
+    kept.move_to_end(key)
+    return kept[key][1]
+
+
+def inside(grid: Grid, region: Geometry) -> Array:
+    """True where a pixel's centre lies within the region; a bool array of the grid's shape."""
+    shape = _prepared(region, grid.crs)
+    if shape.is_empty:
+        return np.zeros(grid.shape, dtype=bool)
+    if shape.area == 0:
+        return _touched(grid, shape)
+    x, y = grid.centres()
+    if not grid.transform[1] and not grid.transform[3]:
+        west, south, east, north = shape.bounds
+        in_x, in_y = (x[0] >= west) & (x[0] <= east), (y[:, 0] >= south) & (y[:, 0] <= north)
+        if is_box(shape):
+            return np.asarray(in_y[:, None] & in_x[None, :])
+        found = np.zeros(grid.shape, dtype=bool)
+        if in_x.any() and in_y.any():
+            block = np.ix_(in_y, in_x)
+            found[block] = shapely.contains_xy(shape, x[block], y[block])
+        return found
+    found = shapely.contains_xy(shape, x, y)
+    return np.asarray(found)
+
+
+def _touched(grid: Grid, shape: BaseGeometry) -> Array:
+    """True where a pixel holds a point, or a line passes through it."""
+    found = np.zeros(grid.shape, dtype=bool)
+    inverse = ~grid.affine
+    for part in shapely.get_parts(shape):
+        if part.geom_type == "Point":
+            column, row = (math.floor(term + _SNAP) for term in inverse * (part.x, part.y))
+            if 0 <= row < grid.shape[0] and 0 <= column < grid.shape[1]:
+                found[row, column] = True
+            continue
+        blocks = [(0, 0, *grid.shape)]
+        while blocks:
+            touching = shapely.intersects(part, _boxes(grid, blocks))
+            hit = [block for block, some in zip(blocks, touching, strict=True) if some]
+            for row, column, height, width in hit:
+                if height == width == 1:
+                    found[row, column] = True
+            blocks = [quarter for block in hit if block[2] * block[3] > 1 for quarter in _quarters(*block)]
+    return found
+
+
+def is_box(shape: BaseGeometry) -> bool:
+    """Whether a shape is its own bounding box, without holes."""
+    if shape.geom_type != "Polygon" or len(shape.interiors):
+        return False
+    west, south, east, north = shape.bounds
+    area = (east - west) * (north - south)
+    return bool(area > 0 and abs(shape.area - area) <= 1e-12 * area)
+
+
+def coverage(grid: Grid, region: Geometry) -> Array:
+    """The share of every pixel, 0 to 1, that the region covers; a float32 array of the grid's shape.
+
+    Below half a percent counts as nothing, as in Earth Engine's weighted reducers.
+    """
+    shape = _prepared(region, grid.crs)
+    weights = np.zeros(grid.shape, dtype="float32")
+    if shape.is_empty:
+        return weights
+    if shape.area == 0:
+        return _touched(grid, shape).astype("float32")
+    blocks = [(0, 0, *grid.shape)]
+    while blocks:
+        boxes = _boxes(grid, blocks)
+        within, touching = shapely.contains_properly(shape, boxes), shapely.intersects(shape, boxes)
+        rest = []
+        for (row, column, height, width), full, some in zip(blocks, within, touching, strict=True):
+            if full:
+                weights[row : row + height, column : column + width] = 1
+            elif some and height <= _BLOCK and width <= _BLOCK:
+                _measure(grid, shape, weights, (row, column, height, width))
+            elif some:
+                rest.extend(_quarters(row, column, height, width))
+        blocks = rest
+    weights[weights < 0.005] = 0
+    return weights
+
+
+def _boxes(grid: Grid, blocks: list[tuple[int, int, int, int]]) -> Array:
+    """The pixel blocks (row, column, height, width) as polygons in the grid's CRS."""
+    rows, columns, heights, widths = np.array(blocks, dtype="float64").T
+    corners_x = np.stack([columns, columns + widths, columns + widths, columns], axis=1)
+    corners_y = np.stack([rows, rows, rows + heights, rows + heights], axis=1)
+    a, b, c, d, e, f = grid.transform
+    x, y = a * corners_x + b * corners_y + c, d * corners_x + e * corners_y + f
+    return np.asarray(shapely.polygons(np.stack([x, y], axis=2)))
+
+
+def _quarters(row: int, column: int, height: int, width: int) -> list[tuple[int, int, int, int]]:
+    top, left = (height + 1) // 2, (width + 1) // 2
+    parts = [
+        (row, column, top, left),
+        (row, column + left, top, width - left),
+        (row + top, column, height - top, left),
+        (row + top, column + left, height - top, width - left),
+    ]
+    return [part for part in parts if part[2] and part[3]]
+
+
+def _measure(grid: Grid, shape: BaseGeometry, weights: Array, block: tuple[int, int, int, int]) -> None:
+    row, column, height, width = block
+    cells = [(row + r, column + c, 1, 1) for r in range(height) for c in range(width)]
+    boxes = _boxes(grid, cells)
+    # Only what lies near the block can cut its pixels.
+    local = shapely.intersection(shape, shapely.box(*shapely.total_bounds(boxes)))
+    shares = shapely.area(shapely.intersection(local, boxes)) / shapely.area(boxes)
+    weights[row : row + height, column : column + width] = shares.reshape(height, width)
+
+
+def region_window(region: Geometry, projection: Projection) -> Grid | None:
+    """The window of a projection's pixel plane that holds a region; None where it is empty.
+
+    Raises:
+        ApiError: INVALID_ARGUMENT where the region is not bounded in that projection.
+    """
+    box = pixel_bounds(region, projection)
+    if box is None:
+        raise invalid("The region is not bounded in the projection that it is needed in; give a smaller one.")
+    left, top, right, bottom = box
+    if right <= left or bottom <= top:
+        return None
+    return projection.grid(top, left, (bottom - top, right - left))
+
+
+def pixel_bounds(region: Geometry, projection: Projection) -> tuple[int, int, int, int] | None:
+    """(left, top, right, bottom) of a region in a projection's pixel plane; None where it is not finite there."""
+    shape = region.in_crs(projection.crs)
+    if shape.is_empty:
+        return 0, 0, 0, 0
+    west, south, east, north = shape.bounds
+    if not np.isfinite([west, south, east, north]).all():
+        return None
+    inverse = ~projection.affine
+    corners = [inverse * corner for corner in ((west, south), (west, north), (east, south), (east, north))]
+    xs, ys = [corner[0] for corner in corners], [corner[1] for corner in corners]
+    left, top = math.floor(min(xs) + _EDGE), math.floor(min(ys) + _EDGE)
+    # A point or a line along an edge still lies in a pixel.
+    return left, top, max(math.ceil(max(xs) - _EDGE), left + 1), max(math.ceil(max(ys) - _EDGE), top + 1)

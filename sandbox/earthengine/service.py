@@ -1,0 +1,185 @@
+"""Earth Engine, assembled: its routes, its catalogue, and what belongs to starting and stopping it."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from sandbox.earthengine import discovery, seed
+from sandbox.earthengine.asset_routes import AssetRoutes, asset_json
+from sandbox.earthengine.assets import Assets
+from sandbox.earthengine.dispatch import Call, Dispatcher
+from sandbox.earthengine.endpoints import VertexEndpoints
+from sandbox.earthengine.evaluation import Evaluator
+from sandbox.earthengine.ingest import Ingestion
+from sandbox.earthengine.limits import Limits
+from sandbox.earthengine.operations import Operations
+from sandbox.earthengine.pixel_routes import PixelRoutes
+from sandbox.earthengine.task_routes import TaskRoutes
+from sandbox.errors import ApiError, invalid, not_found
+from sandbox.responses import JsonResponse, api_error_handler
+from sandbox.settings import Settings
+
+HOSTS = (
+    "earthengine.googleapis.com",
+    "earthengine-highvolume.googleapis.com",
+    "content-earthengine.googleapis.com",
+)
+
+
+class EarthEngine:
+    """The service (`sandbox.service.Service`).
+
+    Attributes:
+        name: `earthengine`.
+        hosts: Hosts that it answers for.
+        app: ASGI application.
+        admin: Routes of the sandbox's own interface: seeding, and adding files.
+    """
+
+    name = "earthengine"
+    hosts = HOSTS
+
+    def __init__(self, settings: Settings, limits: Limits) -> None:
+        """Opens the catalogue and the records of tasks below the sandbox's home."""
+        self._settings = settings
+        self._limits = limits
+        root = settings.home.earthengine
+        self._assets = Assets(root / "assets")
+        self._operations = Operations(root / "operations", limits)
+        self._ingestion = Ingestion(self._assets, settings.home.storage, limits)
+        self._endpoints = VertexEndpoints(f"http://127.0.0.1:{settings.port}")
+        self._dispatcher = Dispatcher(limits)
+        self._seeding = 0
+        evaluator = Evaluator(self._assets, self._endpoints)
+        self._pixels = PixelRoutes(evaluator, limits)
+        tasks = TaskRoutes(evaluator, self._assets, self._ingestion, self._operations, settings.home.storage, limits)
+        assets = AssetRoutes(self._assets, self._ingestion)
+        route = self._dispatcher.route
+        self.app: ASGIApp = Starlette(
+            routes=[
+                Route("/$discovery/rest", _discovery),
+                route("GET", "projects/{project}/algorithms", _algorithms),
+                route("GET", "projects/{project}/config", self._config),
+                route("PATCH", "projects/{project}/config", self._config),
+                *self._pixels.routes(self._dispatcher),
+                *tasks.routes(self._dispatcher),
+                *assets.routes(self._dispatcher),
+                Route("/{path:path}", _unknown, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
+            ],
+            exception_handlers={ApiError: api_error_handler},
+        )
+        self.admin: list[Route] = [
+            Route("/seeds", self._seeds, methods=["GET"]),
+            Route("/seed", self._seed, methods=["POST"]),
+            Route("/add", self._add, methods=["POST"]),
+        ]
+
+    async def start(self) -> None:
+        """Clears away what a killed sandbox left half done."""
+        await asyncio.to_thread(self._assets.sweep)
+
+    async def stop(self) -> None:
+        """Cancels tasks and lets threads end."""
+        await asyncio.to_thread(self._operations.stop)
+        self._dispatcher.close()
+        self._endpoints.close()
+
+    async def reset(self) -> None:
+        """Forgets every asset, task and map."""
+        await asyncio.to_thread(self._operations.clear)
+        await asyncio.to_thread(self._assets.clear)
+        self._pixels.renderings.clear()
+
+    def busy(self) -> bool:
+        """True while something is computed, imported, exported or seeded."""
+        return bool(self._dispatcher.slots.taken or self._operations.active() or self._seeding)
+
+    def status(self) -> dict[str, Any]:
+        """Assets and tasks, counted."""
+        kinds: dict[str, int] = {}
+        for asset in self._assets.all():
+            kinds[asset.record.type] = kinds.get(asset.record.type, 0) + 1
+        return {
+            "assets": kinds,
+            "active_tasks": self._operations.active(),
+            "computations": self._dispatcher.slots.taken,
+        }
+
+    def seed(self, names: list[str]) -> list[dict[str, Any]]:
+        """Brings real scenes into the catalogue; see `seed.seed`."""
+        self._seeding += 1
+        try:
+            return seed.seed(self._ingestion, self._settings.project, names, self._settings.environment)
+        finally:
+            self._seeding -= 1
+
+    def add(self, asset_id: str, files: list[str], properties: dict[str, Any]) -> dict[str, Any]:
+        """Makes an image asset of a user's own rasters; an id without a project belongs to the sandbox's.
+
+        Raises:
+            ApiError: INVALID_ARGUMENT where a file is missing or no raster.
+        """
+        if not asset_id.startswith("projects/"):
+            asset_id = f"projects/{self._settings.project}/assets/{asset_id}"
+        paths = [Path(file) for file in files]
+        for path in paths:
+            if not path.is_absolute() or not path.is_file():
+                raise invalid(f"'{path}' is not the absolute path of a file.")
+        return asset_json(self._ingestion.files(asset_id, paths, properties=properties))
+
+    def _config(self, call: Call) -> Any:
+        return {"name": f"projects/{call.project}/config", "maxConcurrentExports": self._limits.running_operations}
+
+    async def _seeds(self, request: Request) -> Response:
+        return JsonResponse({name: about["description"] for name, about in seed.descriptions().items()})
+
+    async def _seed(self, request: Request) -> Response:
+        names = (await _object(request)).get("names") or []
+        if not isinstance(names, list) or not all(isinstance(item, str) for item in names):
+            raise invalid("Field 'names' must be a list of seed names.")
+        return JsonResponse({"assets": await asyncio.to_thread(self.seed, names)})
+
+    async def _add(self, request: Request) -> Response:
+        body = await _object(request)
+        asset_id, files, properties = body.get("asset"), body.get("files"), body.get("properties") or {}
+        if not isinstance(asset_id, str) or not isinstance(files, list) or not files:
+            raise invalid("Fields 'asset' (id) and 'files' (list of absolute paths) are required.")
+        if not isinstance(properties, dict):
+            raise invalid("Field 'properties' must be an object.")
+        return JsonResponse(await asyncio.to_thread(self.add, asset_id, [str(file) for file in files], properties))
+
+
+def build(settings: Settings, limits: Limits | None = None) -> EarthEngine:
+    """Earth Engine for one sandbox."""
+    return EarthEngine(settings, limits or Limits())
+
+
+async def _object(request: Request) -> dict[str, Any]:
+    try:
+        body = await request.json()
+    except ValueError as error:
+        raise invalid(f"The body is not JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise invalid("The body must be an object.")
+    return body
+
+
+async def _discovery(request: Request) -> Response:
+    version = request.query_params.get("version", "v1")
+    if version not in discovery.VERSIONS:
+        raise not_found(f"Discovery document not found for earthengine version '{version}'.")
+    return JsonResponse(discovery.document(version))
+
+
+def _algorithms(call: Call) -> Response:
+    return Response(discovery.algorithms(), media_type="application/json; charset=UTF-8")
+
+
+async def _unknown(request: Request) -> Response:
+    raise not_found(f"Earth Engine's interface has no {request.method} {request.url.path}, or the sandbox lacks it.")

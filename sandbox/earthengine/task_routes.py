@@ -1,0 +1,182 @@
+"""REST methods of batch tasks: imports, exports and their operations."""
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from starlette.routing import Route
+
+from sandbox.earthengine import exports, rendering, results, tables
+from sandbox.earthengine.assets import Assets
+from sandbox.earthengine.dispatch import Call, Dispatcher, unsupported
+from sandbox.earthengine.evaluation import Evaluator
+from sandbox.earthengine.ingest import Ingestion, required
+from sandbox.earthengine.limits import Limits
+from sandbox.earthengine.names import name_of
+from sandbox.earthengine.operations import Operations, Task
+from sandbox.earthengine.values import Collection, Feature
+from sandbox.errors import invalid
+
+_MAX_WAIT_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class TaskRoutes:
+    """The routes of image and table imports and exports, and of `projects.operations`.
+
+    Attributes:
+        evaluator: Computes what is exported.
+        assets: The catalogue.
+        ingestion: Reads what is imported.
+        operations: Runs the tasks.
+        storage: Folder of Cloud Storage's objects.
+        limits: Sizes.
+    """
+
+    evaluator: Evaluator
+    assets: Assets
+    ingestion: Ingestion
+    operations: Operations
+    storage: Path
+    limits: Limits
+
+    def routes(self, dispatcher: Dispatcher) -> list[Route]:
+        """All of them."""
+        project, route = "projects/{project}", dispatcher.route
+        operation = project + "/operations/{id}"
+        found = [
+            route("POST", f"{project}/image:import", self._import_image),
+            route("POST", f"{project}/image:importExternal", self._import_external),
+            route("POST", f"{project}/table:import", self._import_table),
+            route("POST", f"{project}/image:export", self._export_image, compute=True),
+            route("POST", f"{project}/table:export", self._export_table, compute=True),
+            route("GET", f"{project}/operations", self._list),
+            route("POST", f"{operation}:cancel", self._cancel),
+            route("POST", f"{operation}:wait", self._wait),
+            route("GET", operation, self._get),
+            route("DELETE", operation, self._delete),
+        ]
+        for kind in ("video", "map", "classifier", "videoMap"):
+            found.append(route("POST", f"{project}/{kind}:export", unsupported(f"Export.{kind}")))
+        return found
+
+    def _import_image(self, call: Call) -> Any:
+        manifest, overwrite = call.section("imageManifest"), bool(call.body.get("overwrite"))
+        name = name_of(required(manifest, "name"))
+        # What can be refused at once is, so that the client hears of it before it waits.
+        self.assets.check_target(name, overwrite=overwrite)
+
+        def work(task: Task) -> list[str]:
+            self.ingestion.image(manifest, overwrite=overwrite, progress=task.progress)
+            return [name]
+
+        return self._submit(call, "INGEST_IMAGE", f'Ingest image: "{name}"', work)
+
+    def _import_external(self, call: Call) -> Any:
+        manifest = call.section("imageManifest")
+        asset = self.ingestion.image(manifest, overwrite=bool(call.body.get("overwrite")))
+        return {"name": asset.name}
+
+    def _import_table(self, call: Call) -> Any:
+        manifest, overwrite = call.section("tableManifest"), bool(call.body.get("overwrite"))
+        name = name_of(required(manifest, "name"))
+        self.assets.check_target(name, overwrite=overwrite)
+
+        def work(task: Task) -> list[str]:
+            self.ingestion.table(manifest, overwrite=overwrite)
+            return [name]
+
+        return self._submit(call, "INGEST_TABLE", f'Ingest table: "{name}"', work)
+
+    def _export_image(self, call: Call) -> Any:
+        image = self.evaluator.image_of(self.evaluator.evaluate(call.section("expression")))
+        image = rendering.selected(image, None)
+        exports.check_size(rendering.native_grid(image), call.body, self.limits)
+        description = str(call.body.get("description") or "export")
+        if isinstance(options := call.body.get("assetExportOptions"), Mapping):
+            target = options.get("earthEngineDestination") or {}
+            name, overwrite = name_of(required(target, "name")), bool(target.get("overwrite"))
+            self.assets.check_target(name, overwrite=overwrite)
+            default = str(options.get("pyramidingPolicy", "MEAN"))
+            policies = {band: default for band in image.names} | dict(options.get("pyramidingPolicyOverrides") or {})
+
+            def work(task: Task) -> list[str]:
+                return exports.to_asset(image, self.assets, name, overwrite=overwrite, pyramiding=policies, task=task)
+
+        else:
+            options = call.section("fileExportOptions")
+            if options.get("fileFormat", "GEO_TIFF") != "GEO_TIFF":
+                raise invalid(
+                    f"Export.image with fileFormat '{options['fileFormat']}' is not supported by the sandbox."
+                )
+            destination = exports.Destination.of(self.storage, options, description)
+
+            def work(task: Task) -> list[str]:
+                folder = Path(tempfile.mkdtemp(prefix="earthengine-export-"))
+                try:
+                    return exports.to_storage(image, folder / "image.tif", destination, options, task)
+                finally:
+                    shutil.rmtree(folder, ignore_errors=True)
+
+        return self._submit(call, "EXPORT_IMAGE", description, work)
+
+    def _export_table(self, call: Call) -> Any:
+        value = self.evaluator.evaluate(call.section("expression"))
+        if not isinstance(value, Collection):
+            raise invalid("Export.table: Expected a value of type FeatureCollection.")
+        options = call.section("fileExportOptions")
+        file_format = str(options.get("fileFormat", "CSV"))
+        if file_format not in tables.FORMATS:
+            raise invalid(f"Export.table with fileFormat '{file_format}' is not supported by the sandbox.")
+        description = str(call.body.get("description") or "export")
+        destination = exports.Destination.of(self.storage, options, description)
+
+        def work(task: Task) -> list[str]:
+            features = []
+            for member in value:
+                task.progress(0.0)
+                if not isinstance(member, Feature):
+                    raise invalid("Export.table: The collection holds elements that are no features.")
+                features.append(results.feature_json(member, self.evaluator.limits))
+            data = tables.encode(features, file_format, call.body.get("selectors"))
+            folder = Path(tempfile.mkdtemp(prefix="earthengine-export-"))
+            try:
+                (folder / "table").write_bytes(data)
+                return [destination.publish(folder / "table", ".csv" if file_format == "CSV" else ".geojson")]
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+
+        return self._submit(call, "EXPORT_FEATURES", description, work)
+
+    def _submit(self, call: Call, kind: str, description: str, work: Any) -> Any:
+        request_id = call.body.get("requestId")
+        return self.operations.submit(call.project, kind, description, work, str(request_id) if request_id else None)
+
+    def _list(self, call: Call) -> Any:
+        return self.operations.page(call.project, call.number("pageSize"), call.query.get("pageToken", ""))
+
+    def _get(self, call: Call) -> Any:
+        return self.operations.get(_name(call))
+
+    def _cancel(self, call: Call) -> Any:
+        self.operations.cancel(_name(call))
+        return {}
+
+    def _wait(self, call: Call) -> Any:
+        seconds = str(call.body.get("timeout") or f"{_MAX_WAIT_SECONDS}s").removesuffix("s")
+        try:
+            limit = min(float(seconds), _MAX_WAIT_SECONDS)
+        except ValueError as error:
+            raise invalid(f"Invalid timeout '{seconds}'; it must look like 30s.") from error
+        return self.operations.wait(_name(call), limit)
+
+    def _delete(self, call: Call) -> Any:
+        self.operations.delete(_name(call))
+        return {}
+
+
+def _name(call: Call) -> str:
+    return f"projects/{call.project}/operations/{call.path['id']}"

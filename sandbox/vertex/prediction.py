@@ -1,0 +1,195 @@
+"""Online prediction: requests to an endpoint, passed to one of its servers by the traffic split."""
+
+import asyncio
+import random
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+import httpx
+import orjson
+from starlette.responses import Response
+from starlette.routing import Route
+
+from sandbox.errors import ApiError, invalid
+from sandbox.settings import Settings
+from sandbox.vertex import messages, traffic
+from sandbox.vertex.deployments import Deployment
+from sandbox.vertex.endpoints import Endpoints
+from sandbox.vertex.routes import Call, route
+from sandbox.vertex.store import Record
+
+SHARED_LIMIT: Final = 1_572_864
+"""Bytes of a request to a shared endpoint: 1.5 MB."""
+
+DEDICATED_LIMIT: Final = 10 * 2**20
+"""Bytes of a request to a dedicated endpoint."""
+
+TIMEOUT: Final = 60.0
+"""Seconds that Vertex AI waits for a container's answer on a shared endpoint."""
+
+_READY_PAUSE: Final = 0.05
+_HOP: Final = frozenset(
+    {
+        "authorization",
+        "date",
+        "server", "connection", "content-length", "host", "keep-alive", "proxy-authorization", "te",
+        "trailer", "transfer-encoding", "upgrade", "content-encoding", "accept-encoding",
+    }
+)  # fmt: skip
+
+
+class Prediction:
+    """PredictionService over the servers of `Endpoints`."""
+
+    def __init__(self, settings: Settings, endpoints: Endpoints) -> None:
+        """Serves predictions; connections to the servers are pooled."""
+        self._settings = settings
+        self._endpoints = endpoints
+        self._draw = random.Random()
+        self._client: httpx.AsyncClient | None = None
+        self._calls = 0
+
+    def routes(self) -> list[Route]:
+        """Routes of PredictionService."""
+        settings = self._settings
+        return [
+            route(settings, "POST", "endpoints/{endpoint}:predict", self._predict, limit=DEDICATED_LIMIT),
+            route(settings, "POST", "endpoints/{endpoint}:rawPredict", self._raw_predict, limit=DEDICATED_LIMIT),
+            route(settings, "POST", "endpoints/{endpoint}:explain", self._explain),
+        ]
+
+    async def start(self) -> None:
+        """Opens the pool."""
+        # Idle connections go before the 5 s after which many servers close theirs: a request could meet that.
+        limits = httpx.Limits(max_connections=200, max_keepalive_connections=40, keepalive_expiry=3.0)
+        self._client = httpx.AsyncClient(trust_env=False, timeout=TIMEOUT, limits=limits)
+
+    async def stop(self) -> None:
+        """Closes the pool."""
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
+
+    async def reset(self) -> None:
+        """Closes the pool, whose servers are gone."""
+        await self.stop()
+
+    def busy(self) -> bool:
+        """True while a request waits for its answer."""
+        return self._calls > 0
+
+    def status(self) -> dict[str, Any]:
+        """Number of requests under way."""
+        return {"requests": self._calls}
+
+    async def _predict(self, call: Call) -> Response:
+        endpoint, item = await self._target(call)
+        # `instances` are any JSON values: a check by protos would cost more than the prediction.
+        request = messages.json_object(call.body)
+        unknown = sorted(set(request) - {"instances", "parameters", "labels"})
+        if unknown:
+            raise invalid(f'Invalid JSON payload received. Unknown name "{unknown[0]}": Cannot find field.')
+        if not isinstance(request.get("instances", []), list):
+            raise invalid("Invalid JSON payload received. instances must be a list.")
+        body = call.body
+        if "labels" in request:  # they are for billing, not for the container
+            body = orjson.dumps({key: value for key, value in request.items() if key != "labels"})
+        answer = await self._post(endpoint, item, body, {"content-type": "application/json"})
+        if answer.status_code != 200:
+            raise _refusal(answer)
+        try:
+            content = orjson.loads(answer.content)
+            predictions = content["predictions"]
+        except (orjson.JSONDecodeError, KeyError, TypeError):
+            raise ApiError(
+                "FAILED_PRECONDITION",
+                "Invalid response from prediction server - it is not valid JSON, or the response field predictions"
+                f" is missing. Response: {answer.text[:1000]}",
+            ) from None
+        result = {
+            "predictions": predictions,
+            "deployedModelId": item["id"],
+            "model": item["model"],
+            "modelDisplayName": item.get("displayName", ""),
+            "modelVersionId": item["modelVersionId"],
+        }
+        if "metadata" in content:
+            result["metadata"] = content["metadata"]
+        return Response(orjson.dumps(result), media_type="application/json")
+
+    async def _raw_predict(self, call: Call) -> Response:
+        endpoint, item = await self._target(call)
+        headers = {key: value for key, value in call.headers.items() if key.lower() not in _HOP}
+        answer = await self._post(endpoint, item, call.body, headers)
+        if answer.status_code >= 400:
+            raise _refusal(answer)
+        kept = {key: value for key, value in answer.headers.items() if key.lower() not in _HOP}
+        kept |= {
+            "X-Vertex-AI-Endpoint-Id": endpoint["name"].rpartition("/")[2],
+            "X-Vertex-AI-Deployed-Model-Id": item["id"],
+            "X-Vertex-AI-Model": item["model"],
+            "X-Vertex-AI-Model-Version-Id": item["modelVersionId"],
+        }
+        return Response(answer.content, answer.status_code, kept)
+
+    async def _explain(self, call: Call) -> Response:
+        raise invalid("explain is not supported by the sandbox: it runs models, not feature attributions.")
+
+    async def _target(self, call: Call) -> tuple[Record, Record]:
+        name = f"{call.parent}/endpoints/{call.path['endpoint']}"
+        endpoint = await asyncio.to_thread(self._endpoints.endpoint, name)
+        if not endpoint.get("dedicatedEndpointEnabled") and len(call.body) > SHARED_LIMIT:
+            raise invalid(
+                f"Request payload size exceeds the limit: {SHARED_LIMIT} bytes. The request has {len(call.body)}:"
+                " send fewer or smaller instances at a time."
+            )
+        deployed = {item["id"]: item for item in endpoint.get("deployedModels", [])}
+        chosen = traffic.choose(endpoint.get("trafficSplit", {}), self._draw)
+        if chosen is None:
+            raise ApiError("FAILED_PRECONDITION", f"Endpoint {name} doesn't have traffic_split: deploy a model to it.")
+        return endpoint, deployed[chosen]
+
+    async def _post(self, endpoint: Record, item: Record, body: bytes, headers: Mapping[str, str]) -> httpx.Response:
+        assert self._client is not None
+        self._calls += 1
+        deadline = time.monotonic() + TIMEOUT
+        try:
+            server = await asyncio.to_thread(self._endpoints.server, endpoint["name"], item["id"])
+            while True:
+                await self._ready(server, deadline)
+                try:
+                    url = server.address + server.predict_route
+                    return await self._client.post(url, content=body, headers=dict(headers))
+                except httpx.ConnectError:
+                    # Nothing was sent: the server is being restarted and this is not noticed yet.
+                    await asyncio.sleep(_READY_PAUSE)
+        except httpx.TimeoutException:
+            raise ApiError(
+                "DEADLINE_EXCEEDED", f"The deployed model {item['id']} gave no answer within {TIMEOUT:g} s."
+            ) from None
+        except httpx.HTTPError as error:
+            raise ApiError(
+                "UNAVAILABLE",
+                f"The connection to deployed model {item['id']} broke ({type(error).__name__}): its server may"
+                f" have crashed and is being restarted. Its log is {server.log}.",
+            ) from None
+        finally:
+            self._calls -= 1
+
+    async def _ready(self, server: Deployment, deadline: float) -> None:
+        while not server.ready:
+            if server.stopped or time.monotonic() > deadline:
+                failure = server.status().get("failure", "")
+                raise ApiError("UNAVAILABLE", f"The model server is not ready. {failure}".strip())
+            await asyncio.sleep(_READY_PAUSE)
+
+
+def _refusal(answer: httpx.Response) -> ApiError:
+    """A container's error as the caller sees it: the container's own words under a status of the same kind."""
+    text = answer.text[:10_000] or answer.reason_phrase
+    code = answer.status_code
+    status = {404: "NOT_FOUND", 429: "RESOURCE_EXHAUSTED", 503: "UNAVAILABLE", 504: "DEADLINE_EXCEEDED"}.get(
+        code, "FAILED_PRECONDITION" if code < 500 else "INTERNAL"
+    )
+    return ApiError(status, text)

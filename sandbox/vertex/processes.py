@@ -1,0 +1,204 @@
+"""Containers as processes: what a container image would run, run on this machine."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final, Self
+
+from sandbox.settings import Settings
+
+SITE: Final = Path(__file__).with_name("site")
+"""Folder of the `sitecustomize` module that tells KFP where Cloud Storage is mounted."""
+
+_REAPER: Final = Path(__file__).with_name("reaper.py")
+
+_KEPT: Final = frozenset(
+    {
+        "HOME",
+        "LANG",
+        "LANGUAGE",
+        "LC_ALL",
+        "LC_CTYPE",
+        "LD_LIBRARY_PATH",
+        "LOGNAME",
+        "PATH",
+        "SHELL",
+        "TZ",
+        "USER",
+    }
+)
+"""Variables of the sandbox's own environment that a process inherits: nothing that names an account."""
+
+
+class _Guard:
+    """One small process that ends every running container when the sandbox is killed.
+
+    A parent-death signal would be tied to the *thread* that started the process, so the guard watches a pipe
+    instead: its other end closes when this process ends, however it ends.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pipe = -1
+
+    def tell(self, sign: str, pid: int) -> None:
+        """Reports a group that began (`+`) or ended (`-`)."""
+        line = f"{sign}{pid}\n".encode()
+        with self._lock:
+            for _ in range(2):
+                if self._pipe < 0:
+                    self._pipe = self._begin()
+                try:
+                    os.write(self._pipe, line)
+                    return
+                except BrokenPipeError:
+                    os.close(self._pipe)
+                    self._pipe = -1
+
+    def _begin(self) -> int:
+        """Starts the guard; the end of the pipe that is returned stays open for as long as this process lives."""
+        reading, writing = os.pipe()
+        guard = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(_REAPER)],
+            stdin=reading,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        os.close(reading)
+        # Nobody waits for it: it ends after this process.
+        guard.returncode = 0
+        return writing
+
+
+_GUARD: Final = _Guard()
+
+
+def container_environment(settings: Settings, extra: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a container: the sandbox's, the mount of Cloud Storage, then `extra` on top.
+
+    Args:
+        settings: The sandbox.
+        extra: Variables of the container's own specification; they win, except that PATH always begins with the
+            folder of this interpreter and PYTHONPATH with the folder of `sitecustomize`.
+    """
+    environment = {key: value for key, value in os.environ.items() if key in _KEPT}
+    environment.update(settings.environment)
+    environment.update(extra)
+    paths = [str(Path(sys.executable).parent), environment.get("PATH", os.defpath)]
+    environment["PATH"] = os.pathsep.join(paths)
+    modules = [str(SITE), environment.get("PYTHONPATH", "")]
+    environment["PYTHONPATH"] = os.pathsep.join(entry for entry in modules if entry)
+    environment["SANDBOX_GCS_MOUNT"] = f"{settings.home.storage}/"
+    environment["PYTHONUNBUFFERED"] = "1"
+    return environment
+
+
+class ContainerProcess:
+    """A running command with a session, a log and an environment of its own.
+
+    When the command itself ends, whatever it left running in its process group is killed, as a container's
+    processes die with its first one. All of them die with the sandbox.
+
+    Attributes:
+        pid: Process id, which is the id of its process group and session too.
+        log: File that holds standard output and standard error.
+    """
+
+    def __init__(self, process: "subprocess.Popen[bytes]", log: Path) -> None:
+        """Watches a process that `start` began."""
+        self.pid = process.pid
+        self.log = log
+        self._process = process
+        self._ended = threading.Event()
+        self._code = 0
+        self._reap = threading.Lock()
+        threading.Thread(target=self._watch, name=f"container-{self.pid}", daemon=True).start()
+
+    @classmethod
+    def start(
+        cls,
+        settings: Settings,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        log: Path,
+        cwd: Path,
+    ) -> Self:
+        """Starts a command.
+
+        Args:
+            settings: The sandbox whose environment the process gets.
+            command: Program and arguments; found through PATH, no shell is involved.
+            environment: Variables on top of the sandbox's own.
+            log: File to which output and errors are appended, line by line.
+            cwd: Working folder; made if absent.
+
+        Raises:
+            FileNotFoundError: No such program.
+            PermissionError: The program may not be executed.
+        """
+        cwd.mkdir(parents=True, exist_ok=True)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab", buffering=0) as output:
+            process = subprocess.Popen(
+                list(command),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=cwd,
+                env=container_environment(settings, environment),
+                start_new_session=True,
+            )
+        _GUARD.tell("+", process.pid)
+        return cls(process, log)
+
+    def poll(self) -> int | None:
+        """The exit code, negative for a signal; None while it runs."""
+        return self._code if self._ended.is_set() else None
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Waits for the end.
+
+        Args:
+            timeout: Seconds; None waits for ever.
+
+        Raises:
+            TimeoutError: It still runs.
+        """
+        if not self._ended.wait(timeout):
+            raise TimeoutError(f"Process {self.pid} still runs after {timeout} s")
+        return self._code
+
+    def stop(self, grace: float = 5.0) -> None:
+        """Ends the whole process group: SIGTERM, then SIGKILL after `grace` seconds."""
+        self._signal(signal.SIGTERM)
+        if not self._ended.wait(grace):
+            self._signal(signal.SIGKILL)
+            self._ended.wait()
+
+    def _signal(self, number: int) -> None:
+        with self._reap:
+            # Until it is reaped its id cannot belong to a stranger.
+            if self._process.returncode is None:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(self.pid, number)
+
+    def _watch(self) -> None:
+        if hasattr(os, "waitid"):
+            os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+            self._signal(signal.SIGKILL)
+        else:
+            # Without waitid the group is signalled after the leader is gone; children keep the id taken.
+            self._process.wait()
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+        with self._reap:
+            self._code = self._process.wait()
+        _GUARD.tell("-", self.pid)
+        self._ended.set()

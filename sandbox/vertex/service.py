@@ -1,0 +1,128 @@
+"""Vertex AI as one service: its parts, their routes, their lives."""
+
+import asyncio
+import shutil
+from typing import Any, Final, Protocol
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute, Route
+
+from sandbox.errors import invalid
+from sandbox.responses import ErrorBoundary
+from sandbox.settings import Settings
+from sandbox.vertex import messages
+from sandbox.vertex.custom_jobs import CustomJobs
+from sandbox.vertex.endpoints import Endpoints
+from sandbox.vertex.logging import Logging
+from sandbox.vertex.models import Models
+from sandbox.vertex.operations import Operations
+from sandbox.vertex.pipeline_jobs import PipelineJobs
+from sandbox.vertex.prediction import Prediction
+from sandbox.vertex.routes import Answer, Call, render_no_route, route
+from sandbox.vertex.store import Store
+
+HOSTS: Final = ("*aiplatform.googleapis.com", "*.vertexai.goog", "logging.googleapis.com")
+
+
+class Part(Protocol):
+    """One group of resources of the service."""
+
+    def routes(self) -> list[Route]:
+        """Its routes."""
+
+    async def start(self) -> None:
+        """Brings it up from what is on disk."""
+
+    async def stop(self) -> None:
+        """Ends its processes."""
+
+    async def reset(self) -> None:
+        """Ends its processes; the store is cleared afterwards."""
+
+    def busy(self) -> bool:
+        """True while work is under way."""
+
+    def status(self) -> dict[str, Any]:
+        """What is there, JSON-ready."""
+
+
+class VertexService:
+    """Vertex AI and the part of Cloud Logging that its clients read.
+
+    Attributes:
+        name: `vertex`.
+        hosts: Regional and dedicated hosts, and Cloud Logging's.
+        app: The application.
+    """
+
+    name = "vertex"
+    hosts = HOSTS
+
+    def __init__(self, settings: Settings) -> None:
+        """Assembles the parts over one store."""
+        self._settings = settings
+        self._store = Store(settings.home.vertex / "records")
+        operations = Operations(settings, self._store)
+        models = Models(settings, self._store, operations)
+        endpoints = Endpoints(settings, self._store, operations, models)
+        # In the order of their start; they stop in the reverse.
+        self._parts: dict[str, Part] = {
+            "operations": operations,
+            "models": models,
+            "endpoints": endpoints,
+            "prediction": Prediction(settings, endpoints),
+            "custom_jobs": CustomJobs(settings, self._store, operations),
+            "pipeline_jobs": PipelineJobs(settings, self._store, operations),
+            "logging": Logging(settings, self._store),
+        }
+        routes: list[BaseRoute] = [found for part in self._parts.values() for found in part.routes()]
+        for method in ("GET", "POST", "PATCH", "PUT", "DELETE"):
+            routes.append(route(settings, method, "{rest:path}", self._unsupported))
+        self.app = Starlette(
+            routes=routes,
+            middleware=[Middleware(ErrorBoundary)],
+            exception_handlers={HTTPException: render_no_route},
+        )
+
+    async def start(self) -> None:
+        """Brings every part up; work that the last sandbox left unfinished is failed."""
+        messages.warm()
+        for part in self._parts.values():
+            await part.start()
+
+    async def stop(self) -> None:
+        """Ends every process; what is deployed stays on record."""
+        for part in reversed(self._parts.values()):
+            await part.stop()
+
+    async def reset(self) -> None:
+        """Ends every process and forgets every resource, log and working folder."""
+        for part in reversed(self._parts.values()):
+            await part.reset()
+        self._store.clear()
+        await asyncio.to_thread(shutil.rmtree, self._settings.home.vertex, ignore_errors=True)
+        for part in self._parts.values():
+            await part.start()
+
+    def busy(self) -> bool:
+        """True while a job, an operation or a prediction is under way."""
+        return any(part.busy() for part in self._parts.values())
+
+    def status(self) -> dict[str, Any]:
+        """Each part's status by its name."""
+        return {name: part.status() for name, part in self._parts.items()}
+
+    def _unsupported(self, call: Call) -> Answer:
+        # 400, not 501: clients repeat every 5xx for a minute.
+        what = call.path["rest"].partition("/")[0].partition(":")[0]
+        raise invalid(
+            f"{what!r} or this method of it is not supported by the sandbox's Vertex AI, which has pipelineJobs,"
+            " customJobs, models, endpoints and operations."
+        )
+
+
+def build(settings: Settings) -> VertexService:
+    """Makes the service; nothing runs before its `start`."""
+    return VertexService(settings)

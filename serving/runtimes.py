@@ -1,0 +1,76 @@
+"""What computes predictions, behind one small interface."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from earthline.contract import ARRAY_SIGNATURE, Contract
+
+Array = np.ndarray[Any, Any]
+
+
+class RuntimeFault(RuntimeError):
+    """A model that cannot be served; the text says why."""
+
+
+class Runtime(Protocol):
+    """A loaded model."""
+
+    @property
+    def contract(self) -> Contract:
+        """What it takes and gives."""
+
+    def predict(self, bands: Mapping[str, Array]) -> Array:
+        """Computes a batch of tiles.
+
+        Args:
+            bands: One float32 array (tiles, height, width) per band of the contract.
+
+        Returns:
+            float32 (tiles, height, width, classes).
+        """
+
+
+class TensorFlowRuntime:
+    """A SavedModel in TensorFlow, through its signature for plain arrays."""
+
+    def __init__(self, folder: Path) -> None:
+        """Loads it and predicts one tile, so that the first caller does not wait for the graph.
+
+        Args:
+            folder: The SavedModel with its contract.
+
+        Raises:
+            RuntimeFault: No contract, or a signature that does not fit it.
+        """
+        import tensorflow as tf  # seconds to load: the server answers its health check meanwhile
+
+        try:
+            self.contract = Contract.read(folder)
+        except (OSError, ValueError) as error:
+            raise RuntimeFault(f"no usable contract beside the SavedModel: {error}") from error
+        self._constant = tf.constant
+        # The signature lives only as long as what was loaded.
+        self._loaded = tf.saved_model.load(str(folder))
+        signature = self._loaded.signatures.get(ARRAY_SIGNATURE)
+        if signature is None:
+            raise RuntimeFault(f"the SavedModel has no signature '{ARRAY_SIGNATURE}'; prepare it again")
+        takes = set(signature.structured_input_signature[1])
+        if takes != set(self.contract.bands) or self.contract.output not in signature.structured_outputs:
+            raise RuntimeFault(
+                f"the signature takes {sorted(takes)} and gives {sorted(signature.structured_outputs)}; the contract "
+                f"says {sorted(self.contract.bands)} and {self.contract.output}"
+            )
+        self._signature = signature
+        height, width = (
+            tile + overlap for tile, overlap in zip(self.contract.tile_shape, self.contract.overlap, strict=True)
+        )
+        self.predict({band: np.zeros((1, height, width), np.float32) for band in self.contract.bands})
+
+    def predict(self, bands: Mapping[str, Array]) -> Array:
+        """As `Runtime.predict`."""
+        inputs = {name: self._constant(values) for name, values in bands.items()}
+        result: Array = self._signature(**inputs)[self.contract.output].numpy()
+        return result

@@ -1,0 +1,34 @@
+"""Traffic always sums to 100, the new model gets its share, and the others keep their order."""
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.deploy_model.traffic import NEW, idle, with_new
+
+
+@st.composite
+def splits(draw):
+    cuts = sorted(draw(st.lists(st.integers(0, 100), max_size=5)))
+    edges = [0, *cuts, 100]
+    return {str(1000 + place): high - low for place, (low, high) in enumerate(pairwise(edges))}
+
+
+@given(splits(), st.integers(1, 100))
+def test_shares_are_whole_and_sum_to_100(current, percent):
+    split = with_new(current, percent)
+    assert sum(split.values()) == 100
+    assert split[NEW] == percent
+    for key, share in current.items():
+        exact = share * (100 - percent) / 100
+        assert abs(split.get(key, 0) - exact) < 1
+
+
+def test_the_first_model_gets_everything():
+    assert with_new({}, 10) == {NEW: 100}
+    assert with_new({"7": 0}, 10) == {NEW: 100}
+
+
+def test_models_without_traffic_are_idle():
+    assert idle({"1": 100, "2": 0}, ["1", "2", "3"]) == ["2", "3"]

@@ -1,0 +1,61 @@
+"""Image and label of a patch come from one window, whatever the labels' offset."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.export_examples.fetching import SEEN_BAND, request_grid, to_patch
+from earthline.config import Data
+from earthline.examples import UNLABELLED
+from earthline.grid import Grid
+from earthline.imagery import LABEL_BAND
+
+GRID = Grid("EPSG:32119", (30.0, 0.0, 1000.0, 0.0, -30.0, 9000.0), (60, 60))
+
+
+def section(offset):
+    return Data.model_validate(
+        {
+            "imagery": {"image": "projects/p/assets/image", "bands": ["B1", "B2"], "data_type": "int16"},
+            "labels": {
+                "image": "projects/p/assets/labels",
+                "band": "class",
+                "offset": offset,
+                "classes": [
+                    {"name": "land", "color": "#1b7837", "values": [1]},
+                    {"name": "water", "color": "#2b8cbe", "values": [2]},
+                ],
+            },
+        }
+    )
+
+
+def scene(window):
+    """What Earth Engine would give for a window of a scene whose values tell their place."""
+    row, column = GRID.pixel(*window.center(0, 0))
+    rows, columns = np.mgrid[row : row + window.shape[0], column : column + window.shape[1]]
+    pixels = np.zeros(window.shape, [("B1", "i2"), ("B2", "i2"), (LABEL_BAND, "u1"), (SEEN_BAND, "u1")])
+    pixels["B1"], pixels["B2"] = rows, columns
+    pixels[LABEL_BAND] = (3 * rows + 7 * columns) % 200
+    pixels[SEEN_BAND] = (rows + columns) % 5 != 0
+    return pixels
+
+
+@given(
+    st.integers(0, 40),
+    st.integers(0, 40),
+    st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    st.tuples(st.integers(-4, 4), st.integers(-4, 4)),
+)
+def test_every_pixel_is_in_its_place(row, column, shape, offset):
+    data = section(offset)
+    window = request_grid(GRID, row, column, shape, offset)
+    patch = to_patch(scene(window), data, row, column, shape)
+    assert patch.image.shape == (*shape, 2) and patch.image.dtype == np.int16
+    rows, columns = np.mgrid[row : row + shape[0], column : column + shape[1]]
+    seen = (rows + columns) % 5 != 0
+    np.testing.assert_array_equal(patch.image[..., 0], np.where(seen, rows, 0))
+    np.testing.assert_array_equal(patch.image[..., 1], np.where(seen, columns, 0))
+    label = (3 * (rows + offset[0]) + 7 * (columns + offset[1])) % 200
+    np.testing.assert_array_equal(patch.label, np.where(seen, label, UNLABELLED))
+    assert (patch.row, patch.column) == (row, column)

@@ -1,0 +1,40 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google_cloud_pipeline_components.v1.custom_job import create_custom_training_job_from_component
+from kfp import dsl
+
+from components.train_model.component import train_model
+from components.train_model.run import run
+from earthline.config import Train
+
+
+def test_figures_of_the_best_epoch_become_metrics(trained: Any) -> None:
+    history = json.loads((Path(trained.model.path) / "history.json").read_text())
+    best = history["epochs"][history["best_epoch"] - 1]["figures"]
+    assert trained.metrics.metadata["val_accuracy"] == best["val_accuracy"]
+    assert trained.metrics.metadata["epochs"] == 3
+    assert trained.model.metadata["class_names"] == ["dark", "bright"]
+
+
+def test_examples_of_another_config_are_refused(trained: Any) -> None:
+    other = json.loads(trained.data)
+    other["imagery"]["bands"] = ["red", "nir", "swir"]
+    with pytest.raises(
+        ValueError, match=r"data\.imagery\.bands: the config has red, nir, swir, the examples have swir"
+    ):
+        run(
+            data=json.dumps(other),
+            train=Train().model_dump_json(),
+            examples=trained.examples,
+            model=dsl.Model(),
+            metrics=dsl.Metrics(),
+        )
+
+
+def test_vertex_ai_wraps_it_as_a_custom_job_with_its_artifacts() -> None:
+    wrapped = create_custom_training_job_from_component(train_model, display_name="train", machine_type="n1-standard-4")
+    assert set(wrapped.component_spec.outputs) == {"gcp_resources", "model", "metrics"}
+    assert {"data", "train", "examples"} <= set(wrapped.component_spec.inputs)

@@ -1,0 +1,217 @@
+"""Every kind of damage to a dataset fails validation, with the shard and the field named."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from kfp import dsl
+
+from components.validate_examples.anomalies import ExamplesError
+from components.validate_examples.run import run
+from earthline.config import Data
+from earthline.examples import MANIFEST, SPLITS, UNLABELLED, Manifest, Patch, Shard, SplitSummary, shard_name
+from earthline.shards import frame
+
+SHAPE = (8, 8)
+BANDS = ("B1", "B2")
+DATA = Data.model_validate(
+    {
+        "imagery": {"image": "projects/p/assets/image", "bands": BANDS, "data_type": "float32"},
+        "labels": {
+            "image": "projects/p/assets/labels",
+            "band": "class",
+            "classes": [
+                {"name": "land", "color": "#1b7837", "values": [1]},
+                {"name": "water", "color": "#2b8cbe", "values": [2]},
+            ],
+        },
+    }
+)
+
+
+def patches(split):
+    """Two patches of each split, splits 50 pixels apart, both classes in each."""
+    random = np.random.default_rng(SPLITS.index(split))
+    for index in range(2):
+        label = np.zeros(SHAPE, np.uint8)
+        label[:3], label[3] = 1, UNLABELLED
+        image = random.normal(100, 10, (*SHAPE, len(BANDS))).astype(np.float32)
+        yield Patch(image, label, 50 * SPLITS.index(split), 20 * index)
+
+
+def write(folder, changed=None):
+    """A sound dataset, or one whose patches `changed(split, index, patch)` replaces, with a manifest to match."""
+    splits = {}
+    for split in SPLITS:
+        made = list(patches(split))
+        if changed is not None:
+            made = [changed(split, index, patch) for index, patch in enumerate(made)]
+        name = shard_name(split, 0, 1)
+        (folder / name).write_bytes(b"".join(frame(patch.encode()) for patch in made))
+        counts = np.sum([np.bincount(patch.label.ravel(), minlength=256) for patch in made], axis=0)
+        splits[split] = SplitSummary(
+            examples=len(made),
+            shards=(Shard(name=name, examples=len(made)),),
+            class_pixels={"land": int(counts[0]), "water": int(counts[1])},
+            unlabelled_pixels=int(counts[UNLABELLED]),
+        )
+    manifest = Manifest(
+        grid={"crs": "EPSG:32119", "transform": [30, 0, 0, 0, -30, 0], "shape": [200, 200]},
+        bands=BANDS,
+        data_type="float32",
+        patch_shape=SHAPE,
+        class_names=("land", "water"),
+        splits=splits,
+        gap=8,
+        split_areas={},
+        seed=0,
+        expression_hash="0",
+        sources=(),
+    )
+    manifest.write(folder)
+    return manifest
+
+
+@pytest.fixture
+def folder(tmp_path):
+    made = tmp_path / "examples"
+    made.mkdir()
+    return made
+
+
+def validate(folder):
+    beside = folder.parent
+    run(
+        data=DATA.model_dump_json(),
+        examples=dsl.Dataset(uri=str(folder)),
+        statistics=dsl.Artifact(uri=str(beside / "statistics")),
+        report=dsl.HTML(uri=str(beside / "report.html")),
+    )
+    return json.loads((beside / "statistics" / "statistics.json").read_text())
+
+
+def replaced(patch, **parts):
+    return Patch(**{**vars(patch), **parts})
+
+
+def test_a_sound_dataset_passes_and_its_figures_are_right(folder):
+    write(folder)
+    statistics = validate(folder)
+    train = statistics["splits"]["train"]
+    assert statistics["anomalies"] == []
+    assert train["class_pixels"] == {"land": 64, "water": 48}
+    assert train["unlabelled_pixels"] == 16
+    seen = np.concatenate([patch.image[patch.label != UNLABELLED] for patch in patches("train")])
+    for index, band in enumerate(BANDS):
+        assert train["bands"][band]["mean"] == pytest.approx(seen[:, index].mean(), rel=1e-5)
+        assert train["bands"][band]["standard_deviation"] == pytest.approx(seen[:, index].std(), rel=1e-4)
+        assert train["bands"][band]["minimum"] == pytest.approx(seen[:, index].min())
+    page = Path(folder.parent / "report.html").read_text()
+    assert page.count("data:image/png;base64,") == 12
+    assert "http://" not in page and "https://" not in page
+
+
+def test_not_a_number_names_shard_record_and_band(folder):
+    def spoil(split, index, patch):
+        if (split, index) == ("validation", 1):
+            patch.image[2, 3, 1] = np.nan
+            patch.image[2, 4, 1] = np.inf
+        return patch
+
+    write(folder, spoil)
+    with pytest.raises(
+        ExamplesError, match=r"validation-00000-of-00001\.tfrecord, record 1: field 'image', band B2: 2"
+    ):
+        validate(folder)
+    assert "band B2" in (folder.parent / "report.html").read_text(), "the report is there when the step fails"
+
+
+def test_a_constant_band_is_named(folder):
+    def flatten(split, _, patch):
+        if split == "train":
+            patch.image[..., 0] = 7
+        return patch
+
+    write(folder, flatten)
+    with pytest.raises(ExamplesError, match="constant band: train: B1"):
+        validate(folder)
+
+
+def test_a_class_that_train_lacks_is_named(folder):
+    write(folder, lambda split, _, patch: replaced(patch, label=patch.label % 2 * 0) if split == "train" else patch)
+    with pytest.raises(ExamplesError, match=r"class balance: 'water' is absent from train but has 48 pixels in valid"):
+        validate(folder)
+
+
+def test_patches_of_two_splits_that_are_too_near_are_named(folder):
+    near = {"train": 0, "validation": 15, "test": 100}
+    write(folder, lambda split, index, patch: replaced(patch, row=near[split], column=40 * index))
+    with pytest.raises(
+        ExamplesError, match=r"leakage: .*row 0, column 0\) of train and \(row 15.* 7 pixels apart"
+    ) as seen:
+        validate(folder)
+    assert "test" not in str(seen.value)
+
+
+def test_patches_just_far_enough_apart_pass(folder):
+    near = {"train": 0, "validation": 16, "test": 32}
+    write(folder, lambda split, index, patch: replaced(patch, row=near[split], column=40 * index))
+    validate(folder)
+
+
+def test_the_same_patch_twice_is_named(folder):
+    write(folder, lambda split, _, patch: replaced(patch, column=0))
+    with pytest.raises(ExamplesError, match=r"duplicate: the patch at row 0, column 0 is in train and again in train"):
+        validate(folder)
+
+
+def test_an_unknown_label_value_names_the_field(folder):
+    def spoil(split, index, patch):
+        if (split, index) == ("test", 0):
+            patch.label[5, 5] = 9
+        return patch
+
+    write(folder, spoil)
+    with pytest.raises(ExamplesError, match=r"test-00000-of-00001\.tfrecord, record 0: field 'label' holds \[9\]"):
+        validate(folder)
+
+
+def test_a_damaged_record_names_the_shard_and_others_are_still_read(folder):
+    write(folder)
+    shard = folder / shard_name("train", 0, 1)
+    content = bytearray(shard.read_bytes())
+    content[-30] ^= 0xFF
+    shard.write_bytes(bytes(content))
+    with pytest.raises(ExamplesError, match=r"shard: train-00000-of-00001\.tfrecord, record 1: the checksum") as seen:
+        validate(folder)
+    assert "validation" not in str(seen.value)
+
+
+def test_a_foreign_record_names_the_missing_field(folder):
+    manifest = write(folder)
+    shard = folder / shard_name("test", 0, 1)
+    shard.write_bytes(shard.read_bytes() + frame(b""))
+    with pytest.raises(
+        ExamplesError, match=r"schema: test-00000-of-00001\.tfrecord, record 2: feature 'image'"
+    ) as seen:
+        validate(folder)
+    assert f"holds 3 examples, the manifest says {manifest.splits['test'].examples}" in str(seen.value)
+
+
+def test_a_missing_shard_and_a_missing_manifest_are_named(folder):
+    write(folder)
+    (folder / shard_name("test", 0, 1)).unlink()
+    with pytest.raises(ExamplesError, match=r"test-00000-of-00001\.tfrecord: missing"):
+        validate(folder)
+    (folder / MANIFEST).unlink()
+    with pytest.raises(ExamplesError, match="the manifest cannot be used"):
+        validate(folder)
+
+
+def test_counts_that_differ_from_the_manifest_are_named(folder):
+    manifest = write(folder)
+    train = manifest.splits["train"].model_copy(update={"class_pixels": {"land": 65, "water": 48}})
+    manifest.model_copy(update={"splits": {**manifest.splits, "train": train}}).write(folder)
+    with pytest.raises(ExamplesError, match="counts: train: 64 pixels of 'land', the manifest says 65"):
+        validate(folder)

@@ -1,0 +1,109 @@
+"""A real sandbox for the tests that need one: started once per test process, stopped at its end."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from sandbox.environment import names, restore
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A running sandbox.
+
+    Attributes:
+        home: Data folder.
+        port: Loopback port of its application.
+        proxy_port: Loopback port of its proxy.
+        pid: Process of the daemon.
+        environment: Variables that send a client to it.
+    """
+
+    home: Path
+    port: int
+    proxy_port: int
+    pid: int
+    environment: Mapping[str, str]
+
+    def command(self, *arguments: str, check: bool = True, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+        """Runs `python -m sandbox …` on this home."""
+        return control(self.home, *arguments, check=check, timeout=timeout)
+
+    def client_environment(self, **variables: str) -> dict[str, str]:
+        """What a user's shell has after `eval "$(earthline sandbox env)"`."""
+        return {**os.environ, **self.environment, **variables}
+
+    def run(
+        self, command: Sequence[str], *, check: bool = True, timeout: float = 120, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs a command with the sandbox's environment; a failure shows what it wrote."""
+        done = subprocess.run(
+            command,
+            env=self.client_environment(**variables),
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+        assert not check or done.returncode == 0, f"{command[0]} ended with {done.returncode}:\n{done.stderr}"
+        return done
+
+    def python(self, script: str, *, timeout: float = 120, **variables: str) -> str:
+        """Runs an unmodified client script in an interpreter of its own; gives what it printed."""
+        return self.run([sys.executable, "-c", script], timeout=timeout, **variables).stdout
+
+    def request(self, method: str, host: str, path: str, **options: Any) -> httpx.Response:
+        """A request for a Google host, straight to the application."""
+        headers = {**options.pop("headers", {}), "Host": host}
+        url = f"http://127.0.0.1:{self.port}{path}"
+        return httpx.request(method, url, headers=headers, timeout=60, trust_env=False, **options)
+
+
+def control(home: Path, *arguments: str, check: bool = True, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    """Runs `python -m sandbox … --home home`, in an environment that no other sandbox has touched."""
+    environment = dict(os.environ)
+    restore(environment, names())
+    done = subprocess.run(
+        [sys.executable, "-m", "sandbox", *arguments, "--home", str(home)],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+    assert not check or done.returncode == 0, f"sandbox {arguments} ended with {done.returncode}:\n{done.stderr}"
+    return done
+
+
+def attach(home: Path) -> Sandbox:
+    """The handle of the sandbox that runs in `home`."""
+    state = json.loads((home / "state.json").read_text())
+    variables = json.loads(control(home, "env", "--json").stdout)
+    return Sandbox(home, state["port"], state["proxy_port"], state["pid"], variables)
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """A running sandbox; tests share it, so they use names of their own or `clean_sandbox`."""
+    home = tmp_path_factory.mktemp("sandbox") / "home"
+    control(home, "start")
+    try:
+        yield attach(home)
+    finally:
+        control(home, "stop")
+
+
+@pytest.fixture
+def clean_sandbox(sandbox: Sandbox) -> Sandbox:
+    """The running sandbox, with every resource forgotten."""
+    sandbox.command("reset")
+    return sandbox

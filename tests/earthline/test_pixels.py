@@ -1,0 +1,163 @@
+"""What is tried again and what is final, and how many threads share work, over a real connection."""
+
+import contextlib
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import ee
+import httplib2
+import pytest
+from googleapiclient.errors import HttpError
+
+from earthline import pixels
+from earthline.pixels import PixelsError, ask, stream
+from earthline.transport import Transport
+
+
+def refusal(status, message):
+    """An error as the Earth Engine client raises it."""
+    answer = httplib2.Response({"status": status, "content-type": "application/json"})
+    try:
+        try:
+            raise HttpError(answer, b'{"error": {"message": "%s"}}' % message.encode())
+        except HttpError:
+            raise ee.EEException(message)  # noqa: B904  # as the client does it, without `from`
+    except ee.EEException as error:
+        return error
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch):
+    monkeypatch.setattr(pixels, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(pixels, "LONGEST_PAUSE", 0.002)
+
+
+def failing(errors):
+    """A call that raises each error in turn and then answers, and the list of its calls."""
+    calls = []
+
+    def call():
+        calls.append(len(calls))
+        if len(calls) <= len(errors):
+            raise errors[len(calls) - 1]
+        return "answer"
+
+    return call, calls
+
+
+@pytest.mark.parametrize(
+    "error",
+    [refusal(429, "Too many requests"), refusal(500, "oops"), refusal(503, "busy"), ConnectionError(), TimeoutError()],
+)
+def test_what_may_pass_is_tried_again(error):
+    call, calls = failing([error, error])
+    assert ask(call, 3, "patch") == "answer"
+    assert len(calls) == 3
+
+
+@pytest.mark.parametrize(
+    ("message", "advice"),
+    [("User memory limit exceeded.", "smaller patch"), ("Image.foo: unknown", "Image.foo"), ("not found", "the id")],
+)
+def test_what_stays_wrong_is_not_tried_again_and_says_what_to_do(message, advice):
+    call, calls = failing([refusal(400, message)])
+    with pytest.raises(PixelsError) as seen:
+        ask(call, 5, "patch at row 3")
+    assert str(seen.value).startswith(f"patch at row 3: Earth Engine refused: {message}")
+    assert advice in str(seen.value)
+    assert len(calls) == 1
+
+
+def test_tries_are_counted():
+    call, calls = failing([refusal(429, "slow down")] * 9)
+    with pytest.raises(PixelsError, match="no answer from Earth Engine in 4 tries, the last time: slow down"):
+        ask(call, 4, "patch")
+    assert len(calls) == 4
+
+
+def test_no_more_than_asked_are_under_way_and_items_are_taken_as_needed():
+    lock, taken, busy, most = threading.Lock(), [], [0], [0]
+
+    def items():
+        for item in range(40):
+            taken.append(item)
+            yield item
+
+    def work(item):
+        with lock:
+            busy[0] += 1
+            most[0] = max(most[0], busy[0])
+        time.sleep(0.002)
+        with lock:
+            busy[0] -= 1
+        return item * item
+
+    with ThreadPoolExecutor(4) as pool:
+        results = stream(pool, work, items(), 6)
+        first = next(results)
+        assert first == (first[0], first[0] ** 2)
+        assert len(taken) <= 6
+        rest = dict(results)
+    assert {first[0], *rest} == set(range(40))
+    assert most[0] == 4
+
+
+def test_the_first_error_ends_the_work():
+    def work(item):
+        if item == 3:
+            raise PixelsError("no")
+        return item
+
+    with ThreadPoolExecutor(2) as pool, pytest.raises(PixelsError):
+        list(stream(pool, work, range(1000), 4))
+
+
+class _Server(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        if self.path == "/slow":
+            time.sleep(0.5)
+        self.server.clients.add(self.client_address)
+        self.send_response(503 if self.path == "/busy" else 200)
+        self.send_header("Content-Length", "2")
+        # Whoever asked for /slow has gone by now.
+        with contextlib.suppress(ConnectionError):
+            self.end_headers()
+            self.wfile.write(b"ok")
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server():
+    made = ThreadingHTTPServer(("127.0.0.1", 0), _Server)
+    made.daemon_threads = True
+    made.clients = set()
+    thread = threading.Thread(target=made.serve_forever)
+    thread.start()
+    yield made
+    made.shutdown()
+    thread.join()
+    made.server_close()
+
+
+def test_the_transport_answers_and_gives_up_on_silence(server):
+    transport = Transport(2, timeout=0.2)
+    base = f"http://127.0.0.1:{server.server_port}"
+    answer, content = transport.request(f"{base}/fine")
+    assert (answer.status, content) == (200, b"ok")
+    assert transport.request(f"{base}/busy")[0].status == 503
+    with pytest.raises(TimeoutError):
+        transport.request(f"{base}/slow")
+    transport.close()
+
+
+def test_a_refused_connection_is_a_connection_error():
+    transport = Transport(1, timeout=1)
+    with pytest.raises(ConnectionError):
+        transport.request("http://127.0.0.1:9/")
+    transport.close()

@@ -1,0 +1,235 @@
+import copy
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from google.protobuf import json_format
+from kfp import components
+from kfp.pipeline_spec import pipeline_spec_pb2
+
+from earthline.config import Config, load
+from pipelines.compilation import compile_workflow
+from pipelines.steps import steps_in_order
+
+ROOT = Path(__file__).parents[2]
+QUICKSTART = ROOT / "configs" / "quickstart.yaml"
+STEPS = [
+    "export_examples",
+    "validate_examples",
+    "train_model",
+    "evaluate_model",
+    "prepare_saved_model",
+    "deploy_model",
+    "register_ee_model",
+    "predict_map",
+]
+
+
+def compiled(*overrides: str) -> dict[str, Any]:
+    content = yaml.safe_load(compile_workflow(load(QUICKSTART, overrides)))
+    assert isinstance(content, dict)
+    return content
+
+
+@pytest.fixture(scope="module")
+def config() -> Config:
+    return load(QUICKSTART)
+
+
+@pytest.fixture(scope="module")
+def template(config: Config) -> bytes:
+    return compile_workflow(config)
+
+
+@pytest.fixture(scope="module")
+def spec(template: bytes) -> dict[str, Any]:
+    content = yaml.safe_load(template)
+    assert isinstance(content, dict)
+    return content
+
+
+def executor(spec: dict[str, Any], step: str) -> dict[str, Any]:
+    container = spec["deploymentSpec"]["executors"][f"exec-{step.replace('_', '-')}"]["container"]
+    assert isinstance(container, dict)
+    return container
+
+
+def train_pools(spec: dict[str, Any]) -> list[dict[str, Any]]:
+    parameters = spec["components"]["comp-train-model"]["inputDefinitions"]["parameters"]
+    pools = parameters["worker_pool_specs"]["defaultValue"]
+    assert isinstance(pools, list)
+    return pools
+
+
+def without_defaults(spec: dict[str, Any]) -> dict[str, Any]:
+    bare = copy.deepcopy(spec)
+    for parameter in bare["root"]["inputDefinitions"]["parameters"].values():
+        parameter.pop("defaultValue", None)
+    return bare
+
+
+def test_kfp_reads_it_back_as_a_pipeline(template: bytes, spec: dict[str, Any]) -> None:
+    message = pipeline_spec_pb2.PipelineSpec()
+    json_format.ParseDict(spec, message)
+    assert message.pipeline_info.name == "quickstart"
+    loaded = components.load_component_from_text(template.decode())
+    assert set(loaded.component_spec.inputs) == set(spec["root"]["inputDefinitions"]["parameters"])
+
+
+def test_the_same_config_gives_the_same_bytes_in_any_process_and_folder(template: bytes, tmp_path: Path) -> None:
+    assert compile_workflow(load(QUICKSTART)) == template
+    program = (
+        "import sys; from pathlib import Path; from earthline.config import load;"
+        "from pipelines.compilation import compile_workflow;"
+        f"sys.stdout.buffer.write(compile_workflow(load(Path({str(QUICKSTART)!r}))))"
+    )
+    reply = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONHASHSEED": "4321", "TZ": "Asia/Tokyo", "PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
+        capture_output=True,
+        check=True,
+    )
+    assert reply.stdout == template
+
+
+def test_it_names_images_and_nothing_of_this_machine(template: bytes, spec: dict[str, Any], config: Config) -> None:
+    text = template.decode()
+    for local in (str(ROOT), sys.prefix, str(Path.home()), tempfile.gettempdir() + "/", socket.gethostname(), "file:"):
+        assert local not in text
+    images = {name: each["container"]["image"] for name, each in spec["deploymentSpec"]["executors"].items()}
+    launcher = images.pop("exec-train-model")
+    assert set(images.values()) == {config.environment.image}
+    assert launcher.startswith("gcr.io/ml-pipeline/google-cloud-pipeline-components:")
+    assert {pool["container_spec"]["image_uri"] for pool in train_pools(spec)} == {config.environment.image}
+
+
+def test_no_step_installs_packages_when_it_starts(template: bytes) -> None:
+    assert b"pip install" not in template
+
+
+def test_every_step_can_be_loaded_as_vertex_loads_it(spec: dict[str, Any]) -> None:
+    # KFP ships the function's source alone: a name that is not in it would be found missing only in the cloud.
+    for step in STEPS:
+        command = train_pools(spec)[0]["container_spec"] if step == "train_model" else executor(spec, step)
+        source = command["command"][-1]
+        names: dict[str, Any] = {}
+        exec(compile(source, step, "exec"), names)
+        assert callable(names[step])
+        assert names[step].__doc__
+
+
+def test_the_steps_come_in_an_order_in_which_they_can_run(spec: dict[str, Any]) -> None:
+    found = steps_in_order(spec)
+    assert [step.name for step in found] == STEPS
+    assert {step.name: step.custom_job for step in found if step.custom_job} == {
+        "train_model": "quickstart-train-model"
+    }
+
+
+def test_training_waits_for_validation(spec: dict[str, Any]) -> None:
+    assert "validate-examples" in spec["root"]["dag"]["tasks"]["train-model"]["dependentTasks"]
+
+
+def test_only_a_blessed_model_is_deployed(spec: dict[str, Any]) -> None:
+    tasks = spec["root"]["dag"]["tasks"]
+    (gate,) = (task for task in tasks.values() if "triggerPolicy" in task)
+    parameter = "pipelinechannel--evaluate-model-Output"
+    assert gate["triggerPolicy"]["condition"] == f"inputs.parameter_values['{parameter}'] == 'blessed'"
+    assert gate["inputs"]["parameters"][parameter]["taskOutputParameter"] == {
+        "outputParameterKey": "Output",
+        "producerTask": "evaluate-model",
+    }
+    behind = spec["components"][gate["componentRef"]["name"]]["dag"]["tasks"]
+    assert sorted(behind) == ["deploy-model", "predict-map", "prepare-saved-model", "register-ee-model"]
+    assert sorted(set(tasks) - {"condition-1"}) == [
+        "evaluate-model",
+        "export-examples",
+        "train-model",
+        "validate-examples",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("override", "parameters"),
+    [
+        ("train.epochs=1", {"train"}),
+        ("export.seed=5", {"export"}),
+        ("evaluate.min_gain=0.1", {"evaluate"}),
+        ("predict.concurrency=2", {"predict"}),
+        ("serving.endpoint=other", {"serving", "endpoint_name"}),
+        ("data.labels.offset=[0,0]", {"data"}),
+        ("environment.bucket=elsewhere", {"temp_location"}),
+    ],
+)
+def test_a_change_reaches_only_the_parameters_that_hold_it(
+    spec: dict[str, Any], override: str, parameters: set[str]
+) -> None:
+    other = compiled(override)
+    before = spec["root"]["inputDefinitions"]["parameters"]
+    after = other["root"]["inputDefinitions"]["parameters"]
+    assert {name for name in before if before[name] != after[name]} == parameters
+    assert without_defaults(other) == without_defaults(spec)
+
+
+def inputs_of(spec: dict[str, Any], step: str) -> set[str]:
+    component = spec["components"][f"comp-{step.replace('_', '-')}"]
+    return set(component["inputDefinitions"]["parameters"])
+
+
+def test_a_change_of_epochs_leaves_the_export_cached(spec: dict[str, Any]) -> None:
+    assert inputs_of(spec, "export_examples") == {"data", "export", "project", "temp_location"}
+    assert inputs_of(spec, "validate_examples") == {"data"}
+    readers = {step for step in STEPS if "train" in inputs_of(spec, step)}
+    assert readers == {"train_model"}
+
+
+def test_each_section_arrives_as_json_of_that_section(spec: dict[str, Any], config: Config) -> None:
+    parameters = spec["root"]["inputDefinitions"]["parameters"]
+    for name in ("data", "export", "train", "evaluate", "serving", "predict"):
+        section = getattr(config, name)
+        assert type(section).model_validate_json(parameters[name]["defaultValue"]) == section
+
+
+def test_machines_of_the_config_train_the_model() -> None:
+    spec = compiled(
+        "train.machine_type=n1-highmem-8",
+        "train.accelerator_type=NVIDIA_TESLA_T4",
+        "train.accelerator_count=2",
+        "train.replicas=3",
+        "environment.service_account=trainer@example.iam.gserviceaccount.com",
+        "environment.resource_labels={team: land}",
+    )
+    pools = train_pools(spec)
+    assert [pool["replica_count"] for pool in pools] == [1, 2]
+    for pool in pools:
+        assert pool["machine_spec"] == {
+            "machine_type": "n1-highmem-8",
+            "accelerator_type": "NVIDIA_TESLA_T4",
+            "accelerator_count": 2,
+        }
+    parameters = spec["components"]["comp-train-model"]["inputDefinitions"]["parameters"]
+    assert parameters["service_account"]["defaultValue"] == "trainer@example.iam.gserviceaccount.com"
+    labels = {"team": "land", "earthline-workflow": "quickstart"}
+    assert parameters["labels"]["defaultValue"] == labels
+    assert json.loads(spec["root"]["inputDefinitions"]["parameters"]["resource_labels"]["defaultValue"]) == labels
+
+
+def test_without_accelerators_none_is_asked_for(spec: dict[str, Any]) -> None:
+    assert train_pools(spec)[0]["machine_spec"] == {"machine_type": "n1-standard-8"}
+
+
+def defaults(spec: dict[str, Any]) -> Iterator[Any]:
+    return (each["defaultValue"] for each in spec["root"]["inputDefinitions"]["parameters"].values())
+
+
+def test_it_needs_nothing_beside_it(spec: dict[str, Any]) -> None:
+    assert all(value not in (None, "") for value in defaults(spec))

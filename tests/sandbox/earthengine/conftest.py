@@ -1,0 +1,54 @@
+import json
+import os
+import urllib.request
+import uuid
+
+import pytest
+from google.auth.credentials import AnonymousCredentials
+
+
+@pytest.fixture(scope="session")
+def ee(sandbox):
+    """The real client, initialized against the sandbox by its environment alone."""
+    import ee as client
+
+    before = dict(os.environ)
+    os.environ.update(sandbox.environment)
+    client.Initialize(AnonymousCredentials(), project="sandbox")
+    client.data.setMaxRetries(0)
+    yield client
+    client.Reset()
+    os.environ.clear()
+    os.environ.update(before)
+
+
+def admin(sandbox, path, body):
+    """POSTs to the sandbox's own interface."""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{sandbox.port}/_sandbox/{path}",
+        data=json.dumps(body).encode(),
+        headers={"X-Sandbox": "1", "Content-Type": "application/json"},
+    )
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(request, timeout=300) as answer:
+        return json.load(answer)
+
+
+@pytest.fixture
+def call_admin(sandbox):
+    return lambda path, body: admin(sandbox, path, body)
+
+
+@pytest.fixture
+def landsat(sandbox, ee):
+    """Asset id of the real Landsat scene; another test may have reset the sandbox, so it is asked for each time."""
+    admin(sandbox, "earthengine/seed", {"names": ["north_carolina"]})
+    return "projects/sandbox/assets/north_carolina/landsat7_2000"
+
+
+@pytest.fixture
+def folder(ee):
+    """A fresh folder of assets."""
+    name = f"projects/sandbox/assets/test_{uuid.uuid4().hex}"
+    ee.data.createFolder(name)
+    return name

@@ -1,0 +1,99 @@
+"""A SavedModel by the contract, and the real server around it in a process of its own."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import keras
+import pytest
+
+from components.prepare_saved_model import export
+from earthline.contract import Contract
+
+BANDS = ("red", "nir")
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running prediction server."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def network() -> keras.Model:
+    keras.utils.set_random_seed(3)
+    inputs = keras.Input((None, None, 2))
+    x = keras.layers.MaxPooling2D()(keras.layers.Conv2D(3, 3, padding="same")(inputs))
+    return keras.Model(inputs, keras.layers.Conv2D(3, 1, activation="softmax")(keras.layers.UpSampling2D()(x)))
+
+
+@pytest.fixture(scope="session")
+def saved_model(network: keras.Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("saved_model")
+    contract = Contract(
+        bands=BANDS,
+        class_names=("a", "b", "c"),
+        tile_shape=(8, 8),
+        overlap=(4, 4),
+        stride=2,
+        max_payload_bytes=1_500_000,
+    )
+    export.save(network, contract, folder)
+    return folder
+
+
+def started(folder: Path, log: Path) -> Server:
+    port = free_port()
+    environment = {
+        **os.environ,
+        "AIP_STORAGE_URI": str(folder),
+        "AIP_HTTP_PORT": str(port),
+        "AIP_HEALTH_ROUTE": "/health",
+        "AIP_PREDICT_ROUTE": "/predict",
+        "UVICORN_HOST": "127.0.0.1",
+    }
+    with log.open("wb") as file:
+        process = subprocess.Popen([sys.executable, "-m", "serving"], env=environment, stdout=file, stderr=file)
+    return Server(f"http://127.0.0.1:{port}", process, log)
+
+
+def answered(server: Server, wanted: set[int], seconds: float = 90) -> httpx.Response:
+    """The first answer of the health check with one of these statuses."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        assert server.process.poll() is None, server.log.read_text()
+        try:
+            response = httpx.get(f"{server.url}/health", trust_env=False)
+        except httpx.TransportError:
+            time.sleep(0.05)
+            continue
+        if response.status_code in wanted:
+            return response
+        time.sleep(0.1)
+    raise AssertionError(f"no {wanted} within {seconds} s:\n{server.log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def server(saved_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    running = started(saved_model, tmp_path_factory.mktemp("log") / "server.log")
+    try:
+        answered(running, {200})
+        yield running
+    finally:
+        running.process.terminate()
+        running.process.wait(30)

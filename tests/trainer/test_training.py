@@ -1,0 +1,148 @@
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from earthline.config import Train
+from earthline.examples import Manifest
+from trainer import distribution, input_pipeline, models, training
+from trainer.description import DESCRIPTION, HISTORY, KERAS_MODEL, SAVED_MODEL, Description
+from trainer.journal import STATE, Journal, State
+from trainer.losses import MaskedCrossEntropy
+from trainer.statistics import Statistics
+
+TINY = Train(filters=4, depth=1, epochs=2, batch_size=4, dropout=0.0, learning_rate=0.01)
+
+
+def test_one_step_lowers_the_loss_of_its_own_batch(dataset: Callable[..., Path]) -> None:
+    folder = dataset()
+    keras.utils.set_random_seed(1)
+    model = models.unet(Statistics((2000.0,) * 3, (1000.0,) * 3, 1), 2, filters=4, depth=1, dropout=0.0)
+    model.compile(optimizer=keras.optimizers.SGD(0.1), loss=MaskedCrossEntropy([1, 1]))
+    image, label = next(iter(input_pipeline.read(folder, Manifest.read(folder), "train", 8)))
+    before = model.train_on_batch(image, label)
+    assert model.train_on_batch(image, label) < before
+
+
+@dataclass(frozen=True)
+class Run:
+    examples: Path
+    model: Path
+    state: State
+
+
+@pytest.fixture(scope="module")
+def whole(dataset: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Run:
+    examples, model = dataset(), tmp_path_factory.mktemp("model")
+    return Run(examples, model, training.run(TINY, examples, model))
+
+
+def test_a_run_leaves_all_that_later_steps_read(whole: Run) -> None:
+    folder, model_folder, state = whole.examples, whole.model, whole.state
+    assert sorted(path.name for path in model_folder.iterdir()) == sorted(
+        [DESCRIPTION, HISTORY, KERAS_MODEL, SAVED_MODEL]
+    )
+    assert [epoch["epoch"] for epoch in json.loads((model_folder / HISTORY).read_text())["epochs"]] == [1, 2]
+    assert state.best_epoch in (1, 2)
+    described = Description.read(model_folder)
+    assert described.bands == ("red", "nir", "swir") and described.stride == 2
+
+    image, _ = next(iter(input_pipeline.read(folder, Manifest.read(folder), "test", 4)))
+    values = tf.cast(image, tf.float32)
+    expected = keras.models.load_model(model_folder / KERAS_MODEL, compile=False)(values)
+    np.testing.assert_allclose(tf.reduce_sum(expected, -1), 1, atol=1e-6)
+    signature = tf.saved_model.load(str(model_folder / SAVED_MODEL)).signatures["serving_default"]
+    assert set(signature.structured_outputs) == {"probabilities"}
+    np.testing.assert_allclose(signature(image=values)["probabilities"], expected, atol=1e-6)
+
+
+def test_an_interrupted_run_goes_on_as_if_it_had_not_been(
+    whole: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The same figures also say that a seed determines a run.
+
+    class Killed(Exception):
+        pass
+
+    save = Journal._save
+
+    def killed_after_saving(journal: Journal) -> None:
+        save(journal)
+        raise Killed
+
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(Journal, "_save", killed_after_saving)
+        training.run(TINY, whole.examples, tmp_path / "resumed")
+    assert (tmp_path / "resumed" / "checkpoint" / STATE).is_file()
+    resumed = training.run(TINY, whole.examples, tmp_path / "resumed")
+    assert [epoch.epoch for epoch in resumed.history] == [1, 2]
+    for one, other in zip(whole.state.history, resumed.history, strict=True):
+        assert one.figures == pytest.approx(other.figures, rel=1e-3)
+    assert not (tmp_path / "resumed" / "checkpoint").exists()
+
+
+def test_a_masked_pixel_is_the_mean_of_the_training_pixels() -> None:
+    keras.utils.set_random_seed(1)
+    model = models.unet(Statistics((2000.0, 3000.0), (10.0, 10.0), 1), 2, filters=4, depth=1, dropout=0.0)
+    masked, mean = np.zeros((1, 4, 4, 2), np.float32), np.full((1, 4, 4, 2), (2000, 3000), np.float32)
+    np.testing.assert_array_equal(model(masked), model(mean))
+
+
+def test_a_patch_that_the_stride_does_not_divide_is_refused(dataset: Callable[..., Path], tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"\[8, 8\] px do not divide by the model's stride 16"):
+        training.run(TINY.model_copy(update={"depth": 4}), dataset(), tmp_path)
+
+
+def test_an_empty_split_is_named(dataset: Callable[..., Path], tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="split 'validation'"):
+        training.run(TINY, dataset((4, 0, 1)), tmp_path)
+
+
+def test_the_journal_stops_after_patience(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    journal = Journal(tmp_path, epochs=10, patience=2, writes=False)
+    for epoch, loss in enumerate([1.0, 0.5, 0.6, 0.7]):
+        assert not journal.finished
+        journal.on_epoch_begin(epoch)
+        journal.on_epoch_end(epoch, {"loss": 1.0, "val_loss": loss, "val_accuracy": 0.5, "val_mean_iou": 0.3})
+    assert journal.finished and journal.state.best_epoch == 2
+    assert "epoch 2/10: loss 1.0000, validation loss 0.5000" in capsys.readouterr().out
+
+
+def test_a_loss_that_is_not_finite_says_what_to_do(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, epochs=10, patience=2, writes=False)
+    journal.on_epoch_begin(0)
+    with pytest.raises(ValueError, match=r"epoch 1: the loss is nan.*train\.learning_rate"):
+        journal.on_epoch_end(0, {"loss": float("nan"), "val_loss": 1.0})
+
+
+def test_one_machine_alone_is_the_chief() -> None:
+    assert distribution.is_chief({})
+    cluster = {"chief": ["a:1"], "worker": ["b:1"]}
+    assert distribution.is_chief({"TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": "chief", "index": 0}})})
+    assert not distribution.is_chief(
+        {"TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": "worker", "index": 0}})}
+    )
+    with pytest.raises(ValueError, match="TF_CONFIG"):
+        distribution.is_chief({"TF_CONFIG": "{"})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--examples", "x", "--model-dir", "y", "--train", '{"epoch": 1}'], "epoch"),
+        (["--examples", "x", "--model-dir", "y", "--train", "@/nowhere.json"], "nowhere.json"),
+        (["--examples", "x"], "--train"),
+    ],
+)
+def test_wrong_arguments_end_with_status_2_before_tensorflow_loads(arguments: list[str], message: str) -> None:
+    done = subprocess.run([sys.executable, "-m", "trainer.task", *arguments], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "oneDNN" not in done.stderr

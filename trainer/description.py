@@ -1,0 +1,59 @@
+"""What lies in a trained model's folder, and what the model takes and gives."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from earthline.config import Data
+from earthline.examples import Manifest
+
+KERAS_MODEL = "model.keras"
+SAVED_MODEL = "saved_model"
+HISTORY = "history.json"
+DESCRIPTION = "description.json"
+
+
+class Description(BaseModel):
+    """The part of a trained model that its weights do not tell, as `description.json` beside them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bands: tuple[str, ...] = Field(description="Bands in the order of the model's last input axis.")
+    data_type: str = Field(description="NumPy name of the type in which training values were stored.")
+    class_names: tuple[str, ...] = Field(description="Class id i, output i, is named class_names[i].")
+    class_pixels: tuple[int, ...] = Field(description="Labelled training pixels by class id.")
+    stride: int = Field(gt=0, description="Height and width of the input divide by it.")
+    patch_shape: tuple[int, int] = Field(description="Shape of training patches in pixels (height, width).")
+    mean: tuple[float, ...] = Field(description="Mean of each band over valid training pixels.")
+    deviation: tuple[float, ...] = Field(description="Standard deviation of each band, likewise.")
+    parameters: int = Field(description="Number of weights.")
+    expression_hash: str = Field(description="SHA-256 of the expression graphs that the examples came from.")
+
+    def write(self, folder: Path) -> None:
+        """Writes it into a model's folder."""
+        (folder / DESCRIPTION).write_text(self.model_dump_json(indent=2) + "\n")
+
+    @classmethod
+    def read(cls, folder: Path) -> "Description":
+        """Reads it from a model's folder. Raises FileNotFoundError or pydantic's ValueError."""
+        return cls.model_validate_json((folder / DESCRIPTION).read_text())
+
+
+def require_match(data: Data, manifest: Manifest) -> None:
+    """Checks that examples were exported for this config.
+
+    Args:
+        data: The config's section.
+        manifest: Of the examples.
+
+    Raises:
+        ValueError: Bands or classes differ.
+    """
+    for key, asked, found in (
+        ("data.imagery.bands", data.imagery.bands, manifest.bands),
+        ("data.labels.classes", data.labels.class_names, manifest.class_names),
+    ):
+        if asked != found:
+            raise ValueError(
+                f"{key}: the config has {', '.join(asked)}, the examples have {', '.join(found)}; export them again"
+            )

@@ -1,0 +1,60 @@
+"""Losses in which a pixel without a label does not count."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from earthline.examples import UNLABELLED
+
+
+@keras.saving.register_keras_serializable("earthline")
+class MaskedCrossEntropy(keras.losses.Loss):  # type: ignore[misc]  # Keras publishes no types
+    """Cross-entropy of class probabilities against class ids, the mean over the labelled pixels of a batch.
+
+    Where label smoothing is e, a pixel of class k asks for probability 1 - e + e / classes of k and e / classes of
+    every other class.
+    """
+
+    def __init__(
+        self,
+        weights: Sequence[float],
+        label_smoothing: float = 0.0,
+        name: str = "masked_cross_entropy",
+        **options: Any,
+    ) -> None:
+        """Makes the loss.
+
+        Args:
+            weights: Weight of each class, by class id.
+            label_smoothing: Share of certainty taken from each label, 0 to 1.
+            name: Keras' name of the loss.
+            **options: Passed on to Keras.
+        """
+        super().__init__(name=name, **options)
+        self.weights = [float(weight) for weight in weights]
+        self.label_smoothing = label_smoothing
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """The loss of one batch.
+
+        Args:
+            y_true: Class ids (patches, height, width); `UNLABELLED` where there is no label.
+            y_pred: Probabilities (patches, height, width, classes).
+
+        Returns:
+            A scalar; 0 where the batch has no labelled pixel.
+        """
+        labels = ops.cast(y_true, "int32")
+        labelled = ops.cast(ops.not_equal(labels, UNLABELLED), "float32")
+        labels = ops.where(ops.equal(labels, UNLABELLED), 0, labels)
+        classes = len(self.weights)
+        log = ops.log(ops.clip(y_pred, 1e-7, 1.0))
+        target = ops.one_hot(labels, classes) * (1 - self.label_smoothing) + self.label_smoothing / classes
+        weight = ops.take(ops.convert_to_tensor(self.weights, dtype="float32"), labels) * labelled
+        return -ops.sum(ops.sum(target * log, axis=-1) * weight) / ops.maximum(ops.sum(labelled), 1.0)
+
+    def get_config(self) -> dict[str, Any]:
+        """What Keras needs to load it again."""
+        return {**super().get_config(), "weights": self.weights, "label_smoothing": self.label_smoothing}

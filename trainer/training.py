@@ -1,0 +1,183 @@
+"""One training run, from examples to a saved model."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from earthline.config import Train
+from earthline.examples import Manifest
+from trainer import distribution, input_pipeline, models, statistics
+from trainer.description import HISTORY, KERAS_MODEL, SAVED_MODEL, Description
+from trainer.journal import Journal, State, write_history
+from trainer.losses import MaskedCrossEntropy
+from trainer.metrics import metrics
+
+WARM_UP_SHARE = 0.05
+"""Share of all steps in which the learning rate climbs; then it falls along a cosine."""
+FINAL_SHARE = 0.01
+"""Learning rate at the end, as a share of its peak."""
+
+
+def run(train: Train, examples: Path, model_folder: Path, checkpoint: Path | None = None) -> State:
+    """Trains a model and saves it.
+
+    `model_folder` then holds `model.keras`, `saved_model/` (plain arrays in and out), `history.json` and
+    `description.json`. A run that finds a checkpoint goes on from it.
+
+    Args:
+        train: Section `train` of the config.
+        examples: Folder of the dataset.
+        model_folder: Folder to write; made where it is not there.
+        checkpoint: Folder for the checkpoint; left out, `checkpoint` in `model_folder`.
+
+    Returns:
+        Figures of every epoch, and which one was best (it is the one that is saved).
+
+    Raises:
+        FileNotFoundError: The manifest or a shard is missing.
+        ValueError: A split is empty, nothing is labelled, or the patches do not fit the model.
+    """
+    manifest = Manifest.read(examples)
+    _check(train, manifest)
+    keras.utils.set_random_seed(train.seed)
+    strategy = distribution.strategy()
+    writes = distribution.is_chief()
+    measured = statistics.of_patches(
+        image for image, _ in input_pipeline.read(examples, manifest, "train", 64).as_numpy_iterator()
+    )
+    pixels = class_pixels(manifest, "train")
+    steps = input_pipeline.steps_per_epoch(manifest, train.batch_size)
+    with strategy.scope():
+        model = models.unet(
+            measured,
+            len(manifest.class_names),
+            filters=train.filters,
+            depth=train.depth,
+            dropout=train.dropout,
+            synchronized=strategy.num_replicas_in_sync > 1,
+        )
+        model.compile(
+            optimizer=_optimizer(train, steps),
+            loss=MaskedCrossEntropy(models.class_weights(pixels, train.class_weights), train.label_smoothing),
+            metrics=metrics(len(manifest.class_names)),
+        )
+    print(
+        f"{train.model}: {model.count_params():,} parameters; {manifest.splits['train'].examples} training and "
+        f"{manifest.splits['validation'].examples} validation patches of {manifest.patch_shape[0]} x "
+        f"{manifest.patch_shape[1]} px; {steps} steps an epoch on {strategy.num_replicas_in_sync} replica(s)",
+        flush=True,
+    )
+
+    journal = Journal(
+        checkpoint or model_folder / "checkpoint", epochs=train.epochs, patience=train.patience, writes=writes
+    )
+    began = time.monotonic()
+    with strategy.scope():
+        journal.restore(model)
+        _fit(model, train, examples, manifest, journal)
+        journal.restore_best(model)
+    best = journal.state.history[journal.state.best_epoch - 1]
+    print(
+        f"trained in {time.monotonic() - began:.0f} s; best epoch {best.epoch}: validation accuracy "
+        f"{best.figures['val_accuracy']:.4f}, mean IoU {best.figures['val_mean_iou']:.4f}",
+        flush=True,
+    )
+    if writes:
+        model_folder.mkdir(parents=True, exist_ok=True)
+        _save(model, model_folder, train.stride)
+        write_history(journal.state, model_folder / HISTORY)
+        Description(
+            bands=manifest.bands,
+            data_type=manifest.data_type,
+            class_names=manifest.class_names,
+            class_pixels=tuple(pixels),
+            stride=train.stride,
+            patch_shape=manifest.patch_shape,
+            mean=measured.mean,
+            deviation=measured.deviation,
+            parameters=model.count_params(),
+            expression_hash=manifest.expression_hash,
+        ).write(model_folder)
+    journal.remove()
+    return journal.state
+
+
+def class_pixels(manifest: Manifest, split: str) -> list[int]:
+    """Labelled pixels of a split by class id."""
+    counts = manifest.splits[split].class_pixels
+    return [counts.get(name, 0) for name in manifest.class_names]
+
+
+def _check(train: Train, manifest: Manifest) -> None:
+    if any(pixels % train.stride for pixels in manifest.patch_shape):
+        raise ValueError(
+            f"patches of {list(manifest.patch_shape)} px do not divide by the model's stride {train.stride} "
+            "(2**train.depth); change export.patch_shape or train.depth"
+        )
+    for split in ("train", "validation"):
+        if manifest.splits[split].examples == 0 or sum(class_pixels(manifest, split)) == 0:
+            raise ValueError(
+                f"split '{split}' has {manifest.splits[split].examples} patches and no labelled pixel; give it a "
+                "larger share (export.shares) or smaller blocks (export.block_shape)"
+            )
+
+
+def _optimizer(train: Train, steps: int) -> Any:
+    total = steps * train.epochs
+    warm_up = max(1, round(total * WARM_UP_SHARE))
+    schedule = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=train.learning_rate / 25,
+        decay_steps=max(1, total - warm_up),
+        alpha=FINAL_SHARE,
+        warmup_target=train.learning_rate,
+        warmup_steps=warm_up,
+    )
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=train.weight_decay, clipnorm=1.0)
+    # Offsets and scales of normalization are not shrunk: that would pull every map to zero.
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
+
+
+def _fit(model: Any, train: Train, examples: Path, manifest: Manifest, journal: Journal) -> None:
+    validation = input_pipeline.read(examples, manifest, "validation", train.batch_size)
+    while not journal.finished:
+        number = journal.first_epoch
+        batches = input_pipeline.epoch(
+            examples,
+            manifest,
+            batch_size=train.batch_size,
+            seed=train.seed,
+            number=number,
+            augment=train.augment,
+        )
+        model.fit(
+            batches,
+            initial_epoch=number,
+            epochs=number + 1,
+            validation_data=validation,
+            callbacks=[journal],
+            shuffle=False,
+            verbose=0,
+        )
+
+
+def _save(model: Any, folder: Path, stride: int) -> None:
+    model.save(folder / KERAS_MODEL)
+    bands = int(model.inputs[0].shape[-1])
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None, None, bands), tf.float32, name="image")])  # type: ignore[untyped-decorator]  # TensorFlow publishes no types
+    def probabilities(image: Any) -> dict[str, Any]:
+        return {"probabilities": model(image, training=False)}
+
+    # Not model.export(): it would name the output `output_0`.
+    module = tf.Module()
+    module.model = model
+    tf.saved_model.save(module, str(folder / SAVED_MODEL), signatures={"serving_default": probabilities})
+    written = keras.models.load_model(folder / KERAS_MODEL)
+    probe = np.random.default_rng(0).normal(size=(1, 2 * stride, 2 * stride, bands)).astype(np.float32)
+    if not np.allclose(written(probe), model(probe), atol=1e-6):
+        raise ValueError(f"{KERAS_MODEL} read back gives other values than the model that was saved")
