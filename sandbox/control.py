@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import filelock
-import httpx
 import psutil
 
-from sandbox.daemon import ports_file, read_json
 from sandbox.environment import names, redirect, restore
 from sandbox.settings import Home
+from sandbox.state import ports_file, read_json
 
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 60.0
@@ -111,6 +110,9 @@ def call(home: Home, method: str, path: str, body: Any = None, *, timeout_s: flo
     Raises:
         ControlError: None runs, it does not answer, or it refuses.
     """
+    # Imported here, as `env` and `start` are quicker without it.
+    import httpx
+
     state = required(home)
     try:
         response = httpx.request(

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import importlib
-import json
 import logging
 import os
 import signal
@@ -11,7 +10,6 @@ import socket
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import filelock
@@ -26,6 +24,7 @@ from sandbox.proxy import Proxy
 from sandbox.rpc import Bridge
 from sandbox.service import Service
 from sandbox.settings import Home, Settings
+from sandbox.state import ports_file, read_json, write_json
 
 logger = logging.getLogger(__name__)
 
@@ -228,24 +227,3 @@ def bind(port: Any) -> socket.socket:
         listener.setblocking(False)
         return listener
     raise OSError("no loopback port is free")
-
-
-def ports_file(home: Home) -> Path:
-    """Where the ports of the last run are kept, so that an exported environment survives a restart."""
-    return home.root / "ports.json"
-
-
-def read_json(file: Path) -> dict[str, Any]:
-    """The object in `file`; empty where there is none or it is broken."""
-    try:
-        content = json.loads(file.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def write_json(file: Path, content: dict[str, Any]) -> None:
-    """Replaces `file` in one step."""
-    staging = file.with_name(f".{file.name}.{os.getpid()}")
-    staging.write_text(json.dumps(content, indent=1))
-    os.replace(staging, file)

@@ -92,11 +92,12 @@ def draw(data: Data, export: Export, grid: Grid, areas: Mapping[str, BaseGeometr
         PointsError: A split without a labelled pixel.
     """
     drawn = {}
+    wanted: dict[str, int] = {**export.examples}
     for number, split in enumerate(SPLITS):
         candidates = _sample(
-            data, export, grid, areas[split], export.examples[split], seed=export.seed * len(SPLITS) + number
+            data, export, grid, areas[split], wanted[split], seed=export.seed * len(SPLITS) + number
         )
-        corners = balance(candidates, export.examples[split], np.random.default_rng((export.seed, number)))
+        corners = balance(candidates, wanted[split], np.random.default_rng((export.seed, number)))
         if not corners:
             raise PointsError(
                 f"export: empty split '{split}': no pixel of its area has both imagery and a label; change "

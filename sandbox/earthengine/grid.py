@@ -88,6 +88,18 @@ class Projection:
         """The transform for `affine`'s operators."""
         return Affine(*self.transform)
 
+    def located(self, column: Any, row: Any) -> tuple[Any, Any]:
+        """(x, y) in CRS units of positions in the pixel plane; numbers or arrays."""
+        a, b, c, d, e, f = self.transform
+        return a * column + b * row + c, d * column + e * row + f
+
+    def position(self, x: Any, y: Any) -> tuple[Any, Any]:
+        """(column, row) in the pixel plane of places in CRS units; numbers or arrays."""
+        a, b, c, d, e, f = self.transform
+        determinant = a * e - b * d
+        x, y = x - c, y - f
+        return (e * x - b * y) / determinant, (a * y - d * x) / determinant
+
     @property
     def nominal_scale(self) -> float:
         """Metres per pixel at the point of true scale."""
@@ -183,7 +195,7 @@ class Grid:
     def bounds(self) -> tuple[float, float, float, float]:
         """(west, south, east, north) in CRS units."""
         height, width = self.shape
-        corners = [self.affine * corner for corner in ((0, 0), (width, 0), (0, height), (width, height))]
+        corners = [self.projection.located(*corner) for corner in ((0, 0), (width, 0), (0, height), (width, height))]
         xs, ys = zip(*corners, strict=True)
         return min(xs), min(ys), max(xs), max(ys)
 
@@ -260,10 +272,9 @@ class Grid:
                 _snapped((rows * anchor.transform[4] + (anchor.transform[5] - f)) / e),
             )
         x, y = self.coordinates(target.crs)
-        x, y = x - c, y - f
-        determinant = a * e - b * d
         with np.errstate(invalid="ignore"):
-            return _snapped((e * x - b * y) / determinant), _snapped((a * y - d * x) / determinant)
+            columns, rows = target.position(x, y)
+            return _snapped(columns), _snapped(rows)
 
 
 def _snapped(positions: Any) -> Any:

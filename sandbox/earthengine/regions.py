@@ -61,10 +61,9 @@ def inside(grid: Grid, region: Geometry) -> Array:
 def _touched(grid: Grid, shape: BaseGeometry) -> Array:
     """True where a pixel holds a point, or a line passes through it."""
     found = np.zeros(grid.shape, dtype=bool)
-    inverse = ~grid.affine
     for part in shapely.get_parts(shape):
         if part.geom_type == "Point":
-            column, row = (math.floor(term + _SNAP) for term in inverse * (part.x, part.y))
+            column, row = (math.floor(term + _SNAP) for term in grid.projection.position(part.x, part.y))
             if 0 <= row < grid.shape[0] and 0 <= column < grid.shape[1]:
                 found[row, column] = True
             continue
@@ -170,9 +169,7 @@ def pixel_bounds(region: Geometry, projection: Projection) -> tuple[int, int, in
     west, south, east, north = shape.bounds
     if not np.isfinite([west, south, east, north]).all():
         return None
-    inverse = ~projection.affine
-    corners = [inverse * corner for corner in ((west, south), (west, north), (east, south), (east, north))]
-    xs, ys = [corner[0] for corner in corners], [corner[1] for corner in corners]
+    xs, ys = projection.position(np.array([west, west, east, east]), np.array([south, north, south, north]))
     left, top = math.floor(min(xs) + _EDGE), math.floor(min(ys) + _EDGE)
     # A point or a line along an edge still lies in a pixel.
     return left, top, max(math.ceil(max(xs) - _EDGE), left + 1), max(math.ceil(max(ys) - _EDGE), top + 1)

@@ -59,10 +59,8 @@ class Geometry:
         """The shape in units of a CRS; long edges gain points first, so that they bend as the projection does."""
         shape = self.shape
         if self.projection.transform != IDENTITY:
-            a, b, c, d, e, f = self.projection.transform
-            shape = shapely.transform(
-                shape, lambda xy: np.column_stack((a * xy[:, 0] + b * xy[:, 1] + c, d * xy[:, 0] + e * xy[:, 1] + f))
-            )
+            own = self.projection
+            shape = shapely.transform(shape, lambda xy: np.column_stack(own.located(xy[:, 0], xy[:, 1])))
         if same_crs(self.projection.crs, crs) or shape.is_empty:
             return shape
         west, south, east, north = shape.bounds

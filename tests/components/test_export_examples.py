@@ -17,7 +17,7 @@ SHAPE = (96, 130)
 CORNER = (630000.0, 228000.0)
 SCALE = 30.0
 OFFSET = (1, -2)
-BANDS = ("B1", "B2")
+BANDS = ("b1", "b2")
 FOLDER = "projects/sandbox/assets/export_test"
 STEP = """
 import json, sys
@@ -63,8 +63,6 @@ def save(path, arrays):
     }
     with rasterio.open(path, "w", **profile) as file:
         file.write(arrays)
-        for index in range(len(arrays)):
-            file.set_band_description(index + 1, f"B{index + 1}")
     return str(path)
 
 
@@ -76,7 +74,7 @@ def section(**changes):
     imagery = {"image": f"{FOLDER}/scene", "bands": BANDS, "data_type": "uint8", **changes.pop("imagery", {})}
     labels = {
         "image": f"{FOLDER}/labels",
-        "band": "B1",
+        "band": "b1",
         "offset": OFFSET,
         "classes": classes,
         **changes.pop("labels", {}),
@@ -148,7 +146,7 @@ def outcomes(sandbox, assets):
         "too_large": (section(), export(patch_shape=[128, 128], block_shape=[256, 256])),
         "too_few_blocks": (section(), export(block_shape=[80, 80])),
         "outside": (section(region=far), export()),
-        "no_band": (section(imagery={"bands": ["B1", "B9"]}), export()),
+        "no_band": (section(imagery={"bands": ["b1", "b9"]}), export()),
         "no_asset": (section(imagery={"image": f"{FOLDER}/nothing"}), export()),
     }
     return run_step(sandbox, assets, cases)
@@ -235,7 +233,7 @@ def test_ignored_values_become_unlabelled(outcomes, assets):
         ("too_large", ["export.patch_shape", "[128, 128]", "96 x 130"]),
         ("too_few_blocks", ["export.block_shape", "empty split 'validation'"]),
         ("outside", ["data.region", "outside the imagery"]),
-        ("no_band", ["data.imagery.bands", "B9", "which has B1, B2"]),
+        ("no_band", ["data.imagery.bands", "b9", "which has b1, b2"]),
         ("no_asset", ["data.imagery", "nothing"]),
     ],
 )

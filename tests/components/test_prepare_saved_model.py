@@ -79,7 +79,7 @@ def test_sizes_that_the_stride_does_not_divide_agree_where_no_padding_reaches(go
 
 
 def test_a_wrong_value_is_refused(good: Path, network: Any) -> None:
-    with pytest.raises(ProofError, match="differs from the trained model by up to 0.01"):
+    with pytest.raises(ProofError, match=r"differs from the trained model by up to 0\.01"):
         prove(good, IMAGE, BANDS, np.asarray(network(IMAGE)) + 0.01)
 
 
@@ -92,7 +92,7 @@ def test_inputs_mapped_in_another_order_are_refused(network: Any, tmp_path: Path
 
 def test_the_fresh_process_passes_the_reason_on(network: Any, tmp_path: Path) -> None:
     export.save(network, CONTRACT.model_copy(update={"bands": tuple(sorted(BANDS))}), tmp_path)
-    with pytest.raises(run.PreparationError, match="refused: .*mapped in the order swir, nir, red"):
+    with pytest.raises(run.PreparationError, match=r"refused: .*mapped in the order swir, nir, red"):
         run.prove(tmp_path, IMAGE, BANDS, np.asarray(network(IMAGE)))
 
 

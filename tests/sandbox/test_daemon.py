@@ -14,6 +14,8 @@ import httpx
 import psutil
 import pytest
 
+from sandbox.control import stop
+from sandbox.settings import Home
 from tests.conftest import ROOT, Sandbox, attach, control
 
 
@@ -22,7 +24,7 @@ def home(tmp_path: Path) -> Iterator[Path]:
     """A data folder of its own; whatever runs in it is stopped."""
     folder = tmp_path / "home with 'quotes' and spaces"
     yield folder
-    control(folder, "stop")
+    stop(Home(folder))
 
 
 def status(home: Path) -> dict[str, object]:
@@ -100,14 +102,15 @@ def test_a_second_foreground_run_is_refused(sandbox: Sandbox) -> None:
 
 
 def test_idle_sandbox_ends_and_requests_keep_it(home: Path) -> None:
-    control(home, "start", "--idle-minutes", "0.05")
-    running = attach(home)
-    process = psutil.Process(running.pid)
-    for _ in range(4):
+    control(home, "start", "--idle-minutes", "0.07")
+    state = json.loads((home / "state.json").read_text())
+    process = psutil.Process(state["pid"])
+    url = f"http://127.0.0.1:{state['port']}/storage/v1/b?project=sandbox"
+    for _ in range(6):
+        assert httpx.get(url, headers={"Host": "storage.googleapis.com"}, trust_env=False).status_code == 200
         time.sleep(1)
-        running.request("GET", "storage.googleapis.com", "/storage/v1/b?project=sandbox")
     assert process.is_running()
-    process.wait(15)
+    process.wait(20)
     assert not (home / "state.json").exists()
 
 

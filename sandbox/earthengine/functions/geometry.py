@@ -287,11 +287,7 @@ def transform(geometry: Geometry, proj: Projection, geodesic: bool | None) -> Ge
     """The same place in another projection's pixel plane."""
     shape = geometry.in_crs(proj.crs)
     if proj.transform != Projection().transform:
-        inverse = ~proj.affine
-        a, b, c, d, e, f = inverse[:6]
-        shape = shapely.transform(
-            shape, lambda xy: np.column_stack((a * xy[:, 0] + b * xy[:, 1] + c, d * xy[:, 0] + e * xy[:, 1] + f))
-        )
+        shape = shapely.transform(shape, lambda xy: np.column_stack(proj.position(xy[:, 0], xy[:, 1])))
     edges = geometry.geodesic and crs_of(proj.crs).is_geographic
     return Geometry(shape, proj, edges if geodesic is None else geodesic)
 
@@ -493,11 +489,8 @@ def covering_grid(geometry: Geometry, proj: Projection, scale: float | None) -> 
     """The cells of a grid that a geometry touches, as features named `column,row`."""
     cell = proj if scale is None else Projection(proj.crs, _square(proj, scale))
     shape = geometry.in_crs(cell.crs)
-    inverse = ~cell.affine
     west, south, east, north = shape.bounds
-    xs, ys = zip(
-        *(inverse * corner for corner in ((west, south), (west, north), (east, south), (east, north))), strict=True
-    )
+    xs, ys = cell.position(np.array([west, west, east, east]), np.array([south, north, south, north]))
     columns = range(math.floor(min(xs)), math.ceil(max(xs)))
     rows = range(math.floor(min(ys)), math.ceil(max(ys)))
     if len(columns) * len(rows) > 1_000_000:

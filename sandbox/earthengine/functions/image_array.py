@@ -1,5 +1,7 @@
 """Array pixels: made from bands, indexed, and taken apart again."""
 
+from typing import Any
+
 import numpy as np
 
 from sandbox.earthengine.grid import Grid
@@ -86,7 +88,7 @@ def array_flatten(image: Image, coordinate_labels: list[list[str]], separator: s
                     f"Image.arrayFlatten: the labels describe arrays of shape {list(shape)}, "
                     f"the pixels have {list(pixels.values.shape[2:])}."
                 )
-            chosen = pixels.values[(slice(None), slice(None), *index)]
+            chosen = pixels.values[:, :, *index]
             return Pixels(chosen, pixels.mask)
 
         names = [labels[place] for labels, place in zip(coordinate_labels, index, strict=True)]

@@ -115,9 +115,7 @@ def _features(
 
 
 def _centres(picked: _Picked, projection: Projection) -> Array:
-    a, b, c, d, e, f = projection.transform
-    columns, rows = picked.columns + 0.5, picked.rows + 0.5
-    x, y = a * columns + b * rows + c, d * columns + e * rows + f
+    x, y = projection.located(picked.columns + 0.5, picked.rows + 0.5)
     return np.column_stack(transformer(projection.crs, WGS84).transform(x, y))
 
 
@@ -256,13 +254,11 @@ def _of_points(image: Image, points: Sequence[tuple[int, float, float]], target:
     if not points:
         return {}
     numbers = np.array([point[0] for point in points])
-    inverse = ~target.affine
     x, y = np.array([point[1] for point in points]), np.array([point[2] for point in points])
     valid = np.isfinite(x) & np.isfinite(y)
     numbers, x, y = numbers[valid], x[valid], y[valid]
-    a, b, c, d, e, f = inverse[:6]
-    columns = np.floor(a * x + b * y + c + 1e-9).astype(np.int64)
-    rows = np.floor(d * x + e * y + f + 1e-9).astype(np.int64)
+    across, down = target.position(x, y)
+    columns, rows = np.floor(across + 1e-9).astype(np.int64), np.floor(down + 1e-9).astype(np.int64)
     blocks: dict[tuple[int, int], list[int]] = {}
     for place, key in enumerate(zip((rows // _BLOCK).tolist(), (columns // _BLOCK).tolist(), strict=True)):
         blocks.setdefault(key, []).append(place)

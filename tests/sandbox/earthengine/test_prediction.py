@@ -263,7 +263,7 @@ def test_finer_answers_make_finer_bands(endpoint):
 def test_masked_tiles_are_not_sent(endpoint):
     first, *_ = scene()
     image = Image(bands=(array_band("a", first, np.zeros(SIZE, bool)),))
-    values, mask = predict_image(model(), image, endpoint.client).fetch(PLANE.grid(0, 0, SIZE), ["smooth"])[0]
+    _, mask = predict_image(model(), image, endpoint.client).fetch(PLANE.grid(0, 0, SIZE), ["smooth"])[0]
     assert not mask.any() and not endpoint.requests
 
 

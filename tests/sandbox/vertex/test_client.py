@@ -77,9 +77,9 @@ refusal(exceptions.NotFound, aiplatform.Model, one.resource_name)
 
 job = aiplatform.CustomJob(display_name="train", worker_pool_specs=pool("print('trained')"), labels={"a": "b"})
 job.submit()
-while job.state != aiplatform.gapic.JobState.JOB_STATE_SUCCEEDED:
-    assert job.state < aiplatform.gapic.JobState.JOB_STATE_SUCCEEDED or not job.error, job.error
+while (state := job.state.name) in ("JOB_STATE_PENDING", "JOB_STATE_RUNNING"):
     time.sleep(0.05)
+assert state == "JOB_STATE_SUCCEEDED", job.error
 cancelled = aiplatform.CustomJob(display_name="train", worker_pool_specs=pool("import time; time.sleep(60)"))
 cancelled.submit()
 cancelled.cancel()
@@ -109,7 +109,10 @@ LAUNCH = "google_cloud_pipeline_components.container.v1.custom_job.launcher"
 
 
 def test_the_pipeline_launcher_runs_unmodified_and_does_not_sleep(sandbox, tmp_path):
-    payload = json.dumps({"display_name": "train", "job_spec": {"worker_pool_specs": [pool("time.sleep(1)")]}})
+    # The launcher hands its payload to the protos of the client library, whose names are in snake case.
+    container = {"image_uri": "earthline:0.1.0", "command": ["python3", "-c", "import time; time.sleep(1)"]}
+    spec = {"machine_spec": {"machine_type": "n1-standard-4"}, "container_spec": container}
+    payload = json.dumps({"display_name": "train", "job_spec": {"worker_pool_specs": [{**spec, "replica_count": 1}]}})
     place = ["--project", "sandbox", "--location", "us-central1", "--gcp_resources", str(tmp_path / "resources")]
     done = sandbox.run([sys.executable, "-m", LAUNCH, "--type", "CustomJob", "--payload", payload, *place])
     job = re.search(r"projects/[^\"]*/customJobs/\d+", (tmp_path / "resources").read_text())[0]

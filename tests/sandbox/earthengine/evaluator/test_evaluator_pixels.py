@@ -156,7 +156,7 @@ def test_projections_are_measured_in_metres():
 
 @pytest.mark.parametrize("crs", ["EPSG:0", "nonsense", ""])
 def test_an_unknown_crs_is_refused(world, crs):
-    with pytest.raises(ApiError, match="could not be parsed|Projection"):
+    with pytest.raises(ApiError, match=r"could not be parsed|Projection"):
         world.compute(ee.Projection(crs or "x").nominalScale())
 
 
