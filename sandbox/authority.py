@@ -46,11 +46,14 @@ class Authority:
         self._contexts: OrderedDict[str, ssl.SSLContext] = OrderedDict()
         if self.certificate_file.exists() and self.key_file.exists():
             self.key_file.chmod(0o600)
-            key = serialization.load_pem_private_key(self.key_file.read_bytes(), password=None)
+            try:
+                key = serialization.load_pem_private_key(self.key_file.read_bytes(), password=None)
+                self._certificate = x509.load_pem_x509_certificate(self.certificate_file.read_bytes())
+            except ValueError as error:
+                raise ValueError(f"{folder} holds no authority: remove it and start again ({error})") from None
             if not isinstance(key, ec.EllipticCurvePrivateKey):
                 raise ValueError(f"{self.key_file} is not an elliptic-curve key: remove {folder} and start again")
             self._key = key
-            self._certificate = x509.load_pem_x509_certificate(self.certificate_file.read_bytes())
             if self._certificate.not_valid_after_utc > _now() + datetime.timedelta(days=30):
                 return
         self._create()

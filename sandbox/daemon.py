@@ -186,6 +186,7 @@ def serve(home: Home, *, idle_minutes: float, echo: bool) -> None:
 
     Raises:
         AlreadyRunningError: Another process serves this home.
+        SystemExit: It failed; the log has the traceback.
     """
     home.root.mkdir(parents=True, exist_ok=True)
     home.root.chmod(0o700)
@@ -208,7 +209,7 @@ def serve(home: Home, *, idle_minutes: float, echo: bool) -> None:
             asyncio.run(main())
         except Exception:
             logger.exception("the sandbox failed")
-            raise
+            raise SystemExit(1) from None
     finally:
         lock.release()
 

@@ -92,7 +92,7 @@ def draw(data: Data, export: Export, grid: Grid, areas: Mapping[str, BaseGeometr
         PointsError: A split without a labelled pixel.
     """
     drawn = {}
-    wanted: dict[str, int] = {**export.examples}
+    wanted: dict[str, int] = {str(split): number for split, number in export.examples.items()}
     for number, split in enumerate(SPLITS):
         candidates = _sample(
             data, export, grid, areas[split], wanted[split], seed=export.seed * len(SPLITS) + number

@@ -88,8 +88,8 @@ def array_flatten(image: Image, coordinate_labels: list[list[str]], separator: s
                     f"Image.arrayFlatten: the labels describe arrays of shape {list(shape)}, "
                     f"the pixels have {list(pixels.values.shape[2:])}."
                 )
-            chosen = pixels.values[:, :, *index]
-            return Pixels(chosen, pixels.mask)
+            everywhere: tuple[Any, ...] = (slice(None), slice(None), *index)
+            return Pixels(pixels.values[everywhere], pixels.mask)
 
         names = [labels[place] for labels, place in zip(coordinate_labels, index, strict=True)]
         return band.derived(source, kind, separator.join(names))

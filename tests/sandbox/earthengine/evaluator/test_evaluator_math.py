@@ -196,7 +196,9 @@ def test_neighbourhoods(world):
     assert np.allclose(mean[1:-1, 1:-1], windows.mean(axis=(2, 3)))
     highest = world.pixels(ee.Image("classes").focal_max(1, "square"))[0]
     assert np.array_equal(highest[1:-1, 1:-1], windows.max(axis=(2, 3)))
-    assert world.compute(ee.Image("classes").reduceNeighborhood(ee.Reducer.mean(), kernel).bandNames()) == ["class_mean"]
+    assert world.compute(ee.Image("classes").reduceNeighborhood(ee.Reducer.mean(), kernel).bandNames()) == [
+        "class_mean"
+    ]
     edges = world.pixels(ee.Image("classes").convolve(ee.Kernel.laplacian8()))[0]
     assert np.allclose(edges[1:-1, 1:-1], windows.sum(axis=(2, 3)) - 9 * windows[:, :, 1, 1])
 

@@ -1,0 +1,72 @@
+"""One real run of the quickstart through the command line, shared by the tests of this folder."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from sandbox.environment import names, restore
+
+ROOT = Path(__file__).resolve().parents[2]
+# Two epochs make no good model: the gate is opened wide, and no figure of this run is called accuracy.
+FAST = ("--set", "train.epochs=2", "--set", "evaluate.min_gain=-1", "--set", "evaluate.baseline_trees=20")
+
+
+@dataclass(frozen=True)
+class Laptop:
+    """A folder to work in and a sandbox home of its own, as a new user has them.
+
+    Attributes:
+        folder: Working folder; runs land in its `runs/`.
+        home: The sandbox's data folder.
+    """
+
+    folder: Path
+    home: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        environment = dict(os.environ)
+        restore(environment, names())
+        return {**environment, "EARTHLINE_SANDBOX_HOME": str(self.home)}
+
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        command = [str(Path(sys.executable).with_name("earthline")), *arguments]
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def earthline(self, *arguments: str, code: int | None = 0) -> str:
+        """Runs the command line; gives what it printed."""
+        process = self.start(*arguments)
+        output, _ = process.communicate(timeout=540)
+        assert code is None or process.returncode == code, f"earthline {arguments} gave {process.returncode}:\n{output}"
+        return output
+
+
+@pytest.fixture(scope="session")
+def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
+    folder = tmp_path_factory.mktemp("laptop")
+    laptop = Laptop(folder, folder / "sandbox")
+    yield laptop
+    laptop.earthline("sandbox", "stop", code=None)
+
+
+@pytest.fixture(scope="session")
+def quickstart() -> str:
+    return str(ROOT / "configs" / "quickstart.yaml")
+
+
+@pytest.fixture(scope="session")
+def first_run(laptop: Laptop, quickstart: str) -> str:
+    """What the first run printed."""
+    return laptop.earthline("run", quickstart, *FAST)
