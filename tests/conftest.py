@@ -10,11 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import hypothesis
 import pytest
 
 from sandbox.environment import names, restore
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# Timing says nothing on a shared machine; what a test asserts does.
+hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.load_profile("suite")
 
 
 @dataclass(frozen=True)

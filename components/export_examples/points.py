@@ -94,9 +94,7 @@ def draw(data: Data, export: Export, grid: Grid, areas: Mapping[str, BaseGeometr
     drawn = {}
     wanted: dict[str, int] = {str(split): number for split, number in export.examples.items()}
     for number, split in enumerate(SPLITS):
-        candidates = _sample(
-            data, export, grid, areas[split], wanted[split], seed=export.seed * len(SPLITS) + number
-        )
+        candidates = _sample(data, export, grid, areas[split], wanted[split], seed=export.seed * len(SPLITS) + number)
         corners = balance(candidates, wanted[split], np.random.default_rng((export.seed, number)))
         if not corners:
             raise PointsError(

@@ -46,7 +46,8 @@ def _earthline(
 def main() -> None:
     """Runs one command. Exit codes: 0 done, 1 the run failed, 2 nothing was started, 130 interrupted."""
     try:
-        app()
+        # A command that started anew to reach the sandbox keeps its name.
+        app(prog_name="earthline")
     except KeyboardInterrupt:
         raise SystemExit(failures.INTERRUPTED) from None
     except Exception as error:

@@ -80,7 +80,7 @@ def conclude(run: "Run", record: "Record", last: "Snapshot", console: Console) -
     for step in last.steps:
         if step.state == "FAILED":
             _tell_failure(run, record, step, console)
-    if last.error and not any(step.state == "FAILED" for step in last.steps):
+    if last.state == "FAILED" and last.error and not any(step.state == "FAILED" for step in last.steps):
         console.print(f"[bold red]failed:[/] {escape(last.error)}", soft_wrap=True, highlight=False)
     console.print(f"run {record.job_id} {display.word(last.state)}; its record: {record.folder}", soft_wrap=True)
     return failures.RUN_FAILED
@@ -132,8 +132,10 @@ def _tell_failure(run: "Run", record: "Record", step: "Step", console: Console) 
     # The sandbox appends the log's end to the message; in the cloud it stands in Cloud Logging alone.
     reason = step.error.partition("\n")[0].removesuffix(" The end of its log:")
     console.print(escape(reason), soft_wrap=True, highlight=False)
-    for line in lines[-_LOG_LINES:]:
-        console.print(f"  {escape(line)}", soft_wrap=True, highlight=False)
+    *before, last = lines[-_LOG_LINES:]
+    for line in before:
+        console.print(f"  {escape(line)}", style="dim", soft_wrap=True, highlight=False)
+    console.print(f"  {escape(last)}", style="bold", soft_wrap=True, highlight=False)
     console.print(f"the whole log: {path}\n", soft_wrap=True, highlight=False)
 
 

@@ -36,18 +36,18 @@ def run(
     console = Console()
 
     from earthline import imagery
-    from pipelines.compilation import compile_workflow
 
     environment = settings.environment
-    template = compile_workflow(settings)
     imagery.initialize(environment.project)
     if seed_data and environment.target == "sandbox":
         _seed(settings, console)
     imagery.verify(settings.data)
 
     from pipelines import records, submission
+    from pipelines.compilation import compile_workflow
     from pipelines.following import Run
 
+    template = compile_workflow(settings)
     job_id = submission.submit(settings, template, caching=cache)
     record = records.Record(
         job_id=job_id,

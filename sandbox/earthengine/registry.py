@@ -10,6 +10,9 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any, Protocol, TypeVar
 
+from pyproj.exceptions import ProjError
+from shapely.errors import ShapelyError
+
 from sandbox.earthengine.coerce import Mismatch, coerce, type_name
 from sandbox.earthengine.graph import GraphLimits
 from sandbox.earthengine.records import Catalogue, PredictionClient
@@ -135,6 +138,8 @@ def call(context: Context, name: str, arguments: Mapping[str, Any]) -> Any:
         raise
     except Mismatch as error:
         raise invalid(f"{name}: a value has a type that the function cannot work with.") from error
+    except (ShapelyError, ProjError, OverflowError) as error:
+        raise invalid(f"{name}: {error}") from error
     except RecursionError as error:
         raise invalid(f"{name}: the expression is nested too deeply.") from error
 

@@ -1,7 +1,9 @@
 """What an expression can be: images, collections, features, geometries and the small values between them."""
 
+import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -38,6 +40,8 @@ __all__ = [
 
 LONLAT = Projection()
 INDEX = "system:index"
+# Side of the tiles that a large request is computed in: bounds memory, and gives every core its share.
+_TILE = 512
 TIME_START = "system:time_start"
 
 
@@ -258,8 +262,46 @@ class Image(Element):
             `(values, mask)` for each band.
         """
         bands = self.bands if names is None else [self.band(name) for name in names]
-        with sharing():
-            return [band.fetch(grid) for band in bands]
+        tiles = grid.tiles(_TILE)
+        if len(tiles) == 1 or not bands:
+            return _fetched(bands, grid)
+        result: list[Pixels] = []
+        with ThreadPoolExecutor(min(len(tiles), os.cpu_count() or 1), "tiles") as pool:
+            fetched = pool.map(lambda tile: _fetched(bands, tile[2]), tiles)
+            for (row, column, tile), parts in zip(tiles, fetched, strict=True):
+                if not result:
+                    result = [_allocated(grid, part) for part in parts]
+                block = (slice(row, row + tile.shape[0]), slice(column, column + tile.shape[1]))
+                for index, part in enumerate(parts):
+                    result[index] = _placed(result[index], part, block)
+        return result
+
+
+def _fetched(bands: Sequence[Band], grid: Grid) -> list[Pixels]:
+    with sharing():
+        return [band.fetch(grid) for band in bands]
+
+
+def _allocated(grid: Grid, part: Pixels) -> Pixels:
+    return Pixels(
+        np.zeros(grid.shape + part.values.shape[2:], part.values.dtype), np.zeros(grid.shape, part.mask.dtype)
+    )
+
+
+def _placed(whole: Pixels, part: Pixels, block: tuple[slice, slice]) -> Pixels:
+    """Writes a tile into the whole; a tile with a fractional mask turns the whole's into one."""
+    values, mask = whole
+    if mask.dtype != part.mask.dtype:
+        mask = mask.astype("float32")
+    if values.shape[2:] != part.values.shape[2:]:
+        # A tile without a valid pixel does not know how long its arrays would be.
+        if not bool((part.mask > 0).any()):
+            return Pixels(values, mask)
+        if bool((mask > 0).any()):
+            raise invalid("The array pixels of a band must all have the same shape.")
+        values = np.zeros(values.shape[:2] + part.values.shape[2:], part.values.dtype)
+    values[block], mask[block] = part.values, part.mask
+    return Pixels(values, mask)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

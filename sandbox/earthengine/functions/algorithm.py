@@ -8,7 +8,7 @@ from sandbox.earthengine import expression as language
 from sandbox.earthengine.coerce import image as to_image
 from sandbox.earthengine.coerce import type_name
 from sandbox.earthengine.functions.image_bands import select
-from sandbox.earthengine.functions.image_math import where
+from sandbox.earthengine.functions.image_math import choice
 from sandbox.earthengine.functions.list import same
 from sandbox.earthengine.registry import Context, call, function, signatures
 from sandbox.earthengine.values import ErrorMargin, Image
@@ -57,9 +57,7 @@ class ImageExpression:
     def _apply(self, name: str, operands: list[Any]) -> Image:
         images = [to_image(operand) for operand in operands]
         if name == "choice":
-            test, yes, no = images
-            # What `where` leaves alone must not hide behind the mask of the other branch.
-            return where(where(no, test, yes), to_image(0), no)
+            return choice(images[0], images[1], images[2])
         signature = signatures().get(f"Image.{name}")
         if signature is None:
             raise invalid(f"Image.parseExpression: Unknown function '{name}'.")

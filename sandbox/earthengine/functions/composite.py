@@ -1,5 +1,6 @@
 """Many images into one: reducers over a stack, mosaics, and bands side by side."""
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -74,18 +75,18 @@ def reduce_bands(
 
 
 class Shared:
-    """Results that several output bands take from one computation; the last grid's are kept."""
+    """Results that several output bands take from one computation; each thread keeps those of its last grid."""
 
     def __init__(self, compute: Callable[[Grid], Any]) -> None:
         """Takes what computes them for a grid."""
         self._compute = compute
-        self._last: tuple[Grid, Any] | None = None
+        self._kept = threading.local()
 
     def __call__(self, grid: Grid) -> Any:
         """The results for a grid."""
-        last = self._last
+        last: tuple[Grid, Any] | None = getattr(self._kept, "last", None)
         if last is None or last[0] != grid:
-            self._last = last = (grid, self._compute(grid))
+            self._kept.last = last = (grid, self._compute(grid))
         return last[1]
 
 

@@ -458,6 +458,30 @@ def _replaced(band: Band, test: Band, value: Band) -> Band:
     return band.derived(source, kind)
 
 
+def choice(test: Image, yes: Image, no: Image) -> Image:
+    """One image's pixels where a test is not 0 and another's where it is; masked as the test and the chosen are."""
+    branches = pairs("Image.expression", yes, no)
+    tests = list(test.bands) * len(branches) if len(test.bands) == 1 else list(test.bands)
+    if len(branches) == 1 and len(tests) > 1:
+        branches = branches * len(tests)
+    if len(tests) != len(branches):
+        raise invalid(f"Image.expression: a test of {len(tests)} bands chooses between images of {len(branches)}.")
+    made = [_chosen(name, by, one, two) for by, (name, one, two) in zip(tests, branches, strict=True)]
+    return computed(test, made, yes)
+
+
+def _chosen(name: str, test: Band, yes: Band, no: Band) -> Band:
+    kind = yes.pixel_type.union(no.pixel_type)
+
+    def source(grid: Grid) -> Pixels:
+        tested, one, two = test.fetch(grid), yes.fetch(grid), no.fetch(grid)
+        true = tested.values != 0
+        values = np.where(true, kind.converted(one.values), kind.converted(two.values))
+        return Pixels(values, combined(tested.mask, np.where(true, one.mask, two.mask)))
+
+    return test.derived(source, kind, name)
+
+
 @function("Image.remap")
 def remap(
     image: Image, from_: list[Any], to: list[Any], default_value: Any = None, band_name: str | None = None

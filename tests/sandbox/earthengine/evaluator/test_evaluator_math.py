@@ -34,7 +34,7 @@ def kind(world, image):
         (lambda a, b: a.toByte(), lambda a, b: np.minimum(a, 255)),
         (lambda a, b: a.float().multiply(-1.7).int(), lambda a, b: np.trunc(a * -1.7)),
         (lambda a, b: a.expression("(a - b) / (a + b) > 0 ? a : -b", {"a": a, "b": b}), lambda a, b: np.where(a > b, a, -b)),
-        (lambda a, b: a.expression("2 ** 3 ** 2 - 10 % 4 * max(1, 2, 3) + !0 + (1 < 2 && 3 >= 4)"),
+        (lambda a, b: a.expression("2 ** 3 ** 2 - 10 % 4 * max(1, 2, 3) + !0 + (1 < 2 && 3 >= 4) + 0 * b(0)"),
          lambda a, b: np.full(a.shape, 507)),
         (lambda a, b: a.rename("x").expression("y = -b('x') + b(0) * Math.PI"), lambda a, b: -a + a * np.pi),
     ],
