@@ -177,6 +177,20 @@ class Run:
         if job_id:
             yield from self._logs.lines(job_id, _timestamp(self._job.gca_resource.create_time))
 
+    def reason(self, step: Step) -> str:
+        """Why a step failed; for one that launched a custom job, that job's own words.
+
+        Args:
+            step: The step, from a snapshot of this run.
+
+        Raises:
+            google.api_core.exceptions.GoogleAPICallError: Vertex AI refuses.
+        """
+        job_id = self._working_job(step)
+        if job_id and job_id != step.job_id:
+            return aiplatform.CustomJob.get(job_id).gca_resource.error.message or step.error
+        return step.error
+
     def _patiently_read(self) -> Snapshot:
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while True:

@@ -42,7 +42,7 @@ def _run(home: Home, options: argparse.Namespace) -> int:
     from sandbox.daemon import AlreadyRunningError, serve
 
     try:
-        serve(home, idle_minutes=options.idle_minutes, echo=True)
+        serve(home, idle_minutes=options.idle_minutes, echo=sys.stderr.isatty())
     except AlreadyRunningError as error:
         raise control.ControlError(str(error)) from None
     return 0

@@ -7,11 +7,14 @@ import logging
 import os
 import signal
 import socket
+import threading
 import time
+import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+import anyio.to_thread
 import filelock
 import psutil
 import uvicorn
@@ -29,8 +32,10 @@ from sandbox.state import ports_file, read_json, write_json
 logger = logging.getLogger(__name__)
 
 SERVICES = ("sandbox.storage.service", "sandbox.vertex.service", "sandbox.earthengine.service")
-IDLE_MINUTES = 30.0
 STOP_TIMEOUT_S = 20.0
+#: Seconds after the services' end that handlers in threads, which cannot be interrupted, may still hold the process.
+LINGER_S = 10.0
+HANDLER_THREADS = 256
 
 
 class AlreadyRunningError(RuntimeError):
@@ -45,7 +50,7 @@ class Daemon:
         application: The web application.
     """
 
-    def __init__(self, home: Home, *, idle_minutes: float = IDLE_MINUTES) -> None:
+    def __init__(self, home: Home, *, idle_minutes: float) -> None:
         """Binds the sockets and builds the services.
 
         Args:
@@ -76,7 +81,8 @@ class Daemon:
         self.application = Application(
             self.settings, build_services(self.settings), describe=self.describe, stop=self._ended.set
         )
-        self._bridge = Bridge(port, lambda peer: self._proxy.host_of(peer))
+        self._proxy: Proxy | None = None
+        self._bridge = Bridge(port, lambda peer: self._proxy.host_of(peer) if self._proxy else None)
         self._authority = authority
         self._server = _Server(
             uvicorn.Config(
@@ -94,6 +100,9 @@ class Daemon:
     async def run(self) -> None:
         """Serves until it is told to stop, by a signal, an admin call or idleness."""
         loop = asyncio.get_running_loop()
+        # An Earth Engine request may wait for a prediction, which is another request: with starlette's 40 threads,
+        # 40 of them would wait for each other for ever.
+        anyio.to_thread.current_default_thread_limiter().total_tokens = HANDLER_THREADS
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._ended.set)
         serving: asyncio.Task[None] | None = None
@@ -154,7 +163,11 @@ class Daemon:
                     await service.stop()
             except Exception:
                 logger.exception("the service %s did not stop in order", service.name)
-        if hasattr(self, "_proxy"):
+        # Everything that matters is on disk by now; a long computation must not keep the process.
+        watchdog = threading.Timer(LINGER_S, os._exit, (0,))
+        watchdog.daemon = True
+        watchdog.start()
+        if self._proxy is not None:
             await self._proxy.stop()
         await self._bridge.stop()
         self._server.should_exit = True
@@ -209,6 +222,8 @@ def serve(home: Home, *, idle_minutes: float, echo: bool) -> None:
             asyncio.run(main())
         except Exception:
             logger.exception("the sandbox failed")
+            if not echo:
+                traceback.print_exc()
             raise SystemExit(1) from None
     finally:
         lock.release()

@@ -119,19 +119,22 @@ def _leave(run: "Run", record: "Record", console: Console, *, cancel: bool) -> i
 
 def _tell_failure(run: "Run", record: "Record", step: "Step", console: Console) -> None:
     import requests
+    from google.api_core.exceptions import GoogleAPICallError
 
     console.print(f"[bold red]{step.name} failed[/]")
     try:
+        reason = run.reason(step)
         path, lines = save_log(run, record, step)
-    except requests.RequestException as error:
-        path, lines = None, []
-        console.print(f"its log cannot be read: {escape(str(error))}", soft_wrap=True, highlight=False)
-    if not lines:
+    except (requests.RequestException, GoogleAPICallError) as error:
         console.print(escape(step.error), soft_wrap=True, highlight=False)
+        console.print(f"its log cannot be read: {escape(str(error))}", soft_wrap=True, highlight=False)
+        return
+    if not lines:
+        console.print(escape(reason), soft_wrap=True, highlight=False)
         return
     # The sandbox appends the log's end to the message; in the cloud it stands in Cloud Logging alone.
-    reason = step.error.partition("\n")[0].removesuffix(" The end of its log:")
-    console.print(escape(reason), soft_wrap=True, highlight=False)
+    first = reason.partition("\n")[0].removesuffix(" The end of its log:")
+    console.print(escape(first), soft_wrap=True, highlight=False)
     *before, last = lines[-_LOG_LINES:]
     for line in before:
         console.print(f"  {escape(line)}", style="dim", soft_wrap=True, highlight=False)

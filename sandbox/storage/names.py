@@ -11,14 +11,14 @@ from sandbox.errors import invalid
 FOLDER_MARKER = ".folder-object"
 """File that stands for an object whose name ends with a slash, as consoles make to show an empty folder."""
 
-_BUCKET = re.compile(r"^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$")
+_BUCKET = re.compile(r"(?=.{3,222}\Z)(?![_.-])(?!.*[_.-]\Z)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
 _MAX_NAME_BYTES = 1024
 _MAX_SEGMENT_BYTES = 255
 
 
 def check_bucket(name: str) -> str:
     """The name, or ApiError 400 where Cloud Storage would not allow it."""
-    if not _BUCKET.match(name) or ".." in name:
+    if not _BUCKET.fullmatch(name):
         raise invalid(f"Invalid bucket name: '{name}'")
     return name
 
@@ -44,7 +44,15 @@ def object_path(bucket_folder: Path, name: str) -> Path:
                 f"Invalid object name: {name[:80]!r}. The sandbox keeps objects as files, so every part between "
                 f"slashes has 1 to {_MAX_SEGMENT_BYTES} bytes and is neither '.' nor '..'"
             )
-    return bucket_folder.joinpath(*segments)
+    path = bucket_folder.joinpath(*segments)
+    if leaves(bucket_folder, path):
+        raise invalid(f"Invalid object name: {name[:80]!r}. A symbolic link leads it out of the bucket's folder")
+    return path
+
+
+def leaves(bucket_folder: Path, path: Path) -> bool:
+    """Whether symbolic links, which tasks can make through their mount, lead a path out of its bucket."""
+    return not path.resolve().is_relative_to(bucket_folder.resolve())
 
 
 def object_name(bucket_folder: Path, path: Path) -> str:

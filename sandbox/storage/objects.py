@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 import google_crc32c
 
 from sandbox.errors import ApiError, invalid, not_found
-from sandbox.storage.names import check_bucket, object_name, object_path
+from sandbox.storage.names import check_bucket, leaves, object_name, object_path
 from sandbox.storage.preconditions import Conditions
 
 CHUNK = 1 << 20
@@ -177,8 +177,11 @@ class ObjectStore:
         folder = self.folder(bucket)
         found: list[str] = []
         start = folder.joinpath(*[part for part in prefix.split("/")[:-1] if part not in ("", ".", "..")])
+        if leaves(folder, start):
+            return iter(())
         for parent, _, files in os.walk(start):
-            found += [object_name(folder, Path(parent) / file) for file in files]
+            paths = [Path(parent) / file for file in files]
+            found += [object_name(folder, path) for path in paths if not (path.is_symlink() and leaves(folder, path))]
         return iter(sorted((name for name in found if name.startswith(prefix)), key=str.encode))
 
     def get(self, bucket: str, name: str) -> Record:

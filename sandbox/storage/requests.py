@@ -1,6 +1,6 @@
 """The JSON API's methods on buckets and objects: https://cloud.google.com/storage/docs/json_api/v1."""
 
-import fnmatch
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -106,15 +106,16 @@ class Methods:
     def _list(self, bucket: str, query: Mapping[str, str]) -> Response:
         prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
         start = max(query.get("startOffset", ""), query.get("pageToken", ""), key=str.encode)
-        end, pattern = query.get("endOffset"), query.get("matchGlob")
-        most = min(MAX_RESULTS, int(query.get("maxResults") or MAX_RESULTS))
+        end = query.get("endOffset")
+        pattern = glob_pattern(query["matchGlob"]) if "matchGlob" in query else None
+        most = _max_results(query)
         items: list[dict[str, Any]] = []
         prefixes: dict[str, None] = {}
         token = None
         for name in self._store.names(bucket, prefix):
             if name.encode() < start.encode() or (end is not None and name.encode() >= end.encode()):
                 continue
-            if pattern is not None and not fnmatch.fnmatchcase(name, pattern.replace("**", "*")):
+            if pattern is not None and not pattern.fullmatch(name):
                 continue
             folded = delimiter and delimiter in name[len(prefix) :]
             if folded:
@@ -175,7 +176,9 @@ class Methods:
         except ApiError:
             file.close()
             raise
-        return download(record, file, headers.get("range"), head=head)
+        return download(
+            record, file, headers.get("range"), head=head, gzip_accepted="gzip" in headers.get("accept-encoding", "")
+        )
 
     def _check_generation(self, bucket: str, name: str, record: Record, query: Mapping[str, str]) -> None:
         if query.get("generation") not in (None, str(record.generation)):
@@ -214,18 +217,23 @@ class Methods:
 
     def _compose(self, bucket: str, name: str, query: Mapping[str, str], body: Mapping[str, Any]) -> Response:
         sources = body.get("sourceObjects") or []
+        described = body.get("destination") or {}
+        if not isinstance(sources, list) or not isinstance(described, dict):
+            raise invalid("A compose request has a list `sourceObjects` and an object `destination`")
         if not 1 <= len(sources) <= MAX_COMPOSED:
             raise invalid(f"The number of source components provided ({len(sources)}) is not between 1 and 32")
         with self._store.scratch_file() as scratch:
             with scratch.open("wb") as out:
                 for source in sources:
+                    if not isinstance(source, dict) or not isinstance(source.get("name"), str):
+                        raise invalid("Each of `sourceObjects` is an object with a `name`")
                     record, file = self._store.open(bucket, source["name"])
                     with file:
                         wanted = source.get("objectPreconditions", {}).get("ifGenerationMatch")
                         Conditions(generation_match=None if wanted is None else int(wanted)).check(record.generation, 0)
                         while chunk := file.read(CHUNK):
                             out.write(chunk)
-            attributes = dict(body.get("destination") or {})
+            attributes = dict(described)
             record = self._store.commit(
                 bucket, name, scratch, attributes, conditions=Conditions.of(query), composed=True
             )
@@ -234,3 +242,37 @@ class Methods:
     @property
     def _number(self) -> str:
         return self._settings.project_number
+
+
+def glob_pattern(glob: str) -> re.Pattern[str]:
+    """A `matchGlob`: `*` and `?` stay between slashes, `**` crosses them, `[…]` and `{a,b}` choose.
+
+    Raises:
+        ApiError: 400 for brackets that do not match.
+    """
+    text, depth = "", 0
+    for token in re.findall(r"\*\*|\[!?[^]/]+\]|.", glob, re.DOTALL):
+        if token in _GLOB:
+            text += _GLOB[token]
+        elif token == "," and depth:
+            text += "|"
+        elif len(token) > 1:
+            inner = token[1:-1].replace("\\", "\\\\").replace("[", "\\[")
+            text += f"[^{inner[1:]}]" if inner.startswith("!") else f"[{inner}]"
+        else:
+            text += re.escape(token)
+        depth += (token == "{") - (token == "}")
+    try:
+        return re.compile(text, re.DOTALL)
+    except re.error as error:
+        raise invalid(f"Invalid matchGlob '{glob[:200]}': {error}") from None
+
+
+_GLOB = {"**": ".*", "*": "[^/]*", "?": "[^/]", "{": "(?:", "}": ")"}
+
+
+def _max_results(query: Mapping[str, str]) -> int:
+    text = query.get("maxResults", str(MAX_RESULTS))
+    if not text.isdigit() or len(text) > 9:
+        raise invalid(f"Invalid value '{text[:40]}' for maxResults: a whole number is expected")
+    return min(MAX_RESULTS, int(text) or MAX_RESULTS)

@@ -91,7 +91,9 @@ def attempt(model, **changes):
         "endpoint": [made[1].uri, made[1].metadata],
         "endpoints": len(endpoints),
         "labels": endpoints[0].labels,
-        "deployed": {each.display_name: endpoints[0].traffic_split.get(each.id, 0) for each in endpoints[0].list_models()},
+        "deployed": {
+            each.display_name: endpoints[0].traffic_split.get(each.id, 0) for each in endpoints[0].list_models()
+        },
         "aliases": {each.version_id: sorted(each.version_aliases) for each in versions},
     }
 outcome = {}
@@ -116,13 +118,17 @@ import ee
 from earthline import ee_model
 asset = registration.metadata["asset"]
 scene = ee.Image(case["scene"])
+scene = scene.updateMask(scene.mask().reduce(ee.Reducer.min()))
+def histogram(image):
+    # Pixels at the region's edge count by the part inside it, which is whole but for rounding.
+    counts = image.reduceRegion("frequencyHistogram", scene.geometry(), 30).getInfo()["class_id"]
+    return {value: round(count) for value, count in counts.items()}
 for name, model in {
     "load": ee_model.load(asset),
     "expression": ee.Model(ee.deserializer.fromJSON(ee.data.getAsset(asset)["properties"]["ee_model"])),
 }.items():
-    predicted = ee_model.predict(model, scene, "probabilities")
-    outcome[name] = predicted.reduceRegion("frequencyHistogram", scene.geometry(), 30).getInfo()["class_id"]
-outcome["asset"] = ee.Image(case["asset"]).reduceRegion("frequencyHistogram", scene.geometry(), 30).getInfo()["class_id"]
+    outcome[name] = histogram(ee_model.predict(model, scene, "probabilities"))
+outcome["asset"] = histogram(ee.Image(case["asset"]))
 outcome["palette"] = ee.data.getAsset(case["asset"])["properties"]["class_id_class_palette"]
 print("OUTCOME" + json.dumps(outcome))
 """

@@ -134,7 +134,8 @@ def test_everything_listens_on_loopback_alone(sandbox: Sandbox) -> None:
         if connection.status == psutil.CONN_LISTEN
     ]
     assert {sandbox.port, sandbox.proxy_port} <= {address.port for address in listening}
-    assert {address.ip for address in listening} == {"127.0.0.1"}
+    # gRPC's listener is an IPv6 socket that holds the IPv4 loopback address.
+    assert {address.ip.removeprefix("::ffff:") for address in listening} == {"127.0.0.1"}
 
 
 def test_home_is_private(sandbox: Sandbox) -> None:

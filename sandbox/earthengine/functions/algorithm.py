@@ -8,7 +8,7 @@ from sandbox.earthengine import expression as language
 from sandbox.earthengine.coerce import image as to_image
 from sandbox.earthengine.coerce import type_name
 from sandbox.earthengine.functions.image_bands import select
-from sandbox.earthengine.functions.image_math import choice
+from sandbox.earthengine.functions.image_replace import choice
 from sandbox.earthengine.functions.list import same
 from sandbox.earthengine.registry import Context, call, function, signatures
 from sandbox.earthengine.values import ErrorMargin, Image

@@ -129,7 +129,7 @@ def test_what_is_missing_is_said_in_googles_words(world):
     )
     with pytest.raises(ApiError, match="ImageCollection asset 'none' not found"):
         world.compute(ee.ImageCollection("none").size())
-    with pytest.raises(ApiError, match="Parameter 'element' is required|object"):
+    with pytest.raises(ApiError, match="Parameter 'object' is required"):
         world.compute(ee.ImageCollection("C").filter(ee.Filter.eq("tile", "no")).first().get("x"))
 
 

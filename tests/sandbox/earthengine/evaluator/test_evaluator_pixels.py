@@ -95,6 +95,16 @@ def test_any_tiling_gives_the_same_pixels(world, grid, row, column):
                 assert np.array_equal(one.values[one.mask], two.values[block][one.mask])
 
 
+def test_a_large_request_is_computed_in_tiles(world, monkeypatch):
+    image = ee.ImageCollection("C").median().addBands(ee.Image("C/s0").toArray()).addBands(ee.Image(1).updateMask(0.5))
+    whole = world.pixels(image)
+    monkeypatch.setattr("sandbox.earthengine.values._TILE", 17)
+    for one, two in zip(world.pixels(image), whole, strict=True):
+        assert one.shape == two.shape
+        assert np.array_equal(one.mask, two.mask)
+        assert np.array_equal(one.filled(0), two.filled(0))
+
+
 def test_reproject_pins_the_pixels_of_everything_before_it(world):
     coarse = ee.Image("classes").reproject(CRS, [90, 0, 600_000, 0, -90, 4_000_000])
     pixels = world.pixels(coarse)[0]

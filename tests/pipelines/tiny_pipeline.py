@@ -1,0 +1,59 @@
+"""A pipeline of two steps whose outputs are named as those of the real one, for tests of what surrounds it."""
+
+import copy
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import yaml
+from kfp import compiler, dsl
+from kfp.dsl import HTML, Artifact, Input, Output
+
+
+@dsl.component(base_image="earthline", install_kfp_package=False)
+def evaluate_model(seconds: float, evaluation: Output[Artifact]) -> str:
+    import json
+    import time
+    from pathlib import Path
+
+    folder = Path(evaluation.path)
+    folder.mkdir(parents=True)
+    for number in range(10):
+        print(f"epoch {number + 1}/10", flush=True)
+        time.sleep(seconds / 10)
+    scores = {"overall": 0.7, "mean_iou": 0.5, "macro_f1": 0.5, "pixels": 10, "classes": [], "confusion": []}
+    gate = {"blessed": True, "compared_with": "baseline", "gain": 0.1, "min_gain": 0, "reason": "better"}
+    content = {"model": scores, "baseline": {**scores, "overall": 0.6}, "baseline_description": "", "gate": gate}
+    (folder / "evaluation.json").write_text(json.dumps(content))
+    return "blessed"
+
+
+@dsl.component(base_image="earthline", install_kfp_package=False)
+def predict_map(fail: bool, evaluation: Input[Artifact], map: Output[Artifact], report: Output[HTML]):
+    from pathlib import Path
+
+    if fail:
+        raise ValueError("shard 3 holds NaN in band B4")
+    folder = Path(map.path)
+    folder.mkdir(parents=True)
+    (folder / "map.tif").write_bytes(b"tif")
+    (folder / "map.png").write_bytes(b"png")
+    Path(report.path).write_text("<p>report</p>")
+
+
+@dsl.pipeline(name="tiny")
+def tiny(seconds: float = 1.0, fail: bool = False, blessing: str = "blessed") -> None:
+    evaluated = evaluate_model(seconds=seconds)
+    with dsl.If(evaluated.outputs["Output"] == blessing):
+        predict_map(fail=fail, evaluation=evaluated.outputs["evaluation"])
+
+
+def template(**defaults: Any) -> bytes:
+    """The compiled pipeline, with other defaults of its parameters."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "tiny.yaml"
+        compiler.Compiler().compile(tiny, str(path))
+        spec = copy.deepcopy(yaml.safe_load(path.read_text()))
+    for name, value in defaults.items():
+        spec["root"]["inputDefinitions"]["parameters"][name]["defaultValue"] = value
+    return yaml.safe_dump(spec).encode()
