@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import requests
-from google.api_core.exceptions import GoogleAPICallError, NotFound
+from google.api_core.exceptions import GoogleAPIError, NotFound
 from google.auth.exceptions import TransportError
 from google.cloud import aiplatform
 
@@ -22,7 +22,8 @@ POLL_SECONDS = 0.7
 _LOG_SECONDS = 2.0
 """Between two looks at the logs: Cloud Logging allows 60 reads a minute in a project."""
 _PATIENCE_SECONDS = 30.0
-_UNREACHABLE = (GoogleAPICallError, requests.RequestException, TransportError)
+_TIMEOUT_SECONDS = 20.0
+_UNREACHABLE = (GoogleAPIError, requests.RequestException, TransportError)
 
 
 class LostError(ConnectionError):
@@ -136,8 +137,11 @@ class Run:
             google.api_core.exceptions.GoogleAPICallError: Vertex AI refuses.
             requests.RequestException: It cannot be reached.
         """
-        _ = self._job.state  # this property fetches the whole resource anew
-        return snapshot(self._job.gca_resource, self._specs)
+        # Without the client's own retries, which hide for two minutes that nothing answers.
+        resource = self._job.api_client.get_pipeline_job(
+            name=self._job.resource_name, retry=None, timeout=_TIMEOUT_SECONDS
+        )
+        return snapshot(resource, self._specs)
 
     def follow(self) -> Iterator[Snapshot]:
         """Snapshots until the run has ended, the last of them included.
@@ -198,7 +202,10 @@ class Run:
                 return self.read()
             except _UNREACHABLE as error:
                 if time.monotonic() > deadline:
-                    raise LostError(f"Vertex AI has not answered for {_PATIENCE_SECONDS:.0f} s: {error}") from error
+                    raise LostError(
+                        f"Vertex AI has not answered for {_PATIENCE_SECONDS:.0f} s; start the same command again, "
+                        f"steps that have ended come from the cache ({str(error)[:300]})"
+                    ) from error
                 time.sleep(POLL_SECONDS)
 
     def _progress(self, step: Step) -> str:

@@ -27,7 +27,7 @@ REMOVED = (
 def redirect(
     home: Home, *, port: int, proxy_port: int, project: str, project_number: str, location: str
 ) -> dict[str, str]:
-    """The variables of facts.md's table and their relatives.
+    """The variables that Google's clients, and the libraries under them, heed.
 
     Args:
         home: Data folder; holds the certificate and an empty gcloud configuration.

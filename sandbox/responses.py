@@ -1,13 +1,13 @@
 """How an answer is written: JSON, and errors in Google's shape."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sandbox.errors import ApiError
 
@@ -53,26 +53,31 @@ class ErrorBoundary:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
         started = False
+        held: list[Message] = []
 
-        async def watch(message: Any) -> None:
+        async def watch(message: Message) -> None:
             nonlocal started
+            if held or (message["type"] == "http.response.start" and message["status"] >= 500):
+                # Starlette answers a failure with its own plain 500 before it raises: wait for what comes.
+                held.append(message)
+                return
             started = started or message["type"] == "http.response.start"
             await send(message)
 
-        respond: Callable[[Scope, Receive, Send], Awaitable[None]]
         try:
             await self._app(scope, receive, watch)
-            return
         except ApiError as error:
             if started:
                 raise
-            respond = self._render(error)
+            await self._render(error)(scope, receive, send)
         except Exception:
             if started:
                 raise
             logger.exception("%s %s%s failed", scope.get("method"), _host(scope), scope.get("path"))
-            respond = unexpected_error()
-        await respond(scope, receive, send)
+            await unexpected_error()(scope, receive, send)
+        else:
+            for message in held:
+                await send(message)
 
 
 def _host(scope: Scope) -> str:

@@ -117,7 +117,7 @@ def _findings(settings: "Config", reachable: bool) -> Iterator[Finding]:
 
 def _ask(name: str, ask: "Callable[[Config], str]", fix: str, settings: "Config") -> Finding:
     import ee
-    from google.api_core.exceptions import GoogleAPICallError
+    from google.api_core.exceptions import GoogleAPIError
     from google.auth.exceptions import GoogleAuthError
     from requests import RequestException
 
@@ -129,7 +129,7 @@ def _ask(name: str, ask: "Callable[[Config], str]", fix: str, settings: "Config"
         return Finding(name, False, str(error))
     except GoogleAuthError as error:
         return Finding(name, False, str(error), "gcloud auth application-default login")
-    except (ee.EEException, GoogleAPICallError, RequestException, LookupError) as error:
+    except (ee.EEException, GoogleAPIError, RequestException, LookupError) as error:
         return Finding(name, False, " ".join(str(error).split()), fix)
 
 

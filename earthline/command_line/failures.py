@@ -27,7 +27,7 @@ EXPLAINED = {
 }
 REFUSED = {
     "ee.ee_exception.EEException": "Earth Engine",
-    "google.api_core.exceptions.GoogleAPICallError": "Google Cloud",
+    "google.api_core.exceptions.GoogleAPIError": "Google Cloud",
     "google.auth.exceptions.GoogleAuthError": "Google Cloud",
     "requests.exceptions.RequestException": "Google Cloud",
 }

@@ -119,13 +119,13 @@ def _leave(run: "Run", record: "Record", console: Console, *, cancel: bool) -> i
 
 def _tell_failure(run: "Run", record: "Record", step: "Step", console: Console) -> None:
     import requests
-    from google.api_core.exceptions import GoogleAPICallError
+    from google.api_core.exceptions import GoogleAPIError
 
     console.print(f"[bold red]{step.name} failed[/]")
     try:
         reason = run.reason(step)
         path, lines = save_log(run, record, step)
-    except (requests.RequestException, GoogleAPICallError) as error:
+    except (requests.RequestException, GoogleAPIError) as error:
         console.print(escape(step.error), soft_wrap=True, highlight=False)
         console.print(f"its log cannot be read: {escape(str(error))}", soft_wrap=True, highlight=False)
         return

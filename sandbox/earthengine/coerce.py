@@ -162,9 +162,7 @@ def image(value: Any) -> Image:
 
 def constant_type(value: float) -> PixelType:
     """The type of a constant: its own value is its range."""
-    if isinstance(value, bool):
-        return PixelType("int", int(value), int(value))
-    if float(value).is_integer():
+    if float(value).is_integer() and -(2**63) <= value < 2**63:
         return PixelType("int", int(value), int(value))
     return PixelType("double", value, value) if math.isfinite(value) else DOUBLE
 
@@ -284,7 +282,10 @@ def date(value: Any) -> Date:
         return date(value.get(TIME_START))
     if isinstance(value, Mapping) and value.get("type") == "Date":
         return Date(float(number(value.get("value"))))
-    return Date(float(number(value)))
+    milliseconds = float(number(value))
+    if not math.isfinite(milliseconds):
+        raise Mismatch
+    return Date(milliseconds)
 
 
 def moment_of(text: str) -> datetime:

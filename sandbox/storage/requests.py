@@ -257,8 +257,10 @@ def glob_pattern(glob: str) -> re.Pattern[str]:
         elif token == "," and depth:
             text += "|"
         elif len(token) > 1:
-            inner = token[1:-1].replace("\\", "\\\\").replace("[", "\\[")
-            text += f"[^{inner[1:]}]" if inner.startswith("!") else f"[{inner}]"
+            inner = token[1:-1].removeprefix("!")
+            spans = re.findall(r"(.)-(.)|(.)", inner, re.DOTALL)
+            members = [re.escape(one) if one else f"{re.escape(low)}-{re.escape(high)}" for low, high, one in spans]
+            text += f"[{'^' if token[1] == '!' else ''}{''.join(members)}]"
         else:
             text += re.escape(token)
         depth += (token == "{") - (token == "}")

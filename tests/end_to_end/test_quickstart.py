@@ -96,10 +96,15 @@ def test_a_second_run_reuses_every_step(laptop: Laptop, first_run: str, quicksta
 
 
 @pytest.mark.slow
-def test_other_epochs_train_anew_on_the_same_examples(laptop: Laptop, first_run: str, quickstart: str) -> None:
-    output = laptop.earthline("run", quickstart, *FAST, "--set", "train.epochs=1")
+def test_other_epochs_train_anew_and_a_rejected_model_is_not_deployed(
+    laptop: Laptop, first_run: str, quickstart: str
+) -> None:
+    output = laptop.earthline(
+        "run", quickstart, *FAST, "--set", "train.epochs=1", "--set", "evaluate.min_gain=1", code=None
+    )
     cached = {step for step in STEPS for line in output.splitlines() if step in line and "cached" in line}
     assert cached == {"export_examples", "validate_examples"}, output
+    assert not (latest(laptop) / "map.tif").exists()
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,9 @@ from trainer.journal import STATE, Journal, State
 from trainer.losses import MaskedCrossEntropy
 from trainer.statistics import Statistics
 
+# Keras hands TensorFlow's arrays to h5py, and those do not know NumPy 2's `copy` yet: nothing of ours to mend.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+
 TINY = Train(filters=4, depth=1, epochs=2, batch_size=4, dropout=0.0, learning_rate=0.01)
 
 

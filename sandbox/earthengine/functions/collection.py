@@ -211,6 +211,8 @@ def flatten(collection: Collection) -> Collection:
 def distinct(context: Context, collection: Collection, properties: Any) -> Collection:
     """The first element of every combination of property values."""
     names = properties if isinstance(properties, list) else [properties]
+    if not all(isinstance(name, str) for name in names):
+        raise invalid("Collection.distinct: 'properties' must be a property name or a list of them.")
 
     def unique() -> Iterator[Any]:
         seen = set()

@@ -142,4 +142,6 @@ def to_array(dictionary: Mapping[str, Any], keys: list[str] | None, axis: int) -
     """Values as an array, joined along an axis."""
     chosen = values(dictionary, keys)
     parts = [item.data if isinstance(item, ArrayValue) else np.asarray(item, dtype="float64") for item in chosen]
-    return ArrayValue(np.stack(parts, axis) if parts and parts[0].ndim == 0 else np.concatenate(parts, axis))
+    if not parts:
+        return ArrayValue(np.zeros(0))
+    return ArrayValue(np.stack(parts, axis) if parts[0].ndim == 0 else np.concatenate(parts, axis))

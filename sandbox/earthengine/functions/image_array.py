@@ -127,6 +127,8 @@ def array_argmax(image: Image) -> Image:
 
     def found(band: Band) -> Band:
         rank = band.pixel_type.dimensions
+        if not rank:
+            raise invalid("Image.arrayArgmax: The pixels must be arrays; toArray makes them.")
 
         def source(grid: Grid) -> Pixels:
             pixels = band.fetch(grid)

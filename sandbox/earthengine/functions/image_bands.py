@@ -1,5 +1,6 @@
 """Images from assets, numbers and metadata, and their bands: choose, name, add, cast."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -72,7 +73,7 @@ def select(input: Image, band_selectors: list[Any], new_names: list[str] | None)
 
 def _selected(image: Image, selector: Any) -> list[Band]:
     if isinstance(selector, int | float) and not isinstance(selector, bool):
-        position = int(selector)
+        position = int(selector) if math.isfinite(selector) else len(image.bands)
         if not -len(image.bands) <= position < len(image.bands):
             raise invalid(f"Image.select: Band index {position} is out of bounds. Image has {len(image.bands)} bands.")
         return [image.bands[position]]
@@ -174,6 +175,8 @@ def blend(bottom: Image, top: Image) -> Image:
 
 def _over(low: Band, high: Band) -> Band:
     kind = low.pixel_type.union(high.pixel_type)
+    if kind.dimensions:
+        raise invalid("Image.blend: array pixels cannot be blended.")
 
     def source(grid: Grid) -> Pixels:
         under, upper = low.fetch(grid), high.fetch(grid)

@@ -19,6 +19,8 @@ from sandbox.errors import invalid
 
 def weights_of(values: Array) -> Array:
     """A mask from the values of an image: whole numbers are all or nothing, fractions count from 0 to 1."""
+    if values.ndim > 2:
+        raise invalid("A mask must have numbers as pixels, not arrays.")
     if values.dtype.kind in "iub":
         return values > 0
     held = np.clip(np.nan_to_num(values, nan=0.0), 0, 1).astype("float32")

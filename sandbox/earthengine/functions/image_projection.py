@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from sandbox.earthengine.coerce import footprint, number
+from sandbox.earthengine.coerce import projection as to_projection
 from sandbox.earthengine.functions.image_mask import clipped
 from sandbox.earthengine.grid import IDENTITY, WGS84, Grid, Projection, crs_of
 from sandbox.earthengine.pixels import DOUBLE, Array, Band, Pixels, PixelType, combined, pull, pull_smooth
@@ -20,7 +21,7 @@ def projection(crs: Any, transform: list[Any] | None, transform_wkt: str | None)
     """A projection by CRS and the six numbers of its transform."""
     if transform_wkt is not None:
         raise invalid("Projection: the sandbox reads 'transform', not 'transformWkt'.")
-    base = crs if isinstance(crs, Projection) else Projection(crs)
+    base = to_projection(crs)
     return with_transform(base, transform)
 
 

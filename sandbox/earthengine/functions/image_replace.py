@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from sandbox.earthengine.coerce import number
 from sandbox.earthengine.functions.image_math import computed, pairs
 from sandbox.earthengine.grid import Grid
 from sandbox.earthengine.pixels import Band, Pixels, PixelType, combined
@@ -33,14 +34,25 @@ def _matching(input: Image, other: Image, argument: str) -> list[Band]:
 
 def _replaced(band: Band, test: Band, value: Band) -> Band:
     kind = band.pixel_type.union(value.pixel_type)
+    check_numbers("Image.where", test)
+    if band.pixel_type.dimensions != value.pixel_type.dimensions:
+        raise invalid("Image.where: the pixels of 'input' and 'value' must have the same number of dimensions.")
 
     def source(grid: Grid) -> Pixels:
         base, tested, new = band.fetch(grid), test.fetch(grid), value.fetch(grid)
         chosen = (tested.mask > 0) & (new.mask > 0) & (tested.values != 0) & (base.mask > 0)
-        values = np.where(chosen, kind.converted(new.values), kind.converted(base.values))
+        wide = chosen.reshape(chosen.shape + (1,) * kind.dimensions)
+        values = np.where(wide, kind.converted(new.values), kind.converted(base.values))
         return Pixels(values, base.mask)
 
     return band.derived(source, kind)
+
+
+def check_numbers(name: str, *bands: Band) -> None:
+    """Raises ApiError where a band has arrays as pixels."""
+    for band in bands:
+        if band.pixel_type.dimensions:
+            raise invalid(f"{name}: the pixels of band '{band.name}' must be numbers, not arrays.")
 
 
 def choice(test: Image, yes: Image, no: Image) -> Image:
@@ -57,6 +69,7 @@ def choice(test: Image, yes: Image, no: Image) -> Image:
 
 def _chosen(name: str, test: Band, yes: Band, no: Band) -> Band:
     kind = yes.pixel_type.union(no.pixel_type)
+    check_numbers("Image.expression", test, yes, no)
 
     def source(grid: Grid) -> Pixels:
         tested, one, two = test.fetch(grid), yes.fetch(grid), no.fetch(grid)
@@ -78,6 +91,9 @@ def remap(
             f"Got lists of length {len(from_)} and {len(to)}."
         )
     band = image.band(band_name) if band_name is not None else image.bands[0]
+    from_, to = [number(item) for item in from_], [number(item) for item in to]
+    default_value = None if default_value is None else number(default_value)
+    check_numbers("Image.remap", band)
     keys = np.asarray(from_, "float64")
     order = np.argsort(keys, kind="stable")
     keys, results = keys[order], np.asarray(to, "float64")[order]

@@ -314,6 +314,8 @@ def swap(list: list[Any], pos1: int, pos2: int) -> list[Any]:
 @function("List.unzip")
 def unzip(list: list[Any]) -> list[list[Any]]:
     """First elements, second elements, and so on."""
+    if not all(type(item) is type(list) for item in list):
+        raise invalid("List.unzip: the elements must be lists.")
     return [[*column] for column in zip(*list, strict=False)]
 
 

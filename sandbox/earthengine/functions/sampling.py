@@ -20,7 +20,7 @@ from sandbox.errors import invalid
 
 _TILE = 512
 _BLOCK = 256
-_MOST_SAMPLES = 5_000_000
+_MOST_SAMPLES = 1_000_000
 _MOST_PIXELS = 1_000_000_000
 
 
@@ -231,6 +231,7 @@ def _of_regions(image: Image, features: Sequence[Any], target: Projection) -> di
     """Valid pixels by feature; points are read together by blocks, so that thousands of them are quick."""
     picked: dict[int, _Picked] = {}
     points: list[tuple[int, float, float]] = []
+    total = 0
     for position, feature in enumerate(features):
         region = to_geometry(feature) if not isinstance(feature, Feature) else feature.geometry
         if region is None:
@@ -245,6 +246,9 @@ def _of_regions(image: Image, features: Sequence[Any], target: Projection) -> di
         if window.size > _MOST_PIXELS:
             raise invalid("Image.sampleRegions: Too many pixels in a region.")
         for tile in _tiles(image, window, region, 0, True):
+            total += len(tile.ranks)
+            if total > _MOST_SAMPLES:
+                raise invalid(f"Image.sampleRegions: More than {_MOST_SAMPLES} pixels; use a larger scale.")
             picked[position] = tile if position not in picked else picked[position].joined(tile)
     picked.update(_of_points(image, points, target))
     return picked
