@@ -15,6 +15,9 @@ Fold = Callable[[Sequence[Array], Array], list[tuple[Any, Any]]]
 # A gathering gets, per input, values of shape (K,) that are valid, and their weights, and gives any object per output.
 Gather = Callable[[Sequence[Array], Array], list[Any]]
 
+_MOST_INPUTS = 10_000
+_MOST_BINS = 1_000_000
+
 
 @dataclass(frozen=True, eq=False)
 class Reducer:
@@ -230,8 +233,8 @@ def _one(outputs: str | tuple[str, ...], fold: Fold, **options: Any) -> Reducer:
 
 
 def _several(name: str, count: int, fold: Fold) -> Reducer:
-    if count < 1:
-        raise invalid(f"Reducer.{name}: numInputs must be at least 1.")
+    if not 1 <= count <= _MOST_INPUTS:
+        raise invalid(f"Reducer.{name}: numInputs must be between 1 and {_MOST_INPUTS}, got {count}.")
     names = (name,) if count == 1 else (name, *(f"{name}{i}" for i in range(1, count)))
     return Reducer(count, names, fold, types=lambda types: list(types[:count]))
 
@@ -305,6 +308,11 @@ def percentile(shares: Sequence[float], names: Sequence[str] | None) -> Reducer:
 
 def fixed_histogram(low: float, high: float, steps: int) -> Reducer:
     """Rows of (lower edge, weight) for equal bins; what lies outside is not counted."""
+    if not 1 <= steps <= _MOST_BINS or not low < high:
+        raise invalid(
+            f"Reducer.fixedHistogram: 'min' must be below 'max', and 'steps' between 1 and {_MOST_BINS}; "
+            f"got {low}, {high} and {steps}."
+        )
 
     def gather(values: Sequence[Array], weights: Array) -> list[Any]:
         counts, edges = np.histogram(values[0], bins=steps, range=(low, high), weights=weights)
@@ -323,7 +331,7 @@ def histogram(max_buckets: int | None, min_width: float | None) -> Reducer:
         series = values[0].astype("float64")
         if not len(series):
             return [None]
-        limit, width = max_buckets or 256, min_width or 2.0**-10
+        limit, width = min(max(max_buckets or 256, 2), _MOST_BINS), max(min_width or 0.0, 2.0**-10)
         spread = float(series.max() - series.min())
         while spread / width >= limit:
             width *= 2
@@ -348,6 +356,8 @@ def histogram(max_buckets: int | None, min_width: float | None) -> Reducer:
 def to_list(tuple_size: int | None) -> Reducer:
     """All values, in order; tuples of them where a size is given."""
     size = tuple_size or 1
+    if not 1 <= size <= _MOST_INPUTS:
+        raise invalid(f"Reducer.toList: 'tupleSize' must be between 1 and {_MOST_INPUTS}, got {tuple_size}.")
 
     def gather(values: Sequence[Array], weights: Array) -> list[Any]:
         series = [item.tolist() for item in values]
@@ -392,6 +402,8 @@ def _unique(names: Sequence[str]) -> tuple[str, ...]:
 def repeated(reducer: Reducer, count: int) -> Reducer:
     """As many copies, each with its own inputs; every output is the list of the copies' outputs."""
     size = reducer.inputs
+    if not 1 <= count <= _MOST_INPUTS:
+        raise invalid(f"Reducer.repeat: 'count' must be between 1 and {_MOST_INPUTS}, got {count}.")
 
     def gather(values: Sequence[Array], weights: Array) -> list[Any]:
         rows = [reducer.reduce_series(values[i * size : (i + 1) * size], weights) for i in range(count)]

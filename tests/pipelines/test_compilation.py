@@ -186,7 +186,7 @@ def inputs_of(spec: dict[str, Any], step: str) -> set[str]:
 
 
 def test_a_change_of_epochs_leaves_the_export_cached(spec: dict[str, Any]) -> None:
-    assert inputs_of(spec, "export_examples") == {"data", "export", "project", "temp_location"}
+    assert inputs_of(spec, "export_examples") == {"data", "export", "project", "temp_location", "location", "image"}
     assert inputs_of(spec, "validate_examples") == {"data"}
     readers = {step for step in STEPS if "train" in inputs_of(spec, step)}
     assert readers == {"train_model"}

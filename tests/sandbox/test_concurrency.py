@@ -44,7 +44,6 @@ class Slow:
 
 daemon.build_services = lambda settings: [Slow(settings)]
 daemon.LINGER_S = 1.0
-daemon.HANDLER_THREADS = 40
 daemon.serve(Home(Path(sys.argv[1])), idle_minutes=0, echo=True)
 """
 

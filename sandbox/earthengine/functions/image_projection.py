@@ -203,6 +203,10 @@ def clip_to_bounds_and_scale(
         raise invalid("Image.clipToBoundsAndScale: The region is empty or not bounded in the image's projection.")
     west, south, east, north = box
     across, down = east - west, north - south
+    if any(size is not None and not 1 <= size <= _LARGEST for size in (width, height, max_dimension)):
+        raise invalid(f"Image.clipToBoundsAndScale: sizes must be between 1 and {_LARGEST} pixels.")
+    if not across or not down:
+        raise invalid("Image.clipToBoundsAndScale: The region has no area.")
     if scale is None and not (width or height or max_dimension):
         target = base
     elif scale is not None:
@@ -273,3 +277,4 @@ def pixel_area() -> Image:
 
 
 _AUTHALIC_RADIUS = 6371007.1809184747
+_LARGEST = 1_000_000

@@ -175,7 +175,7 @@ def stratified_sample(
     target = sampling_projection("Image.stratifiedSample", image, projection, scale)
     name = image.bands[0].name if class_band is None else class_band
     band = image.band(name)
-    if band.pixel_type.precision != "int":
+    if band.pixel_type.precision != "int" or band.pixel_type.dimensions:
         raise invalid(f"Image.stratifiedSample: The class band '{name}' must be of an integer type.")
     place = image.names.index(name)
     wanted = dict(zip(class_values or (), class_points or (), strict=True))
