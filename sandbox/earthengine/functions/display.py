@@ -8,10 +8,10 @@ import numpy as np
 import shapely
 from matplotlib.colors import to_rgb
 
-from sandbox.earthengine.coerce import Mismatch, number
+from sandbox.earthengine.coerce import Mismatch, constant_type, number
 from sandbox.earthengine.functions.image_bands import select
 from sandbox.earthengine.grid import Grid
-from sandbox.earthengine.pixels import BYTE, Array, Band, Pixels, PixelType, combined
+from sandbox.earthengine.pixels import BYTE, Array, Band, Pixels, combined
 from sandbox.earthengine.regions import inside
 from sandbox.earthengine.registry import function
 from sandbox.earthengine.values import Collection, Feature, Geometry, Image
@@ -167,9 +167,7 @@ def paint(image: Image, feature_collection: Collection, color: Any, width: Any) 
     def painted(band: Band) -> Band:
         own = band.pixel_type
         for value in values:
-            whole = float(value).is_integer()
-            bound = int(value) if whole else value
-            own = own.union(PixelType("int" if whole else "double", bound, bound))
+            own = own.union(constant_type(value))
         kind = own
 
         def source(grid: Grid) -> Pixels:

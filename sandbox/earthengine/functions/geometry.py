@@ -18,6 +18,7 @@ from sandbox.earthengine.values import Collection, Element, ErrorMargin, Feature
 from sandbox.errors import invalid
 
 _GLOBE = pyproj.Geod(ellps="WGS84")
+_HALF_WAY_ROUND = 20_000_000
 
 
 Shaping = Callable[[Geometry], Geometry]
@@ -54,8 +55,10 @@ def _local(shape: BaseGeometry) -> str:
 
 def buffer(geometry: Geometry, distance: float, proj: Projection | None, max_error: ErrorMargin | None) -> Geometry:
     """Everything within a distance: in metres, or in units of a projection where one is given."""
+    if not math.isfinite(distance) or (proj is None and abs(distance) > _HALF_WAY_ROUND):
+        raise invalid(f"Geometry.buffer: the distance must be a number of at most {_HALF_WAY_ROUND} metres.")
     segments = 16
-    if max_error is not None and max_error.value and max_error.unit == "meters" and distance:
+    if max_error is not None and max_error.value and max_error.value > 0 and max_error.unit == "meters" and distance:
         # The sagitta of a chord must stay below the error.
         share = min(max(1 - max_error.value / abs(distance), -1.0), 1.0)
         segments = min(max(math.ceil(math.pi / 4 / max(math.acos(share), 1e-3)), 2), 64)
@@ -135,7 +138,10 @@ def transform(geometry: Geometry, proj: Projection, geodesic: bool | None) -> Ge
 
 
 def _tolerance(max_error: ErrorMargin) -> float:
-    return max_error.value or 0.0
+    value = max_error.value or 0.0
+    if not 0 <= value <= _HALF_WAY_ROUND:
+        raise invalid(f"Geometry.simplify: 'maxError' must be between 0 and {_HALF_WAY_ROUND}, got {value}.")
+    return value
 
 
 def simplify(geometry: Geometry, max_error: ErrorMargin, proj: Projection | None) -> Geometry:

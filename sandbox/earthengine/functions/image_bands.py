@@ -273,6 +273,8 @@ def link_collection(
         result = add_bands(result, _linked(found, template, selectors), None, overwrite=True)
     if linked_properties is not None:
         names = linked_properties if isinstance(linked_properties, list) else [linked_properties]
+        if not all(isinstance(name, str) for name in names):
+            raise invalid("Image.linkCollection: 'linkedProperties' must be a property name or a list of them.")
         result = result.with_properties({name: found.get(name) if found else None for name in names})
     return result
 

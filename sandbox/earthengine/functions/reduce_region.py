@@ -220,6 +220,8 @@ def sample_rectangle(
     if properties is None:
         found = {key: value for key, value in image.properties.items() if not key.startswith("system:")}
     for band, pixels in zip(image.bands, image.fetch(window), strict=True):
+        if band.pixel_type.dimensions:
+            raise invalid(f"Image.sampleRectangle: the sandbox reads numbers only; band '{band.name}' holds arrays.")
         masked = ~(pixels.mask > 0)
         values = (
             pixels.values.astype("float64") if band.pixel_type.precision != "int" else pixels.values.astype("int64")
