@@ -54,7 +54,14 @@ def build(config: Config) -> Any:
         endpoint_name: str = config.endpoint_name,
         temp_location: str = f"gs://{environment.bucket}/temp",
     ) -> None:
-        exported = export_examples(data=data, export=export, project=project, temp_location=temp_location)
+        exported = export_examples(
+            data=data,
+            export=export,
+            project=project,
+            temp_location=temp_location,
+            location=location,
+            image=image_uri,
+        )
         examples = exported.outputs["examples"]
         validated = validate_examples(data=data, examples=examples)
         trained = train_job(data=data, train=train, examples=examples).after(validated)
