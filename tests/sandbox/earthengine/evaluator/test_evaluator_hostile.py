@@ -26,12 +26,10 @@ BOX = call("GeometryConstructors.Rectangle", coordinates=constant(RING))
 FEATURE = call("Feature", geometry=POINT, metadata=constant({"a": 1, "b": "x"}))
 FEATURES = call("Collection", features={"arrayValue": {"values": [FEATURE, call("Feature", geometry=BOX)]}})
 ARRAY = call("Image.toArray", image=IMAGE)
-VALUES = [
-    constant(value)
-    for value in (None, 0, 1, -1, 2.5, 1e20, True, "", "a", "red", "day", ".*", "(", "2020-01-01", "EPSG:4326",
-                  "pixels", [], [1, 2, 3], ["red", "nir"], [[1, 2], [3]], [[0, 0], [1, 1], [0, 1]], {}, {"a": 1}, [1, "a", None],
-                  float("nan"), float("inf"))
-]  # fmt: skip
+NUMBERS = [0, 1, -1, 2.5, 1e20, float("nan"), float("inf")]
+STRINGS = ["", "a", "red", "day", ".*", "(", "2020-01-01", "EPSG:4326", "pixels"]
+LISTS: list[object] = [[], [1, 2, 3], ["red", "nir"], [[1, 2], [3]], [[0, 0], [1, 1], [0, 1]], [1, "a", None]]
+VALUES = [constant(value) for value in (None, True, *NUMBERS, *STRINGS, *LISTS, {}, {"a": 1})]
 VALUES += [IMAGE, ARRAY, IMAGES, FEATURES, POINT, BOX, call("Reducer.mean"), call("Reducer.toList")]
 FITTING = {
     "Image<unknown bands>": [IMAGE, ARRAY, call("Image.constant", value=constant(3))],
