@@ -175,14 +175,19 @@ def mapped(list: list[Any], base_algorithm: Callable[..., Any], drop_nulls: bool
     return [item for item in results if item is not None] if drop_nulls else results
 
 
+def as_row(value: Any) -> tuple[Any, ...]:
+    """The inputs of a reducer that an element of a list holds; none where it is no list."""
+    return tuple(value) if isinstance(value, list) else ()
+
+
 @function("List.reduce")
 def reduce(list: list[Any], reducer: Reducer) -> Any:
     """A reducer's output, or a dictionary of its outputs."""
-    if reducer.inputs == 1:
-        columns = [np.array([number(item) for item in list if item is not None])]
-    else:
-        columns = [np.array(column) for column in zip(*list, strict=True)]
-    results = reducer.reduce_series(columns, np.ones(len(columns[0]) if columns else 0))
+    rows = [(item,) for item in list if item is not None] if reducer.inputs == 1 else [as_row(row) for row in list]
+    if any(len(row) != reducer.inputs for row in rows):
+        raise invalid(f"List.reduce: the reducer has {reducer.inputs} inputs; every element must be a list of as many.")
+    columns = [np.array([number(row[place]) for row in rows]) for place in range(reducer.inputs)]
+    results = reducer.reduce_series(columns, np.ones(len(rows)))
     return results[0] if len(results) == 1 else dict(zip(reducer.outputs, results, strict=True))
 
 
