@@ -90,7 +90,13 @@ def _reset(home: Home, options: argparse.Namespace) -> int:
 
 def _seed(home: Home, options: argparse.Namespace) -> int:
     answer = control.call(home, "POST", "earthengine/seed", {"names": options.names}, timeout_s=None)
-    print(json.dumps(answer, indent=1))
+    if options.json:
+        print(json.dumps(answer, indent=1))
+        return 0
+    for asset in answer["assets"]:
+        print(f"{asset['name']}  {'new' if asset['created'] else 'already there'}")
+        for label, key in (("source", "source"), ("licence", "license"), ("attribution", "attribution")):
+            print(f"  {label:<12} {asset[key]}")
     return 0
 
 
@@ -109,7 +115,16 @@ def _add(home: Home, options: argparse.Namespace) -> int:
         if not Path(file).is_file():
             raise control.ControlError(f"{file} is not a file.")
     body = {"asset": options.asset, "files": files, "properties": properties}
-    print(json.dumps(control.call(home, "POST", "earthengine/add", body, timeout_s=None), indent=1))
+    asset = control.call(home, "POST", "earthengine/add", body, timeout_s=None)
+    if options.json:
+        print(json.dumps(asset, indent=1))
+        return 0
+    print(asset["name"])
+    for band in asset["bands"]:
+        grid, precision = band["grid"], band["dataType"]["precision"].lower()
+        size = f"{grid['dimensions']['width']} x {grid['dimensions']['height']}"
+        scale = f"{grid['affineTransform']['scaleX']:g}"
+        print(f"  {band['id']:<12} {precision:<6} {size:>13} pixels of {scale} in {grid['crsCode']}")
     return 0
 
 
@@ -152,10 +167,12 @@ def _parser() -> argparse.ArgumentParser:
                 metavar="MINUTES",
                 help=f"stop after so many minutes without a request or work; 0: never (default {IDLE_MINUTES:g})",
             )
-        if name in ("status", "env"):
+        if name in ("status", "env", "seed", "add"):
             sub.add_argument("--json", action="store_true", help="machine-readable")
         if name == "seed":
-            sub.add_argument("names", nargs="*", help="names of scenes (default: all)")
+            sub.add_argument(
+                "names", nargs="*", help="names of scenes (default: north_carolina); an unknown one lists all"
+            )
         if name == "add":
             sub.add_argument("asset", help="asset id, such as projects/sandbox/assets/scene")
             sub.add_argument("files", nargs="+", help="GeoTIFF files")

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.markup import escape
 
-from earthline.command_line import display, failures
+from earthline.command_line import display, failures, log_end
 
 if TYPE_CHECKING:  # these modules load Google's client
     from pipelines.following import Run, Snapshot, Step
     from pipelines.records import Record
 
-_LOG_LINES = 20
 _KINDS = {
     "map.tif": "map",
     "map.png": "picture",
@@ -135,10 +134,11 @@ def _tell_failure(run: "Run", record: "Record", step: "Step", console: Console) 
     # The sandbox appends the log's end to the message; in the cloud it stands in Cloud Logging alone.
     first = reason.partition("\n")[0].removesuffix(" The end of its log:")
     console.print(escape(first), soft_wrap=True, highlight=False)
-    *before, last = lines[-_LOG_LINES:]
-    for line in before:
+    end = log_end.read(lines)
+    for line in end.before:
         console.print(f"  {escape(line)}", style="dim", soft_wrap=True, highlight=False)
-    console.print(f"  {escape(last)}", style="bold", soft_wrap=True, highlight=False)
+    for line in end.message:
+        console.print(f"  {escape(line)}", style="bold", soft_wrap=True, highlight=False)
     console.print(f"the whole log: {path}\n", soft_wrap=True, highlight=False)
 
 

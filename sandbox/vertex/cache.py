@@ -1,23 +1,21 @@
 """The cache of executions: same container, same inputs, same outputs asked for, and the outputs are still there."""
 
-import functools
 import hashlib
 import os
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import orjson
 
+from sandbox.digests import file_digest
 from sandbox.settings import Settings
-from sandbox.vertex import mount
+from sandbox.vertex import images, mount
 from sandbox.vertex.specification import Component, Container
 
 Artifacts = Mapping[str, list[dict[str, Any]]]
-
-_BLOCK: Final = 2**20
 
 
 def execution_key(
@@ -35,14 +33,14 @@ def execution_key(
         settings: The sandbox.
         parent: Project and location: executions are shared within one.
         component: Declares the outputs.
-        container: Image, command, arguments and environment as compiled.
+        container: Image (with what it stands for here), command, arguments and environment as compiled.
         parameters: Input parameters.
         artifacts: Input artifacts: type, uri, metadata and the content of their files count.
         own_key: Key of the user's own.
     """
     material = {
         "parent": parent,
-        "image": container.image,
+        "image": [container.image, images.digest()],
         "command": container.command,
         "args": container.args,
         "env": container.env,
@@ -68,8 +66,7 @@ def content(settings: Settings, uri: str) -> str:
     digest = hashlib.blake2b(digest_size=32)
     found = False
     for name, file in _files(path):
-        status = file.stat()
-        digest.update(f"{name}\0{_digest(str(file), status.st_size, status.st_mtime_ns, status.st_ino)}\0".encode())
+        digest.update(f"{name}\0{file_digest(file)}\0".encode())
         found = True
     return digest.hexdigest() if found else ""
 
@@ -83,16 +80,6 @@ def _files(path: Path) -> Iterator[tuple[str, Path]]:
         for name in sorted(names):
             file = Path(folder, name)
             yield file.relative_to(path).as_posix(), file
-
-
-@functools.lru_cache(maxsize=65_536)
-def _digest(path: str, size: int, modified: int, inode: int) -> str:
-    # Size, time and inode are in the signature so that a changed file is read again, an unchanged one is not.
-    digest = hashlib.blake2b(digest_size=32)
-    with open(path, "rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 class Cache:

@@ -1,0 +1,121 @@
+"""What goes wrong outside the config: the data, the machine, two runs at once. Each says so, and nothing is lost."""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio import Affine
+
+from .conftest import FAST, Laptop
+
+# The grid of the quickstart's scene, so that its labels fit whatever imagery a test makes.
+HEIGHT, WIDTH, SCALE, WEST, NORTH = 443, 489, 28.5, 629992.5, 228513.5
+SMALL = (*FAST, "--set", "export.examples={train: 60, validation: 20, test: 20}", "--set", "train.epochs=1")
+
+
+def add_scene(laptop: Laptop, name: str, pixels: np.ndarray, nodata: float | None = None) -> tuple[str, ...]:
+    """Makes an asset of five bands; gives the options that make the quickstart use it."""
+    path = laptop.folder / f"{name}.tif"
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        width=WIDTH,
+        height=HEIGHT,
+        count=5,
+        dtype="float32",
+        crs="EPSG:32119",
+        transform=Affine(SCALE, 0, WEST, 0, -SCALE, NORTH),
+        nodata=nodata,
+    ) as written:
+        written.write(pixels)
+    asset = f"projects/sandbox/assets/{name}"
+    laptop.earthline("sandbox", "add", asset, str(path))
+    settings = (f"name={name}", f"data.imagery.image={asset}", "data.imagery.bands=[b1, b2, b3, b4, b5]")
+    return tuple(word for setting in (*settings, "data.imagery.data_type=float32") for word in ("--set", setting))
+
+
+def noise() -> np.ndarray:
+    return np.random.default_rng(0).normal(100, 20, (5, HEIGHT, WIDTH)).astype("float32")
+
+
+@pytest.fixture(scope="session")
+def started(laptop: Laptop) -> Laptop:
+    """A laptop whose sandbox runs and has the scene."""
+    laptop.earthline("sandbox", "start")
+    laptop.earthline("sandbox", "seed")
+    return laptop
+
+
+def pid(laptop: Laptop) -> int:
+    return int(json.loads(laptop.earthline("sandbox", "status", "--json"))["pid"])
+
+
+@pytest.mark.slow
+def test_imagery_that_is_masked_everywhere_fails_the_export(started: Laptop, quickstart: str) -> None:
+    options = add_scene(started, "masked", np.full((5, HEIGHT, WIDTH), -1, "float32"), nodata=-1)
+    output = started.earthline("run", quickstart, *SMALL, *options, code=1)
+    assert "export_examples failed" in output
+    assert "every pixel of projects/sandbox/assets/masked is masked" in output
+    assert "Traceback" not in output
+
+
+@pytest.mark.slow
+def test_nan_in_the_source_fails_the_validation_by_shard_and_band(started: Laptop, quickstart: str) -> None:
+    pixels = noise()
+    pixels[2, 100:300, 100:300] = np.nan
+    output = started.earthline("run", quickstart, *SMALL, *add_scene(started, "with-nan", pixels), code=1)
+    assert "validate_examples failed" in output
+    for word in (".tfrecord", "band b3", "NaN"):
+        assert word in output
+    assert "train_model          not run" in output
+
+
+@pytest.mark.slow
+def test_a_patch_larger_than_the_region_fails_the_export(started: Laptop, quickstart: str) -> None:
+    options = ("--set", "export.patch_shape=[512, 512]", "--set", "export.block_shape=[1024, 1024]")
+    output = started.earthline("run", quickstart, *SMALL, *options, code=1)
+    assert "export.patch_shape: [512, 512] is larger than the region" in output
+
+
+@pytest.mark.slow
+def test_a_second_run_at_the_same_time_is_refused_and_the_first_goes_on(started: Laptop, quickstart: str) -> None:
+    before = set((started.folder / "runs").iterdir())
+    started.earthline("run", quickstart, *SMALL, "--detach")
+    (first,) = set((started.folder / "runs").iterdir()) - before
+    output = started.earthline("run", quickstart, *SMALL, code=2)
+    assert f"runs already as {first.name}" in output
+    assert "Traceback" not in output
+    started.earthline("runs", "cancel", first.name)
+    assert "cancelled" in started.earthline("runs", "follow", first.name, code=1)
+
+
+@pytest.mark.slow
+def test_a_killed_sandbox_costs_only_the_step_that_ran(started: Laptop, quickstart: str) -> None:
+    before = set((started.folder / "runs").iterdir())
+    running = started.start("run", quickstart, *SMALL)
+    assert running.stdout is not None
+    seen = ""
+    for line in running.stdout:
+        seen += line
+        if "train_model" in line and "running" in line:
+            break
+    os.kill(pid(started), signal.SIGKILL)
+    rest, _ = running.communicate(timeout=120)
+    assert running.returncode == 1, seen + rest
+    (lost,) = set((started.folder / "runs").iterdir()) - before
+    assert "start the same command again" in rest
+
+    output = started.earthline("run", quickstart, *SMALL, "--detach")
+    again = Path(output.split("run ", 1)[1].split()[0]).name
+    deadline = time.monotonic() + 120
+    while "export_examples" not in (shown := started.earthline("runs", "show", again)) or "cached" not in shown:
+        assert time.monotonic() < deadline, shown
+        time.sleep(1)
+    started.earthline("runs", "cancel", again)
+    assert "failed" in started.earthline("runs", "show", lost.name)
