@@ -4,6 +4,8 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 CONFIG ?= configs/quickstart.yaml
+# Each has a sandbox of its own and loads TensorFlow: about 2 GB of memory.
+TEST_PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check format bench schema clean
@@ -26,7 +28,7 @@ run: $(VENV)/installed ## Make a map of North Carolina from CONFIG (default: con
 	$(BIN)/earthline run $(CONFIG)
 
 test: $(VENV)/installed-dev ## Run the whole test suite, the end-to-end run included
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
 
 check: $(VENV)/installed-dev ## Lint, format, types and import rules
 	$(BIN)/ruff check .
