@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import orjson
 
+from earthline import tensors
 from earthline.contract import Contract
-from serving import tensors
 
 Array = np.ndarray[Any, Any]
 Tile = Mapping[str, Array]

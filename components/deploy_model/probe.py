@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from earthline import tensors
 from earthline.contract import Contract
-from serving import tensors
 
 MOST_REQUESTS = 600
 """Requests per percent of traffic: with so many, a model without an answer is missed once in 400 times at most."""

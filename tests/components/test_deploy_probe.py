@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from components.deploy_model.probe import Probe, ProbeError
+from earthline import tensors
 from earthline.contract import Contract
-from serving import tensors
 
 PROBE = Probe(
     Contract(

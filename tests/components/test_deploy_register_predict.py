@@ -29,7 +29,7 @@ SERVER = """
 import json, os, sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
-from serving import tensors
+from earthline import tensors
 def classes(b1, b2):
     padded = np.pad(b1 - 2 * b2, 2)
     total = sum(padded[r:r + b1.shape[0], c:c + b1.shape[1]] for r in range(5) for c in range(5))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from serving.tensors import TensorError, decode, encode
+from earthline.tensors import TensorError, decode, encode
 
 FLOATS = npst.arrays(
     np.float32, npst.array_shapes(max_dims=3, max_side=5), elements=st.floats(width=32, allow_nan=False)
