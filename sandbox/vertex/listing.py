@@ -207,6 +207,8 @@ def _has(path: str, value: str) -> Test:
             return found not in (None, "", [], {})
         if isinstance(found, Mapping | Sequence) and not isinstance(found, str):
             return value in found
+        if "*" in value:
+            return found is not None and _matches(str(found), value.split("*"))
         return found is not None and value in str(found)
 
     return test

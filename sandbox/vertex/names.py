@@ -62,6 +62,18 @@ def place(settings: Settings, project: str, location: str) -> Place:
     return Place(project_number(settings, project), location)
 
 
+def parse_place(settings: Settings, parent: str) -> Place:
+    """The place that a name such as `projects/1/locations/us-central1` stands for.
+
+    Raises:
+        ApiError: INVALID_ARGUMENT where `parent` is something else.
+    """
+    parts = parent.split("/")
+    if len(parts) != 4 or parts[0] != "projects" or parts[2] != "locations":
+        raise invalid(f"{parent!r} is not a name of the form projects/PROJECT/locations/LOCATION.")
+    return place(settings, parts[1], parts[3])
+
+
 def normalise(settings: Settings, name: str, here: Place, collection: str) -> str:
     """A reference to a resource, as its full name with the project's number.
 

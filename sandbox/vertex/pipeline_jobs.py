@@ -1,5 +1,6 @@
 """`pipelineJobs` of Vertex AI: create, get, list, cancel, delete; each running job has a thread."""
 
+import copy
 import logging
 import os
 import re
@@ -112,8 +113,26 @@ class PipelineJobs:
         Raises:
             ApiError: INVALID_ARGUMENT for whatever is malformed or not supported, ALREADY_EXISTS for a taken id.
         """
-        record = call.message("PipelineJob")
-        pipeline, inputs, context = self._accept(call, record)
+        return self.submit(call.place, call.message("PipelineJob"), call.parameter("pipelineJobId"))
+
+    def submit(
+        self, place: names.Place, record: Json, chosen_id: str = "", *, schedule: str = "", due: str = ""
+    ) -> Json:
+        """Accepts a job and begins it.
+
+        Args:
+            place: Where it runs.
+            record: The PipelineJob as the client sent it; completed in place.
+            chosen_id: Its id; empty for one that is made up.
+            schedule: Resource name of the schedule that starts it.
+            due: The moment that the schedule started it for, as RFC 3339.
+
+        Raises:
+            ApiError: As `create`.
+        """
+        pipeline, inputs, context = self._accept(place, record, chosen_id, due)
+        if schedule:
+            record["scheduleName"] = schedule
         name = context.name
         if not self._store.create(name, record):
             raise ApiError("ALREADY_EXISTS", f"The pipeline job {name} exists already: choose another pipelineJobId.")
@@ -180,7 +199,20 @@ class PipelineJobs:
             self._delete(name)
         return self._operations.done(chosen[0], "DeleteOperationMetadata", "BatchDeletePipelineJobsResponse", answer)
 
-    def _accept(self, call: Call, record: Json) -> tuple[Pipeline, Json, JobContext]:
+    def check(self, place: names.Place, record: Json) -> str:
+        """Checks a job as `submit` does, without beginning it; gives the name of its pipeline.
+
+        Raises:
+            ApiError: INVALID_ARGUMENT for whatever is malformed or not supported.
+        """
+        pipeline, _, _ = self._accept(place, copy.deepcopy(record), "", "")
+        return pipeline.name
+
+    def is_active(self, name: str) -> bool:
+        """True for a job that has not ended."""
+        return name in self._runs
+
+    def _accept(self, place: names.Place, record: Json, chosen_id: str, due: str) -> tuple[Pipeline, Json, JobContext]:
         """Checks a job and completes its record."""
         settings = self._settings
         if record.get("templateUri") and not record.get("pipelineSpec"):
@@ -206,7 +238,7 @@ class PipelineJobs:
         except parameters.ParameterError as error:
             raise invalid(f"runtimeConfig.parameterValues: {error}") from None
         moment = names.now()
-        job_id = self._job_id(call.parameter("pipelineJobId"), pipeline.name, moment)
+        job_id = self._job_id(chosen_id, pipeline.name, moment)
         labels = record.setdefault("labels", {})
         for key, value in labels.items():
             if not key or not _LABEL.fullmatch(key) or not _LABEL.fullmatch(value):
@@ -216,7 +248,7 @@ class PipelineJobs:
                 )
         number = names.fresh_id()
         labels.setdefault("vertex-ai-pipelines-run-billing-id", number)
-        name = f"{call.parent}/{KIND}/{job_id}"
+        name = f"{place.parent}/{KIND}/{job_id}"
         record.update(
             name=name,
             displayName=record.get("displayName") or job_id,
@@ -224,18 +256,18 @@ class PipelineJobs:
             updateTime=moment,
             state="PIPELINE_STATE_PENDING",
             serviceAccount=record.get("serviceAccount")
-            or f"{call.place.project_number}-compute@developer.gserviceaccount.com",
+            or f"{place.project_number}-compute@developer.gserviceaccount.com",
         )
-        for output in ("startTime", "endTime", "error", "jobDetail"):
+        for output in ("startTime", "endTime", "error", "jobDetail", "scheduleName"):
             record.pop(output, None)
         scalars = {
             "pipeline_encryption_key_name": record.get("encryptionSpec", {}).get("kmsKeyName", ""),
-            "pipeline_google_cloud_location": call.place.location,
-            "pipeline_google_cloud_project_id": self._project_id(call.place.project_number),
+            "pipeline_google_cloud_location": place.location,
+            "pipeline_google_cloud_project_id": self._project_id(place.project_number),
             "pipeline_job_create_time_utc": moment,
             "pipeline_job_name": job_id,
             "pipeline_job_resource_name": name,
-            "pipeline_job_schedule_time_utc": moment,
+            "pipeline_job_schedule_time_utc": due or moment,
             "pipeline_job_uuid": number,
             "pipeline_network": record.get("network", ""),
             "pipeline_persistent_resource_id": "",
@@ -243,7 +275,7 @@ class PipelineJobs:
             "pipeline_service_account": record["serviceAccount"],
         }
         context = JobContext(
-            settings, call.parent, job_id, root, scalars, dict(labels), self._folder / job_id, self._cache
+            settings, place.parent, job_id, root, scalars, dict(labels), self._folder / job_id, self._cache
         )
         return pipeline, inputs, context
 

@@ -21,6 +21,8 @@ from sandbox.vertex.operations import Operations
 from sandbox.vertex.pipeline_jobs import PipelineJobs
 from sandbox.vertex.prediction import Prediction
 from sandbox.vertex.routes import Answer, Call, render_no_route, route
+from sandbox.vertex.schedule_clock import Clock
+from sandbox.vertex.schedules import Schedules
 from sandbox.vertex.store import Store
 
 HOSTS: Final = ("*aiplatform.googleapis.com", "*.vertexai.goog", "logging.googleapis.com")
@@ -55,18 +57,26 @@ class VertexService:
         name: `vertex`.
         hosts: Regional and dedicated hosts, and Cloud Logging's.
         app: The application.
+        schedules: What starts pipeline jobs by the clock.
     """
 
     name = "vertex"
     hosts = HOSTS
 
-    def __init__(self, settings: Settings) -> None:
-        """Assembles the parts over one store."""
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        """Assembles the parts over one store.
+
+        Args:
+            settings: The sandbox.
+            clock: By which schedules run; the machine's unless given.
+        """
         self._settings = settings
         self._store = Store(settings.home.vertex / "records")
         operations = Operations(settings, self._store)
         models = Models(settings, self._store, operations)
         endpoints = Endpoints(settings, self._store, operations, models)
+        jobs = PipelineJobs(settings, self._store, operations)
+        self.schedules = Schedules(settings, self._store, operations, jobs, clock)
         # In the order of their start; they stop in the reverse.
         self._parts: dict[str, Part] = {
             "operations": operations,
@@ -74,7 +84,8 @@ class VertexService:
             "endpoints": endpoints,
             "prediction": Prediction(settings, endpoints),
             "custom_jobs": CustomJobs(settings, self._store, operations),
-            "pipeline_jobs": PipelineJobs(settings, self._store, operations),
+            "pipeline_jobs": jobs,
+            "schedules": self.schedules,
             "logging": Logging(settings, self._store),
         }
         routes: list[BaseRoute] = [found for part in self._parts.values() for found in part.routes()]
@@ -119,10 +130,10 @@ class VertexService:
         what = call.path["rest"].partition("/")[0].partition(":")[0]
         raise invalid(
             f"{what!r} or this method of it is not supported by the sandbox's Vertex AI, which has pipelineJobs,"
-            " customJobs, models, endpoints and operations."
+            " schedules, customJobs, models, endpoints and operations."
         )
 
 
-def build(settings: Settings) -> VertexService:
+def build(settings: Settings, clock: Clock | None = None) -> VertexService:
     """Makes the service; nothing runs before its `start`."""
-    return VertexService(settings)
+    return VertexService(settings, clock)

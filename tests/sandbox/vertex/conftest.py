@@ -16,6 +16,7 @@ import uvicorn
 
 from sandbox.settings import Home, Settings
 from sandbox.vertex import service
+from sandbox.vertex.schedule_clock import Clock
 
 PARENT = "/v1/projects/sandbox/locations/us-central1"
 
@@ -76,8 +77,9 @@ ThreadingHTTPServer(("127.0.0.1", int(os.environ["AIP_HTTP_PORT"])), Handler).se
 class Vertex:
     """A service that tests start, stop and start again on the same home folder."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, clock: Clock | None = None) -> None:
         self.home = home
+        self.clock = clock
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -87,7 +89,7 @@ class Vertex:
         self.start()
 
     def start(self) -> None:
-        self.service = service.build(self.settings)
+        self.service = service.build(self.settings, self.clock)
         config = uvicorn.Config(self.service.app, port=self.port, log_config=None, lifespan="off")
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._run)
