@@ -31,7 +31,7 @@ LARGEST_LOG: Final = 256 * 2**20
 """Bytes of one log that are read; of a longer one, its beginning."""
 
 REPLICA: Final = "workerpool0-0"
-"""Name of the process that all lines of a job are given as."""
+"""Name of the process that a line without a name of its own is given as."""
 
 LONGEST_LINE: Final = 100_000
 """Characters of one line, as Cloud Logging cuts them."""
@@ -42,6 +42,7 @@ _LARGEST_PAGE: Final = 1000
 _JOB: Final = re.compile(r"""job_id"?\s*[=:]\s*(?:"(\d+)"|'(\d+)'|(\d+))""")
 _TIME: Final = re.compile(r"""(timestamp\s*(?:>=|<=|=|>|<)\s*)["']?([0-9T:.+\-]+Z?)["']?""")
 _SEVERITY: Final = re.compile(r"""severity\s*(?:>=|<=|!=|=|>|<)\s*["']?\w+["']?""")
+_OWNER: Final = re.compile(r"\[(workerpool\d{1,2}-\d{1,3}|service)\] ")
 _FORMAT: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
@@ -148,17 +149,20 @@ class Logging:
                 return
             moment = times[bisect.bisect_right(offsets, position)]
             message = line.decode("utf-8", "replace").rstrip("\r\n")[:LONGEST_LINE]
+            # The log of a job with several replicas says whose line each is.
+            owner = _OWNER.match(message)
+            replica, message = (owner[1], message[owner.end() :]) if owner else (REPLICA, message)
             yield {
-                "logName": f"projects/{self._settings.project}/logs/{REPLICA}",
+                "logName": f"projects/{self._settings.project}/logs/{replica}",
                 "resource": {
                     "type": "ml_job",
-                    "labels": {"job_id": job, "project_id": self._settings.project, "task_name": REPLICA},
+                    "labels": {"job_id": job, "project_id": self._settings.project, "task_name": replica},
                 },
                 "timestamp": moment,
                 "receiveTimestamp": moment,
                 "severity": "INFO",
                 "insertId": f"{job}-{position:012d}",
-                "labels": {"ml.googleapis.com/job_id": job, "ml.googleapis.com/task_name": REPLICA},
+                "labels": {"ml.googleapis.com/job_id": job, "ml.googleapis.com/task_name": replica},
                 "jsonPayload": {"message": message, "levelname": "INFO"},
             }
             position += len(line)
