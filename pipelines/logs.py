@@ -1,5 +1,6 @@
 """Log lines of jobs on Vertex AI, read from Cloud Logging."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,8 @@ _SCOPE = "https://www.googleapis.com/auth/logging.read"
 _PAGE = 1000
 _MOST_LINES = 100_000
 _TIMEOUT_SECONDS = 20
+# How TensorFlow's C++ code begins a line: severity, date, time. It tells nothing of a step's progress.
+_NATIVE = re.compile(r"(WARNING: All log messages before absl|[IWEF]\d{4} \d)")
 
 
 class Logs:
@@ -27,7 +30,7 @@ class Logs:
         self._project = project
 
     def last_line(self, job_id: str) -> str:
-        """The newest line of a job that is not blank, or nothing.
+        """The newest line of a job that is not blank and not of a native library's log, or nothing.
 
         Args:
             job_id: Number of the custom job that runs the container.
@@ -38,7 +41,7 @@ class Logs:
         page = self._list(_filter(job_id), "timestamp desc", 20, "")
         # A payload of several lines is newest at its end.
         lines = (line for entry in page.get("entries", []) for line in reversed(_text(entry).splitlines()))
-        return next((line.strip() for line in lines if line.strip()), "")
+        return next((line.strip() for line in lines if line.strip() and not _NATIVE.match(line)), "")
 
     def lines(self, job_id: str, since: str) -> Iterator[str]:
         """All lines of a job, oldest first.

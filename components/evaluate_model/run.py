@@ -1,5 +1,6 @@
 """Scores a model on the test blocks beside a baseline, and decides whether it may be deployed."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from trainer.description import HISTORY, KERAS_MODEL, Description, require_match
 
 BATCH = 16
 """Patches that are predicted at once."""
+_logger = logging.getLogger(__name__)
 
 
 def run(
@@ -50,6 +52,7 @@ def run(
     Returns:
         `blessed` or `rejected`.
     """
+    logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
     section = Evaluate.model_validate_json(evaluate)
     require_match(Data.model_validate_json(data), Manifest.read(Path(examples.path)))
     deployed = champion.find(project, location, endpoint_name)
@@ -64,8 +67,7 @@ def run(
     )
     for key, value in summary(result).items():
         metrics.log_metric(key, value)
-    print(_table(result), flush=True)
-    print(result.gate.reason, flush=True)
+    _logger.info("%s\nevaluate_model: %s", _table(result), result.gate.reason)
     return BLESSED if result.gate.blessed else REJECTED
 
 
@@ -93,16 +95,19 @@ def score(
         )
     names = manifest.class_names
     test = patches.read(examples, manifest, "test")
+    _logger.info("evaluate_model: the model predicts %d test patches", len(test.image))
     network = keras.models.load_model(model_folder / KERAS_MODEL, compile=False)
     of_model = _accuracy(test, predictions(network, test.image), names)
 
     train = patches.read(examples, manifest, "train")
     forest = Forest(trees=section.baseline_trees, side=section.baseline_context, seed=section.seed)
+    _logger.info("evaluate_model: the baseline learns from %d training patches", len(train.image))
     pixels = forest.fit(train.image, train.label)
     of_baseline = _accuracy(test, forest.predict(test.image), names)
 
     of_champion, note = None, ""
     if deployed is not None:
+        _logger.info("evaluate_model: the champion %s predicts the same patches", deployed.name)
         try:
             classes = champion.predict(deployed, project, test.image, manifest.bands, names)
             of_champion = _accuracy(test, classes, names)

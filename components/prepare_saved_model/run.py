@@ -1,5 +1,6 @@
 """Wraps a trained model for Earth Engine and proves in a fresh process that the wrapped one gives the same."""
 
+import logging
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,7 @@ HEALTH_ROUTE = "/health"
 PROOF_PATCHES = 4
 """Real patches on which equality is proved."""
 PROOF_SECONDS = 300
+_logger = logging.getLogger(__name__)
 
 Array = np.ndarray[Any, Any]
 
@@ -48,6 +50,7 @@ def run(*, data: str, serving: str, image: str, examples: Any, model: Any, prepa
         ValueError: Model, examples and config differ in bands or classes.
         PreparationError: The proof failed.
     """
+    logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
     section = Serving.model_validate_json(serving)
     asked = Data.model_validate_json(data)
     manifest = Manifest.read(Path(examples.path))
@@ -62,10 +65,11 @@ def run(*, data: str, serving: str, image: str, examples: Any, model: Any, prepa
     }
     prepared.metadata["bands"] = list(contract.bands)
     prepared.metadata["max_difference"] = contract.max_difference
-    print(
-        f"proved in a fresh process: differs from the trained model by at most {contract.max_difference:.2g}, whatever "
-        f"the order of {', '.join(contract.bands)}",
-        flush=True,
+    _logger.info(
+        "prepare_saved_model: proved in a fresh process: differs from the trained model by at most %.2g, whatever the "
+        "order of %s",
+        contract.max_difference,
+        ", ".join(contract.bands),
     )
 
 
@@ -98,9 +102,11 @@ def prepare(section: Serving, model_folder: Path, examples: Path, folder: Path) 
         stride=description.stride,
         max_payload_bytes=section.max_payload_bytes,
     )
+    _logger.info("prepare_saved_model: writing the SavedModel")
     export.save(network, contract, folder)
     patches = _patches(examples, manifest)
     expected = np.asarray(network(patches, training=False))
+    _logger.info("prepare_saved_model: comparing it with the trained model in a fresh process")
     contract = contract.model_copy(update={"max_difference": prove(folder, patches, description.bands, expected)})
     contract.write(folder)
     return contract
