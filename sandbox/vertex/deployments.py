@@ -17,7 +17,7 @@ import httpx
 
 from sandbox.errors import ApiError
 from sandbox.settings import Settings
-from sandbox.vertex import containers
+from sandbox.vertex import containers, names
 from sandbox.vertex.models import served_uri
 from sandbox.vertex.processes import ContainerProcess
 
@@ -74,6 +74,8 @@ class Deployment:
         self._state = State.STANDBY
         self._restarts = 0
         self._failure = ""
+        self._last_failure = ""
+        self._changed = names.now()
         self._change = threading.Condition()
         self._thread: threading.Thread | None = None
         self.log = log
@@ -121,6 +123,18 @@ class Deployment:
             found["failure"] = self._failure
         return found
 
+    def report(self) -> dict[str, Any]:
+        """`DeployedModel.Status` as JSON: the last failure stays, with how often the server was restarted."""
+        found: dict[str, Any] = {"availableReplicaCount": int(self.ready), "lastUpdateTime": self._changed}
+        if self._state is State.STANDBY:
+            found["message"] = "The model server stands by: it starts with the first request."
+        elif self._last_failure:
+            found["message"] = (
+                f"The model server is {self._state.value} and was restarted {self._restarts} times, last because:"
+                f" {self._last_failure}"
+            )
+        return found
+
     def deploy(self) -> None:
         """Starts the server for the first time and waits until it is healthy.
 
@@ -158,6 +172,7 @@ class Deployment:
             if self._state is State.STOPPED:
                 return False
             self._state = state
+            self._changed = names.now()
             self._change.notify_all()
         return True
 
@@ -179,7 +194,7 @@ class Deployment:
                 if self.stopped or not self._set(State.RESTARTING):
                     return
                 self._restarts += 1
-                self._failure = reason
+                self._failure = self._last_failure = reason
                 _LOG.warning("Deployed model %s of %s: %s; restarting", self._id, self._endpoint, reason)
                 delay = 1.0 if time.monotonic() - began > _STEADY else delay
                 if not self._pause(delay):
@@ -190,7 +205,7 @@ class Deployment:
                 self._launch()
                 cold = False
             except ApiError as error:
-                self._failure = error.message
+                self._failure = self._last_failure = error.message
                 _LOG.warning("Deployed model %s of %s does not start: %s", self._id, self._endpoint, error.message)
                 if not self._set(State.RESTARTING) or not self._pause(delay):
                     return

@@ -142,10 +142,19 @@ class Endpoints:
         return self._operations.done(name, "CreateEndpointOperationMetadata", "Endpoint", record)
 
     def _get(self, call: Call) -> Record:
-        return self.endpoint(self._name(call))
+        return self._present(self.endpoint(self._name(call)))
 
     def _list(self, call: Call) -> Record:
-        return listing.page(self._store.list(call.parent, "endpoints")[::-1], "endpoints", call.parameter)
+        found = [self._present(record) for record in self._store.list(call.parent, "endpoints")]
+        return listing.page(found[::-1], "endpoints", call.parameter)
+
+    def _present(self, record: Record) -> Record:
+        """The record with what its servers are doing at this moment."""
+        for item in record.get("deployedModels", []):
+            server = self._deployments.get((record["name"], item["id"]))
+            if server is not None:
+                item["status"] = server.report()
+        return record
 
     def _patch(self, call: Call) -> Record:
         change = call.message("Endpoint")
@@ -158,7 +167,7 @@ class Endpoints:
             traffic.check(record.get("trafficSplit", {}), known)
             record["updateTime"] = names.now()
 
-        return self._store.update(self._name(call), apply)
+        return self._present(self._store.update(self._name(call), apply))
 
     def _delete(self, call: Call) -> Record:
         name = self._name(call)
@@ -181,6 +190,7 @@ class Endpoints:
         record = self.endpoint(name)
         model = self._models.version(names.normalise(self._settings, item["model"], call.place, "models"))
         machines.check_resources(item)
+        machines.complete_resources(item)
         known = [other["id"] for other in record.get("deployedModels", [])]
         deployed_id = item.get("id") or names.fresh_id()
         if not (deployed_id.isascii() and deployed_id.isalnum() and len(deployed_id) <= 20):
@@ -273,13 +283,15 @@ class Endpoints:
                 if item["id"] == change["id"]:
                     merged = _merged(item, change, mask)
                     machines.check_resources(merged)
+                    machines.complete_resources(merged)
                     item.update(merged)
                     return
             raise not_found(f"The endpoint {name} has no deployed model {change['id']!r}.")
 
-        self._store.update(name, apply)
+        record = self._store.update(name, apply)
+        merged = next(item for item in record["deployedModels"] if item["id"] == change["id"])
         return self._operations.done(
-            name, "MutateDeployedModelOperationMetadata", "MutateDeployedModelResponse", {"deployedModel": change}
+            name, "MutateDeployedModelOperationMetadata", "MutateDeployedModelResponse", {"deployedModel": merged}
         )
 
 

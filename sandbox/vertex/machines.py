@@ -139,6 +139,18 @@ def check_resources(deployed_model: Mapping[str, Any]) -> None:
         raise invalid(f"deployedModel.{kinds[0]}.maxReplicaCount {most} is below minReplicaCount {least}.")
 
 
+def complete_resources(deployed_model: Mapping[str, Any]) -> None:
+    """Writes down what Vertex AI takes for granted: a machine type, and as many replicas at most as at least.
+
+    Args:
+        deployed_model: A `DeployedModel` that `check_resources` took; changed in place.
+    """
+    resources = deployed_model.get("dedicatedResources")
+    if resources is not None:
+        resources.setdefault("machineSpec", {}).setdefault("machineType", DEFAULT_MACHINE)
+        resources.setdefault("maxReplicaCount", resources["minReplicaCount"])
+
+
 def _check(spec: Mapping[str, Any], name: str, known: frozenset[str], place: str) -> None:
     if name not in known:
         raise invalid(

@@ -87,13 +87,14 @@ while cancelled.state != aiplatform.gapic.JobState.JOB_STATE_CANCELLED:
     time.sleep(0.05)
 wrong = aiplatform.CustomJob(display_name="train", worker_pool_specs=pool("pass"))
 wrong._gca_resource.job_spec.worker_pool_specs[0].machine_spec.machine_type = "laptop"
-assert "'laptop'" in refusal(exceptions.BadRequest, wrong.submit)
+assert '"laptop"' in refusal(exceptions.BadRequest, wrong.submit)
 print("done")
 """
 
 
 def script(body, server, transport):
-    options = {"api_transport": transport} if transport == "rest" else {}
+    # Without a transport and a project the library speaks REST.
+    options = {"api_transport": transport}
     return f"OPTIONS = {options!r}\nSERVER = {str(server)!r}\n{COMMON}{body}"
 
 

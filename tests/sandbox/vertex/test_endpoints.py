@@ -112,7 +112,7 @@ def test_a_wrong_traffic_split_is_refused_before_anything_starts(vertex, split):
     ("resources", "words"),
     [
         ({}, "gives no resources"),
-        ({"dedicatedResources": {"machineSpec": {"machineType": "laptop"}, "minReplicaCount": 1}}, "'laptop'"),
+        ({"dedicatedResources": {"machineSpec": {"machineType": "laptop"}, "minReplicaCount": 1}}, '"laptop"'),
         ({"dedicatedResources": {"machineSpec": {"machineType": "n1-standard-4"}}}, "minReplicaCount must be"),
         (
             {
@@ -131,6 +131,29 @@ def test_resources_must_be_explicit(vertex, resources, words):
     body = {"deployedModel": {"model": vertex.upload(), **resources}, "trafficSplit": {"0": 100}}
     error = vertex.call("POST", f"/v1/{vertex.endpoint()}:deployModel", body, expect=400)["error"]
     assert words in error["message"]
+
+
+def test_replica_counts_are_kept_as_given_or_taken_for_granted(vertex):
+    endpoint, model = vertex.endpoint(), vertex.upload("one")
+    given = {"machineSpec": {"machineType": "g2-standard-8"}, "minReplicaCount": 2, "maxReplicaCount": 5}
+    first = vertex.result(vertex.deploy(endpoint, model, dedicatedResources=given))["deployedModel"]
+    assert first["dedicatedResources"] == given
+    second = vertex.deploy(endpoint, model, {first["id"]: 100}, dedicatedResources={"minReplicaCount": 2})
+    vertex.result(second)
+    found = vertex.call("GET", f"/v1/{endpoint}")["deployedModels"]
+    assert found[1]["dedicatedResources"] == {
+        "machineSpec": {"machineType": "n1-standard-2"},
+        "minReplicaCount": 2,
+        "maxReplicaCount": 2,
+    }
+    # One process stands for all replicas.
+    assert [item["status"]["availableReplicaCount"] for item in found] == [1, 1]
+    body = {
+        "deployedModel": {"id": first["id"], "dedicatedResources": {"minReplicaCount": 1, "maxReplicaCount": 3}},
+        "updateMask": "dedicatedResources.minReplicaCount,dedicatedResources.maxReplicaCount",
+    }
+    mutated = vertex.result(vertex.call("POST", f"/v1/{endpoint}:mutateDeployedModel", body))["deployedModel"]
+    assert mutated["dedicatedResources"] == {**given, "minReplicaCount": 1, "maxReplicaCount": 3}
 
 
 def test_raw_predict_passes_body_and_headers(vertex):
@@ -228,10 +251,17 @@ def test_a_crashed_server_is_restarted_and_reported(vertex):
     assert after != before
     status = server_status(vertex, endpoint)
     assert (status["state"], status["restarts"], status["pid"]) == ("serving", 1, after)
+    [report] = [item["status"] for item in vertex.call("GET", f"/v1/{endpoint}")["deployedModels"]]
+    assert report["availableReplicaCount"] == 1
+    assert "is serving and was restarted 1 times" in report["message"]
+    assert "exited with a non-zero status of 7" in report["message"]
     os.kill(after, signal.SIGKILL)
     while server_status(vertex, endpoint)["state"] == "serving":
         time.sleep(0.02)
     assert "signal 9" in server_status(vertex, endpoint)["failure"]
+    [report] = [item["status"] for item in vertex.call("GET", f"/v1/{endpoint}")["deployedModels"]]
+    assert report["availableReplicaCount"] == 0
+    assert "is restarting" in report["message"]
 
 
 def test_endpoints_outlive_the_sandbox(vertex):
@@ -243,6 +273,7 @@ def test_endpoints_outlive_the_sandbox(vertex):
         os.kill(before, 0)
     vertex.start()
     assert server_status(vertex, endpoint)["state"] == "standby"
+    assert "first request" in vertex.call("GET", f"/v1/{endpoint}")["deployedModels"][0]["status"]["message"]
     assert vertex.predict(endpoint, 1)["predictions"] == [["one", 1]]
     assert server_status(vertex, endpoint)["state"] == "serving"
 
