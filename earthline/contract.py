@@ -29,6 +29,7 @@ class Contract(BaseModel):
     )
     stride: int = Field(gt=0, description="Stride of the network; other tile sizes are padded inside the graph.")
     max_payload_bytes: int = Field(gt=0, description="Largest request in bytes.")
+    split_hash: str = Field(default="", description="Of the examples it learned from; empty where unknown.")
     max_difference: float | None = Field(
         default=None, description="Largest difference to the trained model that the proof found."
     )

@@ -195,6 +195,12 @@ class Manifest(_Record):
     expression_hash: str = Field(description="SHA-256 of the imagery's and labels' expression graphs.")
     sources: tuple[SourceRecord, ...] = Field(description="Assets that the examples come from.")
 
+    @property
+    def split_hash(self) -> str:
+        """SHA-256 of the grid and the areas of the splits: equal where the same ground was held out."""
+        canonical = json.dumps([self.grid, self.split_areas], sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
     def shards(self, folder: Path, split: str) -> list[Path]:
         """Paths of one split's files below a dataset folder."""
         return [folder / shard.name for shard in self.splits[split].shards]

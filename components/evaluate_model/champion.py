@@ -54,7 +54,9 @@ def find(project: str, location: str, endpoint_name: str) -> Champion | None:
     return None
 
 
-def predict(champion: Champion, project: str, image: Array, bands: tuple[str, ...], classes: tuple[str, ...]) -> Array:
+def predict(
+    champion: Champion, project: str, image: Array, bands: tuple[str, ...], classes: tuple[str, ...]
+) -> tuple[Array, Contract]:
     """The champion's class ids for images.
 
     Args:
@@ -65,7 +67,7 @@ def predict(champion: Champion, project: str, image: Array, bands: tuple[str, ..
         classes: Class names by class id.
 
     Returns:
-        Class ids (patches, height, width), uint8.
+        Class ids (patches, height, width), uint8, and the champion's contract.
 
     Raises:
         ChampionError: No SavedModel of ours, or one with other bands or classes.
@@ -85,7 +87,7 @@ def predict(champion: Champion, project: str, image: Array, bands: tuple[str, ..
             raise ChampionError(
                 f"it tells {', '.join(contract.class_names)} apart, these examples have {', '.join(classes)}"
             )
-        return _classes(folder, contract, image, bands)
+        return _classes(folder, contract, image, bands), contract
 
 
 def _download(champion: Champion, project: str, folder: Path) -> None:

@@ -59,7 +59,7 @@ def decide(
         min_gain: As in the config.
         champion: Overall accuracy of the champion; None where there is none or it cannot be scored.
         champion_name: Resource name of the champion.
-        note: Why a champion that is there does not count.
+        note: What whoever reads the figures must know of the champion, such as why it does not count.
     """
     if champion is not None:
         gain, compared, shown = model - champion, champion_name, "the champion"

@@ -109,8 +109,13 @@ def score(
     if deployed is not None:
         _logger.info("evaluate_model: the champion %s predicts the same patches", deployed.name)
         try:
-            classes = champion.predict(deployed, project, test.image, manifest.bands, names)
+            classes, contract = champion.predict(deployed, project, test.image, manifest.bands, names)
             of_champion = _accuracy(test, classes, names)
+            if contract.split_hash != manifest.split_hash:
+                note = (
+                    "the champion learned from examples that were split otherwise: it may have seen these test pixels, "
+                    "and its figure may be too high"
+                )
         except champion.ChampionError as error:
             note = f"the champion {deployed.name} does not count: {error}"
     return Evaluation(

@@ -101,6 +101,7 @@ def prepare(section: Serving, model_folder: Path, examples: Path, folder: Path) 
         overlap=section.overlap,
         stride=description.stride,
         max_payload_bytes=section.max_payload_bytes,
+        split_hash=manifest.split_hash,
     )
     _logger.info("prepare_saved_model: writing the SavedModel")
     export.save(network, contract, folder)

@@ -62,7 +62,9 @@ endpoint.deploy(canary, machine_type="n1-standard-4", traffic_percentage=10)
 found = champion.find(PROJECT, LOCATION, "champion-test")
 assert found == champion.Champion(f"{first.resource_name}@1", "gs://champion-test/model"), found
 image = np.load(folder / "image.npy")
-np.save(os.environ["RESULT"], champion.predict(found, PROJECT, image, ("swir", "nir"), ("dark", "bright")))
+classes, contract = champion.predict(found, PROJECT, image, ("swir", "nir"), ("dark", "bright"))
+assert contract.class_names == ("dark", "bright"), contract
+np.save(os.environ["RESULT"], classes)
 try:
     champion.predict(champion.Champion("m@2", "gs://champion-test/other"), PROJECT, image, ("swir", "nir"), ("a", "b"))
 except champion.ChampionError as error:

@@ -18,6 +18,7 @@ from components.evaluate_model.component import evaluate_model
 from components.evaluate_model.evaluation import Evaluation, decide
 from components.evaluate_model.run import score
 from earthline.config import Evaluate
+from earthline.contract import Contract
 from earthline.examples import UNLABELLED, Manifest
 
 # Keras hands TensorFlow's arrays to h5py, and those do not know NumPy 2's `copy` yet: nothing of ours to mend.
@@ -166,6 +167,27 @@ def test_a_champion_that_cannot_be_scored_gives_way_to_the_baseline_and_says_why
     )
     assert result.gate.compared_with == "baseline" and result.champion is None
     assert "models/7@2 does not count: it takes the bands x, y" in result.gate.reason
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_a_champion_of_another_split_counts_and_the_gate_says_what_its_figure_is_worth(
+    trained: Any, monkeypatch: pytest.MonkeyPatch, same: bool
+) -> None:
+    manifest = Manifest.read(Path(trained.examples.path))
+    contract = Contract(
+        bands=manifest.bands,
+        class_names=manifest.class_names,
+        tile_shape=(8, 8),
+        overlap=(0, 0),
+        stride=2,
+        max_payload_bytes=1_500_000,
+        split_hash=manifest.split_hash if same else "another",
+    )
+    monkeypatch.setattr(champion, "predict", lambda _, __, image, *___: (np.zeros(image.shape[:3], np.uint8), contract))
+    folders = Path(trained.examples.path), Path(trained.model.path)
+    result = score(Evaluate(baseline_trees=10), *folders, Champion("models/7@2", "gs://b/m"), "sandbox")
+    assert result.gate.compared_with == "models/7@2"
+    assert ("may have seen these test pixels" in result.gate.reason) == (not same)
 
 
 def test_a_model_of_other_classes_is_refused(trained: Any, tmp_path: Path) -> None:

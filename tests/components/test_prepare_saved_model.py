@@ -150,7 +150,8 @@ def test_a_champion_is_asked_by_band_name(good: Path, network: Any, monkeypatch:
     expected = np.asarray(network(IMAGE)).argmax(-1)
     turned = (2, 0, 1)
     bands = tuple(BANDS[place] for place in turned)
-    found = champion.predict(deployed, "sandbox", IMAGE[..., turned], bands, CLASSES)
+    found, contract = champion.predict(deployed, "sandbox", IMAGE[..., turned], bands, CLASSES)
+    assert contract == Contract.read(good)
     np.testing.assert_array_equal(found, expected)
     with pytest.raises(ChampionError, match="takes the bands"):
         champion.predict(deployed, "sandbox", IMAGE, ("a", "b", "c"), CLASSES)

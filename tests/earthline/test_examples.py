@@ -143,6 +143,13 @@ def test_a_manifest_is_read_as_it_was_written(tmp_path: Path) -> None:
     ]
 
 
+def test_the_hash_of_the_split_follows_the_areas_and_the_grid_alone() -> None:
+    one = manifest()
+    assert one.model_copy(update={"seed": 7}).split_hash == one.split_hash
+    for change in ({"split_areas": {"train": {"type": "Polygon", "coordinates": []}}}, {"grid": {"shape": [9, 9]}}):
+        assert one.model_copy(update=change).split_hash != one.split_hash
+
+
 def test_a_manifest_with_a_strange_key_names_it(tmp_path: Path) -> None:
     content = json.loads(manifest().model_dump_json()) | {"bandz": []}
     (tmp_path / MANIFEST).write_text(json.dumps(content))
