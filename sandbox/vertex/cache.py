@@ -20,7 +20,7 @@ Artifacts = Mapping[str, list[dict[str, Any]]]
 
 def execution_key(
     settings: Settings,
-    parent: str,
+    scope: str,
     component: Component,
     container: Container,
     parameters: Mapping[str, Any],
@@ -29,32 +29,38 @@ def execution_key(
 ) -> str:
     """The fingerprint of an execution.
 
+    It counts what Vertex AI counts, with one difference: artifacts count by their content, not by their id, so that
+    an edited object of the same name is another input
+    (https://cloud.google.com/vertex-ai/docs/pipelines/configure-caching).
+
     Args:
         settings: The sandbox.
-        parent: Project and location: executions are shared within one.
+        scope: Project, location and name of the pipeline: executions are shared within one.
         component: Declares the outputs.
         container: Image (with what it stands for here), command, arguments and environment as compiled.
         parameters: Input parameters.
         artifacts: Input artifacts: type, uri, metadata and the content of their files count.
-        own_key: Key of the user's own.
+        own_key: Key of the user's own, which stands for the container and the inputs; empty is none.
     """
-    material = {
-        "parent": parent,
-        "image": [container.image, images.digest()],
-        "command": container.command,
-        "args": container.args,
-        "env": container.env,
-        "parameters": parameters,
-        "artifacts": {
-            name: [[item["type"], item["uri"], item["metadata"], content(settings, item["uri"])] for item in items]
-            for name, items in artifacts.items()
-        },
-        "outputs": [
-            {name: definition.kind for name, definition in component.output_parameters.items()},
-            {name: kind.schema_title for name, kind in component.output_artifacts.items()},
-        ],
-        "own": own_key,
-    }
+    outputs = [
+        {name: definition.kind for name, definition in component.output_parameters.items()},
+        {name: kind.schema_title for name, kind in component.output_artifacts.items()},
+    ]
+    material: dict[str, Any] = {"scope": scope, "outputs": outputs}
+    if own_key:
+        material["own"] = own_key
+    else:
+        material.update(
+            image=[container.image, images.digest()],
+            command=container.command,
+            args=container.args,
+            env=container.env,
+            parameters=parameters,
+            artifacts={
+                name: [[item["type"], item["uri"], item["metadata"], content(settings, item["uri"])] for item in items]
+                for name, items in artifacts.items()
+            },
+        )
     return hashlib.blake2b(orjson.dumps(material, option=orjson.OPT_SORT_KEYS), digest_size=32).hexdigest()
 
 

@@ -155,7 +155,11 @@ class _Reader:
         for key, item in dag.get("tasks", {}).items():
             tasks[key] = self._task(key, item, f"{where}, task {key!r}")
         if not tasks:
-            raise invalid(f"pipeline_spec: {where} has no tasks.")
+            raise invalid(
+                f"pipeline_spec: {where} has no tasks. kfp 2.17 compiles that where a pipeline and one used inside it"
+                " both have conditions, loops or exit handlers of the same number, and puts their tasks elsewhere:"
+                " move the control flow into one of the two."
+            )
         try:
             TopologicalSorter({key: task.upstream for key, task in tasks.items()}).prepare()
         except CycleError as error:

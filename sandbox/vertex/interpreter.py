@@ -284,6 +284,7 @@ class Interpreter:
                     given[name] = self._final_status(frame, producer)
         for name, source in task.parameters.items():
             if isinstance(source, Constant):
+                _check_references(task, name, source, given)
                 given[name] = _select(placeholders.fill(source.value, scalars, given), source.selector)
         for name, source in task.artifacts.items():
             match source:
@@ -400,6 +401,18 @@ def _collected(dag: Dag, outcomes: list[Outcome]) -> Outcome:
 
 def _select(value: Any, selector: parameters.Selector | None) -> Any:
     return value if selector is None else selector.select(value)
+
+
+def _check_references(task: Task, name: str, constant: Constant, given: Json) -> None:
+    """Refuses a text that is built from a flow without a value: the container would get the placeholder itself.
+
+    Placeholders of names that do not flow to the task are the container's own and stay.
+    """
+    for found in placeholders.find(constant.value):
+        source = task.parameters.get(found.name) if (found.side, found.kind) == ("inputs", "parameters") else None
+        if source is not None and not isinstance(source, Constant) and found.name not in given:
+            origin = _origin(task, found.name)
+            raise InputError(f"its input parameter {name!r} is built from {found.name!r}, which has no value: {origin}")
 
 
 def _origin(task: Task, name: str) -> str:

@@ -275,7 +275,15 @@ class PipelineJobs:
             "pipeline_service_account": record["serviceAccount"],
         }
         context = JobContext(
-            settings, place.parent, job_id, root, scalars, dict(labels), self._folder / job_id, self._cache
+            settings,
+            place.parent,
+            job_id,
+            pipeline.name,
+            root,
+            scalars,
+            dict(labels),
+            self._folder / job_id,
+            self._cache,
         )
         return pipeline, inputs, context
 

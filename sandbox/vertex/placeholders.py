@@ -153,6 +153,11 @@ def check(value: Any) -> None:
         pass
 
 
+def is_template(value: Any) -> bool:
+    """True for a text that refers to what only a running task has: its whole executor input or its outputs."""
+    return isinstance(value, str) and any(found.level >= 0 or found.side == "outputs" for found in find(value))
+
+
 def fill(value: Any, scalars: Mapping[str, str], parameters: Mapping[str, Any]) -> Any:
     """Replaces what a constant may refer to: texts of the job and task, and input parameters beside it.
 

@@ -1,5 +1,6 @@
 """One task that is a leaf of the pipeline: its executor input, its process, its outputs."""
 
+import dataclasses
 import errno
 import json
 import logging as stdlib_logging
@@ -17,7 +18,7 @@ from sandbox.settings import Settings
 from sandbox.vertex import containers, logging, mount, names, parameters, placeholders
 from sandbox.vertex.cache import Cache, execution_key
 from sandbox.vertex.processes import ContainerProcess
-from sandbox.vertex.specification import ArtifactType, Component, Container, Importer, Task
+from sandbox.vertex.specification import ArtifactType, Component, Constant, Container, Importer, Task
 
 LARGEST_OUTPUT: Final = 64 * 2**20
 """Bytes of an output file that are read at all."""
@@ -38,6 +39,7 @@ class JobContext:
         settings: The sandbox.
         parent: `projects/NUMBER/locations/LOCATION`.
         job_id: Last part of the job's name.
+        pipeline: Name of the pipeline, within which executions are cached.
         root: Folder `gs://…` of the job's artifacts, without a slash at its end.
         scalars: Texts that placeholders stand for.
         labels: Labels of the job.
@@ -48,6 +50,7 @@ class JobContext:
     settings: Settings
     parent: str
     job_id: str
+    pipeline: str
     root: str
     scalars: Mapping[str, str]
     labels: Mapping[str, str]
@@ -139,6 +142,11 @@ class LeafTask:
         self._inputs = inputs
         self._artifacts = artifacts
         self._scalars = scalars
+        self._templates = {
+            name: source.value
+            for name, source in task.parameters.items()
+            if isinstance(source, Constant) and not source.selector and placeholders.is_template(source.value)
+        }
         self._report = report
         self._cancelled = threading.Event()
         self._process: ContainerProcess | None = None
@@ -186,7 +194,7 @@ class LeafTask:
         if self._task.cache:
             key = execution_key(
                 context.settings,
-                context.parent,
+                f"{context.parent}/{context.pipeline}",
                 self._component,
                 container,
                 self._inputs,
@@ -225,7 +233,7 @@ class LeafTask:
         self.main_job = f"{context.parent}/customJobs/{job_id}"
         self._report(self)
         outputs = self._output_slots()
-        executor_input = {
+        executor_input: Json = {
             "inputs": {
                 "parameterValues": self._inputs,
                 "artifacts": {name: {"artifacts": items} for name, items in self._artifacts.items()},
@@ -234,7 +242,6 @@ class LeafTask:
         }
         scratch = folder / "tmp"
         scratch.mkdir(parents=True, exist_ok=True)
-        (folder / "executor_input.json").write_bytes(orjson.dumps(executor_input, option=orjson.OPT_INDENT_2))
         log = folder / "log.txt"
         log.touch()
         logging.publish(context.settings, job_id, log)
@@ -244,6 +251,14 @@ class LeafTask:
             lambda uri: mount.visible_path(context.settings, uri),
             {name: "" for name, item in self._component.parameters.items() if item.kind == "STRING"},
         )
+        if self._templates:
+            filled = {name: placeholders.render(text, scope) for name, text in self._templates.items()}
+            executor_input = {
+                **executor_input,
+                "inputs": {**executor_input["inputs"], "parameterValues": {**self._inputs, **filled}},
+            }
+            scope = dataclasses.replace(scope, executor_input=executor_input)
+        (folder / "executor_input.json").write_bytes(orjson.dumps(executor_input, option=orjson.OPT_INDENT_2))
         command = placeholders.command_line([*container.command, *container.args], scope)
         environment = {
             "CLOUD_ML_JOB_ID": job_id,

@@ -492,6 +492,16 @@ asyncio.run(main(sys.argv[1], json.load(sys.stdin)))
     assert jobs.vertex.service.busy() is False
 
 
+def test_a_text_that_kfp_builds_from_nothing_fails_the_task(jobs: Jobs) -> None:
+    @dsl.pipeline(name="dangling")
+    def pipeline() -> None:
+        with dsl.ParallelFor([{"a": "1", "b": "p"}]) as item:
+            say(text=f"{item.a}{item.b}")
+
+    message = details(jobs.fails(pipeline))["for-loop-2-0.say"]["error"]["message"]
+    assert "its input parameter 'text' is built from" in message and "has no value" in message
+
+
 def test_list_filter_pages_and_delete(jobs: Jobs) -> None:
     @dsl.pipeline(name="quick")
     def pipeline() -> None:
