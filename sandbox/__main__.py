@@ -32,8 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _start(home: Home, options: argparse.Namespace) -> int:
-    state = control.start(home, idle_minutes=options.idle_minutes)
+    state = control.start(home, idle_minutes=options.idle_minutes, containers=options.containers)
     print(f"The sandbox is running (process {state['pid']}, port {state['port']}, proxy {state['proxy_port']}).")
+    if state.get("containers"):
+        print(f"Containers run on the Docker engine, in {state['containers']} or an image of their own.")
     return 0
 
 
@@ -42,7 +44,7 @@ def _run(home: Home, options: argparse.Namespace) -> int:
     from sandbox.daemon import AlreadyRunningError, serve
 
     try:
-        serve(home, idle_minutes=options.idle_minutes, echo=sys.stderr.isatty())
+        serve(home, idle_minutes=options.idle_minutes, containers=options.containers or "", echo=sys.stderr.isatty())
     except AlreadyRunningError as error:
         raise control.ControlError(str(error)) from None
     return 0
@@ -65,6 +67,7 @@ def _status(home: Home, options: argparse.Namespace) -> int:
         f"The sandbox is running: process {status['pid']}, for {status['uptime_seconds']:.0f} s, "
         f"{status['requests']} requests.\n"
         f"Application on 127.0.0.1:{status['port']}, proxy on 127.0.0.1:{status['proxy_port']}.\n"
+        f"Containers are {'containers of ' + status['containers'] if status.get('containers') else 'processes'}.\n"
         f"Home {status['home']}\nLog {status['log']}"
     )
     for name, part in status["services"].items():
@@ -166,6 +169,19 @@ def _parser() -> argparse.ArgumentParser:
                 default=IDLE_MINUTES,
                 metavar="MINUTES",
                 help=f"stop after so many minutes without a request or work; 0: never (default {IDLE_MINUTES:g})",
+            )
+            how = sub.add_mutually_exclusive_group()
+            how.add_argument(
+                "--containers",
+                metavar="IMAGE",
+                help="run containers on the Docker engine, not as processes; Google's own launchers run in IMAGE",
+            )
+            how.add_argument(
+                "--no-containers",
+                dest="containers",
+                action="store_const",
+                const="",
+                help="run containers as processes, also where the running sandbox does otherwise",
             )
         if name in ("status", "env", "seed", "add"):
             sub.add_argument("--json", action="store_true", help="machine-readable")

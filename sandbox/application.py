@@ -127,7 +127,8 @@ class Application:
 
     def status(self) -> dict[str, Any]:
         """What is running, JSON-ready."""
-        return {**self._describe(), "services": {service.name: service.status() for service in self.services}}
+        services = {service.name: service.status() for service in self.services}
+        return {**self._describe(), "busy": self.busy(), "services": services}
 
     def busy(self) -> bool:
         """Whether any service must not be cut off."""

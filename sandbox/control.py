@@ -15,6 +15,7 @@ import psutil
 from sandbox.environment import names, redirect, restore
 from sandbox.settings import Home
 from sandbox.state import ports_file, read_json
+from sandbox.vertex import engine
 
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 60.0
@@ -43,25 +44,40 @@ def running(home: Home) -> dict[str, Any]:
     return {}
 
 
-def start(home: Home, *, idle_minutes: float) -> dict[str, Any]:
+def start(home: Home, *, idle_minutes: float, containers: str | None = None) -> dict[str, Any]:
     """Starts a daemon where none runs, and returns its state once it answers.
 
     Args:
         home: Data folder.
         idle_minutes: Minutes without requests after which it ends; 0 means never.
+        containers: Image of the containers that run on a Docker engine; empty runs them as processes. An idle daemon
+            that does otherwise is started anew. None takes a running one as it is.
 
     Raises:
-        ControlError: It did not come up; the message has the end of its output.
+        ControlError: It did not come up, and the message has the end of its output; or no container can run here; or
+            a running daemon is at work and does otherwise.
     """
     home.root.mkdir(parents=True, exist_ok=True)
     with _lock(home):
-        if state := running(home):
+        state = running(home)
+        if state and containers in (None, state.get("containers", "")):
             return state
+        if containers:
+            try:
+                engine.check(containers)
+            except engine.EngineError as error:
+                raise ControlError(str(error)) from None
+        if state:
+            if call(home, "GET", "status")["busy"]:
+                how = f"containers of {state['containers']}" if state.get("containers") else "processes"
+                raise ControlError(f"The sandbox is at work with {how}: let it finish, or stop it, then start again.")
+            _end(home, state)
         output = home.root / "daemon.out"
         environment = dict(os.environ)
         restore(environment, names())
         command = [sys.executable, "-m", "sandbox", "run", "--home", str(home.root.resolve())]
         command += ["--idle-minutes", str(idle_minutes)]
+        command += ["--containers", containers] if containers else []
         with output.open("wb") as file:
             process = subprocess.Popen(
                 command,
@@ -94,13 +110,7 @@ def stop(home: Home) -> bool:
         state = running(home)
         if not state:
             return False
-        process = psutil.Process(state["pid"])
-        process.terminate()
-        try:
-            process.wait(STOP_TIMEOUT_S)
-        except psutil.TimeoutExpired:
-            raise ControlError(f"Process {state['pid']} does not end; see {home.log_file}.") from None
-        running(home)
+        _end(home, state)
         return True
 
 
@@ -162,6 +172,16 @@ def required(home: Home) -> dict[str, Any]:
         known = f" (home {home.root})" if ports_file(home).exists() else f": {home.root} is empty"
         raise ControlError(f"No sandbox is running{known}. Start it: `earthline sandbox start`.")
     return state
+
+
+def _end(home: Home, state: dict[str, Any]) -> None:
+    process = psutil.Process(state["pid"])
+    process.terminate()
+    try:
+        process.wait(STOP_TIMEOUT_S)
+    except psutil.TimeoutExpired:
+        raise ControlError(f"Process {state['pid']} does not end; see {home.log_file}.") from None
+    running(home)
 
 
 @contextlib.contextmanager

@@ -50,12 +50,13 @@ class Daemon:
         application: The web application.
     """
 
-    def __init__(self, home: Home, *, idle_minutes: float) -> None:
+    def __init__(self, home: Home, *, idle_minutes: float, containers: str = "") -> None:
         """Binds the sockets and builds the services.
 
         Args:
             home: Data folder.
             idle_minutes: Minutes without requests and without work after which the daemon ends; 0 means never.
+            containers: Image of the containers that run on a Docker engine; empty runs them as processes.
         """
         self._home = home
         self._idle_minutes = idle_minutes
@@ -75,7 +76,7 @@ class Daemon:
             project_number=defaults.project_number,
             location=defaults.location,
         )
-        self.settings = Settings(home=home, port=port, environment=environment)
+        self.settings = Settings(home=home, port=port, environment=environment, containers=containers)
         self._ports = {"port": port, "proxy_port": proxy_port}
         self._ended = asyncio.Event()
         self.application = Application(
@@ -139,6 +140,7 @@ class Daemon:
             "uptime_seconds": round(time.time() - activity.started, 1),
             "idle_seconds": round(activity.idle_seconds(), 1),
             "idle_minutes": self._idle_minutes,
+            "containers": self.settings.containers,
             "requests": activity.served,
             "log": str(self._home.log_file),
         }
@@ -189,12 +191,13 @@ def build_services(settings: Settings) -> list[Service]:
     return [importlib.import_module(name).build(settings) for name in SERVICES]
 
 
-def serve(home: Home, *, idle_minutes: float, echo: bool) -> None:
+def serve(home: Home, *, idle_minutes: float, containers: str = "", echo: bool) -> None:
     """Runs a sandbox until it ends.
 
     Args:
         home: Data folder, created where it is not there.
         idle_minutes: See `Daemon`.
+        containers: See `Daemon`.
         echo: Whether warnings go to standard error as well as to the log.
 
     Raises:
@@ -216,7 +219,7 @@ def serve(home: Home, *, idle_minutes: float, echo: bool) -> None:
         configure(home.log_file, echo=echo)
 
         async def main() -> None:
-            await Daemon(home, idle_minutes=idle_minutes).run()
+            await Daemon(home, idle_minutes=idle_minutes, containers=containers).run()
 
         try:
             asyncio.run(main())

@@ -59,6 +59,8 @@ class Settings:
         port: Loopback TCP port of the plain-HTTP application that serves every Google host by its Host header.
         environment: Variables that make an unmodified Google client in a child process talk to this sandbox
             (proxy, CA bundle, metadata server, project). Services add them to every process that they start.
+        containers: The workflow's container image where containers run on a Docker engine; empty where they are
+            processes of this machine.
         project: Project id.
         project_number: Project number, as Resource Manager reports it.
         location: Default Vertex AI location.
@@ -67,6 +69,7 @@ class Settings:
     home: Home
     port: int
     environment: dict[str, str] = field(default_factory=dict)
+    containers: str = ""
     project: str = "sandbox"
     project_number: str = "123456789012"
     location: str = "us-central1"

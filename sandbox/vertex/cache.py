@@ -51,7 +51,7 @@ def execution_key(
         material["own"] = own_key
     else:
         material.update(
-            image=[container.image, images.digest()],
+            image=[container.image, images.identity(settings, container.image)],
             command=container.command,
             args=container.args,
             env=container.env,

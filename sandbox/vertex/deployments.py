@@ -230,7 +230,12 @@ class Deployment:
         words = containers.command(self._spec, environment, f"model {self._model.get('name', '')}")
         try:
             process = ContainerProcess.start(
-                self._settings, words, environment=environment, log=self.log, cwd=self.folder
+                self._settings,
+                words,
+                environment=environment,
+                log=self.log,
+                cwd=self.folder,
+                image=self._spec.get("imageUri", ""),
             )
         except OSError as error:
             raise ApiError(

@@ -1,8 +1,9 @@
 """What stands for a container image where containers are processes: this interpreter's packages.
 
-A registry resolves a tag to a digest of the image's content, and a changed image is another image. Here every image
-is the environment that the sandbox itself runs in, so its digest is made of the installed distributions and of the
-source of those that are installed editably: a step whose code was edited runs again although its tag is the same.
+A registry resolves a tag to a digest of the image's content, and a changed image is another image; so does a Docker
+engine. Without one every image is the environment that the sandbox itself runs in, so its digest is made of the
+installed distributions and of the source of those that are installed editably: a step whose code was edited runs again
+although its tag is the same.
 """
 
 import hashlib
@@ -13,6 +14,21 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from sandbox.digests import file_digest
+from sandbox.settings import Settings
+from sandbox.vertex import engine
+
+
+def identity(settings: Settings, image: str) -> str:
+    """What a change of an image's content changes.
+
+    Args:
+        settings: The sandbox.
+        image: Image reference.
+
+    Raises:
+        ApiError: FAILED_PRECONDITION where the Docker engine does not have the image.
+    """
+    return engine.image_id(engine.resolve(settings, image)) if settings.containers else digest()
 
 
 def digest() -> str:

@@ -6,6 +6,7 @@ from typing import Final
 
 from sandbox.errors import invalid
 from sandbox.settings import Settings
+from sandbox.vertex import engine
 
 SCHEME: Final = "gs://"
 
@@ -31,7 +32,12 @@ def local_path(settings: Settings, uri: str) -> Path:
 
 def visible_path(settings: Settings, uri: str) -> str:
     """The path by which a container opens a uri; a uri that is no object stays as it is."""
-    return str(local_path(settings, uri)) if is_object(uri) else uri
+    if not is_object(uri):
+        return uri
+    path = local_path(settings, uri)
+    if settings.containers:
+        return f"{engine.MOUNT}/{path.relative_to(settings.home.storage).as_posix()}"
+    return str(path)
 
 
 def check_root(settings: Settings, root: str) -> None:

@@ -1,4 +1,4 @@
-"""Containers as processes: what a container image would run, run on this machine."""
+"""Containers as processes: what a container image would run, run on this machine, or on its Docker engine."""
 
 import contextlib
 import os
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from sandbox.settings import Settings
+from sandbox.vertex import engine
 
 SITE: Final = Path(__file__).with_name("site")
 """Folder of the `sitecustomize` module that tells KFP where Cloud Storage is mounted."""
@@ -46,9 +47,9 @@ class _Guard:
         self._lock = threading.Lock()
         self._pipe = -1
 
-    def tell(self, sign: str, pid: int) -> None:
-        """Reports a group that began (`+`) or ended (`-`)."""
-        line = f"{sign}{pid}\n".encode()
+    def tell(self, sign: str, what: int | str) -> None:
+        """Reports a process group, or a container of the engine by its name, that began (`+`) or ended (`-`)."""
+        line = f"{sign}{what}\n".encode()
         with self._lock:
             for _ in range(2):
                 if self._pipe < 0:
@@ -103,17 +104,19 @@ class ContainerProcess:
     """A running command with a session, a log and an environment of its own.
 
     When the command itself ends, whatever it left running in its process group is killed, as a container's
-    processes die with its first one. All of them die with the sandbox.
+    processes die with its first one. All of them die with the sandbox. Where the sandbox runs containers on an engine,
+    the process is an attached `docker run`, and the container ends with it.
 
     Attributes:
         pid: Process id, which is the id of its process group and session too.
         log: File that holds standard output and standard error.
     """
 
-    def __init__(self, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]", log: Path, container: str = "") -> None:
         """Watches a process that `start` began."""
         self.pid = process.pid
         self.log = log
+        self._container = container
         self._process = process
         self._ended = threading.Event()
         self._code = 0
@@ -129,6 +132,7 @@ class ContainerProcess:
         environment: Mapping[str, str],
         log: Path,
         cwd: Path,
+        image: str = "",
     ) -> Self:
         """Starts a command.
 
@@ -138,25 +142,35 @@ class ContainerProcess:
             environment: Variables on top of the sandbox's own.
             log: File to which output and errors are appended, line by line.
             cwd: Working folder; made if absent.
+            image: The container's image, which counts on an engine alone; empty is the workflow's.
 
         Raises:
+            ApiError: FAILED_PRECONDITION where the engine does not have the image.
             FileNotFoundError: No such program.
             PermissionError: The program may not be executed.
         """
         cwd.mkdir(parents=True, exist_ok=True)
         log.parent.mkdir(parents=True, exist_ok=True)
+        words, variables, container = list(command), container_environment(settings, environment), ""
+        if settings.containers:
+            container, variables = engine.fresh_name(), engine.client_environment()
+            words = engine.command(
+                settings, container, engine.resolve(settings, image), command, environment, cwd.resolve()
+            )
         with log.open("ab", buffering=0) as output:
             process = subprocess.Popen(
-                list(command),
+                words,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=cwd,
-                env=container_environment(settings, environment),
+                env=variables,
                 start_new_session=True,
             )
         _GUARD.tell("+", process.pid)
-        return cls(process, log)
+        if container:
+            _GUARD.tell("+", container)
+        return cls(process, log, container)
 
     def poll(self) -> int | None:
         """The exit code, negative for a signal; None while it runs."""
@@ -200,5 +214,9 @@ class ContainerProcess:
                 os.killpg(self.pid, signal.SIGKILL)
         with self._reap:
             self._code = self._process.wait()
+        if self._container:
+            # It is gone already, unless something killed the command that it was attached to.
+            engine.remove(self._container)
+            _GUARD.tell("-", self._container)
         _GUARD.tell("-", self.pid)
         self._ended.set()

@@ -267,7 +267,7 @@ class LeafTask:
             "VERTEX_AI_PIPELINES_RUN_LABELS": json.dumps(dict(context.labels)),
         }
         environment.update({name: placeholders.render(value, scope) for name, value in container.env})
-        code = self._run_process(command, environment, log, folder)
+        code = self._run_process(container.image, command, environment, log, folder)
         shutil.rmtree(scratch, ignore_errors=True)
         if code:
             tail = containers.log_tail(log) or "(it wrote nothing)"
@@ -279,12 +279,14 @@ class LeafTask:
         except TaskError as error:
             raise TaskError(f"{error}\nWhole log: {log}") from None
 
-    def _run_process(self, command: list[str], environment: Mapping[str, str], log: Path, folder: Path) -> int:
+    def _run_process(
+        self, image: str, command: list[str], environment: Mapping[str, str], log: Path, folder: Path
+    ) -> int:
         if self._cancelled.is_set():
             raise TaskError("it was cancelled.")
         try:
             self._process = ContainerProcess.start(
-                self._context.settings, command, environment=environment, log=log, cwd=folder
+                self._context.settings, command, environment=environment, log=log, cwd=folder, image=image
             )
         except FileNotFoundError:
             raise TaskError(
@@ -302,15 +304,15 @@ class LeafTask:
 
     def _output_slots(self) -> Json:
         settings = self._context.settings
-        folder = mount.local_path(settings, self._uri)
-        folder.mkdir(parents=True, exist_ok=True)
+        mount.local_path(settings, self._uri).mkdir(parents=True, exist_ok=True)
+        folder = mount.visible_path(settings, self._uri)
         artifacts = {}
         for name, kind in self._component.output_artifacts.items():
             artifacts[name] = {"artifacts": [runtime_artifact(self._context, kind, f"{self._uri}/{name}")]}
         return {
-            "parameters": {name: {"outputFile": str(folder / name)} for name in self._component.output_parameters},
+            "parameters": {name: {"outputFile": f"{folder}/{name}"} for name in self._component.output_parameters},
             "artifacts": artifacts,
-            "outputFile": str(folder / "executor_output.json"),
+            "outputFile": f"{folder}/executor_output.json",
         }
 
     def _collect(self, outputs: Json) -> Outcome:
@@ -319,10 +321,11 @@ class LeafTask:
         Raises:
             TaskError: A declared output parameter is missing or malformed.
         """
-        written = _read_output(Path(outputs["outputFile"]))
+        folder = mount.local_path(self._context.settings, self._uri)
+        written = _read_output(folder / "executor_output.json")
         found: Json = {}
         for name, definition in self._component.output_parameters.items():
-            file = Path(outputs["parameters"][name]["outputFile"])
+            file = folder / name
             given = written.get("parameterValues", {})
             try:
                 if name in given:

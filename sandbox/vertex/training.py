@@ -192,7 +192,12 @@ class JobRun:
         pipe, source = (self.log, -1) if single else self._pipe(replica)
         try:
             process = ContainerProcess.start(
-                self._settings, words, environment=environment, log=pipe, cwd=self.folder / replica.name
+                self._settings,
+                words,
+                environment=environment,
+                log=pipe,
+                cwd=self.folder / replica.name,
+                image=replica.spec["imageUri"],
             )
         except (OSError, ValueError) as error:
             if not single:

@@ -1,0 +1,26 @@
+#!/bin/sh
+# The image's entry point: the prediction server, a Beam worker, or any command.
+#
+# Vertex AI gives steps and endpoints a command of their own, which replaces this script. Dataflow and other portable
+# runners start a worker by flags alone and want them passed to Beam's starter:
+# https://cloud.google.com/dataflow/docs/guides/build-container-image
+set -eu
+
+boot=/opt/apache/beam/boot
+
+case "${1:-serve}" in
+  serve)
+    exec python3 -m serving
+    ;;
+  -*)
+    if [ ! -x "$boot" ]; then
+      echo "earthline: this image was built without $boot, which starts Beam workers; build it with" \
+        "--build-arg BEAM_BOOT=with" >&2
+      exit 2
+    fi
+    exec "$boot" "$@"
+    ;;
+  *)
+    exec "$@"
+    ;;
+esac
