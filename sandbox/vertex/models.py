@@ -27,10 +27,12 @@ _LONGEST_NAME: Final = 128
 def served_uri(version: Mapping[str, Any]) -> str:
     """Address of the copy of a model version's artifacts, which its server loads; empty if it has none.
 
-    `artifactUri` stays what the user gave, as Vertex AI answers it.
+    `artifactUri` stays what the user gave, as Vertex AI answers it. A model that no registry manages has no copy.
     """
     if not version.get("artifactUri"):
         return ""
+    if "versionId" not in version:
+        return str(version["artifactUri"])
     _, project, _, location, _, model = version["name"].split("/")
     return f"gs://vertex-managed-{project}/models/{location}/{model}/{version['versionId']}"
 

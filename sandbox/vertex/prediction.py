@@ -97,7 +97,7 @@ class Prediction:
             body = orjson.dumps({key: value for key, value in request.items() if key != "labels"})
         answer = await self._post(endpoint, item, body, {"content-type": "application/json"})
         if answer.status_code != 200:
-            raise _refusal(answer)
+            raise refusal(answer)
         try:
             content = orjson.loads(answer.content)
             predictions = content["predictions"]
@@ -123,7 +123,7 @@ class Prediction:
         headers = {key: value for key, value in call.headers.items() if key.lower() not in _HOP}
         answer = await self._post(endpoint, item, call.body, headers)
         if answer.status_code >= 400:
-            raise _refusal(answer)
+            raise refusal(answer)
         kept = {key: value for key, value in answer.headers.items() if key.lower() not in _HOP}
         kept |= {
             "X-Vertex-AI-Endpoint-Id": endpoint["name"].rpartition("/")[2],
@@ -185,7 +185,7 @@ class Prediction:
             await asyncio.sleep(_READY_PAUSE)
 
 
-def _refusal(answer: httpx.Response) -> ApiError:
+def refusal(answer: httpx.Response) -> ApiError:
     """A container's error as the caller sees it: the container's own words under a status of the same kind."""
     text = answer.text[:10_000] or answer.reason_phrase
     code = answer.status_code

@@ -13,6 +13,7 @@ from sandbox.errors import invalid
 from sandbox.responses import ErrorBoundary
 from sandbox.settings import Settings
 from sandbox.vertex import messages
+from sandbox.vertex.batch_prediction_jobs import BatchPredictionJobs
 from sandbox.vertex.custom_jobs import CustomJobs
 from sandbox.vertex.endpoints import Endpoints
 from sandbox.vertex.logging import Logging
@@ -84,6 +85,7 @@ class VertexService:
             "endpoints": endpoints,
             "prediction": Prediction(settings, endpoints),
             "custom_jobs": CustomJobs(settings, self._store, operations),
+            "batch_prediction_jobs": BatchPredictionJobs(settings, self._store, operations, models),
             "pipeline_jobs": jobs,
             "schedules": self.schedules,
             "logging": Logging(settings, self._store),
@@ -130,7 +132,7 @@ class VertexService:
         what = call.path["rest"].partition("/")[0].partition(":")[0]
         raise invalid(
             f"{what!r} or this method of it is not supported by the sandbox's Vertex AI, which has pipelineJobs,"
-            " schedules, customJobs, models, endpoints and operations."
+            " schedules, customJobs, batchPredictionJobs, models, endpoints and operations."
         )
 
 
