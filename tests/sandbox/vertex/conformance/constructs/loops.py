@@ -56,5 +56,5 @@ RUNS = [
 ]
 LOCAL_RUNS = [
     {"trace": [*STATIC, *GIVEN, "ii", "ii", "jj", "jj"]},
-    {"trace": ["x", "y", "static ['x', 'y']"], "state": "FAILED"},
+    {"among": STATIC, "state": "FAILED"},
 ]

@@ -4,7 +4,7 @@ from kfp import dsl
 
 CONSTRUCT = "`after()`, failure of one task"
 SANDBOX = "what follows a failed task is NOT_TRIGGERED, all else runs (failure policy slow)"
-LOCAL = "without control flow the first failure ends the run: independent tasks behind it never run"
+LOCAL = "without control flow the first failure ends the run: independent tasks may never run"
 VERTEX = "slow, the default: runs until no more tasks can be run"
 SOURCE = "https://cloud.google.com/vertex-ai/docs/pipelines/configure-failure-policy"
 
@@ -40,4 +40,4 @@ RUNS = [
         "tasks": {"mark-3": "FAILED", "mark-4": "SUCCEEDED", "mark-5": "NOT_TRIGGERED"},
     },
 ]
-LOCAL_RUNS = [{}, {"trace": ["first", "third"], "state": "FAILED"}]
+LOCAL_RUNS = [{}, {"among": ["first", "second", "third", "fourth"], "state": "FAILED"}]
