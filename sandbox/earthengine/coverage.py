@@ -1,0 +1,115 @@
+"""What of Earth Engine is implemented, as a page: `python -m sandbox.earthengine.coverage` writes COVERAGE.md.
+
+The page is made of the registry and of the signatures in the installed client, so it cannot say more than there is.
+"""
+
+import sys
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from sandbox.earthengine import functions as functions  # registers every implementation
+from sandbox.earthengine import registry
+
+PAGE = Path(__file__).with_name("COVERAGE.md")
+
+_HEAD = """\
+# What this Earth Engine implements
+
+Written by `python -m sandbox.earthengine.coverage`; a test fails where it is not current. A function that is not
+implemented answers 400 and is named in the message. The signatures are those of the installed `earthengine-api`.
+"""
+
+#: Known deviations from Google's Earth Engine, by class; the empty key holds those of everything.
+DEVIATIONS: Mapping[str, Sequence[str]] = {
+    "": (
+        "Edges of polygons are straight in the projection that they are computed in; `geodesic` is reported to clients "
+        "but not computed.",
+        "Random draws (`random`, `randomPoints`, `sample`, `stratifiedSample`, `randomColumn`) are seeded and "
+        "repeatable, but are not Google's numbers.",
+        "The range of a result's `PixelType` may be wider or narrower than Google's where that is not documented.",
+        "Arguments named below as taken without effect change only how Google's servers divide the work, or an error "
+        "margin.",
+        "Cloud Storage and Google Drive are folders of the sandbox; sharing, quotas of assets and billing do not "
+        "exist.",
+    ),
+    "FeatureCollection": (
+        "Tables are read whole; there is no spatial index, so that a filter by bounds reads every feature.",
+    ),
+    "Image": (
+        "Assets have no overviews: at every scale a request reads the nearest pixel of the file.",
+        "`random` gives the same number for the same place and seed, but not Google's.",
+    ),
+    "ImageCollection": (
+        "`mosaic` counts a partly transparent pixel of the topmost image whole; Google blends it.",
+        "`toArray` wants images with the same mask.",
+    ),
+    "Landsat": (
+        "`simpleComposite` chooses the `maxDepth` least cloudy scenes of the whole collection by `CLOUD_COVER`; Google "
+        "chooses them per path and row.",
+        "`simpleCloudScore` has the indicators and thresholds of Google's guide; Google does not publish its code.",
+        "`TOA` reads the coefficients from the scene's properties, under the names of Collection 2 metadata.",
+    ),
+    "Model": (
+        "`fromAiPlatformPredictor` answers that its backend was shut down, and names `fromVertexAi`.",
+        "Tiles lie on a lattice of the input projection, anchored at its origin; where Google's lattice starts is not "
+        "documented.",
+        "The gRPC payload formats are refused by name.",
+    ),
+}
+
+
+def page() -> str:
+    """The whole page as Markdown."""
+    signatures, implemented = registry.signatures(), registry.implementations()
+    classes: dict[str, list[str]] = defaultdict(list)
+    for name in sorted(signatures):
+        classes[_class(name)].append(name)
+    lines = [_HEAD, f"**{len(implemented)} of {len(signatures)} server functions.**", ""]
+    lines += ["## Deviations of everything", "", *(f"- {text}" for text in DEVIATIONS[""]), ""]
+    lines += ["## Classes", "", "| class | implemented | of |", "|---|---:|---:|"]
+    for name in sorted(classes):
+        done = sum(member in implemented for member in classes[name])
+        lines.append(f"| {name} | {done} | {len(classes[name])} |")
+    for name in sorted(classes):
+        done_names = [member for member in classes[name] if member in implemented]
+        missing = [member for member in classes[name] if member not in implemented]
+        lines += ["", f"## {name}", ""]
+        if done_names:
+            lines += [f"Implemented: {', '.join(_shown(member) for member in done_names)}.", ""]
+        if missing:
+            lines += [f"Not implemented: {', '.join(_shown(member) for member in missing)}.", ""]
+        ignored = [
+            f"`{_short(member)}` ({', '.join(sorted(implemented[member].ignored))})"
+            for member in done_names
+            if implemented[member].ignored and member != "Model.fromAiPlatformPredictor"
+        ]
+        if ignored:
+            lines += [f"Taken without effect: {', '.join(ignored)}.", ""]
+        lines += [f"- {text}" for text in DEVIATIONS.get(name, ())]
+        if lines[-1] == "":
+            lines.pop()
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _class(name: str) -> str:
+    return name.split(".", 1)[0] if "." in name else "Functions of no class"
+
+
+def _short(name: str) -> str:
+    return name.split(".", 1)[-1]
+
+
+def _shown(name: str) -> str:
+    return f"`{_short(name)}`"
+
+
+def main() -> int:
+    """Writes the page."""
+    PAGE.write_text(page(), encoding="utf-8")
+    print(f"{PAGE.name}: {len(registry.implementations())} of {len(registry.signatures())} server functions.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
