@@ -26,18 +26,25 @@ class TargetError(RuntimeError):
     """The environment cannot be reached or started."""
 
 
-def enter(environment: "Environment") -> None:
+def enter(environment: "Environment", *, containers: bool | None = None) -> None:
     """Makes sure that Google's clients in this process talk to the config's target; may start the command anew.
 
     Args:
         environment: The config's section.
+        containers: Whether the sandbox runs containers of the config's image on a Docker engine, or processes; None
+            leaves it to what a running sandbox does.
 
     Raises:
-        TargetError: The sandbox does not start.
+        TargetError: The sandbox does not start, or the cloud is asked how it runs containers.
     """
-    if environment.target == "cloud" or os.environ.get(MARKER) == environment.target:
+    if environment.target == "cloud":
+        if containers:
+            raise TargetError("--containers is for the sandbox; on Vertex AI every step is a container: leave it out")
         return
-    control_sandbox(["start"])
+    if os.environ.get(MARKER) == environment.target:
+        return
+    chosen = () if containers is None else ("--containers", environment.image) if containers else ("--no-containers",)
+    control_sandbox(["start", *chosen])
     variables = redirected(os.environ, control_sandbox(["env"]))
     sys.stdout.flush()
     sys.stderr.flush()
