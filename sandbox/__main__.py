@@ -117,7 +117,8 @@ def _add(home: Home, options: argparse.Namespace) -> int:
     for file in files:
         if not Path(file).is_file():
             raise control.ControlError(f"{file} is not a file.")
-    body = {"asset": options.asset, "files": files, "properties": properties}
+    bands = options.bands.split(",") if options.bands else None
+    body = {"asset": options.asset, "files": files, "properties": properties, "bands": bands}
     asset = control.call(home, "POST", "earthengine/add", body, timeout_s=None)
     if options.json:
         print(json.dumps(asset, indent=1))
@@ -192,6 +193,7 @@ def _parser() -> argparse.ArgumentParser:
         if name == "add":
             sub.add_argument("asset", help="asset id, such as projects/sandbox/assets/scene")
             sub.add_argument("files", nargs="+", help="GeoTIFF files")
+            sub.add_argument("--bands", metavar="B1,B2,…", help="their names (default: as the files describe them)")
             sub.add_argument("--property", action="append", default=[], metavar="KEY=VALUE", help="of the asset")
     return parser
 

@@ -6,6 +6,7 @@ Manifests: https://developers.google.com/earth-engine/guides/image_manifest and 
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.earthengine.assets import Assets, StoredAsset
-from sandbox.earthengine.layers import Layer, band_count, footprint, write_band
+from sandbox.earthengine.layers import Layer, band_count, band_descriptions, footprint, write_band
 from sandbox.earthengine.limits import Limits
 from sandbox.earthengine.names import name_of
 from sandbox.errors import invalid, not_found
@@ -22,6 +23,7 @@ Progress = Callable[[float], None]
 
 _POLICIES = {"MEAN", "SAMPLE", "MIN", "MAX", "MODE", "MEDIAN"}
 _MAX_TABLE_BYTES = 256 * 2**20
+_BAND_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}")
 
 
 @dataclass(frozen=True)
@@ -94,8 +96,8 @@ class Ingestion:
         Args:
             asset_id: Id or REST name.
             paths: Rasters that are readable here.
-            band_names: One per band; by default each band's description in its file, the file's name where it has
-                one band, else `b1`, `b2`, ….
+            band_names: One per band; by default the bands' descriptions in their files where they are names that
+                differ, else the files' names where each has one band, else `b1`, `b2`, ….
             properties: User and system properties.
             crs: Replaces the files' own reference system.
             pyramiding: Policy by band name.
@@ -253,6 +255,9 @@ def _missing(data: Any) -> list[float] | None:
 
 
 def _default_names(paths: Sequence[Path]) -> list[str]:
+    described = [text for path in paths for text in band_descriptions(path)]
+    if all(map(_BAND_NAME.fullmatch, described)) and len(set(described)) == len(described):
+        return described
     counts = [band_count(path) for path in paths]
     if len(paths) > 1 and set(counts) == {1}:
         return [path.stem for path in paths]

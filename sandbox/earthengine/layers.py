@@ -69,6 +69,12 @@ def band_count(path: Path) -> int:
         return int(source.count)
 
 
+def band_descriptions(path: Path) -> list[str]:
+    """The description of each band of a raster, empty where it has none; raises INVALID_ARGUMENT."""
+    with open_raster(path) as source:
+        return [text or "" for text in source.descriptions]
+
+
 def write_band(layer: Layer, name: str, target: Path, *, limit_bytes: int) -> BandRecord:
     """Writes one band, values bit for bit, as a tiled and deflated GeoTIFF.
 

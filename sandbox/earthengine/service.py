@@ -119,7 +119,9 @@ class EarthEngine:
         finally:
             self._seeding -= 1
 
-    def add(self, asset_id: str, files: list[str], properties: dict[str, Any]) -> dict[str, Any]:
+    def add(
+        self, asset_id: str, files: list[str], properties: dict[str, Any], bands: list[str] | None = None
+    ) -> dict[str, Any]:
         """Makes an image asset of a user's own rasters; an id without a project belongs to the sandbox's.
 
         Raises:
@@ -131,7 +133,7 @@ class EarthEngine:
         for path in paths:
             if not path.is_absolute() or not path.is_file():
                 raise invalid(f"'{path}' is not the absolute path of a file.")
-        return asset_json(self._ingestion.files(asset_id, paths, properties=properties))
+        return asset_json(self._ingestion.files(asset_id, paths, band_names=bands, properties=properties))
 
     def _config(self, call: Call) -> Any:
         return {"name": f"projects/{call.project}/config", "maxConcurrentExports": self._limits.running_operations}
@@ -152,7 +154,11 @@ class EarthEngine:
             raise invalid("Fields 'asset' (id) and 'files' (list of absolute paths) are required.")
         if not isinstance(properties, dict):
             raise invalid("Field 'properties' must be an object.")
-        return JsonResponse(await asyncio.to_thread(self.add, asset_id, [str(file) for file in files], properties))
+        bands = body.get("bands")
+        if bands is not None and not (isinstance(bands, list) and all(isinstance(band, str) for band in bands)):
+            raise invalid("Field 'bands' must be a list of names.")
+        paths = [str(file) for file in files]
+        return JsonResponse(await asyncio.to_thread(self.add, asset_id, paths, properties, bands))
 
 
 def build(settings: Settings, limits: Limits | None = None) -> EarthEngine:

@@ -3,7 +3,10 @@ import io
 import tarfile
 import zipfile
 
+import numpy as np
 import pytest
+import rasterio
+from rasterio import Affine
 
 from sandbox.earthengine import packages, seed
 from sandbox.earthengine.packages import Package, extract, fetch
@@ -108,3 +111,25 @@ def test_links_in_an_archive_are_refused(tmp_path):
         archive.addfile(member)
     with pytest.raises(ApiError, match="no regular file"):
         extract(path, ["a.tif"], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("descriptions", "options", "expected"),
+    [
+        (("blue", "near-infrared"), (), ["blue", "near-infrared"]),
+        (("blue", "blue"), (), ["b1", "b2"]),
+        (("", "nir"), (), ["b1", "b2"]),
+        (("a band", "nir"), (), ["b1", "b2"]),
+        (("blue", "nir"), ("--bands", "B2,B8"), ["B2", "B8"]),
+    ],
+)
+def test_a_file_of_ones_own_brings_its_bands_names(sandbox, ee, tmp_path, descriptions, options, expected):
+    path = tmp_path / "own.tif"
+    grid = {"width": 4, "height": 3, "crs": "EPSG:32632", "transform": Affine(10, 0, 480000, 0, -10, 5300000)}
+    with rasterio.open(path, "w", driver="GTiff", count=2, dtype="uint16", **grid) as written:
+        written.write(np.ones((2, 3, 4), "uint16"))
+        written.descriptions = descriptions
+    said = sandbox.command("add", "projects/sandbox/assets/own", str(path), *options).stdout
+    asset = ee.data.getAsset("projects/sandbox/assets/own")
+    assert [band["id"] for band in asset["bands"]] == expected
+    assert all(name in said for name in expected) and "4 x 3 pixels of 10 in EPSG:32632" in said
