@@ -38,12 +38,12 @@ class Endpoints:
 
     def routes(self) -> list[Route]:
         """Routes of EndpointService."""
-        settings = self._settings
+        settings, begun = self._settings, self._operations.begun
         return [
             route(settings, "POST", "endpoints", self._create),
             route(settings, "GET", "endpoints", self._list),
-            route(settings, "POST", "endpoints/{endpoint}:deployModel", self._deploy),
-            route(settings, "POST", "endpoints/{endpoint}:undeployModel", self._undeploy),
+            route(settings, "POST", "endpoints/{endpoint}:deployModel", begun(self._deploy)),
+            route(settings, "POST", "endpoints/{endpoint}:undeployModel", begun(self._undeploy)),
             route(settings, "POST", "endpoints/{endpoint}:mutateDeployedModel", self._mutate),
             route(settings, "GET", "endpoints/{endpoint}", self._get),
             route(settings, "PATCH", "endpoints/{endpoint}", self._patch),

@@ -22,12 +22,11 @@ from sandbox.vertex.store import Record, Store
 FINAL_STATES: Final = frozenset({"JOB_STATE_SUCCEEDED", "JOB_STATE_FAILED", "JOB_STATE_CANCELLED"})
 
 LONGEST_HOLD: Final = 540.0
-"""Seconds that a reply to Google's pipeline launcher is held. It sets no deadline and sleeps 20 s after each answer."""
+"""Seconds that a reply to a launcher of Google's pipeline components is held."""
 
 LONGEST_NAME: Final = 128
 """Characters of a display name."""
 
-_LAUNCHER: Final = "google-cloud-pipeline-components"
 _LOG: Final = logging.getLogger(__name__)
 
 
@@ -180,8 +179,7 @@ class Jobs:
     async def _get(self, call: Call) -> Record:
         name = self._name(call)
         ended = self._ends.get(name)
-        agent = f"{call.headers.get('x-goog-api-client', '')} {call.headers.get('user-agent', '')}"
-        if ended is not None and _LAUNCHER in agent:
+        if ended is not None and call.from_launcher:
             await asyncio.wait([asyncio.wrap_future(ended)], timeout=LONGEST_HOLD)
         return await asyncio.to_thread(self._store.get, name)
 

@@ -50,7 +50,7 @@ class Models:
         """Routes of ModelService."""
         settings = self._settings
         return [
-            route(settings, "POST", "models:upload", self._upload),
+            route(settings, "POST", "models:upload", self._operations.begun(self._upload)),
             route(settings, "GET", "models/{model}:listVersions", self._list_versions),
             route(settings, "POST", "models/{model}:mergeVersionAliases", self._merge_aliases),
             route(settings, "DELETE", "models/{model}:deleteVersion", self._delete_version),

@@ -3,10 +3,11 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
 from typing import Any, Final
 
+from starlette.concurrency import run_in_threadpool
 from starlette.routing import Route
 
 from sandbox.errors import ApiError
@@ -135,6 +136,17 @@ class Operations:
 
         threading.Thread(target=follow, name=f"operation-{name.rpartition('/')[2]}", daemon=True).start()
         return record
+
+    def begun(self, handler: Callable[[Call], Record]) -> Callable[[Call], Awaitable[Record]]:
+        """A handler that gives an operation, for a route: a launcher gets the operation only when it is over."""
+
+        async def answer(call: Call) -> Record:
+            record = await run_in_threadpool(handler, call)
+            if record.get("done") or not call.from_launcher:
+                return record
+            return await self._held(_short(record["name"]), LONGEST_WAIT)
+
+        return answer
 
     def _begin(self, resource: str, metadata: str) -> tuple[str, Record]:
         name = f"{resource}/operations/{names.fresh_id()}"

@@ -21,6 +21,7 @@ from sandbox.vertex import messages, names
 LARGEST_BODY: Final = 32 * 2**20
 """Bytes of a request body that is read at all; predictions have their own, lower limits."""
 
+_LAUNCHER: Final = "google-cloud-pipeline-components"
 _PLACE: Final = "/projects/{project:segment}/locations/{location:segment}"
 
 
@@ -76,6 +77,15 @@ class Call:
     def parent(self) -> str:
         """`projects/NUMBER/locations/LOCATION`."""
         return self.place.parent
+
+    @property
+    def from_launcher(self) -> bool:
+        """True for a launcher of Google's pipeline components, which sleeps 20 s before each poll.
+
+        It sets no deadline for its calls, so that an answer may be held until there is something to tell.
+        """
+        agent = f"{self.headers.get('x-goog-api-client', '')} {self.headers.get('user-agent', '')}"
+        return _LAUNCHER in agent
 
     def message(self, kind: str) -> dict[str, Any]:
         """The body as a message of that kind in canonical JSON.

@@ -15,7 +15,7 @@ import orjson
 
 from sandbox.errors import ApiError
 from sandbox.settings import Settings
-from sandbox.vertex import containers, logging, mount, names, parameters, placeholders
+from sandbox.vertex import containers, launched, logging, mount, names, parameters, placeholders
 from sandbox.vertex.cache import Cache, execution_key
 from sandbox.vertex.processes import ContainerProcess
 from sandbox.vertex.specification import ArtifactType, Component, Constant, Container, Importer, Task
@@ -271,8 +271,11 @@ class LeafTask:
         shutil.rmtree(scratch, ignore_errors=True)
         if code:
             tail = containers.log_tail(log) or "(it wrote nothing)"
+            began = launched.failures(context.settings, outputs)
             raise TaskError(
-                f"the container {containers.exit_reason(code)}. The end of its log:\n{tail}\nWhole log: {log}"
+                f"the container {containers.exit_reason(code)}."
+                + (f" What it began has failed:\n{began}\n" if began else "")
+                + f" The end of its log:\n{tail}\nWhole log: {log}"
             )
         try:
             return self._collect(outputs)
