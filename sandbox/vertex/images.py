@@ -6,8 +6,10 @@ installed distributions and of the source of those that are installed editably: 
 although its tag is the same.
 """
 
+import functools
 import hashlib
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,18 +36,48 @@ def identity(settings: Settings, image: str) -> str:
 def digest() -> str:
     """The digest of the environment that processes run in; unchanged files are not read again."""
     found = hashlib.blake2b(sys.version.encode(), digest_size=32)
-    for information in sorted(_distributions(), key=lambda path: path.name):
-        # The folder's name is the distribution's name and version, by the packaging standard.
-        found.update(f"{information.name}\0".encode())
-        for root in _editable_packages(information):
-            for file in sorted(root.rglob("*.py")):
-                found.update(f"{file.relative_to(root.parent)}\0{file_digest(file)}\0".encode())
+    for entry in sys.path:
+        folder = entry or os.curdir
+        try:
+            # Installing or removing a distribution changes its folder's time.
+            changed = os.stat(folder).st_mtime_ns
+        except OSError:
+            continue
+        for name, packages in _distributions(os.path.abspath(folder), changed):
+            found.update(f"{name}\0".encode())
+            for package in packages:
+                found.update(_package_digest(package, tuple(_sources(package))))
     return found.hexdigest()
 
 
-def _distributions() -> Iterator[Path]:
-    for entry in sys.path:
-        yield from Path(entry or ".").glob("*.dist-info")
+@functools.lru_cache(maxsize=64)
+def _distributions(folder: str, changed: int) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The distributions in a folder of the module path, each with the packages that it uses from its source folder."""
+    # The folder's name is the distribution's name and version, by the packaging standard.
+    informations = sorted(Path(folder).glob("*.dist-info"))
+    return tuple((path.name, tuple(map(str, _editable_packages(path)))) for path in informations)
+
+
+def _sources(package: str) -> Iterator[tuple[str, int, int, int]]:
+    """Its Python files in one order: path, size, time of the last change, and inode."""
+    folders = [package]
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                if entry.name.endswith(".py") and entry.is_file():
+                    status = entry.stat()
+                    yield entry.path, status.st_size, status.st_mtime_ns, status.st_ino
+                elif entry.name != "__pycache__" and entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+
+
+@functools.lru_cache(maxsize=64)
+def _package_digest(package: str, sources: tuple[tuple[str, int, int, int], ...]) -> bytes:
+    digest = hashlib.blake2b(digest_size=32)
+    for path, *_ in sources:
+        name = os.path.relpath(path, os.path.dirname(package))
+        digest.update(f"{name}\0{file_digest(Path(path))}\0".encode())
+    return digest.digest()
 
 
 def _editable_packages(information: Path) -> Iterator[Path]:

@@ -7,12 +7,17 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
+import orjson
+
 from sandbox.errors import ApiError
 from sandbox.vertex import names
 from sandbox.vertex.store import Store
 
 WRITE_EVERY: Final = 0.2
 """Seconds between two writes of a record, except that every change of the job's own state is written at once."""
+
+WRITE_SHARE: Final = 0.05
+"""Part of the time that may go into writing a record: one of many tasks is megabytes long, and is written more seldom."""
 
 TERMINAL: Final = frozenset(
     {"PIPELINE_STATE_SUCCEEDED", "PIPELINE_STATE_FAILED", "PIPELINE_STATE_CANCELLED", "PIPELINE_STATE_PAUSED"}
@@ -35,14 +40,20 @@ _ENDED: Final = frozenset({"SUCCEEDED", "SKIPPED", "FAILED", "CANCELLED", "NOT_T
 
 
 class JobRecord:
-    """One job's resource, changed by its interpreter and read by requests, from any thread."""
+    """One job's resource, changed by its interpreter and read by requests, from any thread.
+
+    A task that has ended never changes again: it is kept as the text that every answer and every write needs, which
+    is a tenth of what its mappings take, and which is not copied for each of them.
+    """
 
     def __init__(self, store: Store, record: Json) -> None:
         """Takes over a record that is in the store already."""
         self._store = store
         self._record = record
         self._lock = threading.RLock()
-        self._tasks: dict[str, Json] = {}
+        self._details: list[Json | orjson.Fragment] = []
+        self._open: dict[str, tuple[int, Json]] = {}
+        self._interval = WRITE_EVERY
         self._written = time.monotonic()
         self._dirty = False
 
@@ -62,13 +73,13 @@ class JobRecord:
         return self._dirty
 
     def snapshot(self) -> Json:
-        """A copy of the resource as it is now."""
+        """A copy of the resource as it is now, to be written as JSON: ended tasks are texts already."""
         with self._lock:
             shallow = dict(self._record)
-            detail = shallow.pop("jobDetail", None)
-            # The specification never changes: only what changes is copied deeply.
-            if detail is not None:
-                shallow["jobDetail"] = copy.deepcopy(detail)
+            if self._details:
+                # The specification and ended tasks never change: only what changes is copied deeply.
+                details = [copy.deepcopy(item) if isinstance(item, dict) else item for item in self._details]
+                shallow["jobDetail"] = {"taskDetails": details}
             return shallow
 
     def change_state(self, state: str, error: ApiError | None = None) -> None:
@@ -116,15 +127,16 @@ class JobRecord:
         if parent_id:
             task["parentTaskId"] = parent_id
         with self._lock:
-            self._tasks[task_id] = task
-            self._record.setdefault("jobDetail", {}).setdefault("taskDetails", []).append(task)
+            self._open[task_id] = (len(self._details), task)
+            self._details.append(task)
+            self._record["jobDetail"] = {"taskDetails": self._details}
             self._touch(moment)
 
     def run_task(self, task_id: str, main_job: str = "", failed_jobs: tuple[str, ...] = ()) -> None:
         """Notes that a task, or a further attempt of it, is running."""
         moment = names.now()
         with self._lock:
-            task = self._tasks[task_id]
+            _, task = self._open[task_id]
             task.setdefault("startTime", moment)
             if main_job:
                 detail: Json = {"mainJob": main_job}
@@ -139,7 +151,7 @@ class JobRecord:
         """Notes how a task ended."""
         moment = names.now()
         with self._lock:
-            task = self._tasks[task_id]
+            place, task = self._open.pop(task_id)
             task["endTime"] = moment
             task["outputs"] = {
                 key: {"artifacts": [_artifact(item, moment) for item in items]} for key, items in artifacts.items()
@@ -148,19 +160,22 @@ class JobRecord:
             if error is not None and state in ("FAILED", "CANCELLED"):
                 task["error"] = error.to_rpc_status()
             self._move(task, state, moment, error)
+            self._details[place] = orjson.Fragment(orjson.dumps(task))
 
     def write(self) -> None:
         """Writes the record to disk; where that fails, as on a full disk, it stays dirty and is tried again."""
         with self._lock:
-            self._written = time.monotonic()
+            began = time.monotonic()
             try:
                 self._store.put(self.name, self._record)
                 self._dirty = False
             except OSError:
                 _LOG.warning("The record of %s could not be written", self.name, exc_info=True)
+            self._written = time.monotonic()
+            self._interval = max(WRITE_EVERY, (self._written - began) / WRITE_SHARE)
 
     def write_if_due(self) -> float | None:
-        """Writes a changed record, at most every `WRITE_EVERY` seconds.
+        """Writes a changed record, at most every `WRITE_EVERY` seconds, more seldom where it is long.
 
         Returns:
             Seconds until it should be called again; None where nothing waits to be written.
@@ -168,7 +183,7 @@ class JobRecord:
         with self._lock:
             if not self._dirty:
                 return None
-            rest = WRITE_EVERY - (time.monotonic() - self._written)
+            rest = self._interval - (time.monotonic() - self._written)
             if rest > 0:
                 return rest
             self.write()
