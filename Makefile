@@ -4,11 +4,15 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 CONFIG ?= configs/quickstart.yaml
+IMAGE ?= earthline:0.1.0
+BASE_IMAGE ?=
+# More options of `docker build`, such as --network host or --build-arg TENSORFLOW=gpu.
+BUILD_FLAGS ?=
 # Each has a sandbox of its own and loads TensorFlow: about 2 GB of memory.
 TEST_PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench schema clean
+.PHONY: help run test test-containers check format bench image schema clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,6 +34,10 @@ run: $(VENV)/installed ## Make a map of North Carolina from CONFIG (default: con
 test: $(VENV)/installed-dev ## Run the whole test suite, the end-to-end run included
 	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
 
+# As root it starts an engine where none runs; it makes a base image of Debian's packages where no registry answers.
+test-containers: $(VENV)/installed-dev ## Build the image and run the quickstart in containers of it
+	$(BIN)/python -m pytest tests/containers --containers --capture=fd -rP
+
 check: $(VENV)/installed-dev ## Lint, format, types and import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -42,6 +50,9 @@ format: $(VENV)/installed-dev ## Format the code and mend what the linter can
 
 bench: $(VENV)/installed-dev ## Measure speed, as ratios side by side
 	$(BIN)/python -m benchmarks
+
+image: ## Build IMAGE, which runs steps, Beam workers and endpoint, and show its layers
+	$(PYTHON) containers/build.py --tag $(IMAGE) --base-image "$(BASE_IMAGE)" $(BUILD_FLAGS)
 
 schema: $(VENV)/installed ## Write configs/schema.json anew
 	$(BIN)/earthline schema --output configs/schema.json

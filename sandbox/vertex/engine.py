@@ -186,6 +186,8 @@ def _call(*arguments: str) -> "subprocess.CompletedProcess[str]":
         )
     except subprocess.TimeoutExpired:
         return subprocess.CompletedProcess(arguments, 1, "", f"docker gave no answer within {_TIMEOUT:g} s.")
+    except OSError as error:
+        return subprocess.CompletedProcess(arguments, 1, "", f"docker cannot run: {error}.")
 
 
 def _last(text: str) -> str:
