@@ -76,6 +76,7 @@ class Snapshot:
         created: When it was submitted.
         error: What went wrong with the run as a whole.
         steps: Its steps, in an order in which each follows those that it needs.
+        scheduled: True where a schedule started it.
     """
 
     job_id: str
@@ -84,6 +85,7 @@ class Snapshot:
     created: datetime
     error: str
     steps: tuple[Step, ...]
+    scheduled: bool = False
 
     @property
     def ended(self) -> bool:
@@ -257,11 +259,13 @@ def snapshot(resource: Any, specs: tuple[StepSpec, ...]) -> Snapshot:
     details = {detail.task_name: detail for detail in resource.job_detail.task_details}
     return Snapshot(
         job_id=str(resource.name).rpartition("/")[2],
-        workflow=resource.display_name,
+        # Google gives the runs of a schedule a display name of their own.
+        workflow=resource.labels.get(WORKFLOW_LABEL, resource.display_name),
         state=resource.state.name.removeprefix("PIPELINE_STATE_"),
         created=resource.create_time,
         error=resource.error.message,
         steps=tuple(_step(spec, details.get(spec.task)) for spec in specs),
+        scheduled=bool(resource.schedule_name),
     )
 
 

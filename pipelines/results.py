@@ -25,6 +25,7 @@ class Output:
 
 
 OUTPUTS = (
+    Output("check_news", "news"),
     Output("validate_examples", "report", "validation.html"),
     Output("evaluate_model", "evaluation"),
     Output("register_ee_model", "registration"),

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+import yaml
 from filelock import FileLock, Timeout
 from google.cloud import aiplatform
 from platformdirs import user_state_path
@@ -57,13 +58,14 @@ def connect(project: str, location: str) -> None:
     aiplatform.init(project=project, location=location, api_transport="rest")
 
 
-def submit(config: Config, template: bytes, *, caching: bool) -> str:
+def submit(config: Config, template: bytes, *, caching: bool, force: bool = False) -> str:
     """Starts a run, unless one of the same workflow is under way.
 
     Args:
         config: The workflow's config.
         template: Its compiled pipeline.
         caching: Whether steps whose inputs have not changed are taken from earlier runs.
+        force: Whether it goes on where nothing is new since the last accepted run.
 
     Returns:
         Id of the pipeline job.
@@ -74,25 +76,64 @@ def submit(config: Config, template: bytes, *, caching: bool) -> str:
     """
     environment = config.environment
     connect(environment.project, environment.location)
-    with _lock(environment.project, config.name), tempfile.TemporaryDirectory() as folder:
-        active = active_run(config.name)
-        if active is not None:
-            raise ActiveRunError(config.name, active)
+    with exclusive(environment.project, config.name):
+        refuse_active(config.name)
+        job_id = new_job_id(config.name)
+        job = pipeline_job(config, template, caching=caching, force=force, job_id=job_id)
+        job.submit(service_account=environment.service_account)
+        return job_id
+
+
+def pipeline_job(
+    config: Config, template: bytes, *, caching: bool, force: bool = False, job_id: str | None = None
+) -> aiplatform.PipelineJob:
+    """What a run, or a schedule of runs, is made of; `connect` comes first.
+
+    Args:
+        config: The workflow's config.
+        template: Its compiled pipeline.
+        caching: As `submit`.
+        force: As `submit`.
+        job_id: Id of the run; None where a schedule chooses it.
+    """
+    environment = config.environment
+    with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "workflow.yaml"
-        path.write_bytes(template)
-        # Two runs within one second get two ids: the client's own ids count seconds.
-        job_id = f"{config.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-        job = aiplatform.PipelineJob(
+        path.write_bytes(template if caching else _without_caching(template))
+        return aiplatform.PipelineJob(
             display_name=config.name,
             template_path=str(path),
             job_id=job_id,
             pipeline_root=f"gs://{environment.bucket}/pipelines/{config.name}",
-            # None keeps what the compiled pipeline says of each step; False overrules all of them.
-            enable_caching=None if caching else False,
+            parameter_values={"force": True} if force else {},
             labels=resource_labels(config),
         )
-        job.submit(service_account=environment.service_account)
-        return job_id
+
+
+def new_job_id(workflow: str) -> str:
+    """An id for a run: two within one second get two ids, where the client's own ids count seconds."""
+    return f"{workflow}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def refuse_active(workflow: str) -> None:
+    """Checks that no run of a workflow is under way; `connect` comes first.
+
+    Raises:
+        ActiveRunError: One is.
+    """
+    active = active_run(workflow)
+    if active is not None:
+        raise ActiveRunError(workflow, active)
+
+
+def _without_caching(template: bytes) -> bytes:
+    """The pipeline with every step run anew: the client's own switch leaves out the steps behind a condition."""
+    documents = list(yaml.safe_load_all(template))
+    for spec in documents:
+        for dag in (spec.get("root", {}), *spec.get("components", {}).values()):
+            for task in dag.get("dag", {}).get("tasks", {}).values():
+                task["cachingOptions"] = {}
+    return yaml.safe_dump_all(documents, sort_keys=True, allow_unicode=True, encoding="utf-8")
 
 
 def active_run(workflow: str) -> str | None:
@@ -111,7 +152,7 @@ def active_run(workflow: str) -> str | None:
 
 
 @contextmanager
-def _lock(project: str, workflow: str) -> Iterator[None]:
+def exclusive(project: str, workflow: str) -> Iterator[None]:
     """Covers the moment between looking for an active run and submitting: two at once would both find none."""
     folder = user_state_path("earthline") / "locks"
     folder.mkdir(parents=True, exist_ok=True)

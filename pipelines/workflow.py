@@ -13,6 +13,8 @@ from google.protobuf import json_format
 from google_cloud_pipeline_components.v1.custom_job import create_custom_training_job_from_component
 from kfp import components, dsl
 
+from components.check_news.component import check_news
+from components.check_news.news import RETRAIN
 from components.deploy_model.component import deploy_model
 from components.evaluate_model.component import evaluate_model
 from components.evaluate_model.evaluation import BLESSED
@@ -23,6 +25,7 @@ from components.register_ee_model.component import register_ee_model
 from components.train_model.component import train_model
 from components.validate_examples.component import validate_examples
 from earthline.config import Config
+from pipelines.labels import WORKFLOW_LABEL
 from pipelines.labels import resource_labels as labels_of
 
 
@@ -53,63 +56,88 @@ def build(config: Config) -> Any:
         location: str = environment.location,
         endpoint_name: str = config.endpoint_name,
         temp_location: str = f"gs://{environment.bucket}/temp",
+        drift_limit: float = config.schedule.drift_limit,
+        force: bool = False,
     ) -> None:
-        exported = export_examples(
+        checked = check_news(
+            name=name,
             data=data,
             export=export,
-            project=project,
-            temp_location=temp_location,
-            location=location,
-            image=image_uri,
-        )
-        examples = exported.outputs["examples"]
-        validated = validate_examples(data=data, examples=examples)
-        trained = train_job(data=data, train=train, examples=examples).after(validated)
-        model = trained.outputs["model"]
-        evaluated = evaluate_model(
-            data=data,
+            train=train,
             evaluate=evaluate,
+            serving=serving,
+            predict=predict,
+            image=image_uri,
+            drift_limit=drift_limit,
+            force=force,
             project=project,
             location=location,
+            workflow_label=WORKFLOW_LABEL,
             endpoint_name=endpoint_name,
-            examples=examples,
-            model=model,
         )
-        evaluation = evaluated.outputs["evaluation"]
-        steps = [exported, validated, evaluated]
-        with dsl.If(evaluated.outputs["Output"] == BLESSED, name="blessed"):
-            prepared = prepare_saved_model(data=data, serving=serving, image=image_uri, examples=examples, model=model)
-            deployed = deploy_model(
-                name=name,
-                serving=serving,
-                resource_labels=resource_labels,
+        # What it finds lies outside the pipeline: in Earth Engine, and in the runs before this one.
+        checked.set_caching_options(False)
+        steps = [checked]
+        with dsl.If(checked.outputs["Output"] == RETRAIN, name="retrain"):
+            exported = export_examples(
+                data=data,
+                export=export,
+                project=project,
+                temp_location=temp_location,
+                location=location,
+                image=image_uri,
+                sources=checked.outputs["fingerprint"],
+            )
+            examples = exported.outputs["examples"]
+            validated = validate_examples(data=data, examples=examples)
+            trained = train_job(data=data, train=train, examples=examples).after(validated)
+            model = trained.outputs["model"]
+            evaluated = evaluate_model(
+                data=data,
+                evaluate=evaluate,
                 project=project,
                 location=location,
                 endpoint_name=endpoint_name,
-                prepared=prepared.outputs["prepared"],
-                evaluation=evaluation,
-            )
-            registered = register_ee_model(
-                name=name,
-                data=data,
-                serving=serving,
-                project=project,
-                location=location,
-                prepared=prepared.outputs["prepared"],
-                vertex_endpoint=deployed.outputs["vertex_endpoint"],
-            )
-            predicted = predict_map(
-                name=name,
-                data=data,
-                predict=predict,
-                serving=serving,
-                project=project,
-                registration=registered.outputs["registration"],
                 examples=examples,
                 model=model,
-                evaluation=evaluation,
             )
-            steps += [prepared, deployed, registered, predicted]
+            evaluation = evaluated.outputs["evaluation"]
+            steps += [exported, validated, evaluated]
+            with dsl.If(evaluated.outputs["Output"] == BLESSED, name="blessed"):
+                prepared = prepare_saved_model(
+                    data=data, serving=serving, image=image_uri, examples=examples, model=model
+                )
+                deployed = deploy_model(
+                    name=name,
+                    serving=serving,
+                    resource_labels=resource_labels,
+                    project=project,
+                    location=location,
+                    endpoint_name=endpoint_name,
+                    prepared=prepared.outputs["prepared"],
+                    evaluation=evaluation,
+                )
+                registered = register_ee_model(
+                    name=name,
+                    data=data,
+                    serving=serving,
+                    project=project,
+                    location=location,
+                    prepared=prepared.outputs["prepared"],
+                    vertex_endpoint=deployed.outputs["vertex_endpoint"],
+                )
+                predicted = predict_map(
+                    name=name,
+                    data=data,
+                    predict=predict,
+                    serving=serving,
+                    project=project,
+                    registration=registered.outputs["registration"],
+                    examples=examples,
+                    model=model,
+                    evaluation=evaluation,
+                )
+                steps += [prepared, deployed, registered, predicted]
         for step in steps:
             step.set_container_image(image)
 

@@ -10,7 +10,9 @@ from earthline.command_line.checking import check, compile_config
 from earthline.command_line.running import run
 from earthline.command_line.runs import runs
 from earthline.command_line.sandbox import sandbox
+from earthline.command_line.scheduling import schedule
 from earthline.command_line.schema import schema
+from earthline.command_line.submitting import submit
 
 app = typer.Typer(
     name="earthline",
@@ -21,9 +23,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run")(run)
+app.command("submit")(submit)
 app.command("compile")(compile_config)
 app.command("check")(check)
 app.add_typer(runs, name="runs")
+app.add_typer(schedule, name="schedule")
 app.command("sandbox", context_settings={"ignore_unknown_options": True, "help_option_names": []})(sandbox)
 app.command("schema")(schema)
 

@@ -23,6 +23,7 @@ EXPLAINED = {
     "pipelines.following.LostError": RUN_FAILED,
     "pipelines.following.UnknownRunError": NOT_STARTED,
     "pipelines.records.RecordError": NOT_STARTED,
+    "pipelines.schedules.ScheduleError": NOT_STARTED,
     "pipelines.submission.ActiveRunError": NOT_STARTED,
 }
 REFUSED = {

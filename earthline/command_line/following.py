@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # these modules load Google's client
     from pipelines.records import Record
 
 _KINDS = {
+    "news.json": "news",
     "map.tif": "map",
     "map.png": "picture",
     "report.html": "report",
@@ -143,6 +144,10 @@ def _tell_failure(run: "Run", record: "Record", step: "Step", console: Console) 
 
 
 def _tell_results(record: "Record", console: Console) -> None:
+    news = _json(record, "news")
+    for reason in news.get("reasons", ()):
+        word = "nothing new" if news["decision"] == "nothing_new" else "retrained"
+        console.print(f"{word}: {escape(reason)}", soft_wrap=True, highlight=False)
     if "evaluation" in record.results:
         from components.evaluate_model.evaluation import Evaluation
 

@@ -30,11 +30,12 @@ def list_runs(
     from pipelines.following import list_runs as listed
 
     drawn = Table(box=None, pad_edge=False)
-    for column in ("id", "workflow", "state", "created"):
+    for column in ("id", "workflow", "state", "created", "by"):
         drawn.add_column(column, no_wrap=True)
     for snapshot in listed(environment.project, environment.location, workflow):
         created = snapshot.created.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        drawn.add_row(snapshot.job_id, snapshot.workflow, display.styled(snapshot.state), created)
+        by = "schedule" if snapshot.scheduled else "hand"
+        drawn.add_row(snapshot.job_id, snapshot.workflow, display.styled(snapshot.state), created, by)
     Console().print(drawn)
 
 

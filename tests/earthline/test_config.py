@@ -1,5 +1,6 @@
 import copy
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -243,6 +244,30 @@ def test_unquoted_dates_are_dates(tmp_path: Path) -> None:
     text = yaml.safe_dump(content).replace("'2021-01-01'", "2021-01-01")
     assert "start: 2021-01-01\n" in text
     assert load(write(tmp_path, text)).data.imagery.start == "2021-01-01"
+
+
+@pytest.mark.parametrize("cron", ["0 3 1 * *", "TZ=Europe/Paris 0 3 1 * *", "CRON_TZ=UTC */5 * * * MON-FRI"])
+def test_a_schedule_is_a_cron_expression(cron: str) -> None:
+    assert parse(changed(schedule__cron=cron), "x").schedule.cron == cron
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"schedule__cron": "monthly"}, "schedule.cron: 'monthly' is no cron expression"),
+        ({"schedule__cron": "0 0 3 1 * *"}, "it takes five fields"),
+        ({"schedule__cron": "0 3 L * *"}, "no cron expression"),
+        ({"schedule__cron": "61 3 1 * *"}, "Bad minute"),
+        ({"schedule__cron": "TZ=Mars/Olympus 0 3 1 * *"}, "'Mars/Olympus' is no time zone"),
+        ({"schedule__cron": "TZ=../../etc/passwd 0 3 1 * *"}, "is no time zone"),
+        ({"schedule__start": "2026-01-01T00:00:00"}, "schedule.start"),
+        ({"schedule__start": "2026-01-02T00:00:00Z", "schedule__end": "2026-01-01T00:00:00Z"}, "must be before end"),
+        ({"schedule__drift_limit": 0}, "schedule.drift_limit"),
+    ],
+)
+def test_a_schedule_that_cannot_be_is_refused(values: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        parse(changed(**values), "x")
 
 
 leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)

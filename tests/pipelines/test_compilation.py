@@ -22,6 +22,7 @@ from pipelines.steps import steps_in_order
 ROOT = Path(__file__).parents[2]
 QUICKSTART = ROOT / "configs" / "quickstart.yaml"
 STEPS = [
+    "check_news",
     "export_examples",
     "validate_examples",
     "train_model",
@@ -84,6 +85,15 @@ def test_kfp_reads_it_back_as_a_pipeline(template: bytes, spec: dict[str, Any]) 
     assert set(loaded.component_spec.inputs) == set(spec["root"]["inputDefinitions"]["parameters"])
 
 
+def behind(spec: dict[str, Any], name: str) -> dict[str, Any]:
+    """Tasks of the branch that a condition of this name guards."""
+    branches = [spec["root"]["dag"], *(each["dag"] for each in spec["components"].values() if "dag" in each)]
+    (gate,) = (task for dag in branches for task in dag["tasks"].values() if task["taskInfo"]["name"].startswith(name))
+    tasks = spec["components"][gate["componentRef"]["name"]]["dag"]["tasks"]
+    assert isinstance(tasks, dict)
+    return tasks
+
+
 def test_the_same_config_gives_the_same_bytes_in_any_process_and_folder(template: bytes, tmp_path: Path) -> None:
     assert compile_workflow(load(QUICKSTART)) == template
     program = (
@@ -136,11 +146,24 @@ def test_the_steps_come_in_an_order_in_which_they_can_run(spec: dict[str, Any]) 
 
 
 def test_training_waits_for_validation(spec: dict[str, Any]) -> None:
-    assert "validate-examples" in spec["root"]["dag"]["tasks"]["train-model"]["dependentTasks"]
+    assert "validate-examples" in behind(spec, "retrain")["train-model"]["dependentTasks"]
+
+
+def test_nothing_but_the_look_for_news_comes_before_its_verdict(spec: dict[str, Any]) -> None:
+    tasks = spec["root"]["dag"]["tasks"]
+    assert sorted(tasks) == ["check-news", "condition-1"]
+    # Its verdict is about the world outside, which the cache does not know.
+    assert tasks["check-news"]["cachingOptions"] == {}
+    parameter = "pipelinechannel--check-news-Output"
+    assert tasks["condition-1"]["triggerPolicy"]["condition"] == f"inputs.parameter_values['{parameter}'] == 'retrain'"
+    assert tasks["condition-1"]["inputs"]["parameters"][parameter]["taskOutputParameter"] == {
+        "outputParameterKey": "Output",
+        "producerTask": "check-news",
+    }
 
 
 def test_only_a_blessed_model_is_deployed(spec: dict[str, Any]) -> None:
-    tasks = spec["root"]["dag"]["tasks"]
+    tasks = behind(spec, "retrain")
     (gate,) = (task for task in tasks.values() if "triggerPolicy" in task)
     parameter = "pipelinechannel--evaluate-model-Output"
     assert gate["triggerPolicy"]["condition"] == f"inputs.parameter_values['{parameter}'] == 'blessed'"
@@ -148,14 +171,19 @@ def test_only_a_blessed_model_is_deployed(spec: dict[str, Any]) -> None:
         "outputParameterKey": "Output",
         "producerTask": "evaluate-model",
     }
-    behind = spec["components"][gate["componentRef"]["name"]]["dag"]["tasks"]
-    assert sorted(behind) == ["deploy-model", "predict-map", "prepare-saved-model", "register-ee-model"]
-    assert sorted(set(tasks) - {"condition-1"}) == [
+    deployed = spec["components"][gate["componentRef"]["name"]]["dag"]["tasks"]
+    assert sorted(deployed) == ["deploy-model", "predict-map", "prepare-saved-model", "register-ee-model"]
+    assert sorted(name for name in tasks if not name.startswith("condition-")) == [
         "evaluate-model",
         "export-examples",
         "train-model",
         "validate-examples",
     ]
+
+
+def test_new_imagery_makes_the_cache_forget_the_export(spec: dict[str, Any]) -> None:
+    inputs = behind(spec, "retrain")["export-examples"]["inputs"]["parameters"]
+    assert inputs["sources"]["componentInputParameter"] == "pipelinechannel--check-news-fingerprint"
 
 
 @pytest.mark.parametrize(
@@ -168,6 +196,8 @@ def test_only_a_blessed_model_is_deployed(spec: dict[str, Any]) -> None:
         ("serving.endpoint=other", {"serving", "endpoint_name"}),
         ("data.labels.offset=[0,0]", {"data"}),
         ("environment.bucket=elsewhere", {"temp_location"}),
+        ("schedule.drift_limit=1", {"drift_limit"}),
+        ("schedule.cron=0 3 1 * *", set()),
     ],
 )
 def test_a_change_reaches_only_the_parameters_that_hold_it(
@@ -186,10 +216,18 @@ def inputs_of(spec: dict[str, Any], step: str) -> set[str]:
 
 
 def test_a_change_of_epochs_leaves_the_export_cached(spec: dict[str, Any]) -> None:
-    assert inputs_of(spec, "export_examples") == {"data", "export", "project", "temp_location", "location", "image"}
+    assert inputs_of(spec, "export_examples") == {
+        "data",
+        "export",
+        "project",
+        "temp_location",
+        "location",
+        "image",
+        "sources",
+    }
     assert inputs_of(spec, "validate_examples") == {"data"}
     readers = {step for step in STEPS if "train" in inputs_of(spec, step)}
-    assert readers == {"train_model"}
+    assert readers == {"check_news", "train_model"}
 
 
 def test_each_section_arrives_as_json_of_that_section(spec: dict[str, Any], config: Config) -> None:

@@ -45,7 +45,7 @@ def test_help_loads_nothing_heavy_and_answers_at_once() -> None:
     reply = subprocess.run([sys.executable, "-c", LOADED_BY_HELP], capture_output=True, text=True, check=True)
     elapsed = time.monotonic() - started
     assert reply.stdout.splitlines()[-1] == "LOADED []"
-    for command in ("run", "compile", "check", "runs", "sandbox", "schema"):
+    for command in ("run", "submit", "compile", "check", "runs", "schedule", "sandbox", "schema"):
         assert command in reply.stdout
     # A second on an idle machine; the suite may share its processors.
     assert elapsed < 3

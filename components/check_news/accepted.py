@@ -1,0 +1,83 @@
+"""The last accepted run of a workflow: the newest one that succeeded and whose model was put into service."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from google.api_core.exceptions import NotFound
+from google.cloud import aiplatform, storage
+
+from components.check_news.news import NEWS, News, Seen
+
+MOST_RUNS = 50
+"""Newest runs that are looked at; one is enough, unless somebody deleted what it left."""
+MOST_BYTES = 1 << 20
+"""Size of a record that is read at all."""
+_DONE = ("SUCCEEDED", "SKIPPED")
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A run.
+
+    Attributes:
+        job_id: Id of the pipeline job.
+        seen: What it saw before it did anything.
+    """
+
+    job_id: str
+    seen: Seen
+
+
+def find(project: str, location: str, label: str, workflow: str) -> Accepted | None:
+    """The last accepted run; None where there is none whose record can be read.
+
+    Args:
+        project: Google Cloud project id.
+        location: Vertex AI location.
+        label: Vertex AI label that holds the workflow's name.
+        workflow: Name of the workflow.
+    """
+    aiplatform.init(project=project, location=location, api_transport="rest")
+    wanted = f'labels.{label}="{workflow}" AND state="PIPELINE_STATE_SUCCEEDED"'
+    # The steps of a run are left out of the list, which is quicker for it.
+    found = aiplatform.PipelineJob.list(filter=wanted, order_by="create_time desc", enable_simple_view=True)
+    for each in found[:MOST_RUNS]:
+        job_id = each.resource_name.rpartition("/")[2]
+        news, deployed = _read_run(project, each.resource_name)
+        if news is None:
+            continue
+        if deployed:
+            return Accepted(job_id, news.seen)
+        # It found nothing new, or its model was rejected: it knows which run was accepted before.
+        if not news.accepted_run:
+            return None
+        before, _ = _read_run(project, news.accepted_run)
+        if before is not None:
+            return Accepted(news.accepted_run, before.seen)
+    return None
+
+
+def _read_run(project: str, name: str) -> tuple[News | None, bool]:
+    """What a run noted, if it can be read, and whether it put its model into service."""
+    try:
+        details = aiplatform.PipelineJob.get(name).gca_resource.job_detail.task_details
+    except NotFound:
+        return None, False
+    tasks = {task.task_name: task for task in details}
+    checked, deployed = tasks.get("check-news"), tasks.get("deploy-model")
+    outputs: dict[str, Any] = dict(checked.outputs) if checked else {}
+    artifacts = outputs["news"].artifacts if "news" in outputs else ()
+    news = _read_record(project, artifacts[0].uri) if artifacts else None
+    return news, deployed is not None and deployed.state.name in _DONE
+
+
+def _read_record(project: str, uri: str) -> News | None:
+    bucket, _, folder = uri.removeprefix("gs://").partition("/")
+    blob = storage.Client(project=project).bucket(bucket).get_blob(f"{folder}/{NEWS}")
+    if blob is None or (blob.size or 0) > MOST_BYTES:
+        return None
+    try:
+        return News.model_validate_json(blob.download_as_bytes())
+    except ValueError:
+        # Of another version of this product: it tells nothing that could be compared.
+        return None

@@ -1,0 +1,80 @@
+"""Compares what the workflow would train on now with what its last accepted run saw."""
+
+import hashlib
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+from kfp import dsl
+
+from components.check_news import accepted, sources
+from components.check_news.news import News, Seen, decide
+from components.evaluate_model import champion
+from earthline.config import Data
+from earthline.pixels import connect
+
+_logger = logging.getLogger(__name__)
+
+
+def run(
+    *,
+    sections: Mapping[str, str],
+    drift_limit: float,
+    force: bool,
+    project: str,
+    location: str,
+    workflow_label: str,
+    name: str,
+    endpoint_name: str,
+    news: dsl.Artifact,
+    fingerprint: str,
+) -> str:
+    """Decides whether there is reason to retrain.
+
+    Args:
+        sections: What the steps are given, by name: the config's sections as JSON, `data` among them.
+        drift_limit: Largest change of a band's mean, in its standard deviations, that is no reason.
+        force: Whether the run goes on in any case.
+        project: Google Cloud project.
+        location: Vertex AI location.
+        workflow_label: Vertex AI label that holds the workflow's name.
+        name: The workflow's name.
+        endpoint_name: Display name of the endpoint.
+        news: Folder to write `news.json` into.
+        fingerprint: File to write the state of imagery and labels into: a short text that changes when they do.
+
+    Returns:
+        `retrain` or `nothing_new`.
+
+    Raises:
+        PixelsError: Earth Engine does not answer.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
+    data = Data.model_validate_json(sections["data"])
+    connect(project)
+    seen = Seen(
+        sections={key: _digest(text) for key, text in sections.items()},
+        sources=sources.read_sources(data),
+        bands=sources.read_bands(data),
+    )
+    last = accepted.find(project, location, workflow_label, name)
+    found: News = decide(
+        seen,
+        last.seen if last else None,
+        last.job_id if last else "",
+        deployed=last is not None and champion.find(project, location, endpoint_name) is not None,
+        force=force,
+        drift_limit=drift_limit,
+    )
+    found.write(Path(news.path))
+    file = Path(fingerprint)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(_digest(str([source.model_dump() for source in seen.sources])))
+    news.metadata["decision"] = found.decision
+    for reason in found.reasons:
+        _logger.info("check_news: %s: %s", found.decision.replace("_", " "), reason)
+    return found.decision
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

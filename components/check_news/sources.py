@@ -1,0 +1,109 @@
+"""What Earth Engine tells of imagery and labels in a few small requests."""
+
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+import ee
+
+from components.check_news.news import Band, Source
+from earthline import imagery
+from earthline.config import Data
+from earthline.grid import Grid
+from earthline.pixels import ask
+
+SAMPLES = 10_000
+"""Pixels of the region on which the bands' statistics rest, about."""
+_ATTEMPTS = 5
+
+
+def read_sources(data: Data) -> tuple[Source, ...]:
+    """Imagery and labels as they are now; asks Earth Engine.
+
+    Args:
+        data: The config's section.
+
+    Raises:
+        PixelsError: Earth Engine does not answer.
+    """
+    labels = data.labels
+    return (
+        _image("imagery", data.imagery.image)
+        if data.imagery.image
+        else _collection("imagery", data.imagery.asset, imagery.collection(data)),
+        _image("labels", labels.image)
+        if labels.image
+        else _collection("labels", labels.asset, ee.ImageCollection(labels.collection)),
+    )
+
+
+def read_bands(data: Data) -> dict[str, Band]:
+    """Statistics of the imagery over the region, on a coarse grid; asks Earth Engine.
+
+    Args:
+        data: The config's section.
+
+    Raises:
+        PixelsError: Earth Engine does not answer.
+    """
+    grid = imagery.grid(data)
+    coarse = thin(grid, SAMPLES)
+    reducer = ee.Reducer.mean().combine(ee.Reducer.stdDev(), sharedInputs=True)
+    found: dict[str, Any] = ask(
+        lambda: (
+            imagery.image(data)
+            .reduceRegion(
+                reducer=reducer,
+                geometry=imagery.region(data),
+                crs=coarse.crs,
+                crsTransform=list(coarse.transform),
+                maxPixels=100 * SAMPLES,
+            )
+            .getInfo()
+        ),
+        _ATTEMPTS,
+        "statistics of the imagery",
+    )
+    return {
+        band: Band(mean=found[f"{band}_mean"], deviation=found[f"{band}_stdDev"])
+        for band in data.imagery.bands
+        # A band that is masked everywhere has no mean; the export says so better than this step could.
+        if found.get(f"{band}_mean") is not None
+    }
+
+
+def thin(grid: Grid, samples: int) -> Grid:
+    """The grid with pixels so large that about `samples` of them cover it."""
+    height, width = grid.shape
+    factor = max(1, math.ceil(math.sqrt(height * width / samples)))
+    a, b, c, d, e, f = grid.transform
+    shape = (math.ceil(height / factor), math.ceil(width / factor))
+    return Grid(grid.crs, (a * factor, b * factor, c, d * factor, e * factor, f), shape)
+
+
+def _image(role: str, asset: str) -> Source:
+    described: dict[str, Any] = ask(lambda: ee.Image(asset).getInfo(), _ATTEMPTS, asset)
+    start = described.get("properties", {}).get("system:time_start")
+    return Source(role=role, asset=asset, images=1, newest=_day(start), version=int(described.get("version", 0)))
+
+
+def _collection(role: str, asset: str, images: Any) -> Source:
+    asked = ee.Dictionary(
+        {
+            "images": images.size(),
+            "newest": images.aggregate_max("system:time_start"),
+            "version": images.aggregate_max("system:version"),
+        }
+    )
+    found: dict[str, Any] = ask(asked.getInfo, _ATTEMPTS, asset)
+    return Source(
+        role=role,
+        asset=asset,
+        images=int(found["images"]),
+        newest=_day(found.get("newest")),
+        version=int(found.get("version") or 0),
+    )
+
+
+def _day(milliseconds: float | None) -> str:
+    return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%d}" if milliseconds else ""
