@@ -23,6 +23,7 @@ MEDIA_TYPES = {
     "GEO_TIFF": "image/tiff",
     "ZIPPED_GEO_TIFF": "application/zip",
     "ZIPPED_GEO_TIFF_PER_BAND": "application/zip",
+    "TF_RECORD_IMAGE": "application/octet-stream",
     "PNG": "image/png",
     "JPEG": "image/jpeg",
 }

@@ -1,75 +1,38 @@
-"""Batch exports: images to Cloud Storage or to an asset, tables to Cloud Storage.
+"""Batch exports: images to files or to an asset, tables to files or to an asset.
 
 The client bakes grid and region into the graph, so an export's grid is its image's own.
 """
 
-import os
-import re
+import json
 import shutil
-import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import rasterio
+from rasterio.shutil import copy
 from rasterio.windows import Window
 
-from sandbox.earthengine import encoding
+from sandbox.earthengine import encoding, tables
 from sandbox.earthengine.assets import Assets
+from sandbox.earthengine.destinations import Destination
 from sandbox.earthengine.grid import Grid
 from sandbox.earthengine.layers import band_record, footprint
 from sandbox.earthengine.limits import Limits
 from sandbox.earthengine.names import name_of
 from sandbox.earthengine.operations import Task
+from sandbox.earthengine.patches import PatchOptions, write_patches
 from sandbox.earthengine.pixels import Pixels, PixelType
 from sandbox.earthengine.rendering import native_grid
 from sandbox.earthengine.values import Image
-from sandbox.errors import invalid, not_found
+from sandbox.errors import invalid
 
+GEOTIFF = "GEO_TIFF"
+TFRECORD = "TF_RECORD_IMAGE"
 _SIDE = 512
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
-
-
-@dataclass(frozen=True)
-class Destination:
-    """An object of Cloud Storage, as a plain file.
-
-    Attributes:
-        storage: Folder of all buckets.
-        bucket: Bucket, which must exist.
-        prefix: Start of the object's name.
-    """
-
-    storage: Path
-    bucket: str
-    prefix: str
-
-    @classmethod
-    def of(cls, storage: Path, options: Mapping[str, Any], description: str) -> "Destination":
-        """The destination of `fileExportOptions`; raises ApiError where there is none that can be used."""
-        if "cloudStorageDestination" not in options:
-            kind = next((key for key in options if key.endswith("Destination")), "none")
-            raise invalid(f"Export destination '{kind}' is not supported by the sandbox; use cloudStorageDestination.")
-        given = options["cloudStorageDestination"]
-        bucket, prefix = str(given.get("bucket", "")), str(given.get("filenamePrefix") or description)
-        if not _BUCKET.fullmatch(bucket) or not (storage / bucket).is_dir():
-            raise not_found(f"The specified bucket '{bucket}' does not exist in Cloud Storage.")
-        root = (storage / bucket).resolve()
-        if not prefix or not (root / f"{prefix}.x").resolve().is_relative_to(root):
-            raise invalid(f"Invalid filenamePrefix '{prefix}'.")
-        return cls(storage, bucket, prefix)
-
-    def publish(self, file: Path, suffix: str) -> str:
-        """Moves a finished file to its place in one step, and gives its gs:// address."""
-        target = self.storage / self.bucket / f"{self.prefix}{suffix}"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        # The file may come from another disk: copy beside its place first, then rename.
-        beside = target.with_name(f".{uuid.uuid4().hex}.partial")
-        shutil.move(file, beside)
-        os.replace(beside, target)
-        return f"gs://{self.bucket}/{self.prefix}{suffix}"
 
 
 def check_size(grid: Grid, request: Mapping[str, Any], limits: Limits) -> None:
@@ -82,30 +45,124 @@ def check_size(grid: Grid, request: Mapping[str, Any], limits: Limits) -> None:
         )
 
 
-def to_storage(image: Image, file: Path, destination: Destination, options: Mapping[str, Any], task: Task) -> list[str]:
-    """Writes a GeoTIFF object and gives its address; works through the image block by block."""
+def to_files(image: Image, destination: Destination, options: Mapping[str, Any], task: Task) -> list[str]:
+    """Writes an image as GeoTIFFs or TFRecords and gives their addresses; works through it block by block.
+
+    Args:
+        image: Its own grid is the export's.
+        destination: Where the files go, once all are whole.
+        options: A REST `ImageFileExportOptions`.
+        task: Is told of progress.
+
+    Raises:
+        ApiError: INVALID_ARGUMENT: a format or an option that cannot be.
+    """
+    with tempfile.TemporaryDirectory(prefix="earthengine-export-") as folder:
+        if options.get("fileFormat") == TFRECORD:
+            return _tfrecords(image, Path(folder), destination, options, task)
+        return _geotiffs(image, Path(folder), destination, options, task)
+
+
+def check_format(image: Image, options: Mapping[str, Any]) -> None:
+    """Raises INVALID_ARGUMENT where the format or its options cannot be; found out before a task is queued."""
+    file_format = str(options.get("fileFormat") or GEOTIFF)
+    if file_format == TFRECORD:
+        PatchOptions.of(options.get("tfRecordOptions") or {})
+    elif file_format == GEOTIFF:
+        _stored_dtype(image)
+        _file_shape(options.get("geoTiffOptions") or {}, native_grid(image).shape)
+    else:
+        raise invalid(
+            f"Export.image with fileFormat '{file_format}' is not supported; use one of {GEOTIFF}, {TFRECORD}."
+        )
+
+
+def _tfrecords(
+    image: Image, folder: Path, destination: Destination, options: Mapping[str, Any], task: Task
+) -> list[str]:
+    patches = PatchOptions.of(options.get("tfRecordOptions") or {})
+    paths, mixer = write_patches(image, native_grid(image), patches, folder, task.progress)
+    extension = ".tfrecord.gz" if patches.compress else ".tfrecord"
+    between = destination.separator
+    uris = [
+        destination.publish(path, f"{between}{number:05d}{extension}" if len(paths) > 1 else extension)
+        for number, path in enumerate(paths)
+    ]
+    if mixer is not None:
+        (folder / "mixer.json").write_text(json.dumps(mixer), encoding="utf-8")
+        uris.append(destination.publish(folder / "mixer.json", f"{between}mixer.json"))
+    return uris
+
+
+def _geotiffs(
+    image: Image, folder: Path, destination: Destination, options: Mapping[str, Any], task: Task
+) -> list[str]:
+    given = options.get("geoTiffOptions") or {}
     grid = native_grid(image)
+    tall, wide = _file_shape(given, grid.shape)
+    places = [(row, column) for row in range(0, grid.shape[0], tall) for column in range(0, grid.shape[1], wide)]
+    uris = []
+    for number, (row, column) in enumerate(places):
+        part = grid.window(row, column, (min(tall, grid.shape[0] - row), min(wide, grid.shape[1] - column)))
+        path = folder / "image.tif"
+
+        def progress(share: float, number: int = number) -> None:
+            task.progress((number + share) / len(places))
+
+        empty = _geotiff(image, part, path, given, progress)
+        if empty and given.get("skipEmptyFiles"):
+            continue
+        if given.get("cloudOptimized"):
+            copy(path, folder / "optimized.tif", driver="COG", compress="deflate")
+            path = folder / "optimized.tif"
+        suffix = f"-{row:010d}-{column:010d}.tif" if len(places) > 1 else ".tif"
+        uris.append(destination.publish(path, suffix))
+    return uris
+
+
+def _file_shape(given: Mapping[str, Any], shape: tuple[int, int]) -> tuple[int, int]:
+    """`(height, width)` of one file; raises INVALID_ARGUMENT."""
+    asked = given.get("tileDimensions")
+    if not asked:
+        return shape
+    try:
+        block = int((given.get("tileSize") or {}).get("value", 256))
+        height, width = int(asked["height"]), int(asked["width"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise invalid(f"Invalid value in geoTiffOptions: {error}.") from error
+    if min(height, width, block) < 1 or height % block or width % block:
+        raise invalid(f"fileDimensions must be a positive multiple of shardSize ({block}), not {width}x{height}.")
+    return height, width
+
+
+def _stored_dtype(image: Image) -> np.dtype[Any]:
     kinds = {band.pixel_type.dtype for band in image.bands}
     if len({encoding.stored_dtype([kind]) for kind in kinds}) > 1:
         names = " and ".join(sorted(_shown(kind) for kind in kinds))
         raise invalid(f"Exported bands must have compatible data types; found inconsistent types: {names}.")
-    dtype = encoding.stored_dtype(list(kinds))
-    given = (options.get("geoTiffOptions") or {}).get("noData") or {}
-    nodata = float(given.get("floatValue", encoding.nodata_of(dtype)))
+    return encoding.stored_dtype(list(kinds))
+
+
+def _geotiff(image: Image, grid: Grid, path: Path, given: Mapping[str, Any], progress: Callable[[float], None]) -> bool:
+    """Writes one file; True where all of it is masked."""
+    dtype = _stored_dtype(image)
+    nodata = float((given.get("noData") or {}).get("floatValue", encoding.nodata_of(dtype)))
     profile = encoding.profile(grid, len(image.bands), dtype) | {"tiled": True, "nodata": nodata, "bigtiff": "if_safer"}
-    with rasterio.open(file, "w", **profile) as sink:
+    empty = True
+    with rasterio.open(path, "w", **profile) as sink:
         for number, name in enumerate(image.names, start=1):
             sink.set_band_description(number, name)
         blocks = grid.tiles(_SIDE)
         for done, (row, column, window) in enumerate(blocks):
-            task.progress(done / len(blocks))
+            progress(done / len(blocks))
             place = Window(column, row, window.shape[1], window.shape[0])
             for number, pixels in enumerate(image.fetch(window), start=1):
                 _flat(pixels, image.names[number - 1])
+                empty = empty and not np.any(pixels.mask)
                 sink.write(
                     encoding.filled(Pixels(pixels.values.astype(dtype), pixels.mask), nodata), number, window=place
                 )
-    return [destination.publish(file, ".tif")]
+    return empty
 
 
 def to_asset(
@@ -143,6 +200,32 @@ def to_asset(
             pyramiding=pyramiding,
             overwrite=overwrite,
         )
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+    return [name]
+
+
+def table_to_file(
+    features: Sequence[dict[str, Any]], file_format: str, selectors: Sequence[str] | None, destination: Destination
+) -> list[str]:
+    """Writes one file of features and gives its address; raises INVALID_ARGUMENT."""
+    data = tables.encode(features, file_format, selectors)
+    with tempfile.TemporaryDirectory(prefix="earthengine-export-") as folder:
+        path = Path(folder) / "table"
+        path.write_bytes(data)
+        return [destination.publish(path, tables.EXTENSIONS[file_format])]
+
+
+def table_to_asset(features: Sequence[dict[str, Any]], assets: Assets, name: str, *, overwrite: bool) -> list[str]:
+    """Writes a table asset of GeoJSON features, and gives its id."""
+    assets.check_target(name, overwrite=overwrite)
+    staging = assets.staging(name)
+    try:
+        path = staging / "features.geojson"
+        kept = [{"id": f"{number:020x}", **feature} for number, feature in enumerate(features)]
+        path.write_text(json.dumps({"type": "FeatureCollection", "features": kept}), encoding="utf-8")
+        assets.put(name, "TABLE", features_path=path, overwrite=overwrite)
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise

@@ -3,10 +3,9 @@
 Manifests: https://developers.google.com/earth-engine/guides/image_manifest and table_upload.
 """
 
-import csv
-import io
 import json
 import re
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,7 +15,9 @@ from typing import Any
 from sandbox.earthengine.assets import Assets, StoredAsset
 from sandbox.earthengine.layers import Layer, band_count, band_descriptions, footprint, write_band
 from sandbox.earthengine.limits import Limits
+from sandbox.earthengine.manifests import Manifest
 from sandbox.earthengine.names import name_of
+from sandbox.earthengine.table_sources import read_table
 from sandbox.errors import invalid, not_found
 
 Progress = Callable[[float], None]
@@ -57,19 +58,20 @@ class Ingestion:
         """Ingests an ImageManifest; raises ApiError, and leaves no asset behind where it does."""
         name = name_of(required(manifest, "name"))
         self.assets.check_target(name, overwrite=overwrite)
-        tilesets = self._tilesets(manifest)
-        plan = self._plan(manifest, tilesets)
-        staging = self.assets.staging(name)
-        bands = []
-        try:
-            for number, (band, layer) in enumerate(plan):
-                progress(number / len(plan))
-                path = staging / f"{number + 1}.tif"
-                bands.append(write_band(layer, band, path, limit_bytes=self.limits.asset_bytes))
-        except BaseException:
-            _discard(staging)
-            raise
-        pyramiding = self._pyramiding(manifest, [band.name for band in bands])
+        with tempfile.TemporaryDirectory(prefix="earthengine-ingest-") as scratch:
+            read = Manifest(manifest, self.source, Path(scratch), self.limits.asset_bytes)
+            plan = read.layers()
+            pyramiding = read.pyramiding([band for band, _ in plan])
+            staging = self.assets.staging(name)
+            bands = []
+            try:
+                for number, (band, layer) in enumerate(plan):
+                    progress(number / len(plan))
+                    path = staging / f"{number + 1}.tif"
+                    bands.append(write_band(layer, band, path, limit_bytes=self.limits.asset_bytes))
+            except BaseException:
+                _discard(staging)
+                raise
         return self.assets.put(
             name,
             "IMAGE",
@@ -133,13 +135,13 @@ class Ingestion:
         )
 
     def table(self, manifest: Mapping[str, Any], *, overwrite: bool) -> StoredAsset:
-        """Ingests a TableManifest of GeoJSON or CSV sources; raises ApiError."""
+        """Ingests a TableManifest of CSV, GeoJSON, shapefile or TFRecord sources; raises ApiError."""
         name = name_of(required(manifest, "name"))
         self.assets.check_target(name, overwrite=overwrite)
         features: list[dict[str, Any]] = []
         for source in manifest.get("sources", []):
             for uri in source.get("uris", []):
-                features.extend(_read_table(uri, self.source(uri), source))
+                features.extend(read_table(uri, self.source(uri), source))
         if not features:
             raise invalid("The table manifest's sources hold no features.")
         for number, feature in enumerate(features):
@@ -148,71 +150,6 @@ class Ingestion:
         path = staging / "features.geojson"
         path.write_text(json.dumps({"type": "FeatureCollection", "features": features}), encoding="utf-8")
         return self.assets.put(name, "TABLE", properties=_properties(manifest), features_path=path, overwrite=overwrite)
-
-    def _tilesets(self, manifest: Mapping[str, Any]) -> dict[str, tuple[list[Path], Mapping[str, Any]]]:
-        prefix = str(manifest.get("uriPrefix", ""))
-        found: dict[str, tuple[list[Path], Mapping[str, Any]]] = {}
-        for tileset in manifest.get("tilesets", []):
-            paths = []
-            for source in tileset.get("sources", []):
-                uris = source.get("uris", [])
-                if not uris:
-                    raise invalid("Each source of a tileset needs 'uris'.")
-                # The first file holds the pixels, the others (.prj, .tfw) belong to it.
-                paths.append(self.source(prefix + uris[0]))
-            if not paths:
-                raise invalid("Each tileset needs 'sources' with at least one file.")
-            found[str(tileset.get("id", ""))] = (paths, tileset)
-        if not found:
-            raise invalid("The image manifest needs 'tilesets' with sources: [{'uris': ['gs://bucket/file.tif']}].")
-        return found
-
-    def _plan(
-        self, manifest: Mapping[str, Any], tilesets: Mapping[str, tuple[list[Path], Mapping[str, Any]]]
-    ) -> list[tuple[str, Layer]]:
-        masks: dict[str, int] = {}
-        for mask in manifest.get("maskBands", []):
-            tileset_id = str(mask.get("tilesetId", next(iter(tilesets))))
-            if tileset_id not in tilesets or mask.get("bandIds"):
-                raise invalid("maskBands of single bands, or of an unknown tileset, are not supported by the sandbox.")
-            masks[tileset_id] = band_count(tilesets[tileset_id][0][0])
-        general = manifest.get("missingData")
-        plan: list[tuple[str, Layer]] = []
-        if manifest.get("bands"):
-            for position, band in enumerate(manifest["bands"]):
-                tileset_id = str(band.get("tilesetId", next(iter(tilesets))))
-                if tileset_id not in tilesets:
-                    raise invalid(f"Band '{band.get('id')}' names tileset '{tileset_id}', which the manifest lacks.")
-                paths, tileset = tilesets[tileset_id]
-                default = position if len(tilesets) == 1 else 0
-                index = int(band.get("tilesetBandIndex", default)) + 1
-                count = band_count(paths[0])
-                if not 1 <= index <= count:
-                    raise invalid(f"Band '{band.get('id')}' is band {index} of a file with {count} bands.")
-                missing = _missing(band.get("missingData", general))
-                layer = Layer(paths, index, tileset.get("crs"), missing, masks.get(tileset_id))
-                plan.append((str(required(band, "id")), layer))
-        else:
-            for tileset_id, (paths, tileset) in tilesets.items():
-                mask = masks.get(tileset_id)
-                for index in range(1, band_count(paths[0]) + 1):
-                    if index != mask:
-                        layer = Layer(paths, index, tileset.get("crs"), _missing(general), mask)
-                        plan.append((f"b{len(plan) + 1}", layer))
-        names = [name for name, _ in plan]
-        if len(set(names)) != len(names):
-            raise invalid(f"Band ids of the manifest are not unique: {names}.")
-        return plan
-
-    def _pyramiding(self, manifest: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
-        default = str(manifest.get("pyramidingPolicy", "MEAN"))
-        policies = {name: default for name in names}
-        for band in manifest.get("bands") or []:
-            policies[band["id"]] = str(band.get("pyramidingPolicy", default))
-        for policy in policies.values():
-            if policy not in _POLICIES:
-                raise invalid(f"Unknown pyramidingPolicy '{policy}'; use one of {sorted(_POLICIES)}.")
-        return policies
 
 
 def required(data: Mapping[str, Any], key: str) -> str:
@@ -245,15 +182,6 @@ def _properties(manifest: Mapping[str, Any]) -> dict[str, Any]:
     return properties
 
 
-def _missing(data: Any) -> list[float] | None:
-    if data is None:
-        return None
-    values = data.get("values", []) if isinstance(data, Mapping) else None
-    if not isinstance(values, list) or not all(isinstance(value, int | float) for value in values):
-        raise invalid("missingData must look like {'values': [0, -9999]}.")
-    return values
-
-
 def _default_names(paths: Sequence[Path]) -> list[str]:
     described = [text for path in paths for text in band_descriptions(path)]
     if all(map(_BAND_NAME.fullmatch, described)) and len(set(described)) == len(described):
@@ -268,57 +196,3 @@ def _discard(folder: Path) -> None:
     for path in folder.iterdir():
         path.unlink(missing_ok=True)
     folder.rmdir()
-
-
-def _read_table(uri: str, path: Path, source: Mapping[str, Any]) -> list[dict[str, Any]]:
-    if path.stat().st_size > _MAX_TABLE_BYTES:
-        raise invalid(f"'{uri}' is larger than {_MAX_TABLE_BYTES} bytes.")
-    charset = str(source.get("charset") or "utf-8")
-    try:
-        text = path.read_text(encoding=charset)
-    except (LookupError, UnicodeDecodeError) as error:
-        raise invalid(f"'{uri}' is not text in the charset '{charset}'.") from error
-    if path.suffix.lower() in (".json", ".geojson"):
-        try:
-            data = json.loads(text)
-        except ValueError as error:
-            raise invalid(f"'{uri}' is not GeoJSON: {error}.") from error
-        features = data.get("features") if isinstance(data, dict) else None
-        if not isinstance(features, list) or not all(isinstance(item, dict) for item in features):
-            raise invalid(f"'{uri}' is not a GeoJSON FeatureCollection.")
-        return [_feature(item.get("geometry"), item.get("properties") or {}) for item in features]
-    if path.suffix.lower() == ".csv":
-        try:
-            return _read_csv(text, source)
-        except (ValueError, csv.Error) as error:
-            raise invalid(f"'{uri}' has a row that cannot be read: {error}.") from error
-    raise invalid(f"'{uri}': the sandbox ingests tables from .geojson, .json and .csv only.")
-
-
-def _read_csv(text: str, source: Mapping[str, Any]) -> list[dict[str, Any]]:
-    x_column = source.get("xColumn") or "longitude"
-    y_column = source.get("yColumn") or "latitude"
-    geometry_column = source.get("primaryGeometryColumn") or ".geo"
-    features = []
-    for row in csv.DictReader(io.StringIO(text), delimiter=source.get("csvDelimiter") or ","):
-        geometry = None
-        if row.get(geometry_column):
-            geometry = json.loads(row.pop(geometry_column))
-        elif row.get(x_column) and row.get(y_column):
-            geometry = {"type": "Point", "coordinates": [float(row[x_column]), float(row[y_column])]}
-        features.append(_feature(geometry, {key: _number(value) for key, value in row.items()}))
-    return features
-
-
-def _feature(geometry: Any, properties: Mapping[str, Any]) -> dict[str, Any]:
-    return {"type": "Feature", "geometry": geometry, "properties": dict(properties)}
-
-
-def _number(text: Any) -> Any:
-    try:
-        return int(text)
-    except (TypeError, ValueError):
-        try:
-            return float(text)
-        except (TypeError, ValueError):
-            return text

@@ -9,7 +9,9 @@ from typing import Any
 from sandbox.earthengine import encoding
 from sandbox.earthengine.grid import Grid, Projection
 from sandbox.earthengine.limits import Limits
+from sandbox.earthengine.patches import PatchOptions, example
 from sandbox.earthengine.pixels import Band, Pixels
+from sandbox.earthengine.tfrecords import frame
 from sandbox.earthengine.values import Image
 from sandbox.errors import invalid
 
@@ -89,6 +91,8 @@ def answer(
             f"{', '.join([*encoding.MEDIA_TYPES, 'AUTO_JPEG_PNG'])}."
         )
     limits.check_pixels(grid.shape, pixel_bytes(image.bands), download=download)
+    if file_format == "TF_RECORD_IMAGE":
+        return frame(example(image, grid, PatchOptions())[0]), encoding.MEDIA_TYPES[file_format]
     pixels = image.fetch(grid)
     if visualization or file_format in _PICTURES:
         return _colored(image, pixels, grid, file_format, visualization or {})

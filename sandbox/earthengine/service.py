@@ -1,6 +1,7 @@
 """Earth Engine, assembled: its routes, its catalogue, and what belongs to starting and stopping it."""
 
 import asyncio
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,7 @@ class EarthEngine:
         self._limits = limits
         root = settings.home.earthengine
         self._assets = Assets(root / "assets")
+        self._drive = settings.home.root / "drive"
         self._operations = Operations(root / "operations", limits)
         self._ingestion = Ingestion(self._assets, settings.home.storage, limits)
         self._endpoints = VertexEndpoints(f"http://127.0.0.1:{settings.port}")
@@ -58,7 +60,15 @@ class EarthEngine:
         self._seeding = 0
         evaluator = Evaluator(self._assets, self._endpoints)
         self._pixels = PixelRoutes(evaluator, limits)
-        tasks = TaskRoutes(evaluator, self._assets, self._ingestion, self._operations, settings.home.storage, limits)
+        tasks = TaskRoutes(
+            evaluator,
+            self._assets,
+            self._ingestion,
+            self._operations,
+            settings.home.storage,
+            self._drive,
+            limits,
+        )
         assets = AssetRoutes(self._assets, self._ingestion)
         route = self._dispatcher.route
         self.app: ASGIApp = Starlette(
@@ -91,9 +101,10 @@ class EarthEngine:
         self._endpoints.close()
 
     async def reset(self) -> None:
-        """Forgets every asset, task and map."""
+        """Forgets every asset, task, map and file of Drive."""
         await asyncio.to_thread(self._operations.clear)
         await asyncio.to_thread(self._assets.clear)
+        await asyncio.to_thread(shutil.rmtree, self._drive, ignore_errors=True)
         self._pixels.renderings.clear()
 
     def busy(self) -> bool:

@@ -1,7 +1,5 @@
 """REST methods of batch tasks: imports, exports and their operations."""
 
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +9,7 @@ from starlette.routing import Route
 
 from sandbox.earthengine import exports, rendering, results, tables
 from sandbox.earthengine.assets import Assets
+from sandbox.earthengine.destinations import Destination
 from sandbox.earthengine.dispatch import Call, Dispatcher, unsupported
 from sandbox.earthengine.evaluation import Evaluator
 from sandbox.earthengine.ingest import Ingestion, required
@@ -33,6 +32,7 @@ class TaskRoutes:
         ingestion: Reads what is imported.
         operations: Runs the tasks.
         storage: Folder of Cloud Storage's objects.
+        drive: Folder of Google Drive's files.
         limits: Sizes.
     """
 
@@ -41,6 +41,7 @@ class TaskRoutes:
     ingestion: Ingestion
     operations: Operations
     storage: Path
+    drive: Path
     limits: Limits
 
     def routes(self, dispatcher: Dispatcher) -> list[Route]:
@@ -108,18 +109,11 @@ class TaskRoutes:
 
         else:
             options = call.section("fileExportOptions")
-            if options.get("fileFormat", "GEO_TIFF") != "GEO_TIFF":
-                raise invalid(
-                    f"Export.image with fileFormat '{options['fileFormat']}' is not supported by the sandbox."
-                )
-            destination = exports.Destination.of(self.storage, options, description)
+            exports.check_format(image, options)
+            destination = Destination.of(self.storage, self.drive, options, description)
 
             def work(task: Task) -> list[str]:
-                folder = Path(tempfile.mkdtemp(prefix="earthengine-export-"))
-                try:
-                    return exports.to_storage(image, folder / "image.tif", destination, options, task)
-                finally:
-                    shutil.rmtree(folder, ignore_errors=True)
+                return exports.to_files(image, destination, options, task)
 
         return self._submit(call, "EXPORT_IMAGE", description, work)
 
@@ -127,27 +121,34 @@ class TaskRoutes:
         value = self.evaluator.evaluate(call.section("expression"))
         if not isinstance(value, Collection):
             raise invalid("Export.table: Expected a value of type FeatureCollection.")
-        options = call.section("fileExportOptions")
-        file_format = str(options.get("fileFormat", "CSV"))
-        if file_format not in tables.FORMATS:
-            raise invalid(f"Export.table with fileFormat '{file_format}' is not supported by the sandbox.")
         description = str(call.body.get("description") or "export")
-        destination = exports.Destination.of(self.storage, options, description)
+        selectors = call.body.get("selectors")
 
-        def work(task: Task) -> list[str]:
-            features = []
+        def features(task: Task) -> list[dict[str, Any]]:
+            found = []
             for member in value:
                 task.progress(0.0)
                 if not isinstance(member, Feature):
                     raise invalid("Export.table: The collection holds elements that are no features.")
-                features.append(results.feature_json(member, self.evaluator.limits))
-            data = tables.encode(features, file_format, call.body.get("selectors"))
-            folder = Path(tempfile.mkdtemp(prefix="earthengine-export-"))
-            try:
-                (folder / "table").write_bytes(data)
-                return [destination.publish(folder / "table", ".csv" if file_format == "CSV" else ".geojson")]
-            finally:
-                shutil.rmtree(folder, ignore_errors=True)
+                found.append(results.feature_json(member, self.evaluator.limits))
+            return found
+
+        if isinstance(given := call.body.get("assetExportOptions"), Mapping):
+            target = given.get("earthEngineDestination") or {}
+            name, overwrite = name_of(required(target, "name")), bool(target.get("overwrite"))
+            self.assets.check_target(name, overwrite=overwrite)
+
+            def work(task: Task) -> list[str]:
+                return exports.table_to_asset(features(task), self.assets, name, overwrite=overwrite)
+
+        else:
+            options = call.section("fileExportOptions")
+            file_format = str(options.get("fileFormat") or "CSV")
+            tables.check_format(file_format)
+            destination = Destination.of(self.storage, self.drive, options, description)
+
+            def work(task: Task) -> list[str]:
+                return exports.table_to_file(features(task), file_format, selectors, destination)
 
         return self._submit(call, "EXPORT_FEATURES", description, work)
 

@@ -7,11 +7,12 @@ import base64
 import binascii
 import math
 import struct
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sandbox.earthengine.wire import WireError, delimited, fields, read_varint, signed, varint
 
 _CODES = {
     "float32": 1,
@@ -52,20 +53,6 @@ class TensorError(ValueError):
     """Bytes that are not a TensorProto, or a tensor that has no wire form here."""
 
 
-def _varint(value: int) -> bytes:
-    value &= 0xFFFFFFFFFFFFFFFF
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def _delimited(number: int, payload: bytes) -> bytes:
-    return _varint(number << 3 | 2) + _varint(len(payload)) + payload
-
-
 def encode(array: NDArray[Any]) -> bytes:
     """A serialized TensorProto, byte for byte what `tf.make_tensor_proto(array)` serializes to.
 
@@ -76,20 +63,20 @@ def encode(array: NDArray[Any]) -> bytes:
         TensorError: The dtype has no TensorProto type.
     """
     array = np.asarray(array)
-    shape = b"".join(_delimited(2, b"\x08" + _varint(size) if size else b"") for size in array.shape)
+    shape = b"".join(delimited(2, b"\x08" + varint(size) if size else b"") for size in array.shape)
     if array.dtype.kind in "OSU":
         strings = [item.encode() if isinstance(item, str) else bytes(item) for item in array.ravel().tolist()]
-        content = b"".join(_delimited(8, item) for item in strings)
-        return b"\x08" + _varint(_STRING) + _delimited(2, shape) + content
+        content = b"".join(delimited(8, item) for item in strings)
+        return b"\x08" + varint(_STRING) + delimited(2, shape) + content
     name = array.dtype.name
     if name not in _CODES:
         raise TensorError(f"no TensorProto type for values of dtype {name}; use one of {sorted(_CODES)}")
     little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
     if array.size > 1 and name not in ("bool", "uint16"):  # TensorFlow lists these two value by value
-        content = _delimited(4, little.tobytes())
+        content = delimited(4, little.tobytes())
     else:
         content = _values(name, little)
-    return b"\x08" + _varint(_CODES[name]) + _delimited(2, shape) + content
+    return b"\x08" + varint(_CODES[name]) + delimited(2, shape) + content
 
 
 def _values(name: str, array: NDArray[Any]) -> bytes:
@@ -99,58 +86,20 @@ def _values(name: str, array: NDArray[Any]) -> bytes:
         payload = array.tobytes()
     else:
         numbers = array.view("<u2") if name == "float16" else array
-        payload = b"".join(_varint(int(value)) for value in numbers.ravel().tolist())
-    return _delimited(_VALUE_FIELDS[name], payload)
-
-
-def _read_varint(data: memoryview, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        if at >= len(data) or shift > 63:
-            raise TensorError("the bytes end inside a number: not a serialized TensorProto")
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value & 0xFFFFFFFFFFFFFFFF, at
-        shift += 7
-
-
-def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    at = 0
-    while at < len(data):
-        tag, at = _read_varint(data, at)
-        number, kind = tag >> 3, tag & 7
-        if kind == 0:
-            value, at = _read_varint(data, at)
-            yield number, value
-            continue
-        if kind == 2:
-            size, at = _read_varint(data, at)
-        elif kind in (1, 5):
-            size = 8 if kind == 1 else 4
-        else:
-            raise TensorError(f"field {number} has wire type {kind}: not a serialized TensorProto")
-        if at + size > len(data):
-            raise TensorError(f"the bytes end inside field {number}: not a serialized TensorProto")
-        yield number, data[at : at + size]
-        at += size
-
-
-def _signed(value: int) -> int:
-    return value - 2**64 if value >= 2**63 else value
+        payload = b"".join(varint(int(value)) for value in numbers.ravel().tolist())
+    return delimited(_VALUE_FIELDS[name], payload)
 
 
 def _shape(data: memoryview) -> tuple[int, ...]:
     sizes: list[int] = []
-    for number, value in _fields(data):
+    for number, value in fields(data):
         if number == 3 and value:
             raise TensorError("a tensor of unknown rank has no values")
         if number == 2 and isinstance(value, memoryview):
             size = 0
-            for inner, content in _fields(value):
+            for inner, content in fields(value):
                 if inner == 1 and isinstance(content, int):
-                    size = _signed(content)
+                    size = signed(content)
             if size < 0:
                 raise TensorError(f"dimension {len(sizes)} of the tensor has no fixed size")
             sizes.append(size)
@@ -166,9 +115,9 @@ def _numbers(name: str, value: int | memoryview) -> list[Any]:
     else:
         raw, at = [], 0
         while at < len(value):
-            item, at = _read_varint(value, at)
+            item, at = read_varint(value, at)
             raw.append(item)
-    return raw if name in ("uint32", "uint64", "bool", "float16") else [_signed(item) for item in raw]
+    return raw if name in ("uint32", "uint64", "bool", "float16") else [signed(item) for item in raw]
 
 
 def decode(data: bytes) -> NDArray[Any]:
@@ -177,10 +126,17 @@ def decode(data: bytes) -> NDArray[Any]:
     Raises:
         TensorError: The bytes are no TensorProto, its type is not supported or its sizes contradict each other.
     """
+    try:
+        return _decoded(memoryview(data))
+    except WireError as error:
+        raise TensorError(f"{error}: not a serialized TensorProto") from error
+
+
+def _decoded(data: memoryview) -> NDArray[Any]:
     code, content = 0, None
     shape: tuple[int, ...] = ()
     parts: list[tuple[int, int | memoryview]] = []
-    for number, value in _fields(memoryview(data)):
+    for number, value in fields(data):
         if number == 1 and isinstance(value, int):
             code = value
         elif number == 2 and isinstance(value, memoryview):

@@ -1,5 +1,6 @@
 import json
 import os
+import time
 import urllib.request
 import uuid
 
@@ -52,3 +53,29 @@ def folder(ee):
     name = f"projects/sandbox/assets/test_{uuid.uuid4().hex}"
     ee.data.createFolder(name)
     return name
+
+
+@pytest.fixture
+def bucket(sandbox):
+    """A fresh bucket of Cloud Storage."""
+    name = f"bucket-{uuid.uuid4().hex[:12]}"
+    (sandbox.home / "storage" / name).mkdir(parents=True)
+    return name
+
+
+@pytest.fixture
+def completed(ee):
+    """Waits for a task of the client and gives its addresses; a task that fails fails the test."""
+
+    def wait(task):
+        task.start()
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            operation = ee.data.getOperation(task.name)
+            if operation.get("done"):
+                assert operation["metadata"]["state"] == "SUCCEEDED", operation
+                return operation["metadata"]["destinationUris"]
+            time.sleep(0.05)
+        raise AssertionError(operation)
+
+    return wait

@@ -213,8 +213,8 @@ def test_an_unsupported_function_is_named_at_once(ee):
 
 
 def test_a_form_of_pixels_that_is_unsupported_is_named(ee, landsat):
-    with pytest.raises(ee.EEException, match="TF_RECORD_IMAGE"):
-        pixels(ee, ee.Image(landsat), "TF_RECORD_IMAGE")
+    with pytest.raises(ee.EEException, match="MULTI_BAND_IMAGE_TILE"):
+        pixels(ee, ee.Image(landsat), "MULTI_BAND_IMAGE_TILE")
 
 
 @pytest.mark.parametrize("body", [b"[]", b"{", b'{"expression": 3}', b'{"expression": {"result": "0", "values": {}}}'])
