@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from sandbox.errors import ApiError, invalid, not_found
 from sandbox.settings import Settings
-from sandbox.vertex import compiled, listing, messages, mount, names, parameters
+from sandbox.vertex import compiled, listing, messages, mount, names, parameters, processes
 from sandbox.vertex import logging as cloud_logging
 from sandbox.vertex.cache import Cache
 from sandbox.vertex.interpreter import Interpreter
@@ -88,6 +88,7 @@ class PipelineJobs:
     async def stop(self) -> None:
         """Ends running jobs; their records say why."""
         await run_in_threadpool(self._end_all)
+        processes.release(self._settings)
 
     async def reset(self) -> None:
         """Ends running jobs and forgets all jobs, their folders and the cache."""

@@ -8,10 +8,11 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 from sandbox.settings import Settings
 from sandbox.vertex import engine
+from sandbox.vertex.executors import Zygotes
 
 SITE: Final = Path(__file__).with_name("site")
 """Folder of the `sitecustomize` module that tells KFP where Cloud Storage is mounted."""
@@ -78,6 +79,7 @@ class _Guard:
 
 
 _GUARD: Final = _Guard()
+_ZYGOTES: Final = Zygotes()
 
 
 def container_environment(settings: Settings, extra: Mapping[str, str]) -> dict[str, str]:
@@ -100,6 +102,40 @@ def container_environment(settings: Settings, extra: Mapping[str, str]) -> dict[
     return environment
 
 
+class Leader(Protocol):
+    """The first process of a container.
+
+    Attributes:
+        pid: Its id, which is the id of its process group and session too.
+    """
+
+    pid: int
+
+    def join(self) -> None:
+        """Waits for its end; its id stays taken where the system can do that."""
+
+    def reap(self) -> int:
+        """Frees its id; gives the exit code, negative for a signal."""
+
+
+class _Spawned:
+    """A process that this one started."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        self.pid = process.pid
+        self._process = process
+
+    def join(self) -> None:
+        if hasattr(os, "waitid"):
+            os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+        else:
+            # Without waitid the group is signalled after the leader is gone; children keep the id taken.
+            self._process.wait()
+
+    def reap(self) -> int:
+        return self._process.wait()
+
+
 class ContainerProcess:
     """A running command with a session, a log and an environment of its own.
 
@@ -112,12 +148,13 @@ class ContainerProcess:
         log: File that holds standard output and standard error.
     """
 
-    def __init__(self, process: "subprocess.Popen[bytes]", log: Path, container: str = "") -> None:
+    def __init__(self, leader: Leader, log: Path, container: str = "") -> None:
         """Watches a process that `start` began."""
-        self.pid = process.pid
+        self.pid = leader.pid
         self.log = log
         self._container = container
-        self._process = process
+        self._leader = leader
+        self._reaped = False
         self._ended = threading.Event()
         self._code = 0
         self._reap = threading.Lock()
@@ -157,20 +194,15 @@ class ContainerProcess:
             words = engine.command(
                 settings, container, engine.resolve(settings, image), command, environment, cwd.resolve()
             )
-        with log.open("ab", buffering=0) as output:
-            process = subprocess.Popen(
-                words,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                cwd=cwd,
-                env=variables,
-                start_new_session=True,
-            )
-        _GUARD.tell("+", process.pid)
+        leader: Leader | None = None
+        if not container:
+            leader = _ZYGOTES.run(words, container_environment(settings, {}), variables, log, cwd)
+        if leader is None:
+            leader = _spawn(words, variables, log, cwd)
+        _GUARD.tell("+", leader.pid)
         if container:
             _GUARD.tell("+", container)
-        return cls(process, log, container)
+        return cls(leader, log, container)
 
     def poll(self) -> int | None:
         """The exit code, negative for a signal; None while it runs."""
@@ -199,24 +231,39 @@ class ContainerProcess:
     def _signal(self, number: int) -> None:
         with self._reap:
             # Until it is reaped its id cannot belong to a stranger.
-            if self._process.returncode is None:
+            if not self._reaped:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(self.pid, number)
 
     def _watch(self) -> None:
-        if hasattr(os, "waitid"):
-            os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
-            self._signal(signal.SIGKILL)
-        else:
-            # Without waitid the group is signalled after the leader is gone; children keep the id taken.
-            self._process.wait()
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, signal.SIGKILL)
+        self._leader.join()
+        self._signal(signal.SIGKILL)
         with self._reap:
-            self._code = self._process.wait()
+            self._code = self._leader.reap()
+            self._reaped = True
         if self._container:
             # It is gone already, unless something killed the command that it was attached to.
             engine.remove(self._container)
             _GUARD.tell("-", self._container)
         _GUARD.tell("-", self.pid)
         self._ended.set()
+
+
+def _spawn(words: Sequence[str], variables: Mapping[str, str], log: Path, cwd: Path) -> Leader:
+    with log.open("ab", buffering=0) as output:
+        return _Spawned(
+            subprocess.Popen(
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=cwd,
+                env=variables,
+                start_new_session=True,
+            )
+        )
+
+
+def release(settings: Settings) -> None:
+    """Ends what stands ready for a sandbox's processes; it comes back with the next one."""
+    _ZYGOTES.close(container_environment(settings, {})["SANDBOX_GCS_MOUNT"])
