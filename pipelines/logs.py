@@ -12,8 +12,8 @@ _SCOPE = "https://www.googleapis.com/auth/logging.read"
 _PAGE = 1000
 _MOST_LINES = 100_000
 _TIMEOUT_SECONDS = 20
-# How TensorFlow's C++ code begins a line: severity, date, time. It tells nothing of a step's progress.
-_NATIVE = re.compile(r"(WARNING: All log messages before absl|[IWEF]\d{4} \d)")
+# Lines of KFP's executor, and of TensorFlow's C++ code (severity, date, time): they tell nothing of a step's progress.
+_FOREIGN = re.compile(r"(\[KFP Executor|Wrote executor output|WARNING: All log messages before absl|[IWEF]\d{4} \d)")
 
 
 class Logs:
@@ -30,7 +30,7 @@ class Logs:
         self._project = project
 
     def last_line(self, job_id: str) -> str:
-        """The newest line of a job that is not blank and not of a native library's log, or nothing.
+        """The newest line of a job that is not blank and not of KFP's or a native library's own, or nothing.
 
         Args:
             job_id: Number of the custom job that runs the container.
@@ -41,7 +41,7 @@ class Logs:
         page = self._list(_filter(job_id), "timestamp desc", 20, "")
         # A payload of several lines is newest at its end.
         lines = (line for entry in page.get("entries", []) for line in reversed(_text(entry).splitlines()))
-        return next((line.strip() for line in lines if line.strip() and not _NATIVE.match(line)), "")
+        return next((line.strip() for line in lines if line.strip() and not _FOREIGN.match(line)), "")
 
     def lines(self, job_id: str, since: str) -> Iterator[str]:
         """All lines of a job, oldest first.
