@@ -98,11 +98,6 @@ class _Reader:
         root = self._component("root", self._spec.get("root", {}))
         if not isinstance(root.body, Dag):
             raise invalid("pipeline_spec: root has no tasks.")
-        if root.artifacts:
-            raise invalid(
-                f"pipeline_spec: root has the input artifact {next(iter(root.artifacts))!r}. The sandbox does not"
-                " bind artifacts to pipeline inputs (runtimeConfig.inputArtifacts): import it with dsl.importer."
-            )
         return Pipeline(self._spec["pipelineInfo"]["name"], root, self._spec.get("defaultPipelineRoot", ""))
 
     def _referred(self, name: str, where: str) -> Component:

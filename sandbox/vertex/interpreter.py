@@ -103,11 +103,12 @@ class Interpreter:
         self._first_error: ApiError | None = None
         self._result: Outcome | None = None
 
-    def run(self, inputs: Json) -> None:
+    def run(self, inputs: Json, artifacts: Artifacts) -> None:
         """Runs the job; returns when it has ended and its record is on disk.
 
         Args:
             inputs: Input parameters of the pipeline, converted and with defaults.
+            artifacts: Input artifacts of the pipeline.
         """
         record = self._record
         record.change_state("PIPELINE_STATE_RUNNING")
@@ -115,7 +116,7 @@ class Interpreter:
         assert isinstance(root.body, Dag)
         scalars = self._scalars(self._context.job_id, "")
         inputs = {key: placeholders.fill(value, scalars, inputs) for key, value in inputs.items()}
-        self._open(Frame(root, root.body, inputs, {}, "", "", self._end))
+        self._open(Frame(root, root.body, inputs, artifacts, "", "", self._end))
         while self._result is None:
             if self._ready:
                 self._start(*self._ready.popleft())

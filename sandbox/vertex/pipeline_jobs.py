@@ -8,6 +8,7 @@ import shutil
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from starlette.routing import Route
 
 from sandbox.errors import ApiError, invalid, not_found
 from sandbox.settings import Settings
-from sandbox.vertex import compiled, listing, messages, mount, names, parameters, processes
+from sandbox.vertex import compiled, lineage, listing, messages, mount, names, parameters, processes
 from sandbox.vertex import logging as cloud_logging
 from sandbox.vertex.cache import Cache
 from sandbox.vertex.interpreter import Interpreter
@@ -40,6 +41,23 @@ _LABEL: Final = re.compile(r"[a-z0-9_-]{0,63}")
 _SECONDS_TO_STOP: Final = 15.0
 
 Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Accepted:
+    """A job that has been checked.
+
+    Attributes:
+        pipeline: What it runs.
+        inputs: Input parameters, converted and with defaults.
+        artifacts: Input artifacts, as `RuntimeArtifact` JSON.
+        context: What its tasks share.
+    """
+
+    pipeline: Pipeline
+    inputs: Json
+    artifacts: dict[str, list[Json]]
+    context: JobContext
 
 
 class _Run:
@@ -131,19 +149,22 @@ class PipelineJobs:
         Raises:
             ApiError: As `create`.
         """
-        pipeline, inputs, context = self._accept(place, record, chosen_id, due)
+        accepted = self._accept(place, record, chosen_id, due)
         if schedule:
             record["scheduleName"] = schedule
-        name = context.name
+        name = accepted.context.name
         if not self._store.create(name, record):
             raise ApiError("ALREADY_EXISTS", f"The pipeline job {name} exists already: choose another pipelineJobId.")
         kept = JobRecord(self._store, record)
         answer = kept.snapshot()
         policy = record.get("runtimeConfig", {}).get("failurePolicy", "")
         fail_fast = policy == "PIPELINE_FAILURE_POLICY_FAIL_FAST"
-        interpreter = Interpreter(pipeline, context, kept, self._pool, fail_fast)
+        interpreter = Interpreter(accepted.pipeline, accepted.context, kept, self._pool, fail_fast)
         thread = threading.Thread(
-            target=self._run, args=(interpreter, kept, inputs), name=f"job-{context.job_id}", daemon=True
+            target=self._run,
+            args=(interpreter, kept, accepted),
+            name=f"job-{accepted.context.job_id}",
+            daemon=True,
         )
         with self._lock:
             self._runs[name] = _Run(kept, interpreter, thread)
@@ -206,20 +227,20 @@ class PipelineJobs:
         Raises:
             ApiError: INVALID_ARGUMENT for whatever is malformed or not supported.
         """
-        pipeline, _, _ = self._accept(place, copy.deepcopy(record), "", "")
-        return pipeline.name
+        return self._accept(place, copy.deepcopy(record), "", "").pipeline.name
 
     def is_active(self, name: str) -> bool:
         """True for a job that has not ended."""
         return name in self._runs
 
-    def _accept(self, place: names.Place, record: Json, chosen_id: str, due: str) -> tuple[Pipeline, Json, JobContext]:
+    def _accept(self, place: names.Place, record: Json, chosen_id: str, due: str) -> _Accepted:
         """Checks a job and completes its record."""
         settings = self._settings
         if record.get("templateUri") and not record.get("pipelineSpec"):
             raise invalid(
-                "templateUri is given without pipelineSpec: the sandbox reads no template registry. Pass the compiled"
-                " pipeline itself, as aiplatform.PipelineJob(template_path=FILE) does."
+                "templateUri is given without pipelineSpec: the sandbox reads no template registry, and Vertex AI reads"
+                " no other place. Pass the compiled pipeline itself, as aiplatform.PipelineJob(template_path=FILE)"
+                " does, where FILE may be a gs:// uri."
             )
         messages.require(record, "pipelineSpec")
         spec = record["pipelineSpec"]
@@ -230,8 +251,7 @@ class PipelineJobs:
         config["gcsOutputDirectory"] = root
         if config.get("parameters"):
             raise invalid("runtimeConfig.parameters is of schema 2.0: pass parameterValues.")
-        if config.get("inputArtifacts"):
-            raise invalid("runtimeConfig.inputArtifacts is not supported: import artifacts with dsl.importer.")
+        artifacts = lineage.inputs(self._store, place.parent, config.get("inputArtifacts", {}), pipeline.root.artifacts)
         try:
             inputs = parameters.resolve_inputs(
                 config.get("parameterValues", {}), pipeline.root.parameters, f"The pipeline {pipeline.name!r}"
@@ -286,7 +306,7 @@ class PipelineJobs:
             self._folder / job_id,
             self._cache,
         )
-        return pipeline, inputs, context
+        return _Accepted(pipeline, inputs, artifacts, context)
 
     def _job_id(self, chosen: str, pipeline: str, moment: str) -> str:
         if not chosen:
@@ -302,9 +322,9 @@ class PipelineJobs:
     def _project_id(self, number: str) -> str:
         return self._settings.project if number == self._settings.project_number else number
 
-    def _run(self, interpreter: Interpreter, record: JobRecord, inputs: Json) -> None:
+    def _run(self, interpreter: Interpreter, record: JobRecord, accepted: _Accepted) -> None:
         try:
-            interpreter.run(inputs)
+            interpreter.run(accepted.inputs, accepted.artifacts)
         except Exception as fault:
             _LOG.exception("The interpreter of %s failed", record.name)
             reason = f"The sandbox failed: {type(fault).__name__}: {fault}. Its log has the traceback."

@@ -502,6 +502,46 @@ def test_a_text_that_kfp_builds_from_nothing_fails_the_task(jobs: Jobs) -> None:
     assert "its input parameter 'text' is built from" in message and "has no value" in message
 
 
+def test_a_pipeline_takes_the_artifact_of_an_earlier_job(jobs: Jobs) -> None:
+    @dsl.component(**PLAIN)
+    def write(data: dsl.Output[dsl.Dataset]) -> None:
+        with open(data.path, "w") as file:
+            file.write("rows")
+        data.metadata["count"] = 4
+
+    @dsl.pipeline(name="maker")
+    def maker() -> None:
+        write()
+
+    @dsl.pipeline(name="taker")
+    def taker(data: dsl.Input[dsl.Dataset]) -> None:
+        use(data=data)
+
+    made = details(jobs.run(maker))["write"]["outputs"]["data"]["artifacts"][0]
+    spec = jobs.compile(taker)
+
+    def submit(given: dict[str, Any], expect: int) -> dict[str, Any]:
+        config = {"gcsOutputDirectory": "gs://bucket/root", "inputArtifacts": given}
+        body = {"pipelineSpec": spec, "runtimeConfig": config}
+        answer: dict[str, Any] = jobs.vertex.call("POST", "pipelineJobs", body, expect=expect)
+        return answer
+
+    number = made["name"].rpartition("/")[2]
+    job = jobs.wait(submit({"data": {"artifactId": number}}, 200))
+    assert job["state"] == "PIPELINE_STATE_SUCCEEDED", job.get("error")
+    assert details(job)["use"]["inputs"]["data"]["artifacts"][0]["name"] == made["name"]
+    assert output(job, "use").startswith("rows|") and output(job, "use").endswith("|4")
+    assert "input artifact 'data' (system.Dataset)" in submit({}, 400)["error"]["message"]
+    assert "no input artifact 'other'" in submit({"other": {"artifactId": number}}, 400)["error"]["message"]
+    assert "artifacts/17 does not exist" in submit({"data": {"artifactId": "17"}}, 404)["error"]["message"]
+
+
+def test_a_template_is_refused_with_what_to_do(jobs: Jobs) -> None:
+    body = {"templateUri": "https://us-central1-kfp.pkg.dev/p/r/t/latest", "runtimeConfig": {}}
+    message = jobs.vertex.call("POST", "pipelineJobs", body, expect=400)["error"]["message"]
+    assert "reads no template registry" in message and "Pass the compiled pipeline" in message
+
+
 def test_list_filter_pages_and_delete(jobs: Jobs) -> None:
     @dsl.pipeline(name="quick")
     def pipeline() -> None:
