@@ -348,10 +348,9 @@ def artifact_folder(settings: Settings, uri: str) -> Path:
 
 
 def _check(model: Mapping[str, Any]) -> None:
-    if len(model["displayName"]) > _LONGEST_NAME:
-        raise invalid(
-            f"model.displayName has {len(model['displayName'])} characters; at most {_LONGEST_NAME} are valid."
-        )
+    name = model.get("displayName", "")
+    if not 0 < len(name) <= _LONGEST_NAME:
+        raise invalid(f"model.displayName has {len(name)} characters; 1 to {_LONGEST_NAME} are valid.")
     if model.get("containerSpec"):
         messages.require(model, "containerSpec.imageUri")
         for key in ("healthRoute", "predictRoute"):
