@@ -121,6 +121,8 @@ def test_patch_changes_what_its_mask_names(vertex):
     assert (model["displayName"], model["labels"]) == ("renamed", {"team": "a", "stage": "live"})
     assert "description" not in model
     vertex.call("PATCH", f"/v1/{base}", {}, params={"updateMask": "artifactUri"}, expect=400)
+    error = vertex.call("PATCH", f"/v1/{base}", {}, params={"updateMask": "displayName"}, expect=400)["error"]
+    assert "displayName has 0 characters" in error["message"]
     vertex.call("PATCH", f"/v1/{base}", {}, expect=400)
 
 
@@ -166,5 +168,5 @@ def test_what_is_not_there_is_not_found(vertex):
 
 
 def test_unsupported_collections_are_refused_by_name(vertex):
-    error = vertex.call("POST", "schedules", {}, expect=400)["error"]
-    assert "'schedules'" in error["message"]
+    error = vertex.call("POST", "nasJobs", {}, expect=400)["error"]
+    assert "'nasJobs'" in error["message"]
