@@ -237,7 +237,7 @@ class Deployment:
                 cwd=self.folder,
                 image=self._spec.get("imageUri", ""),
             )
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise ApiError(
                 "FAILED_PRECONDITION", f"The model server's command {words[0]!r} cannot run: {error}"
             ) from None

@@ -160,6 +160,29 @@ def pipelines() -> None:
     done.delete()
 
 
+def schedules() -> None:
+    """A schedule from its creation to its end; the year's first minute is not waited for."""
+    job = aiplatform.PipelineJob(
+        display_name="tour",
+        template_path=PIPELINE,
+        pipeline_root=f"gs://{BUCKET}/pipelines",
+        parameter_values={"seconds": 0.1},
+        labels={"team": "maps"},
+    )
+    schedule = aiplatform.PipelineJobSchedule(pipeline_job=job, display_name="tour")
+    schedule.create(cron="TZ=Europe/Berlin 0 0 1 1 *", max_concurrent_run_count=1, max_run_count=2)
+    schedule.pause()
+    assert schedule.state.name == "PAUSED"
+    schedule.update(display_name="tour by night", cron="TZ=Europe/Berlin 30 3 1 1 *")
+    schedule.resume(catch_up=False)
+    assert schedule.state.name == "ACTIVE"
+    found = aiplatform.PipelineJobSchedule.list(filter='display_name="tour by night"')
+    assert [other.resource_name for other in found] == [schedule.resource_name]
+    assert found[0].cron == "TZ=Europe/Berlin 30 3 1 1 *"
+    assert schedule.list_jobs() == []
+    schedule.delete()
+
+
 def train() -> None:
     """A custom job of two workers that take one step together."""
 
@@ -179,5 +202,6 @@ def train() -> None:
 aiplatform.init(project=os.environ["GOOGLE_CLOUD_PROJECT"], location="us-central1", staging_bucket=f"gs://{BUCKET}")
 serve(*models())
 pipelines()
+schedules()
 train()
 print("the tour is over")
