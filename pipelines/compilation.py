@@ -4,10 +4,18 @@ import tempfile
 from pathlib import Path
 
 import yaml
+from google.protobuf import json_format
 from kfp import compiler
+from kfp.pipeline_spec import pipeline_spec_pb2
 
 from earthline.config import Config
 from pipelines.workflow import build
+
+_GOOGLES_OWN = "gcr.io/ml-pipeline/google-cloud-pipeline-components:"
+
+
+class SpecificationError(ValueError):
+    """A compiled pipeline that Vertex AI would refuse, or that would fail for want of a value or an image."""
 
 
 def compile_workflow(config: Config) -> bytes:
@@ -25,3 +33,40 @@ def compile_workflow(config: Config) -> bytes:
         documents = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
     # KFP writes a comment block whose layout is not part of its contract; the content alone, sorted, is stable.
     return yaml.safe_dump_all(documents, sort_keys=True, allow_unicode=True, width=120, encoding="utf-8")
+
+
+def verify(template: bytes, image: str) -> int:
+    """Checks what can be known of a compiled pipeline before anybody runs it.
+
+    Args:
+        template: KFP v2 YAML.
+        image: The image that its steps should run in.
+
+    Returns:
+        How many steps it has.
+
+    Raises:
+        SpecificationError: It is no pipeline, a task names a component or an executor that is not there, a parameter
+            has no value, or a step runs in another image.
+    """
+    spec = yaml.safe_load(template)
+    message = pipeline_spec_pb2.PipelineSpec()
+    try:
+        json_format.ParseDict(spec, message)
+    except json_format.ParseError as error:
+        raise SpecificationError(f"the compiled pipeline does not follow KFP's schema: {error}") from error
+    components, executors = dict(message.components), spec["deploymentSpec"]["executors"]
+    for name, component in (("the pipeline", message.root), *components.items()):
+        for task in component.dag.tasks.values():
+            if task.component_ref.name not in components:
+                raise SpecificationError(f"{name}: the task {task.task_info.name} has no component")
+        if component.executor_label and component.executor_label not in executors:
+            raise SpecificationError(f"{name}: its executor {component.executor_label} is not there")
+    for name, parameter in message.root.input_definitions.parameters.items():
+        if not parameter.HasField("default_value"):
+            raise SpecificationError(f"the parameter {name} has no value")
+    images = {label: executor["container"]["image"] for label, executor in executors.items()}
+    for label, found in images.items():
+        if found != image and not found.startswith(_GOOGLES_OWN):
+            raise SpecificationError(f"{label} runs in {found}, not in {image}")
+    return len(executors)

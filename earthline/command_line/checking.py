@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,27 +12,11 @@ from rich.markup import escape
 from earthline.command_line import failures, target
 from earthline.command_line.options import ConfigPath, Overrides
 
-if TYPE_CHECKING:  # loading pydantic would slow `--help`
+if TYPE_CHECKING:  # these modules load pydantic and Google's client
     from earthline.config import Config
+    from pipelines.preflight import Finding
 
 _CREDENTIALS = "gcloud/application_default_credentials.json"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One check's outcome.
-
-    Attributes:
-        name: What was checked.
-        passed: None where it was left out.
-        detail: What was found.
-        fix: Command or change that mends it.
-    """
-
-    name: str
-    passed: bool | None
-    detail: str
-    fix: str = ""
 
 
 def compile_config(
@@ -83,16 +66,28 @@ def check(
     raise typer.Exit(failures.NOT_STARTED if failed else 0)
 
 
-def _findings(settings: "Config", reachable: bool) -> Iterator[Finding]:
-    from pipelines.compilation import compile_workflow
+def _findings(settings: "Config", reachable: bool) -> "Iterator[Finding]":
+    from pipelines.compilation import SpecificationError, compile_workflow, verify
+    from pipelines.images import ImageError, ImageReference
+    from pipelines.preflight import Finding
 
     environment, data = settings.environment, settings.data
     yield Finding("config", True, f"workflow {settings.name}, {len(data.labels.classes)} classes")
     limit = settings.serving.max_payload_bytes
     yield Finding("request to endpoint", True, f"{settings.payload_bytes:,} of {limit:,} bytes per tile")
     template = compile_workflow(settings)
-    yield Finding("pipeline", True, f"compiles to {len(template):,} bytes of KFP YAML")
-    yield Finding("image", True, environment.image)
+    try:
+        steps = verify(template, environment.image)
+        yield Finding("pipeline", True, f"compiles to {len(template):,} bytes of KFP YAML, {steps} steps")
+    except SpecificationError as error:
+        yield Finding("pipeline", False, str(error))
+    try:
+        ImageReference.parse(environment.image)
+        yield Finding("image", True, environment.image)
+    except ImageError as error:
+        yield Finding("image", False, str(error))
+    if settings.schedule.cron is not None:
+        yield Finding("schedule", True, f"due at {settings.schedule.cron}; `earthline schedule create` sets it up")
     online: tuple[tuple[str, Callable[[Config], str], str], ...] = (
         (
             "Earth Engine",
@@ -113,15 +108,30 @@ def _findings(settings: "Config", reachable: bool) -> Iterator[Finding]:
     )
     for name, ask, fix in online:
         yield _ask(name, ask, fix, settings) if reachable else Finding(name, None, _why_skipped(settings))
+    if environment.target == "cloud" and reachable:
+        # A project's APIs, roles and quotas: the sandbox is one project that may do everything.
+        yield from _ask_cloud(settings)
 
 
-def _ask(name: str, ask: "Callable[[Config], str]", fix: str, settings: "Config") -> Finding:
+def _ask_cloud(settings: "Config") -> "Iterator[Finding]":
+    from google.auth.exceptions import GoogleAuthError
+
+    from pipelines.preflight import Finding, Preflight
+
+    try:
+        yield from Preflight(settings).findings()
+    except GoogleAuthError as error:
+        yield Finding("project", False, " ".join(str(error).split()), "gcloud auth application-default login")
+
+
+def _ask(name: str, ask: "Callable[[Config], str]", fix: str, settings: "Config") -> "Finding":
     import ee
     from google.api_core.exceptions import GoogleAPIError
     from google.auth.exceptions import GoogleAuthError
     from requests import RequestException
 
     from earthline.imagery import ImageryError
+    from pipelines.preflight import Finding
 
     try:
         return Finding(name, True, ask(settings))

@@ -45,9 +45,9 @@ def create(
 
 
 @schedule.command("list")
-def list_schedules(config: ConfigPath) -> None:
+def list_schedules(config: ConfigPath, overrides: Overrides = None) -> None:
     """List the schedules of the config's project and location, this workflow's first."""
-    settings, console = _enter(config, None)
+    settings, console = _enter(config, overrides)
     found = _open(settings).every()
     drawn = Table(box=None, pad_edge=False)
     for column in ("workflow", "state", "cron", "next run", "runs", "last run"):
@@ -63,9 +63,9 @@ def list_schedules(config: ConfigPath) -> None:
 
 
 @schedule.command("pause")
-def pause(config: ConfigPath) -> None:
+def pause(config: ConfigPath, overrides: Overrides = None) -> None:
     """Start no run until the schedule is resumed."""
-    settings, console = _enter(config, None)
+    settings, console = _enter(config, overrides)
     made = _open(settings).pause(settings.name)
     console.print(f"schedule of {made.workflow} paused", highlight=False)
 
@@ -73,18 +73,19 @@ def pause(config: ConfigPath) -> None:
 @schedule.command("resume")
 def resume(
     config: ConfigPath,
+    overrides: Overrides = None,
     catch_up: Annotated[bool, typer.Option("--catch-up", help="Make up for the runs that were missed.")] = False,
 ) -> None:
     """Start runs again."""
-    settings, console = _enter(config, None)
+    settings, console = _enter(config, overrides)
     made = _open(settings).resume(settings.name, catch_up=catch_up)
     console.print(f"schedule of {made.workflow} resumed; {_next(made)}", soft_wrap=True, highlight=False)
 
 
 @schedule.command("run-now")
-def run_now(config: ConfigPath, force: Force = False) -> None:
+def run_now(config: ConfigPath, overrides: Overrides = None, force: Force = False) -> None:
     """Start now what the schedule would start when it is due."""
-    settings, console = _enter(config, None)
+    settings, console = _enter(config, overrides)
     job_id = _open(settings).run_now(settings.name, force=force)
     run, _ = note(settings.environment, settings.name, job_id)
     tell(settings.environment, run, console)
@@ -92,9 +93,9 @@ def run_now(config: ConfigPath, force: Force = False) -> None:
 
 
 @schedule.command("delete")
-def delete(config: ConfigPath) -> None:
+def delete(config: ConfigPath, overrides: Overrides = None) -> None:
     """Delete the workflow's schedule; its runs stay."""
-    settings, console = _enter(config, None)
+    settings, console = _enter(config, overrides)
     count = _open(settings).delete(settings.name)
     console.print(f"schedule of {settings.name} deleted" + (f" ({count} of them)" if count > 1 else ""))
 

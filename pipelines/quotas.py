@@ -1,0 +1,75 @@
+"""Quotas of Vertex AI: what a run takes, and what a project has."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from earthline.config import Config
+
+UNLIMITED = -1
+"""Service Usage's limit of a metric that has none."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """A quota of Vertex AI that a run takes from.
+
+    Attributes:
+        metric: Name of the metric, without the service.
+        amount: What the run takes at a time.
+        reason: Key of the config that decides it.
+    """
+
+    metric: str
+    amount: int
+    reason: str
+
+
+def needs(config: Config) -> list[Need]:
+    """Quotas that a run takes from, by https://cloud.google.com/vertex-ai/docs/quotas.
+
+    Args:
+        config: The workflow's config.
+    """
+    train, serving = config.train, config.serving
+    found = []
+    for work, machine, count, key in (
+        ("training", train.machine_type, train.replicas, "train.machine_type"),
+        ("serving", serving.machine_type, serving.max_replicas, "serving.machine_type"),
+    ):
+        family, _, size = machine.partition("-")
+        processors = re.search(r"-(\d+)$", size)
+        if processors:
+            # The oldest families share a metric without a family in its name.
+            infix = "" if family in ("n1", "e2") else f"{family}_"
+            found.append(Need(f"custom_model_{work}_{infix}cpus", int(processors[1]) * count, key))
+    if train.accelerator_type:
+        kind = train.accelerator_type.lower().replace("_tesla_", "_")
+        amount = train.accelerator_count * train.replicas
+        found.append(Need(f"custom_model_training_{kind}_gpus", amount, "train.accelerator_type"))
+    return found
+
+
+def limits_of(metric: dict[str, Any], location: str) -> Iterator[tuple[str, int]]:
+    """The limit of a metric in a region: its own where there is one, else that of all regions.
+
+    Args:
+        metric: A `ConsumerQuotaMetric` of Service Usage.
+        location: The region.
+
+    Yields:
+        Name of the metric, and its limit; `UNLIMITED` is none.
+    """
+    name = str(metric["metric"]).removeprefix("aiplatform.googleapis.com/")
+    for limit in metric.get("consumerQuotaLimits", ()):
+        if "/{region}" not in limit.get("unit", ""):
+            continue
+        buckets = [
+            bucket
+            for bucket in limit.get("quotaBuckets", ())
+            if bucket.get("dimensions", {}).get("region", location) == location
+        ]
+        buckets.sort(key=lambda bucket: "dimensions" in bucket)
+        if buckets:
+            yield name, int(buckets[-1].get("effectiveLimit", 0))
