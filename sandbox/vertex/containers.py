@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sandbox.errors import ApiError
+from sandbox.settings import Settings
 
 _REFERENCE: Final = re.compile(r"\$(?:\$|\((?P<name>[A-Za-z_][A-Za-z0-9_.-]*)\))")
 _TAIL_BYTES: Final = 16_384
@@ -32,17 +33,20 @@ def variables(spec: Mapping[str, Any], before: Mapping[str, str]) -> dict[str, s
     return found
 
 
-def command(spec: Mapping[str, Any], environment: Mapping[str, str], owner: str) -> list[str]:
+def command(spec: Mapping[str, Any], environment: Mapping[str, str], owner: str, settings: Settings) -> list[str]:
     """Command and arguments of a container specification.
 
     Args:
         spec: `ModelContainerSpec` or `ContainerSpec` as JSON.
         environment: Variables that they may refer to.
         owner: What the container is of, for the refusal.
+        settings: The sandbox. On a Docker engine a missing command is the image's own, for which an empty one stands.
 
     Raises:
-        ApiError: FAILED_PRECONDITION where there is no command: only the image knows its entry point.
+        ApiError: FAILED_PRECONDITION where there is no command and no engine: only the image knows its entry point.
     """
+    if not spec.get("command") and settings.containers:
+        return ["", *expand(spec.get("args", []), environment)]
     if not spec.get("command"):
         raise ApiError(
             "FAILED_PRECONDITION",

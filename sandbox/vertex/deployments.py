@@ -227,7 +227,7 @@ class Deployment:
 
     def _launch(self) -> None:
         environment = self._environment()
-        words = containers.command(self._spec, environment, f"model {self._model.get('name', '')}")
+        words = containers.command(self._spec, environment, f"model {self._model.get('name', '')}", self._settings)
         try:
             process = ContainerProcess.start(
                 self._settings,

@@ -187,7 +187,7 @@ class JobRun:
     def _launch(self, replica: Replica) -> None:
         given = cluster.variables(self._settings, self._id, self._spec, replica, self._replicas)
         environment = containers.variables(replica.spec, given)
-        words = containers.command(replica.spec, environment, f"custom job {self._id}")
+        words = containers.command(replica.spec, environment, f"custom job {self._id}", self._settings)
         single = len(self._replicas) == 1
         pipe, source = (self.log, -1) if single else self._pipe(replica)
         try:

@@ -13,7 +13,7 @@ import pytest
 
 from sandbox.errors import ApiError
 from sandbox.settings import Home, Settings
-from sandbox.vertex import engine
+from sandbox.vertex import containers, engine
 from sandbox.vertex.processes import ContainerProcess
 
 from .conftest import Docker
@@ -114,6 +114,17 @@ def test_containers_die_with_a_killed_sandbox_and_strays_are_removed(settings: S
     assert not alive(docker, settings)
     assert docker("inspect", "--format", "{{.State.Running}}", other).stdout.strip() == "true"
     docker("rm", "--force", other)
+
+
+@pytest.mark.slow
+def test_without_a_command_the_images_own_entry_point_runs(settings: Settings) -> None:
+    words = containers.command({"imageUri": settings.containers, "args": ["echo", "$(A)"]}, {"A": "b"}, "", settings)
+    process = start(settings, *words)
+    assert process.wait(60) == 0
+    assert process.log.read_text() == "b\n"
+    bare = start(settings, *containers.command({"imageUri": settings.containers}, {}, "", settings))
+    assert bare.wait(60) == 2
+    assert "AIP_STORAGE_URI is not set" in bare.log.read_text()
 
 
 @pytest.mark.slow
