@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from sandbox.errors import ApiError
 from sandbox.settings import Settings
+from sandbox.vertex import mount
 from sandbox.vertex.store import Store
 
 _LARGEST: Final = 2**20
@@ -33,7 +34,7 @@ def failures(settings: Settings, outputs: Mapping[str, Any]) -> str:
         return ""
     store = Store(settings.home.vertex / "records")
     found = []
-    for uri in _uris(Path(slot["outputFile"])):
+    for uri in _uris(mount.seen_path(settings, slot["outputFile"])):
         match = _NAME.fullmatch(uri)
         if match is None:
             continue

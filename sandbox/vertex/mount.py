@@ -40,6 +40,12 @@ def visible_path(settings: Settings, uri: str) -> str:
     return str(path)
 
 
+def seen_path(settings: Settings, path: str) -> Path:
+    """The file of this machine that a container opens by a path of `visible_path`."""
+    inside = path.removeprefix(f"{engine.MOUNT}/")
+    return settings.home.storage / inside if settings.containers and inside != path else Path(path)
+
+
 def check_root(settings: Settings, root: str) -> None:
     """Checks that artifacts can be written below a pipeline root.
 

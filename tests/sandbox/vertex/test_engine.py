@@ -80,6 +80,12 @@ def test_containers_see_objects_where_vertex_ai_mounts_them(settings: Settings) 
     assert mount.visible_path(settings, "https://example.com/a") == "https://example.com/a"
     with pytest.raises(ApiError):
         mount.visible_path(settings, "gs://bucket/../../etc")
+    for uri in ("gs://bucket/a/b", "gs://gcs/gcs"):
+        seen = mount.seen_path(settings, mount.visible_path(settings, uri))
+        assert seen == mount.local_path(settings, uri)
+    processes = Settings(settings.home, 1)
+    seen = mount.seen_path(processes, mount.visible_path(processes, "gs://bucket/a"))
+    assert seen == mount.local_path(processes, "gs://bucket/a")
 
 
 def test_each_sandbox_has_a_label_of_its_own(settings: Settings, tmp_path: Path) -> None:
