@@ -1,6 +1,7 @@
 """Online prediction: requests to an endpoint, passed to one of its servers by the traffic split."""
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Mapping
@@ -28,6 +29,8 @@ DEDICATED_LIMIT: Final = 10 * 2**20
 TIMEOUT: Final = 60.0
 """Seconds that Vertex AI waits for a container's answer on a shared endpoint."""
 
+_LOG: Final = logging.getLogger(__name__)
+_NOTICE: Final = 1.0
 _READY_PAUSE: Final = 0.05
 _HOP: Final = frozenset(
     {
@@ -95,7 +98,7 @@ class Prediction:
         body = call.body
         if "labels" in request:  # they are for billing, not for the container
             body = orjson.dumps({key: value for key, value in request.items() if key != "labels"})
-        answer = await self._post(endpoint, item, body, {"content-type": "application/json"})
+        answer = await self._post(endpoint, item, body, {b"content-type": b"application/json"})
         if answer.status_code != 200:
             raise refusal(answer)
         try:
@@ -120,18 +123,22 @@ class Prediction:
 
     async def _raw_predict(self, call: Call) -> Response:
         endpoint, item = await self._target(call)
-        headers = {key: value for key, value in call.headers.items() if key.lower() not in _HOP}
+        # As bytes: headers have no encoding that holds for all.
+        headers = {key: value for key, value in call.headers.raw if key.lower().decode("latin-1") not in _HOP}
         answer = await self._post(endpoint, item, call.body, headers)
         if answer.status_code >= 400:
             raise refusal(answer)
-        kept = {key: value for key, value in answer.headers.items() if key.lower() not in _HOP}
-        kept |= {
+        own = {
             "X-Vertex-AI-Endpoint-Id": endpoint["name"].rpartition("/")[2],
             "X-Vertex-AI-Deployed-Model-Id": item["id"],
             "X-Vertex-AI-Model": item["model"],
             "X-Vertex-AI-Model-Version-Id": item["modelVersionId"],
         }
-        return Response(answer.content, answer.status_code, kept)
+        response = Response(answer.content, answer.status_code, own)
+        for key, value in answer.headers.raw:
+            if key.lower().decode("latin-1") not in _HOP:
+                response.raw_headers.append((key.lower(), value))
+        return response
 
     async def _explain(self, call: Call) -> Response:
         raise invalid("explain is not supported by the sandbox: it runs models, not feature attributions.")
@@ -150,7 +157,9 @@ class Prediction:
             raise ApiError("FAILED_PRECONDITION", f"Endpoint {name} doesn't have traffic_split: deploy a model to it.")
         return endpoint, deployed[chosen]
 
-    async def _post(self, endpoint: Record, item: Record, body: bytes, headers: Mapping[str, str]) -> httpx.Response:
+    async def _post(
+        self, endpoint: Record, item: Record, body: bytes, headers: Mapping[bytes, bytes]
+    ) -> httpx.Response:
         assert self._client is not None
         self._calls += 1
         deadline = time.monotonic() + TIMEOUT
@@ -169,6 +178,10 @@ class Prediction:
                 "DEADLINE_EXCEEDED", f"The deployed model {item['id']} gave no answer within {TIMEOUT:g} s."
             ) from None
         except httpx.HTTPError as error:
+            # The next request must find a crashed server gone: until its end is noticed it seems to be ready.
+            noticed = time.monotonic() + _NOTICE
+            while server.ready and time.monotonic() < noticed:
+                await asyncio.sleep(_READY_PAUSE)
             raise ApiError(
                 "UNAVAILABLE",
                 f"The connection to deployed model {item['id']} broke ({type(error).__name__}): its server may"
@@ -189,6 +202,8 @@ def refusal(answer: httpx.Response) -> ApiError:
     """A container's error as the caller sees it: the container's own words under a status of the same kind."""
     text = answer.text[:10_000] or answer.reason_phrase
     code = answer.status_code
+    if code >= 500:
+        _LOG.warning("The container at %s answered %d: %s", answer.url, code, text[:1000])
     status = {404: "NOT_FOUND", 429: "RESOURCE_EXHAUSTED", 503: "UNAVAILABLE", 504: "DEADLINE_EXCEEDED"}.get(
         code, "FAILED_PRECONDITION" if code < 500 else "INTERNAL"
     )

@@ -165,6 +165,9 @@ def test_raw_predict_passes_body_and_headers(vertex):
     assert answer.headers["X-Server"] == "one"
     assert answer.headers["X-Vertex-AI-Deployed-Model-Id"] == deployed
     assert answer.headers["X-Vertex-AI-Endpoint-Id"] == endpoint.rpartition("/")[2]
+    # Any bytes are a header's value.
+    name = {b"X-Raw": b"echo", b"X-Name": "é…".encode()}
+    assert vertex.client.post(f"/v1/{endpoint}:rawPredict", content=b"", headers=name).content == b"echo|"
 
 
 def test_a_request_over_the_limit_is_refused_in_googles_words(vertex):
