@@ -1,22 +1,28 @@
-"""What one no-op task costs in the sandbox's pipeline engine, in kfp.local, and as the bare process."""
+"""What the sandbox's pipeline engine costs: per no-op task, for tasks side by side, and in memory."""
 
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
-import yaml
-from kfp import compiler, dsl, local
+import psutil
+from google.protobuf import json_format
+from kfp import dsl, local
 
 from benchmarks.figures import Figure
 
-TASKS = 20
+TASKS = 50
+ROUNDS = 3
+MANY = 1000
 HOST = "us-central1-aiplatform.googleapis.com"
 PARENT = "/v1/projects/sandbox/locations/us-central1"
 
@@ -34,31 +40,125 @@ def chain() -> int:
     return task.output
 
 
+@dsl.component(base_image="python:3.11", install_kfp_package=False)
+def nap():
+    import time
+
+    time.sleep(1)
+
+
+@dsl.pipeline(name="naps")
+def naps():
+    for _ in range(3):
+        nap()
+
+
+@dsl.container_component
+def nothing(number: int):
+    return dsl.ContainerSpec(image="python:3.11", command=["true"], args=[])
+
+
+@dsl.pipeline(name="many")
+def many():
+    with dsl.ParallelFor(list(range(MANY))) as number:
+        nothing(number=number)
+
+
+class Engine:
+    """A running sandbox's Vertex AI.
+
+    Attributes:
+        process: The daemon.
+    """
+
+    def __init__(self, status: dict[str, Any]) -> None:
+        self.process = psutil.Process(status["pid"])
+        address = f"http://127.0.0.1:{status['port']}"
+        self._client = httpx.Client(base_url=address, headers={"Host": HOST}, timeout=60, trust_env=False)
+
+    def submit(self, pipeline: Any) -> dict[str, Any]:
+        spec = json_format.MessageToDict(pipeline.pipeline_spec)
+        for task in spec["root"]["dag"]["tasks"].values():
+            task.pop("cachingOptions", None)
+        config = {"gcsOutputDirectory": "gs://earthline-sandbox/benchmark"}
+        body = {"displayName": "benchmark", "pipelineSpec": spec, "runtimeConfig": config}
+        job: dict[str, Any] = self._client.post(f"{PARENT}/pipelineJobs", json=body).raise_for_status().json()
+        return job
+
+    def states(self) -> list[str]:
+        """States of all jobs, newest first: a small answer, however many tasks a job has."""
+        answer = self._client.get(f"{PARENT}/pipelineJobs", params={"readMask": "state"}).raise_for_status()
+        return [job["state"] for job in answer.json()["pipelineJobs"]]
+
+    def ended(self, name: str) -> int:
+        """How many tasks of a job have ended."""
+        job = self._client.get(f"/v1/{name}").raise_for_status().json()
+        return sum("endTime" in task for task in job.get("jobDetail", {}).get("taskDetails", []))
+
+    def run(self, pipeline: Any, every: float = 0.2) -> float:
+        """Runs a pipeline; gives the seconds from its creation to its end."""
+        job = self.submit(pipeline)
+        while self.states()[0] in ("PIPELINE_STATE_PENDING", "PIPELINE_STATE_RUNNING"):
+            time.sleep(every)
+        job = self._client.get(f"/v1/{job['name']}").raise_for_status().json()
+        if job["state"] != "PIPELINE_STATE_SUCCEEDED":
+            raise RuntimeError(f"the benchmark's pipeline ended as {job['state']}: {job.get('error')}")
+        began, ended = (datetime.fromisoformat(job[key].replace("Z", "+00:00")) for key in ("createTime", "endTime"))
+        return (ended - began).total_seconds()
+
+
 def measure() -> list[Figure]:
-    """Seconds per task, in turn in one run."""
-    with tempfile.TemporaryDirectory() as folder:
-        bare = _bare(Path(folder))
-        engine = _sandbox(Path(folder))
-        reference = _kfp_local(Path(folder))
+    """Medians of rounds in which each alternative has its turn."""
+    seconds: dict[str, list[float]] = {"bare": [], "engine": [], "local": [], "naps": []}
+    with tempfile.TemporaryDirectory() as folder, _sandbox(Path(folder)) as engine:
+        local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(Path(folder) / "local"))
+        for _ in range(ROUNDS):
+            seconds["engine"].append(engine.run(chain) / TASKS)
+            seconds["local"].append(_kfp_local() / TASKS)
+            seconds["bare"].append(_bare(Path(folder)) / TASKS)
+            seconds["naps"].append(engine.run(naps))
+        early, late = _memory(engine)
+    engine_seconds, local_seconds, bare_seconds, nap_seconds = (
+        statistics.median(seconds[key]) for key in ("engine", "local", "bare", "naps")
+    )
     return [
-        Figure("sandbox engine, per task", engine, "kfp.local subprocess runner", reference, "s"),
-        Figure("sandbox engine, per task", engine, "the bare process", bare, "s"),
+        Figure("sandbox engine, per task", engine_seconds, "kfp.local subprocess runner", local_seconds, "s"),
+        Figure("sandbox engine, per task", engine_seconds, "the bare process", bare_seconds, "s"),
+        Figure("three tasks of 1 s side by side", nap_seconds, "limit", 1.5, "s"),
+        Figure(f"sandbox after {MANY} tasks", late, "after the first 100", early, "MB"),
     ]
 
 
-def _compiled(folder: Path) -> dict[str, Any]:
-    path = folder / "chain.yaml"
-    compiler.Compiler().compile(chain, str(path))
-    spec: dict[str, Any] = yaml.safe_load(path.read_text())
-    return spec
+@contextmanager
+def _sandbox(folder: Path) -> Iterator[Engine]:
+    home = ["--home", str(folder / "home")]
+    subprocess.run([sys.executable, "-m", "sandbox", "start", *home], check=True, stdout=subprocess.DEVNULL)
+    try:
+        status = subprocess.run(
+            [sys.executable, "-m", "sandbox", "status", "--json", *home], check=True, capture_output=True, text=True
+        )
+        yield Engine(json.loads(status.stdout))
+    finally:
+        subprocess.run([sys.executable, "-m", "sandbox", "stop", *home], check=True, stdout=subprocess.DEVNULL)
+
+
+def _memory(engine: Engine) -> tuple[float, float]:
+    """Resident memory of the daemon in MB after the first 100 tasks of a long loop and after its last."""
+    name = engine.submit(many)["name"]
+    early = 0.0
+    while engine.states()[0] in ("PIPELINE_STATE_PENDING", "PIPELINE_STATE_RUNNING"):
+        time.sleep(0.5)
+        if not early and engine.ended(name) >= 100:
+            early = engine.process.memory_info().rss / 1e6
+    return early, engine.process.memory_info().rss / 1e6
 
 
 def _bare(folder: Path) -> float:
     """The executor's own command, run one after the other, with nothing around it."""
-    spec = _compiled(folder)
+    spec = json_format.MessageToDict(chain.pipeline_spec)
     container = next(iter(spec["deploymentSpec"]["executors"].values()))["container"]
     outputs = folder / "bare"
-    outputs.mkdir()
+    outputs.mkdir(exist_ok=True)
     executor_input = {
         "inputs": {"parameterValues": {"number": 1}},
         "outputs": {
@@ -77,37 +177,10 @@ def _bare(folder: Path) -> float:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-    return (time.perf_counter() - began) / TASKS
+    return time.perf_counter() - began
 
 
-def _sandbox(folder: Path) -> float:
-    home = ["--home", str(folder / "home")]
-    subprocess.run([sys.executable, "-m", "sandbox", "start", *home], check=True, stdout=subprocess.DEVNULL)
-    try:
-        status = subprocess.run(
-            [sys.executable, "-m", "sandbox", "status", "--json", *home], check=True, capture_output=True, text=True
-        )
-        port = json.loads(status.stdout)["port"]
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"Host": HOST}, timeout=60) as client:
-            body = {
-                "displayName": "chain",
-                "pipelineSpec": _compiled(folder),
-                "runtimeConfig": {"gcsOutputDirectory": "gs://earthline-sandbox/benchmark"},
-            }
-            job = client.post(f"{PARENT}/pipelineJobs", json=body).raise_for_status().json()
-            while "endTime" not in job:
-                time.sleep(0.2)
-                job = client.get(f"/v1/{job['name']}").raise_for_status().json()
-        if job["state"] != "PIPELINE_STATE_SUCCEEDED":
-            raise RuntimeError(f"the benchmark's pipeline ended as {job['state']}: {job.get('error')}")
-        began, ended = (datetime.fromisoformat(job[key].replace("Z", "+00:00")) for key in ("createTime", "endTime"))
-        return (ended - began).total_seconds() / TASKS
-    finally:
-        subprocess.run([sys.executable, "-m", "sandbox", "stop", *home], check=True, stdout=subprocess.DEVNULL)
-
-
-def _kfp_local(folder: Path) -> float:
-    local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(folder / "local"))
+def _kfp_local() -> float:
     began = time.perf_counter()
     chain()
-    return (time.perf_counter() - began) / TASKS
+    return time.perf_counter() - began
