@@ -57,10 +57,7 @@ def image(data: Data) -> Any:
 
 def collection(data: Data) -> Any:
     """The filtered, cloud-masked `ee.ImageCollection` behind a composite."""
-    imagery = data.imagery
-    images = ee.ImageCollection(imagery.collection).filterDate(imagery.start, imagery.end).filterBounds(region(data))
-    if imagery.max_cloud_percent is not None:
-        images = images.filter(ee.Filter.lte(_cloud_property(imagery), imagery.max_cloud_percent))
+    imagery, images = data.imagery, scenes(data)
     if imagery.cloud_mask == "sentinel2_scl":
         images = images.map(_mask_scene_classification)
     elif imagery.cloud_mask == "sentinel2_cloud_score":
@@ -68,6 +65,15 @@ def collection(data: Data) -> Any:
     elif imagery.cloud_mask == "landsat_qa":
         images = images.map(_mask_landsat)
     return images.select(list(imagery.bands))
+
+
+def scenes(data: Data) -> Any:
+    """The same `ee.ImageCollection` before anything is done to its images: they keep their versions."""
+    imagery = data.imagery
+    images = ee.ImageCollection(imagery.collection).filterDate(imagery.start, imagery.end).filterBounds(region(data))
+    if imagery.max_cloud_percent is not None:
+        images = images.filter(ee.Filter.lte(_cloud_property(imagery), imagery.max_cloud_percent))
+    return images
 
 
 def labels(data: Data) -> Any:

@@ -30,7 +30,7 @@ def read_sources(data: Data) -> tuple[Source, ...]:
     return (
         _image("imagery", data.imagery.image)
         if data.imagery.image
-        else _collection("imagery", data.imagery.asset, imagery.collection(data)),
+        else _collection("imagery", data.imagery.asset, imagery.scenes(data)),
         _image("labels", labels.image)
         if labels.image
         else _collection("labels", labels.asset, ee.ImageCollection(labels.collection)),
