@@ -148,6 +148,17 @@ def test_cancel_keeps_what_is_done_and_delete_forgets(vertex, bucket):
     assert vertex.call("GET", "batchPredictionJobs")["batchPredictionJobs"] == []
 
 
+def test_a_restart_fails_what_ran_with_the_reason(vertex, bucket):
+    slow = {"env": [{"name": "ANSWER", "value": "x"}, {"name": "DELAY", "value": "60"}]}
+    job = body(vertex.upload(containerSpec=slow), put(bucket, "in.jsonl", 1))
+    made = vertex.call("POST", "batchPredictionJobs", job)
+    vertex.stop()
+    vertex.start()
+    found = vertex.call("GET", f"/v1/{made['name']}")
+    assert found["state"] == "JOB_STATE_FAILED"
+    assert "sandbox" in found["error"]["message"]
+
+
 def test_a_model_that_does_not_start_fails_the_job_with_the_end_of_its_log(vertex, bucket):
     spec = {"command": ["python3", "-c", "print('no weights here'); raise SystemExit(3)"], "args": []}
     done = run(vertex, vertex.upload(containerSpec=spec), put(bucket, "in.jsonl", 1))

@@ -12,6 +12,7 @@ import time
 
 from google.api_core import exceptions
 from google.cloud import aiplatform
+from google.protobuf import json_format
 
 BUCKET, PIPELINE = sys.argv[1:]
 IMAGE = "earthline:0.1.0"
@@ -97,9 +98,25 @@ def models() -> tuple[aiplatform.Model, aiplatform.Model]:
     registry.remove_version_aliases(["challenger"], version="1")
     assert aiplatform.Model(f"{one.resource_name}@1").version_aliases == []
     registry.add_version_aliases(["default"], version="1")
+    evaluate(two)
     one.update(description="A tour", labels={"team": "roads"})
     assert one.resource_name in [found.resource_name for found in aiplatform.Model.list(filter='labels.team="roads"')]
     return one, two
+
+
+def evaluate(model: aiplatform.Model) -> None:
+    """Figures of a version in the registry, which no other version shows."""
+    client = aiplatform.gapic.ModelServiceClient(
+        client_options={"api_endpoint": "us-central1-aiplatform.googleapis.com"}
+    )
+    evaluation = {"display_name": "test blocks", "metrics": {"accuracy": 0.75, "classes": ["forest", "water"]}}
+    client.import_model_evaluation(
+        parent=f"{model.resource_name}@{model.version_id}",
+        model_evaluation=json_format.ParseDict(evaluation, aiplatform.gapic.ModelEvaluation.pb()()),
+    )
+    [found] = aiplatform.Model(f"{model.resource_name}@{model.version_id}").list_model_evaluations()
+    assert dict(found.metrics)["accuracy"] == 0.75
+    assert model.get_model_evaluation(found.resource_name.rpartition("/")[2]).metrics == found.metrics
 
 
 def serve(one: aiplatform.Model, two: aiplatform.Model) -> None:
