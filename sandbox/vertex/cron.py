@@ -50,8 +50,12 @@ class Cron:
 
     def after(self, moment: datetime) -> datetime | None:
         """The first time later than `moment` at which it is due, in UTC; None where there is none in 50 years."""
-        found = next(CronSim(self._fields, moment.astimezone(self._zone)), None)
-        return None if found is None else found.astimezone(UTC)
+        try:
+            found = next(CronSim(self._fields, moment.astimezone(self._zone)), None)
+            return None if found is None else found.astimezone(UTC)
+        except (OverflowError, ValueError):
+            # The calendar ends with the year 9999.
+            return None
 
     def latest(self, moment: datetime) -> datetime | None:
         """The last time not later than `moment` at which it was due, in UTC; None where there is none."""

@@ -131,7 +131,7 @@ def move(record: Json, after: datetime) -> None:
     """Sets the time of the first run later than `after`; none where the schedule ends before."""
     cron, start = Cron(record["cron"]), read(record["startTime"])
     # From a second before the start on, so that a run at the start itself counts.
-    following = cron.after(max(after, start - timedelta(seconds=1)))
+    following = cron.after(start - timedelta(seconds=1) if start > after else after)
     if following is not None and following < start:
         following = cron.after(following)
     if following is None or ("endTime" in record and following > read(record["endTime"])):

@@ -271,6 +271,16 @@ def test_runs_lie_between_start_and_end(calendar: Calendar) -> None:
     assert seen == [(0, "ACTIVE"), (0, "ACTIVE"), (1, "ACTIVE"), (2, "COMPLETED"), (2, "COMPLETED"), (2, "COMPLETED")]
 
 
+@pytest.mark.parametrize(
+    ("start", "due"), [("0001-01-01T00:00:00Z", NOON.replace(minute=1, second=0)), ("9999-12-31T23:59:59Z", None)]
+)
+def test_a_start_at_either_end_of_the_calendar_is_taken(calendar: Calendar, start: str, due: datetime | None) -> None:
+    made = calendar.schedule(start_time=start)
+    assert (fresh(made).next_run_time or None) == due
+    calendar.pass_time()
+    assert len(calendar.settle(made)) == (1 if due else 0)
+
+
 def test_a_laptop_that_slept_runs_late_but_once(calendar: Calendar) -> None:
     made = calendar.schedule()
     calendar.pass_time(600)
