@@ -1,4 +1,4 @@
-"""With the policy fast nothing is begun after a failure; what runs is left to end, and exit tasks still run."""
+"""With the policy fast nothing is begun after a failure; what runs is left to end."""
 
 from kfp import dsl
 
