@@ -1,6 +1,7 @@
 """What Earth Engine tells of imagery and labels in a few small requests."""
 
 import math
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -64,11 +65,25 @@ def read_bands(data: Data) -> dict[str, Band]:
         _ATTEMPTS,
         "statistics of the imagery",
     )
+    return statistics(found, data.imagery.bands)
+
+
+def statistics(found: Mapping[str, Any], bands: Sequence[str]) -> dict[str, Band]:
+    """The bands' statistics in an answer of `reduceRegion`.
+
+    Args:
+        found: Values by `<band>_mean` and `<band>_stdDev`.
+        bands: Names of the bands. One that is masked everywhere has no mean, one with NaN no finite one: it is left out,
+            as the steps that follow say better what is wrong with it.
+    """
+    pairs = {band: (found.get(f"{band}_mean"), found.get(f"{band}_stdDev")) for band in bands}
     return {
-        band: Band(mean=found[f"{band}_mean"], deviation=found[f"{band}_stdDev"])
-        for band in data.imagery.bands
-        # A band that is masked everywhere has no mean; the export says so better than this step could.
-        if found.get(f"{band}_mean") is not None
+        band: Band(mean=mean, deviation=deviation)
+        for band, (mean, deviation) in pairs.items()
+        if isinstance(mean, int | float)
+        and isinstance(deviation, int | float)
+        and math.isfinite(mean)
+        and math.isfinite(deviation)
     }
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.check_news.news import NOTHING_NEW, RETRAIN, Band, News, Seen, Source, decide, drifts
-from components.check_news.sources import thin
+from components.check_news.sources import statistics, thin
 from earthline.grid import Grid
 
 SOURCES = (
@@ -72,6 +72,11 @@ def test_the_record_comes_back_as_it_was(tmp_path: Path) -> None:
     news = judge(THEN)
     news.write(tmp_path / "news")
     assert News.read(tmp_path / "news") == news
+
+
+def test_a_band_without_finite_statistics_is_left_to_the_steps_that_follow() -> None:
+    found = {"a_mean": 1.5, "a_stdDev": 2, "b_mean": None, "c_mean": float("nan"), "c_stdDev": 1, "d_mean": "NaN"}
+    assert statistics(found, ("a", "b", "c", "d")) == {"a": Band(mean=1.5, deviation=2)}
 
 
 @given(
