@@ -73,8 +73,8 @@ def statistics(found: Mapping[str, Any], bands: Sequence[str]) -> dict[str, Band
 
     Args:
         found: Values by `<band>_mean` and `<band>_stdDev`.
-        bands: Names of the bands. One that is masked everywhere has no mean, one with NaN no finite one: it is left out,
-            as the steps that follow say better what is wrong with it.
+        bands: Names of the bands. One that is masked everywhere has no mean, one with NaN no finite one: either is
+            left out, as the steps that follow say better what is wrong with it.
     """
     pairs = {band: (found.get(f"{band}_mean"), found.get(f"{band}_stdDev")) for band in bands}
     return {
