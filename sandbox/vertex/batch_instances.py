@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import orjson
-
 from sandbox.errors import ApiError, invalid
 from sandbox.settings import Settings
-from sandbox.vertex import mount
+from sandbox.vertex import batch_formats, mount
 
-LARGEST_LINE: Final = 64 * 2**20
-"""Bytes of one instance."""
+FILTERED: Final = frozenset({"jsonl", "csv"})
+"""Formats whose instances have fields."""
 
 _TYPES: Final = ("", "array", "object")
 
@@ -36,12 +34,16 @@ class Instance:
     error: str = ""
 
 
-def check(config: Mapping[str, Any]) -> None:
-    """Checks an `InstanceConfig`.
+def check(config: Mapping[str, Any], kind: str) -> None:
+    """Checks an `InstanceConfig` for a format.
 
     Raises:
-        ApiError: INVALID_ARGUMENT for an unknown type, or fields both included and excluded.
+        ApiError: INVALID_ARGUMENT for an unknown type, fields both included and excluded, or fields that instances of
+            that format do not have.
     """
+    fields = [name for name in ("keyField", "includedFields", "excludedFields") if config.get(name)]
+    if fields and kind not in FILTERED:
+        raise invalid(f"instanceConfig.{fields[0]} cannot be given for {kind!r}, whose instances have no fields.")
     kind = config.get("instanceType", "")
     if kind not in _TYPES:
         raise invalid(f"instanceConfig.instanceType {kind!r} is neither 'object' nor 'array'.")
@@ -72,46 +74,43 @@ def find(settings: Settings, uris: Sequence[str]) -> list[Path]:
     return found
 
 
-def read(path: Path, config: Mapping[str, Any]) -> Iterator[Instance]:
-    """Reads an object of JSON lines; empty lines are none.
+def read(settings: Settings, path: Path, kind: str, config: Mapping[str, Any]) -> Iterator[Instance]:
+    """The instances of an object.
 
     Args:
+        settings: The sandbox.
         path: The object's file.
+        kind: Its format.
         config: `InstanceConfig` as JSON.
 
     Raises:
         OSError: The file cannot be read.
-        ApiError: INVALID_ARGUMENT at a line of more than `LARGEST_LINE` bytes.
+        ApiError: INVALID_ARGUMENT where its structure is broken.
     """
-    with path.open("rb") as file:
-        while line := file.readline(LARGEST_LINE + 1):
-            if len(line) > LARGEST_LINE:
-                raise invalid(f"{path.name} has a line of more than {LARGEST_LINE} bytes.")
-            if line.strip():
-                yield transform(line, config)
+    for value, error in batch_formats.read(settings, path, kind):
+        yield Instance(None, {"instance": value}, error) if error else transform(value, kind, config)
 
 
-def transform(line: bytes, config: Mapping[str, Any]) -> Instance:
-    """The instance of one line."""
-    try:
-        value = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        return Instance(None, {"instance": line.decode("utf-8", "replace").strip()}, f"The line is no JSON: {error}")
-    kind, key = config.get("instanceType", ""), config.get("keyField", "")
+def transform(value: Any, kind: str, config: Mapping[str, Any]) -> Instance:
+    """What is sent and shown of a value."""
+    shape, key = config.get("instanceType", ""), config.get("keyField", "")
     included, excluded = config.get("includedFields", []), config.get("excludedFields", [])
+    if kind not in FILTERED:
+        return Instance(value, {"instance": value})
     if not isinstance(value, dict):
-        if kind == "object" or key or included or excluded:
+        if shape == "object" or key or included or excluded:
             return Instance(None, {"instance": value}, "The line is not a JSON object, as instanceConfig needs.")
         return Instance(value, {"instance": value})
+    row = kind == "csv"
+    whole = list(value.values()) if row else value
     if key and key not in value:
-        return Instance(None, {"instance": value}, f"The instance has no key field {key!r}.")
-    shown = {"key": value[key]} if key else {"instance": value}
+        return Instance(None, {"instance": whole}, f"The instance has no key field {key!r}.")
+    shown = {"key": value[key]} if key else {"instance": whole}
     missing = [name for name in included if name not in value]
     if missing:
         return Instance(None, shown, f"The instance has no field {missing[0]!r}, which is in includedFields.")
-    if kind == "array" and not included:
+    if shape == "array" and not included and not row:
         return Instance(None, shown, "instanceConfig.includedFields must give the order of the array's values.")
     names = included or [name for name in value if name not in excluded and name != key]
-    return Instance(
-        [value[name] for name in names] if kind == "array" else {name: value[name] for name in names}, shown
-    )
+    sent = [value[name] for name in names] if row or shape == "array" else {name: value[name] for name in names}
+    return Instance(sent, shown)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sandbox.errors import invalid
 from sandbox.settings import Settings
-from sandbox.vertex import batch_instances, jobs, machines, messages, mount, names
+from sandbox.vertex import batch_formats, batch_instances, jobs, machines, messages, mount, names
 from sandbox.vertex.batch_run import BatchRun
 from sandbox.vertex.models import Models, artifact_folder
 from sandbox.vertex.operations import Operations
@@ -58,12 +58,15 @@ class BatchPredictionJobs(jobs.Jobs):
 
 def _check(job: Mapping[str, Any]) -> None:
     source, target = job["inputConfig"], job["outputConfig"]
-    for place, kind in (
-        ("inputConfig.instancesFormat", source["instancesFormat"]),
-        ("outputConfig.predictionsFormat", target["predictionsFormat"]),
-    ):
-        if kind != "jsonl":
-            raise invalid(f"{place} {kind!r} is not supported by the sandbox, which reads and writes 'jsonl'.")
+    kind = source["instancesFormat"]
+    if kind not in batch_formats.KINDS:
+        known = ", ".join(sorted(batch_formats.KINDS))
+        raise invalid(f"inputConfig.instancesFormat {kind!r} is not supported by the sandbox, which reads {known}.")
+    if target["predictionsFormat"] != "jsonl":
+        raise invalid(
+            f"outputConfig.predictionsFormat {target['predictionsFormat']!r} is not supported by the sandbox, which"
+            " writes jsonl."
+        )
     messages.require(job, "inputConfig.gcsSource.uris", "outputConfig.gcsDestination.outputUriPrefix")
     prefix = target["gcsDestination"]["outputUriPrefix"]
     for uri in [*source["gcsSource"]["uris"], prefix]:
@@ -73,7 +76,7 @@ def _check(job: Mapping[str, Any]) -> None:
         raise invalid(f"outputConfig.gcsDestination.outputUriPrefix has a part of more than {_LONGEST_PART} bytes.")
     if job.get("generateExplanation"):
         raise invalid("generateExplanation is not supported by the sandbox: it runs models, not feature attributions.")
-    batch_instances.check(job.get("instanceConfig", {}))
+    batch_instances.check(job.get("instanceConfig", {}), kind)
     messages.require(job, "dedicatedResources.machineSpec.machineType")
     resources = job["dedicatedResources"]
     machines.check_serving(resources["machineSpec"], "dedicated_resources.machine_spec")

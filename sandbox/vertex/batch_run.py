@@ -141,10 +141,10 @@ class BatchRun:
         self._published = True
 
     def _instances(self) -> Iterator[Instance]:
-        config = self._job.get("instanceConfig", {})
+        config, kind = self._job.get("instanceConfig", {}), self._job["inputConfig"]["instancesFormat"]
         for source in self._sources:
             try:
-                yield from batch_instances.read(source, config)
+                yield from batch_instances.read(self._settings, source, kind, config)
             except (OSError, ApiError) as error:
                 failure = error if isinstance(error, ApiError) else ApiError("UNAVAILABLE", f"{source.name}: {error}")
                 self._partial = [*self._partial, failure.to_rpc_status()][:_MOST_PARTIAL_FAILURES]

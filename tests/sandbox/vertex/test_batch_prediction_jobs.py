@@ -1,15 +1,18 @@
 """Batch prediction over the wire: jsonl in Cloud Storage through a model's container to jsonl in Cloud Storage."""
 
+import gzip
 import json
 import string
+import struct
 import time
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sandbox.vertex import batch_instances
+from sandbox.errors import ApiError
+from sandbox.vertex import batch_formats, batch_instances
 
 MACHINE = {"machineSpec": {"machineType": "n1-standard-2"}, "startingReplicaCount": 1}
 FINAL = {"JOB_STATE_SUCCEEDED", "JOB_STATE_FAILED", "JOB_STATE_CANCELLED"}
@@ -124,6 +127,71 @@ def test_filters_choose_what_is_sent_and_shown(vertex, bucket):
     assert "no key field 'id'" in output(vertex, done, "errors_stats")[0]["error"]["message"]
 
 
+def framed(*records):
+    """A TFRecord file; the checksums are not looked at."""
+    return b"".join(struct.pack("<Q", len(record)) + b"crc1" + record + b"crc2" for record in records)
+
+
+def read(vertex, path, kind, content):
+    path.write_bytes(content)
+    return list(batch_formats.read(vertex.settings, path, kind))
+
+
+def test_every_documented_format_is_read_as_documented(vertex, bucket):
+    file = bucket / "in"
+    table = b'"input1","input2","input3"\n0.1,1.2,"cat1"\n4.0,5.0,"cat2"\n'
+    columns = [{"input1": 0.1, "input2": 1.2, "input3": "cat1"}, {"input1": 4.0, "input2": 5.0, "input3": "cat2"}]
+    assert read(vertex, file, "csv", table) == [(row, "") for row in columns]
+    assert batch_instances.transform(columns[0], "csv", {}).sent == [0.1, 1.2, "cat1"]
+    filters = {"keyField": "input3", "excludedFields": ["input1"]}
+    filtered = batch_instances.transform(columns[0], "csv", filters)
+    assert (filtered.sent, filtered.shown) == ([1.2], {"key": "cat1"})
+    records = framed(b"one", b"", b"\xff")
+    expected = [({"b64": text}, "") for text in ("b25l", "", "/w==")]
+    assert read(vertex, file, "tf-record", records) == expected
+    assert read(vertex, file, "tf-record-gzip", gzip.compress(records)) == expected
+    (bucket / "image").write_bytes(b"one")
+    found, missing = read(vertex, file, "file-list", b"gs://bucket/image\ngs://bucket/none\n")
+    assert found == expected[0]
+    assert missing[0] == "gs://bucket/none"
+    assert "cannot be read" in missing[1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("tf-record", framed(b"one")[:-1]),
+        ("tf-record", b"\xff" * 12),
+        ("tf-record-gzip", gzip.compress(framed(b"one"))[:-9]),
+        ("tf-record-gzip", gzip.compress(framed(b"one"))[:10] + b"\xff" * 20),
+        ("csv", b"a,b\n1,2\n"),
+    ],
+)
+def test_an_object_of_broken_structure_is_refused(vertex, bucket, kind, content):
+    with pytest.raises(ApiError, match="in "):
+        read(vertex, bucket / "in", kind, content)
+
+
+def test_tf_records_are_predicted(vertex, bucket):
+    (bucket / "in.tfrecord").write_bytes(framed(b"one", b"two"))
+    source = {"instancesFormat": "tf-record", "gcsSource": {"uris": ["gs://bucket/in.tfrecord"]}}
+    done = run(vertex, vertex.upload("one"), inputConfig=source)
+    instances = [{"b64": "b25l"}, {"b64": "dHdv"}]
+    assert output(vertex, done, "results") == [{"instance": i, "prediction": ["one", i]} for i in instances]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(kind=st.sampled_from(sorted(batch_formats.KINDS)), content=st.binary(max_size=40))
+def test_any_content_is_read_or_refused(vertex_service, tmp_path, kind, content):
+    try:
+        found = read(vertex_service, tmp_path / "in", kind, content)
+    except (ApiError, OSError):
+        return
+    for value, error in found:
+        orjson.dumps(value)
+        assert isinstance(error, str)
+
+
 def test_a_model_that_no_registry_manages_predicts(vertex, bucket):
     put(bucket, "weights/saved_model.pb", "graph")
     spec = vertex.model("free")["model"]["containerSpec"]
@@ -170,11 +238,21 @@ def test_a_model_that_does_not_start_fails_the_job_with_the_end_of_its_log(verte
     ("change", "words"),
     [
         ({"model": ""}, "Exactly one of model and unmanagedContainerModel"),
-        ({"inputConfig": {"instancesFormat": "csv", "gcsSource": {"uris": ["gs://b/x"]}}}, "'csv' is not supported"),
+        (
+            {"inputConfig": {"instancesFormat": "bigquery", "gcsSource": {"uris": ["gs://b/x"]}}},
+            "'bigquery' is not supp",
+        ),
         ({"inputConfig": {"instancesFormat": "jsonl"}}, "inputConfig.gcsSource.uris is not set"),
         ({"inputConfig": {"instancesFormat": "jsonl", "gcsSource": {"uris": ["/etc/passwd"]}}}, "begins with gs://"),
         ({"dedicatedResources": {}}, "machineSpec.machineType is not set"),
         ({"dedicatedResources": {"machineSpec": {"machineType": "laptop"}}}, 'Machine type "laptop"'),
+        (
+            {
+                "inputConfig": {"instancesFormat": "tf-record", "gcsSource": {"uris": ["gs://b/x"]}},
+                "instanceConfig": {"keyField": "id"},
+            },
+            "instances have no fields",
+        ),
         ({"instanceConfig": {"instanceType": "list"}}, "'list' is neither"),
         ({"instanceConfig": {"includedFields": ["a"], "excludedFields": ["b"]}}, "give one of them"),
         ({"generateExplanation": True}, "generateExplanation is not supported"),
@@ -211,7 +289,7 @@ JSON = st.recursive(st.none() | st.booleans() | st.integers(-9, 9) | NAMES, lamb
 
 @given(value=JSON | st.dictionaries(NAMES, JSON, max_size=4), config=CONFIGS)
 def test_an_instance_is_transformed_or_refused(value, config):
-    found = batch_instances.transform(orjson.dumps(value), config)
+    found = batch_instances.transform(value, "jsonl", config)
     assert list(found.shown) in (["instance"], ["key"])
     if found.error:
         return
