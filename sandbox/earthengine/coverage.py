@@ -39,6 +39,8 @@ DEVIATIONS: Mapping[str, Sequence[str]] = {
     "Image": (
         "Assets have no overviews: at every scale a request reads the nearest pixel of the file.",
         "`random` gives the same number for the same place and seed, but not Google's.",
+        "`fastDistanceTransform` gives the largest distance of the neighbourhood where no pixel is near; what Google "
+        "gives there is not documented.",
     ),
     "ImageCollection": (
         "`mosaic` counts a partly transparent pixel of the topmost image whole; Google blends it.",

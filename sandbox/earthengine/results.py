@@ -11,6 +11,7 @@ from sandbox.earthengine.coerce import type_name
 from sandbox.earthengine.graph import GraphLimits
 from sandbox.earthengine.grid import Projection
 from sandbox.earthengine.values import (
+    FOOTPRINT,
     INDEX,
     ArrayValue,
     Band,
@@ -95,8 +96,11 @@ def image_json(image: Image, limits: GraphLimits) -> dict[str, Any]:
     if image.id is not None:
         shown["id"] = image.id
         shown["version"] = image.version
-    if image.properties:
-        shown["properties"] = to_json(image.properties, limits)
+    properties = to_json(image.properties, limits)
+    if image.id is not None and FOOTPRINT not in properties and (outline := image.outline) is not None:
+        properties[FOOTPRINT] = to_json(outline, limits)
+    if properties:
+        shown["properties"] = properties
     return shown
 
 

@@ -40,6 +40,9 @@ __all__ = [
 
 LONLAT = Projection()
 INDEX = "system:index"
+ID = "system:id"
+VERSION = "system:version"
+FOOTPRINT = "system:footprint"
 # Side of the tiles that a large request is computed in: bounds memory, and gives every core its share.
 _TILE = 512
 TIME_START = "system:time_start"
@@ -229,6 +232,23 @@ class Image(Element):
     version: int | None = None
     footprint: Geometry | None = None
 
+    def get(self, name: str) -> Any:
+        """A property, or what the image knows of itself as `system:id`, `system:version` and `system:footprint`."""
+        found = super().get(name)
+        if found is None and name in (ID, VERSION):
+            return self.id if name == ID else self.version
+        return self.outline if found is None and name == FOOTPRINT else found
+
+    @property
+    def outline(self) -> Geometry | None:
+        """The footprint as Earth Engine shows it, a ring; None for composites, which have no pixels of their own."""
+        footprint = self.footprint
+        if footprint is None or not isinstance(footprint.shape, shapely.Polygon):
+            return None
+        if not self.bands or self.bands[0].size is None:
+            return None
+        return replace(footprint, shape=shapely.LinearRing(footprint.shape.exterior.coords))
+
     @property
     def names(self) -> list[str]:
         """Band ids, in order."""
@@ -320,6 +340,13 @@ class Collection(Element):
     id: str | None = None
     version: int | None = None
 
+    def get(self, name: str) -> Any:
+        """A property, or what the collection knows of its asset as `system:id` and `system:version`."""
+        found = super().get(name)
+        if found is None and name in (ID, VERSION):
+            return self.id if name == ID else self.version
+        return found
+
     def __iter__(self) -> Iterator[Any]:
         """Goes through the members."""
         return iter(self.elements)
@@ -327,6 +354,10 @@ class Collection(Element):
     def with_elements(self, elements: Iterable[Any]) -> "Collection":
         """The same collection with other members, computed when needed."""
         return replace(self, elements=LazySequence(elements), id=None, version=None)
+
+    def with_part(self, elements: Iterable[Any]) -> "Collection":
+        """The same collection with some of its members, in any order; it is still the asset's own."""
+        return replace(self, elements=LazySequence(elements))
 
     def images(self, function: str) -> Iterator[Image]:
         """Its members, each proven to be an image."""

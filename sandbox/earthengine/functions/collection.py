@@ -93,7 +93,7 @@ def filtered(collection: Collection, filter: Any) -> Collection:
     """The elements that pass."""
     if not isinstance(filter, Filter):
         raise invalid("Collection.filter, argument 'filter': Invalid type.\nExpected type: Filter.")
-    return collection.with_elements(item for item in collection if filter(item))
+    return collection.with_part(item for item in collection if filter(item))
 
 
 @function("Collection.map")
@@ -133,7 +133,7 @@ def size(collection: Collection) -> int:
 def limit(collection: Collection, limit: int | None, key: str | None, ascending: bool) -> Collection:
     """The first elements, in the order of a property where one is given."""
     source = collection if key is None else _sorted(collection, key, ascending)
-    return source if limit is None else source.with_elements(itertools.islice(iter(source), max(limit, 0)))
+    return source if limit is None else source.with_part(itertools.islice(iter(source), max(limit, 0)))
 
 
 def _sorted(collection: Collection, key: str, ascending: bool) -> Collection:
@@ -148,7 +148,7 @@ def _sorted(collection: Collection, key: str, ascending: bool) -> Collection:
     def ordered() -> Iterator[Any]:
         yield from sorted(collection, key=rank, reverse=not ascending)
 
-    return collection.with_elements(ordered())
+    return collection.with_part(ordered())
 
 
 @function("Collection.toList")

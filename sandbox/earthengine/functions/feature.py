@@ -8,7 +8,7 @@ import numpy as np
 from sandbox.earthengine.coerce import footprint
 from sandbox.earthengine.coerce import geometry as to_geometry
 from sandbox.earthengine.registry import function
-from sandbox.earthengine.values import INDEX, ArrayValue, Element, Feature, Geometry, Image
+from sandbox.earthengine.values import FOOTPRINT, INDEX, ArrayValue, Element, Feature, Geometry, Image
 from sandbox.errors import invalid
 
 
@@ -69,6 +69,8 @@ def property_names(element: Element) -> list[str]:
         names += [name for name in ("system:bands", "system:band_names") if name not in names]
         if element.id is not None and "system:id" not in names:
             names += ["system:id", "system:version"]
+        if element.outline is not None and FOOTPRINT not in names:
+            names.append(FOOTPRINT)
     return names
 
 

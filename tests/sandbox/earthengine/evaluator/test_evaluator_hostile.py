@@ -15,7 +15,7 @@ def constant(value):
     return {"constantValue": value}
 
 
-def call(name, **arguments):
+def call(name, /, **arguments):
     return {"functionInvocationValue": {"functionName": name, "arguments": arguments}}
 
 

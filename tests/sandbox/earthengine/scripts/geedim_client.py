@@ -1,0 +1,30 @@
+"""Downloads, masks clouds and composites with geedim; writes the arrays."""
+
+import functools
+import sys
+
+import aiohttp
+
+# geedim's own HTTP client heeds no proxy variable, and geedim has no setting for it: behind any proxy it needs this.
+aiohttp.ClientSession.__init__ = functools.partialmethod(aiohttp.ClientSession.__init__, trust_env=True)
+
+import ee  # noqa: E402  (the line above must come before geedim makes a session)
+import geedim  # noqa: E402, F401  (importing it registers the accessors)
+import numpy as np  # noqa: E402
+
+asset, collection, scene, arrays = sys.argv[1:]
+ee.Initialize(project="sandbox")
+whole = ee.Image(asset).select(["B3", "B4"]).gd.prepareForExport().gd.toNumPy(masked=True)
+masked = ee.Image(f"{collection}/{scene}").gd.addMaskBands().gd.maskClouds().select(["SR_B3", "CLOUD_DIST"])
+clear = masked.gd.prepareForExport().gd.toNumPy(masked=True)
+composite = ee.ImageCollection(collection).gd.composite("median").select("SR_B3")
+grid = {"crs": "EPSG:32617", "crs_transform": (30, 0, 600000, 0, -30, 4000000), "shape": (60, 80)}
+median = composite.gd.prepareForExport(**grid).gd.toNumPy(masked=True)
+np.savez(
+    arrays,
+    whole=whole.filled(0),
+    clear=clear.filled(0),
+    clear_mask=np.ma.getmaskarray(clear)[..., 0],
+    median=median.filled(0),
+    median_mask=np.ma.getmaskarray(median)[..., 0],
+)
