@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import orjson
 from starlette.concurrency import run_in_threadpool
 from starlette.routing import Route
 
@@ -379,7 +380,8 @@ class PipelineJobs:
 
     def _delete(self, name: str) -> None:
         self._refuse_running(name)
-        record = self._read(name)
+        # What has just ended may still be a snapshot, whose tasks are texts.
+        record = orjson.loads(orjson.dumps(self._read(name)))
         with self._lock:
             self._runs.pop(name, None)
         for task in record.get("jobDetail", {}).get("taskDetails", []):

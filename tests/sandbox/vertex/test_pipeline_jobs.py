@@ -304,6 +304,20 @@ def test_cache_hit_invalidation_and_lost_objects(jobs: Jobs, tmp_path: Path) -> 
     assert runs() == 8
 
 
+def test_pipelines_of_another_name_share_no_results(jobs: Jobs, tmp_path: Path) -> None:
+    @dsl.pipeline(name="one-name")
+    def pipeline(folder: str) -> None:
+        count(folder=folder, good=1).set_caching_options(True, cache_key="mine")
+        count(folder=folder, good=0)
+
+    spec = jobs.compile(pipeline)
+    other = jobs.compile(pipeline)
+    other["pipelineInfo"]["name"] = "other-name"
+    jobs.run(dict(spec), folder=str(tmp_path))
+    assert set(states(jobs.run(dict(other), folder=str(tmp_path))).values()) == {"SUCCEEDED"}
+    assert set(states(jobs.run(dict(spec), folder=str(tmp_path))).values()) == {"SKIPPED"}
+
+
 def test_failure_shows_the_end_of_the_log_and_stops_what_follows(jobs: Jobs) -> None:
     @dsl.pipeline(name="failing")
     def pipeline() -> None:
@@ -429,6 +443,26 @@ def test_cancel_kills_what_runs(jobs: Jobs) -> None:
     assert states(job) == {"nap": "CANCELLED", "nap-2": "CANCELLED"}
     jobs.vertex.call("POST", f"/v1/{job['name']}:cancel", {})
     assert jobs.get(job)["state"] == "PIPELINE_STATE_CANCELLED"
+
+
+def test_a_job_with_ended_tasks_is_cancelled_in_a_batch_listed_and_deleted_at_once(jobs: Jobs) -> None:
+    @dsl.pipeline(name="batch")
+    def pipeline() -> None:
+        nap(seconds=60.0).after(say(text="x"))
+
+    call = jobs.vertex.call
+    job = jobs.submit(pipeline)
+    jobs.wait(job, lambda found: "jobDetail" in found and states(found).get("nap") == "RUNNING")
+    listed = call("GET", 'pipelineJobs?filter=job_detail:"say"')
+    assert [found["name"] for found in listed.get("pipelineJobs", [])] in ([], [job["name"]])
+    operation = call("POST", "pipelineJobs:batchCancel", {"names": [job["name"]]})
+    assert operation["done"]
+    answer = call("GET", f"/v1/{operation['name']}")["response"]["pipelineJobs"][0]
+    assert states(answer)["say"] == "SUCCEEDED"
+    # At once: its thread may still be there.
+    jobs.wait(job)
+    assert call("DELETE", f"/v1/{job['name']}")["done"]
+    call("GET", f"/v1/{job['name']}", expect=404)
 
 
 def test_a_stopped_sandbox_fails_the_job_and_a_new_run_resumes(jobs: Jobs, tmp_path: Path) -> None:

@@ -5,7 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.vertex.placeholders import SCALARS, PlaceholderError, Scope, check, command_line, fill, render
+from sandbox.vertex.placeholders import (
+    SCALARS,
+    PlaceholderError,
+    Scope,
+    check,
+    command_line,
+    fill,
+    is_template,
+    render,
+)
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**40), 2**40) | st.text(),
@@ -92,6 +101,11 @@ def test_constants_refer_to_inputs_beside_them_and_keep_the_rest() -> None:
     value = {"a": ["{{$.inputs.parameters['n']}}", "{{$.json_escape[1]}}", 4]}
     filled = fill(value, {"pipeline_job_name": "job-1"}, {"n": 2})
     assert filled == {"a": ["2", "{{$.json_escape[1]}}", 4]}
+
+
+def test_a_text_of_the_whole_executor_input_waits_for_the_task() -> None:
+    assert is_template("{{$}}") and is_template("to {{$.outputs.output_file}}")
+    assert not is_template("{{$.pipeline_job_name}} {{$.inputs.parameters['x']}}") and not is_template(["{{$}}"])
 
 
 @pytest.mark.parametrize(
