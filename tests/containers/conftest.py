@@ -111,22 +111,18 @@ def base_image(docker: Docker, pytestconfig: pytest.Config) -> str:
         )
         if made.returncode:
             give_up(pytestconfig, f"no registry gives {PUBLIC_BASE}, and debootstrap failed: {made.stdout[-500:]}")
-        packed = subprocess.Popen(
-            [
-                "tar",
-                "--create",
-                "--directory",
-                folder,
-                "--exclude=./var/cache/apt/*",
-                "--exclude=./var/lib/apt/lists/*",
-                ".",
-            ],
-            stdout=subprocess.PIPE,
-        )
-        subprocess.run(
-            ["docker", "import", "-", OWN_BASE], stdin=packed.stdout, env=docker.environment, check=True, timeout=300
-        )
-        assert packed.wait() == 0
+        tar = [
+            "tar",
+            "--create",
+            "--directory",
+            folder,
+            "--exclude=./var/cache/apt/*",
+            "--exclude=./var/lib/apt/lists/*",
+        ]
+        with subprocess.Popen([*tar, "."], stdout=subprocess.PIPE) as packed:
+            docker_import = ["docker", "import", "-", OWN_BASE]
+            subprocess.run(docker_import, stdin=packed.stdout, env=docker.environment, check=True, timeout=300)
+        assert packed.returncode == 0
     return OWN_BASE
 
 
@@ -146,7 +142,8 @@ def image(docker: Docker, base_image: str) -> str:
 
 def start_engine(config: pytest.Config, environment: dict[str, str]) -> Iterator[Docker]:
     """An engine without a network of its own, whose images stay in the user's cache for the next time."""
-    with tempfile.TemporaryDirectory(prefix="engine-") as folder:
+    # What dockerd leaves mounted there would make the removal fail.
+    with tempfile.TemporaryDirectory(prefix="engine-", ignore_cleanup_errors=True) as folder:
         socket = f"unix://{folder}/docker.sock"
         command = ["dockerd", "--iptables=false", "--bridge=none", "--storage-driver=overlay2", "--host", socket]
         data = platformdirs.user_cache_path("earthline") / "engine"
@@ -165,6 +162,7 @@ def start_engine(config: pytest.Config, environment: dict[str, str]) -> Iterator
         finally:
             daemon.send_signal(signal.SIGTERM)
             daemon.wait(60)
+            subprocess.run(["umount", "--lazy", f"{folder}/exec/netns/default"], capture_output=True)
 
 
 def install(config: pytest.Config, package: str) -> None:

@@ -2,6 +2,9 @@
 
 import json
 import re
+import subprocess
+import tarfile
+from pathlib import Path
 
 import pytest
 
@@ -88,6 +91,29 @@ def test_started_bare_it_serves_and_says_what_it_lacks(docker: Docker, image: st
         docker, image, *health["Test"][1:], options=("--env=AIP_STORAGE_URI=gs://b/m", "--env=PORT=1"), code=1
     )
     assert "does not answer" in refused
+
+
+@pytest.mark.slow
+def test_with_beams_starter_it_is_a_beam_worker(docker: Docker, image: str, base_image: str, tmp_path: Path) -> None:
+    # Beam's own image comes from a registry; one with a starter of the test's own has the same path.
+    starter = tmp_path / "opt" / "apache" / "beam" / "boot"
+    starter.parent.mkdir(parents=True)
+    starter.write_text('#!/bin/sh\necho "started with $*"\n')
+    starter.chmod(0o755)
+    packed = tmp_path / "beam.tar"
+    with tarfile.open(packed, "w") as archive:
+        archive.add(tmp_path / "opt", "opt")
+    docker("import", str(packed), "beam-sdk:test")
+    flags = "--network host --build-arg BEAM_BOOT=with --build-arg BEAM_IMAGE=beam-sdk:test"
+    subprocess.run(
+        ["make", "image", f"IMAGE={image}-beam", f"BASE_IMAGE={base_image}", f"BUILD_FLAGS={flags}"],
+        cwd=ROOT,
+        env=docker.environment,
+        check=True,
+    )
+    words = ("--id=1-1", "--provision_endpoint=localhost:1")
+    assert run(docker, f"{image}-beam", *words).strip() == f"started with {' '.join(words)}"
+    assert run(docker, f"{image}-beam", "echo", "a step").strip() == "a step"
 
 
 @pytest.mark.slow
