@@ -72,11 +72,13 @@ class Engine:
     """
 
     def __init__(self, status: dict[str, Any]) -> None:
+        """Reaches the daemon that `python -m sandbox status --json` described."""
         self.process = psutil.Process(status["pid"])
         address = f"http://127.0.0.1:{status['port']}"
         self._client = httpx.Client(base_url=address, headers={"Host": HOST}, timeout=60, trust_env=False)
 
     def submit(self, pipeline: Any) -> dict[str, Any]:
+        """Begins a job that reads nothing from the cache."""
         spec = json_format.MessageToDict(pipeline.pipeline_spec)
         for task in spec["root"]["dag"]["tasks"].values():
             task.pop("cachingOptions", None)
