@@ -1,4 +1,4 @@
-"""`python -m sandbox start|stop|status|env|reset|seed|add|run`."""
+"""`python -m sandbox start|stop|status|env|reset|seed|add|run|faults|limits|requests`."""
 
 import argparse
 import json
@@ -11,6 +11,7 @@ from typing import Any
 import platformdirs
 
 from sandbox import control
+from sandbox.earthengine.commands import register
 from sandbox.environment import HOME, exports, shell
 from sandbox.settings import Home
 
@@ -195,6 +196,7 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("files", nargs="+", help="GeoTIFF files")
             sub.add_argument("--bands", metavar="B1,B2,…", help="their names (default: as the files describe them)")
             sub.add_argument("--property", action="append", default=[], metavar="KEY=VALUE", help="of the asset")
+    register(commands, shared)
     return parser
 
 

@@ -16,7 +16,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sandbox.earthengine.discovery import VERSIONS
-from sandbox.earthengine.limits import Limits, Slots
+from sandbox.earthengine.limits import Limits, Rate, Slots
+from sandbox.earthengine.request_log import ENTRY, functions_of
 from sandbox.errors import ApiError, invalid, not_found
 from sandbox.responses import JsonResponse, unexpected_error
 
@@ -71,6 +72,7 @@ class Dispatcher:
     def __init__(self, limits: Limits) -> None:
         """Takes the quota of concurrent computations from `limits`."""
         self._limits = limits
+        self._rate = Rate()
         self.slots = Slots(limits.concurrent)
         workers = max(4, 2 * (os.cpu_count() or 1))
         self._compute = ThreadPoolExecutor(workers, thread_name_prefix="earthengine-compute")
@@ -94,6 +96,7 @@ class Dispatcher:
         async def endpoint(request: Request) -> Response:
             if request.path_params.get("version", VERSIONS[0]) not in VERSIONS:
                 raise not_found(f"Unknown API version in {request.url.path}; use one of {', '.join(VERSIONS)}.")
+            self._rate.take(self._limits.requests_per_minute)
             call = Call(request.path_params, request.query_params, await self._body(request))
             try:
                 result = await (self._computed(handler, call) if compute else self._run(self._general, handler, call))
@@ -114,6 +117,7 @@ class Dispatcher:
         return await asyncio.get_running_loop().run_in_executor(pool, handler, call)
 
     async def _computed(self, handler: Handler, call: Call) -> Any:
+        self.slots.limit = self._limits.concurrent
         slot = self.slots.hold()
         slot.__enter__()
         work = asyncio.ensure_future(self._run(self._compute, handler, call))
@@ -132,6 +136,9 @@ class Dispatcher:
         content = bytes(data)
         if request.headers.get("content-encoding", "").lower() == "gzip":
             content = self._unzipped(content)
+        entry = request.scope.get(ENTRY)
+        if entry is not None:
+            entry["bytes_in"] = len(data)
         if not content.strip():
             return {}
         try:
@@ -140,6 +147,8 @@ class Dispatcher:
             raise invalid(f"Invalid JSON payload received. {error}") from error
         if not isinstance(body, dict):
             raise invalid("Invalid JSON payload received. The body must be an object.")
+        if entry is not None:
+            entry["functions"] = functions_of(body)
         return body
 
     def _unzipped(self, data: bytes) -> bytes:

@@ -5,16 +5,23 @@ issue trackers.
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from sandbox.errors import ApiError, invalid
 
+TOO_MANY_REQUESTS = (
+    "Too Many Requests: Request was rejected because the request rate or concurrency limit was exceeded."
+)
 
-@dataclass(frozen=True)
+
+@dataclass
 class Limits:
-    """Quotas and sizes of one Earth Engine.
+    """Quotas and sizes of one Earth Engine; all parts of it share one object, so that a change reaches each.
 
     Attributes:
         request_bytes: Body of one request, in bytes.
@@ -23,6 +30,9 @@ class Limits:
         download_bytes: Uncompressed pixels of one thumbnail or download, in bytes.
         download_side: Side of its grid, in pixels.
         bands: Bands of one request for pixels.
+        value_bytes: One computed value, as JSON, in bytes.
+        elements: Elements of one collection in an answer.
+        requests_per_minute: Requests of any kind within a minute.
         concurrent: Interactive computations at a time.
         interactive_seconds: Time that one of them may take.
         running_operations: Batch tasks that run at the same time.
@@ -37,12 +47,37 @@ class Limits:
     download_bytes: int = 33_554_432
     download_side: int = 10_000
     bands: int = 1_024
+    value_bytes: int = 104_857_600
+    elements: int = 5_000
+    requests_per_minute: int = 6_000
     concurrent: int = 40
     interactive_seconds: float = 300.0
     running_operations: int = 2
     queued_operations: int = 3_000
     export_pixels: int = 100_000_000
     asset_bytes: int = 10 * 2**30
+
+    def change(self, values: Mapping[str, Any]) -> None:
+        """Sets some of the limits; raises INVALID_ARGUMENT naming one that does not exist or cannot be."""
+        known = asdict(self)
+        for name, value in values.items():
+            if name not in known:
+                raise invalid(f"Unknown limit '{name}'; the limits are {', '.join(known)}.")
+            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+                raise invalid(f"Limit '{name}' must be a positive number, not {value!r}.")
+            if isinstance(known[name], int) and not isinstance(value, int):
+                raise invalid(f"Limit '{name}' must be a whole number, not {value!r}.")
+        for name, value in values.items():
+            setattr(self, name, value)
+
+    def to_json(self) -> dict[str, Any]:
+        """Every limit by name."""
+        return asdict(self)
+
+    def check_value(self, size: int) -> None:
+        """Raises INVALID_ARGUMENT where a computed value of `size` bytes is too large."""
+        if size > self.value_bytes:
+            raise invalid("Computed value is too large.")
 
     def check_body(self, size: int) -> None:
         """Raises INVALID_ARGUMENT where a request body of `size` bytes is too large."""
@@ -91,14 +126,30 @@ class Slots:
         """Holds one slot; raises RESOURCE_EXHAUSTED (429, which clients retry) where none is free."""
         with self._lock:
             if self._taken >= self.limit:
-                raise ApiError(
-                    "RESOURCE_EXHAUSTED",
-                    "Too Many Requests: Request was rejected because the request rate or concurrency limit was "
-                    "exceeded.",
-                )
+                raise ApiError("RESOURCE_EXHAUSTED", TOO_MANY_REQUESTS)
             self._taken += 1
         try:
             yield
         finally:
             with self._lock:
                 self._taken -= 1
+
+
+class Rate:
+    """Counts the requests of the last minute, and refuses those beyond the quota."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Takes what tells the time, in seconds."""
+        self._clock = clock
+        self._times: deque[float] = deque()
+        self._lock = threading.Lock()
+
+    def take(self, limit: int) -> None:
+        """Counts a request; raises RESOURCE_EXHAUSTED (429) where a minute has had `limit` of them."""
+        with self._lock:
+            now = self._clock()
+            while self._times and self._times[0] <= now - 60:
+                self._times.popleft()
+            if len(self._times) >= limit:
+                raise ApiError("RESOURCE_EXHAUSTED", TOO_MANY_REQUESTS)
+            self._times.append(now)

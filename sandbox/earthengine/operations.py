@@ -58,6 +58,7 @@ class Operations:
         self._requests: dict[str, str] = {}
         self._tasks: dict[str, Task] = {}
         self._pool: ThreadPoolExecutor | None = None
+        self._pool_size = 0
         for path in sorted(root.glob("*.json")) if root.is_dir() else []:
             try:
                 record = json.loads(path.read_bytes())
@@ -117,9 +118,7 @@ class Operations:
             if request_id:
                 self._requests[request_id] = name
             self._save(operation)
-            if self._pool is None:
-                self._pool = ThreadPoolExecutor(self._limits.running_operations, thread_name_prefix="earthengine-task")
-            self._pool.submit(self._run, operation, task, work)
+            self._workers().submit(self._run, operation, task, work)
             return self.get(name)
 
     def get(self, name: str) -> dict[str, Any]:
@@ -197,6 +196,17 @@ class Operations:
             self._operations.clear()
             self._requests.clear()
             self._tasks.clear()
+
+    def _workers(self) -> ThreadPoolExecutor:
+        """The threads of tasks; as many as may run now, once those of an older limit have nothing left to do."""
+        size = self._limits.running_operations
+        if self._pool is not None and size != self._pool_size and self.active() <= 1:
+            self._pool.shutdown(wait=False)
+            self._pool = None
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(size, thread_name_prefix="earthengine-task")
+            self._pool_size = size
+        return self._pool
 
     def _run(self, operation: dict[str, Any], task: Task, work: Work) -> None:
         with self._lock:

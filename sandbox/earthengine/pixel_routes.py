@@ -17,6 +17,7 @@ from sandbox.earthengine.limits import Limits
 from sandbox.earthengine.names import id_of, name_of
 from sandbox.earthengine.values import Collection, Feature, Image
 from sandbox.errors import invalid, not_found
+from sandbox.responses import JsonResponse
 
 _KEPT = 2_000
 _PAGE = 1_000
@@ -104,7 +105,9 @@ class PixelRoutes:
 
     def _value(self, call: Call) -> Any:
         value = self._evaluator.evaluate(call.section("expression"))
-        return {"result": self._evaluator.to_json(value)}
+        answer = JsonResponse({"result": self._evaluator.to_json(value)})
+        self._limits.check_value(len(answer.body))
+        return answer
 
     def _image(self, call: Call) -> Image:
         image = self._evaluator.image_of(self._evaluator.evaluate(call.section("expression")))

@@ -2,6 +2,8 @@
 
 import asyncio
 import shutil
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,12 @@ from sandbox.earthengine.assets import Assets
 from sandbox.earthengine.dispatch import Call, Dispatcher
 from sandbox.earthengine.endpoints import VertexEndpoints
 from sandbox.earthengine.evaluation import Evaluator
+from sandbox.earthengine.faults import Faults
 from sandbox.earthengine.ingest import Ingestion
 from sandbox.earthengine.limits import Limits
 from sandbox.earthengine.operations import Operations
 from sandbox.earthengine.pixel_routes import PixelRoutes
+from sandbox.earthengine.request_log import RequestLog
 from sandbox.earthengine.task_routes import TaskRoutes
 from sandbox.errors import ApiError, invalid, not_found
 from sandbox.responses import JsonResponse, api_error_handler
@@ -50,6 +54,7 @@ class EarthEngine:
         """Opens the catalogue and the records of tasks below the sandbox's home."""
         self._settings = settings
         self._limits = limits
+        self._initial = limits.to_json()
         root = settings.home.earthengine
         self._assets = Assets(root / "assets")
         self._drive = settings.home.root / "drive"
@@ -58,7 +63,7 @@ class EarthEngine:
         self._endpoints = VertexEndpoints(f"http://127.0.0.1:{settings.port}")
         self._dispatcher = Dispatcher(limits)
         self._seeding = 0
-        evaluator = Evaluator(self._assets, self._endpoints)
+        evaluator = self._evaluator = Evaluator(self._assets, self._endpoints)
         self._pixels = PixelRoutes(evaluator, limits)
         tasks = TaskRoutes(
             evaluator,
@@ -71,7 +76,8 @@ class EarthEngine:
         )
         assets = AssetRoutes(self._assets, self._ingestion)
         route = self._dispatcher.route
-        self.app: ASGIApp = Starlette(
+        self._faults = Faults()
+        application = Starlette(
             routes=[
                 Route("/$discovery/rest", _discovery),
                 route("GET", "projects/{project}/algorithms", _algorithms),
@@ -84,10 +90,15 @@ class EarthEngine:
             ],
             exception_handlers={ApiError: api_error_handler},
         )
+        self._log = RequestLog(application, self._faults)
+        self.app: ASGIApp = self._log
         self.admin: list[Route] = [
             Route("/seeds", self._seeds, methods=["GET"]),
             Route("/seed", self._seed, methods=["POST"]),
             Route("/add", self._add, methods=["POST"]),
+            Route("/faults", self._serve_faults, methods=["GET", "POST", "DELETE"]),
+            Route("/limits", self._serve_limits, methods=["GET", "POST"]),
+            Route("/requests", self._serve_requests, methods=["GET", "DELETE"]),
         ]
 
     async def start(self) -> None:
@@ -101,11 +112,14 @@ class EarthEngine:
         self._endpoints.close()
 
     async def reset(self) -> None:
-        """Forgets every asset, task, map and file of Drive."""
+        """Forgets every asset, task, map and file of Drive, every fault and changed limit."""
         await asyncio.to_thread(self._operations.clear)
         await asyncio.to_thread(self._assets.clear)
         await asyncio.to_thread(shutil.rmtree, self._drive, ignore_errors=True)
         self._pixels.renderings.clear()
+        self._faults.clear()
+        self._log.clear()
+        self._change_limits(self._initial)
 
     def busy(self) -> bool:
         """True while something is computed, imported, exported or seeded."""
@@ -151,6 +165,28 @@ class EarthEngine:
 
     async def _seeds(self, request: Request) -> Response:
         return JsonResponse({name: about["description"] for name, about in seed.descriptions().items()})
+
+    def _change_limits(self, values: Mapping[str, Any]) -> None:
+        self._limits.change(values)
+        self._evaluator.limits = replace(self._evaluator.limits, elements=self._limits.elements)
+
+    async def _serve_faults(self, request: Request) -> Response:
+        if request.method == "POST":
+            return JsonResponse(self._faults.add(await _object(request)))
+        if request.method == "DELETE":
+            self._faults.clear()
+        return JsonResponse({"faults": self._faults.rules()})
+
+    async def _serve_limits(self, request: Request) -> Response:
+        if request.method == "POST":
+            self._change_limits(await _object(request))
+        return JsonResponse({"limits": self._limits.to_json()})
+
+    async def _serve_requests(self, request: Request) -> Response:
+        found = self._log.entries(request.query_params.get("method", ""))
+        if request.method == "DELETE":
+            self._log.clear()
+        return JsonResponse({"requests": found})
 
     async def _seed(self, request: Request) -> Response:
         names = (await _object(request)).get("names") or []

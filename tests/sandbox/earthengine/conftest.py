@@ -23,12 +23,13 @@ def ee(sandbox):
     os.environ.update(before)
 
 
-def admin(sandbox, path, body):
-    """POSTs to the sandbox's own interface."""
+def admin(sandbox, path, body=None, method=None):
+    """Calls the sandbox's own interface: POST where there is a body, else GET or what is asked for."""
     request = urllib.request.Request(
         f"http://127.0.0.1:{sandbox.port}/_sandbox/{path}",
-        data=json.dumps(body).encode(),
+        data=None if body is None else json.dumps(body).encode(),
         headers={"X-Sandbox": "1", "Content-Type": "application/json"},
+        method=method,
     )
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(request, timeout=300) as answer:
@@ -37,7 +38,7 @@ def admin(sandbox, path, body):
 
 @pytest.fixture
 def call_admin(sandbox):
-    return lambda path, body: admin(sandbox, path, body)
+    return lambda path, body=None, method=None: admin(sandbox, path, body, method)
 
 
 @pytest.fixture
