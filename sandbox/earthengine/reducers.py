@@ -45,7 +45,11 @@ class Reducer:
             raise invalid(f"Reducer with outputs {list(self.outputs)} gives no numbers, so it cannot make pixels.")
         if not self.weighted:
             weights = (weights > 0).astype(weights.dtype) if weights.dtype != bool else weights
-        return self.fold(values, weights)
+        if weights.size != len(weights):
+            return self.fold(values, weights)
+        # NumPy adds up a lone series in another order than many side by side; a pixel must not depend on its tile.
+        twice = [np.stack([item, item], axis=-1) for item in (*values, weights)]
+        return [(value[..., 0], mask[..., 0]) for value, mask in self.fold(twice[:-1], twice[-1])]
 
     def reduce_series(self, values: Sequence[Array], weights: Array) -> list[Any]:
         """Folds series of shape `(K,)`, one per input; entries of weight 0 are left out."""

@@ -130,6 +130,42 @@ def test_tiles_join_without_seams_and_masks_are_the_least_of_the_inputs(endpoint
     assert values.dtype == np.float32
 
 
+def deep(planes):
+    """Two convolutions with a bias and a nonlinearity between them, zeros beyond the edges: 3 pixels of context."""
+    generator = np.random.default_rng(8)
+    first, second = generator.normal(size=(2, 5, 5)), generator.normal(size=(3, 3))
+    hidden = np.tanh(sum(convolved(plane, kernel) for plane, kernel in zip(planes, first, strict=True)) + 0.3)
+    return convolved(hidden, second)
+
+
+def convolved(plane, kernel):
+    reach, (height, width) = kernel.shape[0] // 2, plane.shape
+    padded = np.pad(plane.astype("float64"), reach)
+    return sum(
+        kernel[r, c] * padded[r : r + height, c : c + width]
+        for r in range(kernel.shape[0])
+        for c in range(kernel.shape[1])
+    )
+
+
+def test_tiles_with_the_models_own_context_equal_one_whole_prediction_up_to_the_edges(endpoint):
+    def answer(instance):
+        planes = [tensors.decode_base64(text)[..., 0] for text in instance.values()]
+        return {"smooth": tensors.encode_base64(deep(planes)[..., None].astype("float32"))}
+
+    endpoint.answer = answer
+    shape = (150, 170)
+    generator = np.random.default_rng(9)
+    arrays = [generator.normal(size=shape).astype("float32") for _ in range(2)]
+    image = Image(bands=(array_band("a", arrays[0]), array_band("b", arrays[1])))
+    tiled = model(input_tile_size=[64, 64], input_overlap_size=[6, 6])
+    found = predict_image(tiled, image, endpoint.client).band("smooth").fetch(PLANE.grid(0, 0, shape))
+    # Beyond the image's edge there is nothing: one prediction with its own context of nothing around the image.
+    whole = deep([np.pad(array, 3) for array in arrays])[3:-3, 3:-3]
+    assert found.mask.all() and np.abs(found.values - whole).max() < 1e-5
+    assert sum(len(body["instances"]) for _, _, body, _ in endpoint.requests) == 9
+
+
 def test_any_tiling_of_the_request_gives_the_same_pixels(endpoint):
     first, second, mask = scene()
     image = Image(bands=(array_band("a", first, mask), array_band("b", second)))
