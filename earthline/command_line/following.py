@@ -44,7 +44,8 @@ def follow(run: "Run", record: "Record", console: Console, *, cancel_on_exit: bo
         try:
             last = display.show(run.follow(), console)
         except KeyboardInterrupt:
-            return _leave(run, record, console, cancel=cancel_on_exit)
+            # The interrupt may have hit the console while it wrote, and such a one keeps all that follows to itself.
+            return _leave(run, record, Console(file=console.file), cancel=cancel_on_exit)
     return conclude(run, record, last, console)
 
 

@@ -23,7 +23,7 @@ from pipelines.following import Run
 from tiny_pipeline import template
 
 config = load(Path(sys.argv[1]), ["name=commanded"])
-for defaults in ({"seconds": 0.5}, {"seconds": 0.5, "fail": True}, {"seconds": 90.0}):
+for defaults in ({"seconds": 0.5}, {"seconds": 0.5, "fail": True}, {"seconds": 900.0}):
     job_id = submission.submit(config, template(**defaults), caching=False)
     records.Record(
         job_id=job_id, workflow="commanded", target="sandbox", project="sandbox", location="us-central1",
