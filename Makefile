@@ -12,7 +12,7 @@ BUILD_FLAGS ?=
 TEST_PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-containers check format bench image schema clean
+.PHONY: help run test test-long test-containers check format bench image schema clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,9 @@ test: $(VENV)/installed-dev ## Run the whole test suite, the end-to-end run incl
 	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
 
 # As root it starts an engine where none runs; it makes a base image of Debian's packages where no registry answers.
+test-long: $(VENV)/installed-dev ## Run the tests that take minutes, such as a schedule that retrains twice
+	$(BIN)/python -m pytest -m long
+
 test-containers: $(VENV)/installed-dev ## Build the image and run the quickstart in containers of it
 	$(BIN)/python -m pytest tests/containers --containers --capture=fd -rP
 

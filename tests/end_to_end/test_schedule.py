@@ -72,7 +72,7 @@ def vertex(laptop: Laptop, quickstart: str) -> Iterator[Vertex]:
     laptop.earthline("schedule", "delete", quickstart, "--set", "name=retrained", code=None)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_schedule_retrains_on_news_and_promotes_what_is_better(
     laptop: Laptop, quickstart: str, vertex: Vertex
 ) -> None:
