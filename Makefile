@@ -34,10 +34,10 @@ run: $(VENV)/installed ## Make a map of North Carolina from CONFIG (default: con
 test: $(VENV)/installed-dev ## Run the whole test suite, the end-to-end run included
 	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
 
-# As root it starts an engine where none runs; it makes a base image of Debian's packages where no registry answers.
 test-long: $(VENV)/installed-dev ## Run the tests that take minutes, such as a schedule that retrains twice
 	$(BIN)/python -m pytest -m long
 
+# As root it starts an engine where none runs; it makes a base image of Debian's packages where no registry answers.
 test-containers: $(VENV)/installed-dev ## Build the image and run the quickstart in containers of it
 	$(BIN)/python -m pytest tests/containers --containers --capture=fd -rP
 
