@@ -224,6 +224,9 @@ class Assets:
                 staging = self.staging(name)
                 for path in paths:
                     moved[path] = staging / path.name
+                    # A band's overviews lie beside it.
+                    for file in path.parent.glob(f"{path.stem}.*{path.suffix}"):
+                        shutil.copyfile(file, staging / file.name)
                     shutil.copyfile(path, moved[path])
             record = source.record
             return self.put(

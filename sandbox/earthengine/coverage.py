@@ -37,7 +37,8 @@ DEVIATIONS: Mapping[str, Sequence[str]] = {
         "Tables are read whole; there is no spatial index, so that a filter by bounds reads every feature.",
     ),
     "Image": (
-        "Assets have no overviews: at every scale a request reads the nearest pixel of the file.",
+        "Overviews are made of two by two pixels of the level below, counted from the asset's first pixel; Google's "
+        "levels are aligned to its own tiles, so that pixels far out may differ. The level is chosen by nominal scale.",
         "`random` gives the same number for the same place and seed, but not Google's.",
         "`fastDistanceTransform` gives the largest distance of the neighbourhood where no pixel is near; what Google "
         "gives there is not documented.",

@@ -16,7 +16,7 @@ import rasterio
 from rasterio.shutil import copy
 from rasterio.windows import Window
 
-from sandbox.earthengine import encoding, tables
+from sandbox.earthengine import encoding, pyramids, tables
 from sandbox.earthengine.assets import Assets
 from sandbox.earthengine.destinations import Destination
 from sandbox.earthengine.grid import Grid
@@ -191,6 +191,7 @@ def to_asset(
                     sink.write_mask(np.where(valid, 255, 0).astype("uint8"), window=place)
                     sink.write(encoding.filled(pixels, 0).astype(band.pixel_type.dtype), 1, window=place)
             records.append(replace(band_record(path, band.name), crs=grid.crs))
+            pyramids.build(records[-1], str(pyramiding.get(band.name, "MEAN")).upper())
         assets.put(
             name,
             "IMAGE",

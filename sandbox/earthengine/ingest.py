@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sandbox.earthengine import pyramids
 from sandbox.earthengine.assets import Assets, StoredAsset
 from sandbox.earthengine.layers import Layer, band_count, band_descriptions, footprint, write_band
 from sandbox.earthengine.limits import Limits
@@ -69,6 +70,7 @@ class Ingestion:
                     progress(number / len(plan))
                     path = staging / f"{number + 1}.tif"
                     bands.append(write_band(layer, band, path, limit_bytes=self.limits.asset_bytes))
+                    pyramids.build(bands[-1], pyramiding[band])
             except BaseException:
                 _discard(staging)
                 raise
@@ -120,6 +122,8 @@ class Ingestion:
                 write_band(layer, band, staging / f"{number + 1}.tif", limit_bytes=self.limits.asset_bytes)
                 for number, (layer, band) in enumerate(zip(layers, names, strict=True))
             ]
+            for record in bands:
+                pyramids.build(record, (pyramiding or {}).get(record.name, "MEAN"))
         except BaseException:
             _discard(staging)
             raise

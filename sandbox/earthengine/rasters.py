@@ -9,6 +9,7 @@ import rasterio
 from rasterio.enums import MaskFlags
 from rasterio.windows import Window
 
+from sandbox.earthengine import pyramids
 from sandbox.earthengine.grid import Grid, Projection
 from sandbox.earthengine.pixels import Band, Pixels, PixelType, pull
 from sandbox.earthengine.records import BandRecord
@@ -24,18 +25,26 @@ def band_of(record: BandRecord) -> Band:
     projection = Projection(record.crs, (a, b, c, d, e, f))
     pixel_type = PixelType.of_dtype(record.data_type)
 
-    def read(window: Grid) -> Pixels:
-        return _read(record, pixel_type, window)
+    levels = [(projection, record.shape, record.path)]
+    for level in range(1, pyramids.count(record.shape) + 1):
+        path = pyramids.path_of(record.path, level)
+        if not path.exists():
+            break
+        levels.append((projection.scaled(2**level, 2**level), pyramids.shape_above(levels[-1][1]), path))
+    scale = projection.nominal_scale
 
     def source(grid: Grid) -> Pixels:
-        return pull(grid, projection, read, pixel_type, record.shape)
+        # By the scale alone: it is the same for all tiles of a request, whatever ground they cover.
+        level = pyramids.level_of(grid.projection.nominal_scale / scale, len(levels) - 1) if len(levels) > 1 else 0
+        plane, shape, path = levels[level]
+        return pull(grid, plane, lambda window: _read(record, path, pixel_type, window), pixel_type, shape)
 
     return Band(record.name, pixel_type, projection, source, size=record.shape)
 
 
-def _read(record: BandRecord, pixel_type: PixelType, grid: Grid) -> Pixels:
+def _read(record: BandRecord, path: Path, pixel_type: PixelType, grid: Grid) -> Pixels:
     (row, column), (height, width) = grid.offset, grid.shape
-    dataset = _opened(record.path)
+    dataset = _opened(path)
     window = Window(column, row, width, height)
     try:
         values = dataset.read(record.index, window=window)
