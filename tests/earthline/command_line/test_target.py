@@ -133,3 +133,16 @@ def test_sandbox_commands_pass_output_and_exit_code_untouched(tmp_path: Path) ->
     direct = both("sandbox", "status", "--json")
     assert direct[0][0] != 0
     assert both("earthline.command_line", "sandbox", "status", "--json") == direct
+
+
+def test_containers_are_refused_in_the_cloud_and_without_an_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(target.TargetError, match="on Vertex AI every step is a container: leave it out"):
+        target.enter(CLOUD, containers=True)
+    monkeypatch.setenv("EARTHLINE_SANDBOX_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv(target.MARKER, raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(target.TargetError, match="no docker command on PATH: install Docker, or leave out"):
+        target.enter(Environment(), containers=True)
+    assert not target.sandbox_runs()
