@@ -17,7 +17,7 @@ WRITE_EVERY: Final = 0.2
 """Seconds between two writes of a record, except that every change of the job's own state is written at once."""
 
 WRITE_SHARE: Final = 0.05
-"""Part of the time that may go into writing a record: one of many tasks is megabytes long, and is written more seldom."""
+"""Part of the time that may go into writing a record: one of many tasks is megabytes long, and written more seldom."""
 
 TERMINAL: Final = frozenset(
     {"PIPELINE_STATE_SUCCEEDED", "PIPELINE_STATE_FAILED", "PIPELINE_STATE_CANCELLED", "PIPELINE_STATE_PAUSED"}
