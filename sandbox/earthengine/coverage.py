@@ -58,6 +58,8 @@ DEVIATIONS: Mapping[str, Sequence[str]] = {
         "Tiles lie on a lattice of the input projection, anchored at its origin; where Google's lattice starts is not "
         "documented.",
         "The gRPC payload formats are refused by name.",
+        "`predictProperties` sends one number as a tensor of shape [1]; what Google sends without `inputShapes` is not "
+        "documented.",
     ),
 }
 

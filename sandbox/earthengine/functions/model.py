@@ -6,7 +6,7 @@ from typing import Any
 from sandbox.earthengine.grid import Projection
 from sandbox.earthengine.pixels import PixelType
 from sandbox.earthengine.registry import Context, function, signatures
-from sandbox.earthengine.values import Image, Model
+from sandbox.earthengine.values import Collection, Image, Model
 from sandbox.errors import invalid
 
 
@@ -74,4 +74,15 @@ def predict_image(context: Context, model: Model, image: Image) -> Image:
     if context.predictions is None:
         raise invalid("Model.predictImage: this evaluation has no way to reach Vertex AI endpoints.")
     result: Image = predict(model, image, context.predictions)
+    return result
+
+
+@function("Model.predictProperties")
+def predict_properties(context: Context, model: Model, collection: Collection) -> Collection:
+    """The features with the model's output properties."""
+    from sandbox.earthengine.property_prediction import predict_properties as predict
+
+    if context.predictions is None:
+        raise invalid("Model.predictProperties: this evaluation has no way to reach Vertex AI endpoints.")
+    result: Collection = predict(model, collection, context.predictions)
     return result
