@@ -116,7 +116,7 @@ def _add(home: Home, options: argparse.Namespace) -> int:
             properties[key] = value
     files = [str(Path(file).expanduser().absolute()) for file in options.files]
     for file in files:
-        if not Path(file).is_file():
+        if not Path(file).is_file() and (len(files) > 1 or not Path(file).is_dir()):
             raise control.ControlError(f"{file} is not a file.")
     bands = options.bands.split(",") if options.bands else None
     body = {"asset": options.asset, "files": files, "properties": properties, "bands": bands}
@@ -124,8 +124,8 @@ def _add(home: Home, options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(asset, indent=1))
         return 0
-    print(asset["name"])
-    for band in asset["bands"]:
+    print(asset["name"] + (f"  {asset['images']} images" if "images" in asset else ""))
+    for band in asset.get("bands", ()):
         grid, precision = band["grid"], band["dataType"]["precision"].lower()
         size = f"{grid['dimensions']['width']} x {grid['dimensions']['height']}"
         scale = f"{grid['affineTransform']['scaleX']:g}"
@@ -193,7 +193,9 @@ def _parser() -> argparse.ArgumentParser:
             )
         if name == "add":
             sub.add_argument("asset", help="asset id, such as projects/sandbox/assets/scene")
-            sub.add_argument("files", nargs="+", help="GeoTIFF files")
+            sub.add_argument(
+                "files", nargs="+", help="GeoTIFF files of one image; or a folder of images, or a STAC .json"
+            )
             sub.add_argument("--bands", metavar="B1,B2,…", help="their names (default: as the files describe them)")
             sub.add_argument("--property", action="append", default=[], metavar="KEY=VALUE", help="of the asset")
     register(commands, shared)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.earthengine.ingest import Ingestion, milliseconds
+from sandbox.earthengine.names import name_of, parent_of
 from sandbox.earthengine.packages import Package, extract, fetch
 from sandbox.errors import invalid
 
@@ -56,9 +57,20 @@ def seed(
             logger.info("seeding %s: %s", name, description["description"])
             _bring(ingestion, description, lacking, sandbox_environment)
         for asset_id, asset in wanted.items():
+            if "public" in asset:
+                _publish(ingestion, asset_id, asset["public"])
             about = {key: asset["properties"][key] for key in ("source", "license", "attribution")}
             reports.append({"name": asset_id, "created": asset_id in lacking, **about})
     return reports
+
+
+def _publish(ingestion: Ingestion, asset_id: str, public: str) -> None:
+    """Shows a scene under the id that it has in Google's public catalogue as well."""
+    name, assets = name_of(public), ingestion.assets
+    if assets.find(name) is None:
+        if assets.find(parent_of(name)) is None:
+            assets.put(parent_of(name), "IMAGE_COLLECTION", make_parents=True)
+        assets.copy(asset_id, name)
 
 
 def _bring(

@@ -22,6 +22,7 @@ from sandbox.earthengine.evaluation import Evaluator
 from sandbox.earthengine.faults import Faults
 from sandbox.earthengine.ingest import Ingestion
 from sandbox.earthengine.limits import Limits
+from sandbox.earthengine.local_collections import add_collection
 from sandbox.earthengine.operations import Operations
 from sandbox.earthengine.pixel_routes import PixelRoutes
 from sandbox.earthengine.request_log import RequestLog
@@ -147,7 +148,9 @@ class EarthEngine:
     def add(
         self, asset_id: str, files: list[str], properties: dict[str, Any], bands: list[str] | None = None
     ) -> dict[str, Any]:
-        """Makes an image asset of a user's own rasters; an id without a project belongs to the sandbox's.
+        """Makes an image of a user's own rasters, or a collection of a folder or a STAC catalogue.
+
+        An id without a project belongs to the sandbox's.
 
         Raises:
             ApiError: INVALID_ARGUMENT where a file is missing or no raster.
@@ -155,6 +158,9 @@ class EarthEngine:
         if not asset_id.startswith("projects/"):
             asset_id = f"projects/{self._settings.project}/assets/{asset_id}"
         paths = [Path(file) for file in files]
+        if len(paths) == 1 and paths[0].is_absolute() and (paths[0].is_dir() or paths[0].suffix == ".json"):
+            found, count = add_collection(self._ingestion, asset_id, paths[0], properties, bands)
+            return {**asset_json(found), "images": count}
         for path in paths:
             if not path.is_absolute() or not path.is_file():
                 raise invalid(f"'{path}' is not the absolute path of a file.")
