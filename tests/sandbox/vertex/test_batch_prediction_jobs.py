@@ -166,6 +166,8 @@ def test_every_documented_format_is_read_as_documented(vertex, bucket):
         ("tf-record-gzip", gzip.compress(framed(b"one"))[:10] + b"\xff" * 20),
         ("csv", b"a,b\n1,2\n"),
     ],
+    # Without names of their own the tests would be named after the time that gzip writes down.
+    ids=["short record", "no record", "short gzip", "no gzip", "one column too many"],
 )
 def test_an_object_of_broken_structure_is_refused(vertex, bucket, kind, content):
     with pytest.raises(ApiError, match="in "):
