@@ -45,7 +45,7 @@ FITTING = {
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [1, 2])
 def test_no_call_fails_otherwise_than_by_an_api_error(world, seed):
     random = Random(seed)
     answered = 0
