@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
-from earthline.command_line import failures, target
+from earthline.command_line import display, failures, target
 from earthline.command_line.options import ConfigPath, Overrides
 
 if TYPE_CHECKING:  # these modules load pydantic and Google's client
@@ -55,7 +54,7 @@ def check(
     reachable = _is_reachable(settings) if online is None else online
     if reachable:
         target.enter(settings.environment)
-    console = Console()
+    console = display.on_output()
     failed = False
     for finding in _findings(settings, reachable):
         mark = {True: "[green]✓[/]", False: "[bold red]✗[/]", None: "[dim]-[/]"}[finding.passed]

@@ -27,8 +27,17 @@ _WORDS = {
     "CANCELLED": ("cancelled", "yellow"),
     "NOT_TRIGGERED": ("not run", "dim"),
 }
+_UNBOUNDED = 10_000
 _QUIET_SECONDS = 30
 """Without a terminal, a running step tells its progress this often."""
+
+
+def on_output() -> Console:
+    """A console on standard output; where that is no terminal nothing is cut to a terminal's width."""
+    console = Console()
+    if not console.is_terminal:
+        console.width = _UNBOUNDED
+    return console
 
 
 def word(state: str) -> str:

@@ -3,9 +3,8 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from earthline.command_line import target
+from earthline.command_line import display, target
 from earthline.command_line.following import follow
 from earthline.command_line.options import Cache, ConfigPath, Overrides, SeedData
 from earthline.command_line.submitting import note, prepare, tell
@@ -30,7 +29,7 @@ def run(
 
     settings = load(config, overrides or ())
     target.enter(settings.environment, containers=containers)
-    console = Console()
+    console = display.on_output()
     template = prepare(settings, console, seed_data=seed_data)
 
     from pipelines import submission

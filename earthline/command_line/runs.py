@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from earthline.command_line import display, target
@@ -36,14 +35,14 @@ def list_runs(
         created = snapshot.created.astimezone().strftime("%Y-%m-%d %H:%M:%S")
         by = "schedule" if snapshot.scheduled else "hand"
         drawn.add_row(snapshot.job_id, snapshot.workflow, display.styled(snapshot.state), created, by)
-    Console().print(drawn)
+    display.on_output().print(drawn)
 
 
 @runs.command("show")
 def show_run(job_id: JobId, config: ConfigOption = None) -> None:
     """Show a run's steps and results."""
     run, record = _find(job_id, config)
-    console = Console()
+    console = display.on_output()
     snapshot = run.read()
     console.print(f"run {snapshot.job_id}: {display.word(snapshot.state)}", highlight=False)
     console.print(display.table(snapshot))
@@ -59,7 +58,7 @@ def follow_run(
 ) -> None:
     """Watch a run to its end and fetch its results."""
     run, record = _find(job_id, config)
-    raise typer.Exit(follow(run, record, Console(), cancel_on_exit=cancel_on_exit))
+    raise typer.Exit(follow(run, record, display.on_output(), cancel_on_exit=cancel_on_exit))
 
 
 @runs.command("cancel")

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from earthline.command_line import target
+from earthline.command_line import display, target
 from earthline.command_line.options import Cache, ConfigPath, Force, Overrides, SeedData
 from earthline.command_line.submitting import note, prepare, tell
 
@@ -105,7 +105,7 @@ def _enter(config: Path, overrides: list[str] | None) -> tuple["Config", Console
 
     settings = load(config, overrides or ())
     target.enter(settings.environment)
-    return settings, Console()
+    return settings, display.on_output()
 
 
 def _open(settings: "Config") -> "Schedules":

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from earthline.command_line import target
+from earthline.command_line import display, target
 from earthline.command_line.options import Cache, ConfigPath, Force, Overrides, SeedData
 
 if TYPE_CHECKING:  # these modules load pydantic and Google's client
@@ -26,7 +26,7 @@ def submit(
 
     settings = load(config, overrides or ())
     target.enter(settings.environment)
-    console = Console()
+    console = display.on_output()
     template = prepare(settings, console, seed_data=seed_data)
 
     from pipelines import submission

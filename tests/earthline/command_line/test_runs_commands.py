@@ -22,12 +22,12 @@ from pipelines import records, submission
 from pipelines.following import Run
 from tiny_pipeline import template
 
-config = load(Path(sys.argv[1]), ["name=commanded"])
+config = load(Path(sys.argv[1]), ["name=commanded-under-quite-a-long-name"])
 for defaults in ({"seconds": 0.5}, {"seconds": 0.5, "fail": True}, {"seconds": 900.0}):
     job_id = submission.submit(config, template(**defaults), caching=False)
     records.Record(
-        job_id=job_id, workflow="commanded", target="sandbox", project="sandbox", location="us-central1",
-        created=datetime.now(UTC), state="PENDING",
+        job_id=job_id, workflow="commanded-under-quite-a-long-name", target="sandbox", project="sandbox",
+        location="us-central1", created=datetime.now(UTC), state="PENDING",
     ).write()
     print(job_id)
     if defaults["seconds"] < 1:
@@ -79,7 +79,7 @@ def jobs(sandbox: Any, shell: Shell) -> Iterator[list[str]]:
 
 
 def test_list_shows_states(shell: Shell, jobs: list[str]) -> None:
-    code, out, err = shell.earthline("runs", "list", "--workflow", "commanded")
+    code, out, err = shell.earthline("runs", "list", "--workflow", "commanded-under-quite-a-long-name")
     assert (code, err) == (0, "")
     rows = {line.split()[0]: line.split()[2] for line in out.splitlines()[1:]}
     assert rows == {jobs[0]: "done", jobs[1]: "failed", jobs[2]: "running"}
@@ -127,9 +127,11 @@ def test_an_interrupt_leaves_the_run_and_tells_the_way_back_and_cancel_ends_it(s
     assert f"earthline runs follow {jobs[2]}" in out
     code, out, _ = shell.earthline("runs", "cancel", jobs[2])
     assert (code, out) == (0, f"run {jobs[2]} is being cancelled\n")
-    deadline = time.monotonic() + 30
-    while "cancelled" not in shell.earthline("runs", "list")[1]:
-        assert time.monotonic() < deadline
+    deadline = time.monotonic() + 60
+    while f"{jobs[2]}  commanded-under-quite-a-long-name  cancelled" not in (
+        shown := shell.earthline("runs", "list")[1]
+    ):
+        assert time.monotonic() < deadline, shown
 
 
 @pytest.mark.parametrize(("job_id", "words"), [("no-such-run", "no run 'no-such-run'"), ("../x", "is not the id")])
