@@ -124,6 +124,9 @@ def balance(
         fresh = sorted(set(corners) - set(chosen))
         share = -(-(most - len(chosen)) // (len(by_scarcity) - place))
         chosen += [fresh[index] for index in random.permutation(len(fresh))[:share]]
+    # A patch that stands under two classes was counted for both.
+    left = sorted({corner for corners in candidates.values() for corner in corners} - set(chosen))
+    chosen += [left[index] for index in random.permutation(len(left))[: most - len(chosen)]]
     return sorted(chosen)
 
 

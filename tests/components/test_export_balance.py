@@ -1,7 +1,7 @@
 """Chosen patches are balanced over classes, distinct, and the same for the same seed."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from components.export_examples.points import balance
@@ -9,6 +9,7 @@ from components.export_examples.points import balance
 places = st.tuples(st.integers(0, 30), st.integers(0, 30))
 
 
+@example({0: [(0, 0), (0, 3)], 1: [(0, 1), (0, 2)], 2: [(0, 0), (0, 1)]}, 4)
 @given(st.dictionaries(st.integers(0, 5), st.lists(places, max_size=40), min_size=1), st.integers(1, 80))
 def test_choice_is_distinct_bounded_and_reproducible(candidates, most):
     chosen = balance(candidates, most, np.random.default_rng(3))
