@@ -4,6 +4,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -67,7 +68,9 @@ class RequestLog:
     def entries(self, method: str = "") -> list[dict[str, Any]]:
         """The last requests, oldest first; of one method where it is named."""
         with self._lock:
-            return [dict(entry) for entry in self._entries if not method or entry["method"] == method]
+            found = [dict(entry) for entry in self._entries if not method or entry["method"] == method]
+        # They were kept as they ended: the end of a broken request is noticed late.
+        return sorted(found, key=itemgetter("time"))
 
     def clear(self) -> None:
         """Forgets every entry."""

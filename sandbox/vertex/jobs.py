@@ -6,6 +6,7 @@ https://cloud.google.com/vertex-ai/docs/reference/rest/v1/JobState has the state
 import asyncio
 import logging
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any, Final, Protocol
@@ -57,7 +58,7 @@ class Run(Protocol):
         """Fields of the record that only the run knows; read when it has ended, well or not."""
 
 
-class Jobs:
+class Jobs(ABC):
     """Jobs of one kind in the store, and their threads."""
 
     def __init__(self, settings: Settings, store: Store, operations: Operations, kind: str) -> None:
@@ -117,8 +118,8 @@ class Jobs:
         with self._lock:
             return {name: run.status() for name, run in self._runs.items()}
 
-    def _create(self, call: Call) -> Answer:
-        raise NotImplementedError
+    @abstractmethod
+    def _create(self, call: Call) -> Answer: ...
 
     def _name(self, call: Call) -> str:
         return f"{call.parent}/{self._kind}/{call.path['job']}"
