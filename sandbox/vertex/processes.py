@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, Protocol, Self
 
 from sandbox.settings import Settings
-from sandbox.vertex import engine
+from sandbox.vertex import engine, orphans
 from sandbox.vertex.executors import Zygotes
 
 SITE: Final = Path(__file__).with_name("site")
@@ -97,7 +97,7 @@ def container_environment(settings: Settings, extra: Mapping[str, str]) -> dict[
     environment["PATH"] = os.pathsep.join(paths)
     modules = [str(SITE), environment.get("PYTHONPATH", "")]
     environment["PYTHONPATH"] = os.pathsep.join(entry for entry in modules if entry)
-    environment["SANDBOX_GCS_MOUNT"] = f"{settings.home.storage}/"
+    environment[orphans.MOUNT] = orphans.mark(settings)
     environment["PYTHONUNBUFFERED"] = "1"
     return environment
 
@@ -266,4 +266,4 @@ def _spawn(words: Sequence[str], variables: Mapping[str, str], log: Path, cwd: P
 
 def release(settings: Settings) -> None:
     """Ends what stands ready for a sandbox's processes; it comes back with the next one."""
-    _ZYGOTES.close(container_environment(settings, {})["SANDBOX_GCS_MOUNT"])
+    _ZYGOTES.close(orphans.mark(settings))

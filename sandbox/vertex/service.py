@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Route
 from sandbox.errors import invalid
 from sandbox.responses import ErrorBoundary
 from sandbox.settings import Settings
-from sandbox.vertex import engine, messages
+from sandbox.vertex import engine, messages, orphans
 from sandbox.vertex.batch_prediction_jobs import BatchPredictionJobs
 from sandbox.vertex.custom_jobs import CustomJobs
 from sandbox.vertex.endpoints import Endpoints
@@ -102,6 +102,7 @@ class VertexService:
     async def start(self) -> None:
         """Brings every part up; work that the last sandbox left unfinished is failed."""
         messages.warm()
+        await asyncio.to_thread(orphans.end, self._settings)
         if self._settings.containers:
             await asyncio.to_thread(engine.remove_strays, self._settings)
         for part in self._parts.values():
