@@ -36,6 +36,12 @@ DEVIATIONS: Mapping[str, Sequence[str]] = {
     "FeatureCollection": (
         "Tables are read whole; there is no spatial index, so that a filter by bounds reads every feature.",
     ),
+    "Functions of no class": (
+        "CannyEdgeDetector thins the gradient along its direction and cuts it at the threshold, in units per "
+        "pixel, without hysteresis.",
+        "HoughTransform gives each pixel the votes of the strongest line through it, over 180 directions and "
+        "whole pixels of distance; Google documents neither its resolution nor its values.",
+    ),
     "Image": (
         "Overviews are made of two by two pixels of the level below, counted from the asset's first pixel; Google's "
         "levels are aligned to its own tiles, so that pixels far out may differ. The level is chosen by nominal scale.",
@@ -60,6 +66,16 @@ DEVIATIONS: Mapping[str, Sequence[str]] = {
         "The gRPC payload formats are refused by name.",
         "`predictProperties` sends one number as a tensor of shape [1]; what Google sends without `inputShapes` is not "
         "documented.",
+    ),
+    "Terrain": (
+        "Degrees are measured on a sphere and Mercator's scale grows with latitude; in every other projection a "
+        "unit of the CRS counts as true to the ground.",
+        "`aspect` is 0 where the surface is flat, and `hillshade` rounds to the nearest whole number; neither is "
+        "documented.",
+        "`hillShadow` sees as far as `neighborhoodSize`, so that its default of 0 shows no shadow; rays are "
+        "straight in every projection; it takes no notice of `hysteresis`.",
+        "`fillMinima` works on blocks of 256 pixels with the neighbourhood as their margin; where no "
+        "`borderValue` is given, water runs off at the rim of that.",
     ),
 }
 

@@ -1,0 +1,93 @@
+"""A fixed lattice over every pixel plane, for whatever cannot be computed pixel by pixel.
+
+Earth Engine computes such functions tile by tile, and its tiles are its own. Here the blocks lie where the plane of the
+CRS puts them, whatever was requested, so that two requests that share a pixel agree on it.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from sandbox.earthengine.grid import Grid, Projection
+from sandbox.earthengine.pixels import Array, Band, Pixels
+from sandbox.errors import invalid
+
+# Where a pixel's index changes, as a share of a pixel: nothing that people choose for an origin lies here, so rounding
+# in a client's arithmetic does not move a pixel to the next index.
+_CUT = 0.38196601125010515
+_MOST_BLOCK = 4_096
+
+
+def index(grid: Grid) -> tuple[int, int]:
+    """(row, column) of a grid's first pixel, counted from where the CRS has its origin."""
+    anchor = grid.anchor or grid.projection
+    a, b, c, d, e, f = anchor.transform
+    column, row = Projection(anchor.crs, (a, b, 0.0, d, e, 0.0)).position(c, f)
+    return math.floor(row + _CUT) + grid.offset[0], math.floor(column + _CUT) + grid.offset[1]
+
+
+def blocks(grid: Grid, side: int) -> Iterator[tuple[Grid, tuple[slice, slice], tuple[slice, slice]]]:
+    """The blocks of the lattice that a grid touches: (block, its part of the grid, the same part of the block)."""
+    row, column = index(grid)
+    height, width = grid.shape
+    for top in range(row // side * side, row + height, side):
+        for left in range(column // side * side, column + width, side):
+            rows = slice(max(top - row, 0), min(top + side - row, height))
+            columns = slice(max(left - column, 0), min(left + side - column, width))
+            within = (
+                slice(rows.start - (top - row), rows.stop - (top - row)),
+                slice(columns.start - (left - column), columns.stop - (left - column)),
+            )
+            yield grid.window(top - row, left - column, (side, side)), (rows, columns), within
+
+
+def blockwise(
+    name: str, side: int, margin: int, compute: Callable[[Grid], Sequence[tuple[Array, Array]]]
+) -> Callable[[Grid], list[tuple[Array, Array]]]:
+    """Computes a grid from whole blocks with their margins.
+
+    Args:
+        name: Function, for messages.
+        side: Side of a block, in pixels.
+        margin: How many pixels more `compute` gets at each side of a block.
+        compute: (values, mask) of every output, for a block with its margin.
+
+    Returns:
+        A function that gives them for any grid.
+
+    Raises:
+        ApiError: INVALID_ARGUMENT where a block would be too large.
+    """
+    if not 1 <= side + 2 * margin <= _MOST_BLOCK:
+        raise invalid(f"{name}: a neighborhood of {margin} pixels around {side} is more than {_MOST_BLOCK}.")
+
+    def whole(grid: Grid) -> list[tuple[Array, Array]]:
+        results: list[tuple[Array, Array]] = []
+        for block, place, within in blocks(grid, side):
+            found = compute(block.padded(margin, margin, margin, margin))
+            inner = tuple(slice(margin + part.start, margin + part.stop) for part in within)
+            if not results:
+                results = [(np.zeros(grid.shape, v.dtype), np.zeros(grid.shape, m.dtype)) for v, m in found]
+            for (values, mask), (value, valid) in zip(results, found, strict=True):
+                values[place], mask[place] = value[inner], valid[inner]
+        return results
+
+    return whole
+
+
+def numbers(name: str, band: Band, grid: Grid) -> Pixels:
+    """The pixels of a band whose pixels must be numbers."""
+    pixels = band.fetch(grid)
+    if pixels.values.ndim > 2:
+        raise invalid(f"{name}: the pixels of band '{band.name}' are arrays; use arrayGet or arrayFlatten first.")
+    return pixels
+
+
+def one_band(name: str, image: Any) -> Band:
+    """The first band of an image; raises INVALID_ARGUMENT where it has none."""
+    if not image.bands:
+        raise invalid(f"{name}: The image has no bands.")
+    band: Band = image.bands[0]
+    return band

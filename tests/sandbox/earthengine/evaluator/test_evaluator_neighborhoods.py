@@ -1,0 +1,52 @@
+"""What looks beyond a pixel gives the same pixel however the request is cut."""
+
+import ee
+import numpy as np
+import pytest
+
+from sandbox.earthengine.grid import Grid
+
+CRS = "EPSG:32617"
+ORIGIN = (600_000.0, 4_000_000.0)
+SHAPE = (60, 80)
+CUTS = [((0, 0), (23, 31)), ((23, 31), (37, 49)), ((11, 40), (1, 1)), ((-7, 60), (20, 37))]
+
+
+def scene():
+    return ee.Image("C/s0").select("red")
+
+
+def marks():
+    return ee.Image("classes").eq(4)
+
+
+IMAGES = {
+    "terrain": lambda: ee.Terrain.products(scene()),
+    "shadow": lambda: ee.Terrain.hillShadow(scene(), 250, 60, 9),
+    "minima": lambda: ee.Terrain.fillMinima(scene(), None, 20),
+    "gradient": lambda: scene().gradient(),
+    "derivative": lambda: scene().derivative(),
+    "crossing": lambda: scene().subtract(2_000).zeroCrossing(),
+    "canny": lambda: ee.Algorithms.CannyEdgeDetector(scene(), 300, 1.5),
+    "hough": lambda: ee.Algorithms.HoughTransform(marks(), 32, 1, 5, True),
+}
+
+
+@pytest.mark.parametrize("name", sorted(IMAGES))
+@pytest.mark.parametrize("crs", [CRS, "EPSG:4326"])
+def test_a_pixel_does_not_depend_on_its_tile(world, name, crs):
+    image = world.evaluator.image_of(world.evaluate(IMAGES[name]()))
+    x, y, unit = (*ORIGIN, 30.0) if crs == CRS else (-79.8912, 36.1401, 0.00031)
+    whole = Grid(crs, (unit, 0.0, x, 0.0, -unit, y), SHAPE).padded(20, 20, 20, 20)
+    expected = image.fetch(whole)
+    assert any((band.mask > 0).any() and np.ptp(band.values[band.mask > 0]) for band in expected)
+    for (top, left), shape in CUTS:
+        block = np.s_[20 + top : 20 + top + shape[0], 20 + left : 20 + left + shape[1]]
+        window = whole.window(20 + top, 20 + left, shape)
+        # The second way is a client's: a grid of its own, whose origin it computed.
+        moved = Grid(crs, (unit, 0.0, x + unit * left, 0.0, -unit, y - unit * top), shape)
+        for grid, same in ((window, np.array_equal), (moved, np.allclose)):
+            for found, band in zip(image.fetch(grid), expected, strict=True):
+                valid = found.mask > 0
+                assert np.array_equal(valid, band.mask[block] > 0)
+                assert same(found.values[valid], band.values[block][valid])
