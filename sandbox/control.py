@@ -12,7 +12,7 @@ from typing import Any
 import filelock
 import psutil
 
-from sandbox.environment import names, redirect, restore
+from sandbox.environment import names, redirect, restore, start_up
 from sandbox.settings import Home
 from sandbox.state import ports_file, read_json
 from sandbox.vertex import engine
@@ -151,7 +151,7 @@ def environment(home: Home) -> dict[str, str]:
         ControlError: None runs.
     """
     state = required(home)
-    return redirect(
+    variables = redirect(
         home,
         port=state["port"],
         proxy_port=state["proxy_port"],
@@ -159,6 +159,7 @@ def environment(home: Home) -> dict[str, str]:
         project_number=state["project_number"],
         location=state["location"],
     )
+    return variables | start_up(os.environ)
 
 
 def required(home: Home) -> dict[str, Any]:

@@ -21,7 +21,7 @@ import uvicorn
 
 from sandbox.application import Application
 from sandbox.authority import Authority
-from sandbox.environment import redirect
+from sandbox.environment import redirect, start_up
 from sandbox.journal import configure
 from sandbox.proxy import Proxy
 from sandbox.rpc import Bridge
@@ -76,6 +76,9 @@ class Daemon:
             project_number=defaults.project_number,
             location=defaults.location,
         )
+        if not containers:
+            # Containers of an engine do not see this machine's folders, and have a PYTHONPATH of their own.
+            environment |= start_up({})
         self.settings = Settings(home=home, port=port, environment=environment, containers=containers)
         self._ports = {"port": port, "proxy_port": proxy_port}
         self._ended = asyncio.Event()

@@ -1,5 +1,6 @@
 """The variables that send an unmodified Google client to the sandbox, and their way back."""
 
+import importlib.util
 import json
 import os
 import shlex
@@ -12,6 +13,10 @@ from sandbox.settings import Home
 #: packages to seed its catalogue) still finds the user's own proxy and certificates.
 SAVED = "EARTHLINE_SANDBOX_SAVED"
 HOME = "EARTHLINE_SANDBOX_HOME"
+#: Where the start-up hook finds PySocks for a Python that has none.
+SOCKS = "EARTHLINE_SANDBOX_SOCKS"
+#: Folder for PYTHONPATH: its hook sends clients to the proxy that heed no variable.
+START_UP = Path(__file__).with_name("start_up")
 
 #: Variables that would lead a client round the sandbox, or to a real user's credentials.
 REMOVED = (
@@ -76,12 +81,31 @@ def redirect(
     return variables
 
 
+def start_up(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that make every Python process of this machine run the sandbox's start-up hook.
+
+    Args:
+        environment: Its PYTHONPATH is kept, behind the hook's folder.
+    """
+    variables = {"PYTHONPATH": os.pathsep.join([str(START_UP), *_modules(environment)])}
+    socks = importlib.util.find_spec("socks")
+    if socks is not None and socks.origin:
+        variables[SOCKS] = socks.origin
+    return variables
+
+
+def _modules(environment: Mapping[str, str]) -> list[str]:
+    """The entries of its PYTHONPATH, less the hook's folder."""
+    found = environment.get("PYTHONPATH", "")
+    return [entry for entry in found.split(os.pathsep) if entry != str(START_UP)] if found else []
+
+
 def exports(variables: Mapping[str, str], environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The variables and, in `SAVED`, what they replace in `environment`."""
     saved = environment.get(SAVED)
     if saved is None:
-        names = (*variables, *REMOVED)
-        saved = json.dumps({name: environment[name] for name in names if name in environment})
+        names = {*variables, *REMOVED} - {"PYTHONPATH"}
+        saved = json.dumps({name: environment[name] for name in sorted(names) if name in environment})
     return {**variables, SAVED: saved}
 
 
@@ -92,7 +116,7 @@ def shell(variables: Mapping[str, str]) -> str:
 
 
 def restore(environment: MutableMapping[str, str], names: Mapping[str, str]) -> None:
-    """Takes an environment back to before `env`: removes `names` and puts back what `SAVED` holds.
+    """Takes an environment back to before `env`: removes `names` and the hook, and puts back what `SAVED` holds.
 
     Args:
         environment: Changed in place; untouched where `SAVED` is not set.
@@ -103,6 +127,12 @@ def restore(environment: MutableMapping[str, str], names: Mapping[str, str]) -> 
         return
     for name in names:
         environment.pop(name, None)
+    environment.pop(SOCKS, None)
+    # Not what it was before: whatever was added to it since stays.
+    if modules := _modules(environment):
+        environment["PYTHONPATH"] = os.pathsep.join(modules)
+    else:
+        environment.pop("PYTHONPATH", None)
     environment.update({str(name): str(value) for name, value in json.loads(saved).items()})
 
 

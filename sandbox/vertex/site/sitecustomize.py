@@ -5,6 +5,7 @@ the mount is a folder of the sandbox, so KFP's prefix is set when, and only when
 `sitecustomize` that this module shadows is run as well. It imports next to nothing: every process pays for it.
 """
 
+import importlib
 import importlib.machinery
 import os
 import sys
@@ -45,11 +46,15 @@ class MountFinder:
 
 
 def run_shadowed() -> None:
-    """Runs the `sitecustomize` that would have run, had this folder not come first."""
-    path = [entry for entry in sys.path if os.path.abspath(entry or os.curdir) != HERE]
-    spec = importlib.machinery.PathFinder.find_spec("sitecustomize", path)
-    if spec is not None and spec.loader is not None:
-        spec.loader.exec_module(ModuleType("sitecustomize"))
+    """Imports the `sitecustomize` that would have run, had this folder not come first."""
+    own = sys.modules.pop(__name__)
+    sys.path[:] = [entry for entry in sys.path if entry != HERE]
+    try:
+        importlib.import_module("sitecustomize")
+    except ModuleNotFoundError as error:
+        if error.name != "sitecustomize":
+            raise
+        sys.modules[__name__] = own
 
 
 if "SANDBOX_GCS_MOUNT" in os.environ:

@@ -1,16 +1,10 @@
 """Downloads, masks clouds and composites with geedim; writes the arrays."""
 
-import functools
 import sys
 
-import aiohttp
-
-# geedim's own HTTP client heeds no proxy variable, and geedim has no setting for it: behind any proxy it needs this.
-aiohttp.ClientSession.__init__ = functools.partialmethod(aiohttp.ClientSession.__init__, trust_env=True)
-
-import ee  # noqa: E402  (the line above must come before geedim makes a session)
-import geedim  # noqa: E402, F401  (importing it registers the accessors)
-import numpy as np  # noqa: E402
+import ee
+import geedim  # noqa: F401  (importing it registers the accessors)
+import numpy as np
 
 asset, collection, scene, arrays = sys.argv[1:]
 ee.Initialize(project="sandbox")
