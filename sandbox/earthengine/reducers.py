@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from sandbox.earthengine.pixels import BOOLEAN, DOUBLE, Array, PixelType
+from sandbox.earthengine.values import ArrayValue
 from sandbox.errors import invalid
 
 # A fold gets, per input, values of shape (K, …) and the weights of the same shape, and gives per output
@@ -16,7 +17,6 @@ Fold = Callable[[Sequence[Array], Array], list[tuple[Any, Any]]]
 Gather = Callable[[Sequence[Array], Array], list[Any]]
 
 _MOST_INPUTS = 10_000
-_MOST_BINS = 1_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +30,9 @@ class Reducer:
         gather: Folds one series of values into objects; made from `fold` where that is all there is.
         types: Pixel type of each output, from those of the inputs.
         weighted: False: weights other than 0 count as 1, and a pixel is in a region when its centre is.
+        arrays: Whether its inputs are arrays, the last axes of values that have more axes than the weights.
+        every: Whether entries of weight 0 are inputs as well.
+        optional: How many of the last inputs may be missing, which are None then.
     """
 
     inputs: int
@@ -38,6 +41,9 @@ class Reducer:
     gather: Gather | None = None
     types: Callable[[Sequence[PixelType]], list[PixelType]] = lambda types: [DOUBLE]
     weighted: bool = False
+    arrays: bool = False
+    every: bool = False
+    optional: int = 0
 
     def reduce_stack(self, values: Sequence[Array], weights: Array) -> list[tuple[Array, Array]]:
         """Folds stacks of shape `(K, …)`, one per input, with shared weights of the same shape."""
@@ -45,25 +51,78 @@ class Reducer:
             raise invalid(f"Reducer with outputs {list(self.outputs)} gives no numbers, so it cannot make pixels.")
         if not self.weighted:
             weights = (weights > 0).astype(weights.dtype) if weights.dtype != bool else weights
-        if weights.size != len(weights):
+        if self.arrays or weights.size != len(weights):
             return self.fold(values, weights)
         # NumPy adds up a lone series in another order than many side by side; a pixel must not depend on its tile.
         twice = [np.stack([item, item], axis=-1) for item in (*values, weights)]
-        return [(value[..., 0], mask[..., 0]) for value, mask in self.fold(twice[:-1], twice[-1])]
+        one = (slice(None),) * (weights.ndim - 1) + (0,)
+        return [(value[one], mask[one]) for value, mask in self.fold(twice[:-1], twice[-1])]
+
+    def reduce_rows(self, rows: Sequence[Sequence[Any]], weights: Array | None = None) -> list[Any]:
+        """Folds tuples of inputs; one with a null among the inputs that are not optional is left out.
+
+        Args:
+            rows: Tuples of as many values as there are inputs.
+            weights: Shape `(K,)`; all 1 by default.
+        """
+        needed = self.inputs - self.optional
+        present = np.array([all(value is not None for value in row[:needed]) for row in rows], dtype=bool)
+        kept = list(rows) if self.every else [row for row, there in zip(rows, present, strict=True) if there]
+        shares = np.ones(len(rows)) if weights is None else weights
+        shares = np.where(present, shares, 0) if self.every else shares[present]
+        columns = [column([row[place] for row in kept], arrays=self.arrays) for place in range(self.inputs)]
+        return self.reduce_series(columns, shares)
 
     def reduce_series(self, values: Sequence[Array], weights: Array) -> list[Any]:
-        """Folds series of shape `(K,)`, one per input; entries of weight 0 are left out."""
-        keep = weights > 0
-        values, weights = [item[keep] for item in values], weights[keep]
+        """Folds series of shape `(K,)`, one per input; entries of weight 0 are left out.
+
+        Raises:
+            ApiError: INVALID_ARGUMENT where values are no numbers and the reducer needs some.
+        """
+        if not self.every:
+            keep = weights > 0
+            values, weights = [item[keep] for item in values], weights[keep]
         if not self.weighted:
-            weights = np.ones(len(weights))
-        if self.gather is not None:
-            return self.gather(values, weights)
-        if self.fold is None:
-            raise invalid("The reducer cannot reduce numbers.")
-        return [
-            (np.asarray(result).item() if bool(np.all(mask)) else None) for result, mask in self.fold(values, weights)
-        ]
+            weights = (weights > 0).astype("float64")
+        try:
+            if self.gather is not None:
+                return self.gather(values, weights)
+            if self.fold is None:
+                raise invalid("The reducer cannot reduce numbers.")
+            return [_plain(result, mask) for result, mask in self.fold(values, weights)]
+        except (TypeError, ValueError) as error:
+            if not any(item.dtype == object for item in values):
+                raise
+            raise invalid(f"Reducer of {list(self.outputs)}: the inputs must be numbers.") from error
+
+
+def _plain(result: Any, mask: Any) -> Any:
+    """A number or an array of one fold; None where it is masked."""
+    if not bool(np.all(mask)):
+        return None
+    array = np.asarray(result)
+    return ArrayValue(array) if array.ndim else array.item()
+
+
+def column(values: Sequence[Any], *, arrays: bool = False) -> Array:
+    """Values as a series: of numbers where all are, of arrays of one shape where those are wanted, else of objects."""
+    if all(isinstance(value, int | float) for value in values):
+        try:
+            return np.array(values, dtype="float64" if any(isinstance(value, float) for value in values) else None)
+        except OverflowError:
+            return np.array(values, dtype="float64")
+    if arrays:
+        items = [value.data if isinstance(value, ArrayValue) else value for value in values]
+        if all(isinstance(item, np.ndarray | list) for item in items):
+            try:
+                stacked = np.array(items)
+            except ValueError:
+                stacked = np.empty(0, dtype=object)
+            if stacked.dtype.kind in "iuf":
+                return stacked
+    series = np.empty(len(values), dtype=object)
+    series[:] = values
+    return series
 
 
 def _same(types: Sequence[PixelType]) -> list[PixelType]:
@@ -217,18 +276,14 @@ def _linear_fit(values: Sequence[Array], weights: Array) -> list[tuple[Any, Any]
     return [(slope, present), (mean_y - slope * mean_x, present)]
 
 
-def _distinct(values: Sequence[Array], weights: Array) -> list[Any]:
-    return [len(np.unique(values[0]))]
-
-
 def _frequencies(values: Sequence[Array], weights: Array) -> list[Any]:
     found, inverse = np.unique(values[0], return_inverse=True)
     counts = np.bincount(inverse, weights=weights, minlength=len(found))
     return [{_key(value): float(count) for value, count in zip(found.tolist(), counts.tolist(), strict=True)}]
 
 
-def _key(value: float) -> str:
-    return str(int(value)) if float(value).is_integer() else str(value)
+def _key(value: Any) -> str:
+    return str(int(value)) if isinstance(value, int | float) and float(value).is_integer() else str(value)
 
 
 def _one(outputs: str | tuple[str, ...], fold: Fold, **options: Any) -> Reducer:
@@ -265,8 +320,6 @@ _SIMPLE: dict[str, Callable[[], Reducer]] = {
     "firstNonNull": lambda: _one("first", lambda v, w: _at(v, w, last=False), types=_same),
     "last": lambda: _one("last", lambda v, w: _at(v, w, last=True), types=_same),
     "lastNonNull": lambda: _one("last", lambda v, w: _at(v, w, last=True), types=_same),
-    "countDistinct": lambda: Reducer(1, ("count",), None, _distinct),
-    "countDistinctNonNull": lambda: Reducer(1, ("count",), None, _distinct),
     "frequencyHistogram": lambda: Reducer(1, ("histogram",), None, _frequencies, weighted=True),
     "linearFit": lambda: _one(
         ("scale", "offset"), _linear_fit, inputs=2, weighted=True, types=lambda types: [DOUBLE, DOUBLE]
@@ -310,64 +363,20 @@ def percentile(shares: Sequence[float], names: Sequence[str] | None) -> Reducer:
     )
 
 
-def fixed_histogram(low: float, high: float, steps: int) -> Reducer:
-    """Rows of (lower edge, weight) for equal bins; what lies outside is not counted."""
-    if not 1 <= steps <= _MOST_BINS or not low < high:
-        raise invalid(
-            f"Reducer.fixedHistogram: 'min' must be below 'max', and 'steps' between 1 and {_MOST_BINS}; "
-            f"got {low}, {high} and {steps}."
-        )
-
-    def gather(values: Sequence[Array], weights: Array) -> list[Any]:
-        counts, edges = np.histogram(values[0], bins=steps, range=(low, high), weights=weights)
-        # NumPy's last bin includes its upper edge; Earth Engine's does not.
-        counts = counts.astype("float64")
-        counts[-1] -= weights[values[0] == high].sum()
-        return [np.column_stack((edges[:-1], counts)).tolist()]
-
-    return Reducer(1, ("histogram",), None, gather, weighted=True)
-
-
-def histogram(max_buckets: int | None, min_width: float | None) -> Reducer:
-    """Bins of equal width, a power of two wide, at most `max_buckets` of them."""
-
-    def gather(values: Sequence[Array], weights: Array) -> list[Any]:
-        series = values[0].astype("float64")
-        if not len(series):
-            return [None]
-        limit, width = min(max(max_buckets or 256, 2), _MOST_BINS), max(min_width or 0.0, 2.0**-10)
-        spread = float(series.max() - series.min())
-        while spread / width >= limit:
-            width *= 2
-        start = np.floor(series.min() / width) * width
-        index = np.floor((series - start) / width).astype(np.intp)
-        counts = np.bincount(index, weights=weights)
-        sums = np.bincount(index, weights=weights * series)
-        means = np.divide(sums, counts, out=np.zeros_like(sums), where=counts > 0)
-        middles = start + width * (np.arange(len(counts)) + 0.5)
-        return [
-            {
-                "bucketMeans": np.where(counts > 0, means, middles).tolist(),
-                "bucketMin": float(start),
-                "bucketWidth": float(width),
-                "histogram": counts.tolist(),
-            }
-        ]
-
-    return Reducer(1, ("histogram",), None, gather, weighted=True)
-
-
-def to_list(tuple_size: int | None) -> Reducer:
-    """All values, in order; tuples of them where a size is given."""
+def to_list(tuple_size: int | None, optional: int = 0) -> Reducer:
+    """All values, in order; tuples of them where a size is given, whose last `optional` members may be null."""
     size = tuple_size or 1
-    if not 1 <= size <= _MOST_INPUTS:
-        raise invalid(f"Reducer.toList: 'tupleSize' must be between 1 and {_MOST_INPUTS}, got {tuple_size}.")
+    if not 1 <= size <= _MOST_INPUTS or not 0 <= optional <= size:
+        raise invalid(
+            f"Reducer.toList: 'tupleSize' must be between 1 and {_MOST_INPUTS}, and 'numOptional' not be greater; "
+            f"got {tuple_size} and {optional}."
+        )
 
     def gather(values: Sequence[Array], weights: Array) -> list[Any]:
         series = [item.tolist() for item in values]
         return [series[0] if tuple_size is None else [list(row) for row in zip(*series, strict=True)]]
 
-    return Reducer(size, ("list",), None, gather)
+    return Reducer(size, ("list",), None, gather, optional=optional)
 
 
 def combined(first: Reducer, second: Reducer, prefix: str, *, shared: bool) -> Reducer:
@@ -378,18 +387,20 @@ def combined(first: Reducer, second: Reducer, prefix: str, *, shared: bool) -> R
     outputs = _unique((*first.outputs, *(prefix + name for name in second.outputs)))
 
     def fold(values: Sequence[Array], weights: Array) -> list[tuple[Any, Any]]:
-        return first.reduce_stack(values, weights) + second.reduce_stack(values[start:], weights)
+        return first.reduce_stack(values[: first.inputs], weights) + second.reduce_stack(values[start:], weights)
 
     def gather(values: Sequence[Array], weights: Array) -> list[Any]:
-        return first.reduce_series(values, weights) + second.reduce_series(values[start:], weights)
+        return first.reduce_series(values[: first.inputs], weights) + second.reduce_series(values[start:], weights)
 
     return Reducer(
         first.inputs if shared else first.inputs + second.inputs,
         outputs,
         fold if first.fold and second.fold else None,
         gather,
-        lambda types: first.types(types) + second.types(types[start:]),
+        lambda types: first.types(types[: first.inputs]) + second.types(types[start:]),
         weighted=first.weighted or second.weighted,
+        arrays=first.arrays or second.arrays,
+        every=first.every or second.every,
     )
 
 

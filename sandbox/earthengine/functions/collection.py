@@ -295,25 +295,14 @@ def reduce_columns(
             f"Collection.reduceColumns: Need {reducer.inputs} input columns for the reducer, got {len(selectors)}."
         )
     rows = [[_plain(field(item, name)) for name in selectors] for item in collection]
-    kept = [index for index, row in enumerate(rows) if all(value is not None for value in row)]
-    weights = np.ones(len(kept))
+    weights = None
     if weight_selectors:
-        found = [_plain(field(item, weight_selectors[0])) or 0 for item in collection]
-        weights = np.array([found[index] for index in kept], dtype="float64")
-    columns = [_column([rows[index][place] for index in kept]) for place in range(len(selectors))]
-    return dict(zip(reducer.outputs, reducer.reduce_series(columns, weights), strict=True))
+        weights = np.array([_plain(field(item, weight_selectors[0])) or 0 for item in collection], dtype="float64")
+    return dict(zip(reducer.outputs, reducer.reduce_rows(rows, weights), strict=True))
 
 
 def _plain(value: Any) -> Any:
     return value.milliseconds if isinstance(value, Date) else value
-
-
-def _column(values: list[Any]) -> Any:
-    if all(isinstance(value, int | float) for value in values):
-        return np.array(values, dtype="float64" if any(isinstance(value, float) for value in values) else None)
-    column = np.empty(len(values), dtype=object)
-    column[:] = values
-    return column
 
 
 def _values(collection: Collection, property: str) -> list[Any]:

@@ -18,6 +18,8 @@ from sandbox.errors import invalid
 
 _LONGEST = 10_000_000
 
+# A pointer and a number.
+_ELEMENT_BYTES = 40
 
 def same(one: Any, two: Any) -> bool:
     """Whether two values are equal; 1, 1.0 and true are not told apart."""
@@ -183,11 +185,10 @@ def as_row(value: Any) -> tuple[Any, ...]:
 @function("List.reduce")
 def reduce(list: list[Any], reducer: Reducer) -> Any:
     """A reducer's output, or a dictionary of its outputs."""
-    rows = [(item,) for item in list if item is not None] if reducer.inputs == 1 else [as_row(row) for row in list]
+    rows = [(item,) for item in list] if reducer.inputs == 1 else [as_row(row) for row in list]
     if any(len(row) != reducer.inputs for row in rows):
         raise invalid(f"List.reduce: the reducer has {reducer.inputs} inputs; every element must be a list of as many.")
-    columns = [np.array([number(row[place]) for row in rows]) for place in range(reducer.inputs)]
-    results = reducer.reduce_series(columns, np.ones(len(rows)))
+    results = reducer.reduce_rows(rows)
     return results[0] if len(results) == 1 else dict(zip(reducer.outputs, results, strict=True))
 
 

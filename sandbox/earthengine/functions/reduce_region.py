@@ -53,13 +53,17 @@ def statistics(name: str, image: Image, reducer: Reducer, region: Geometry, wind
         if not covered.any():
             continue
         pixels = image.fetch(tile)
-        masks = [combined(*(item.mask for item in pixels))] if joint else [item.mask for item in pixels]
+        needed = len(pixels) - reducer.optional
+        masks = [combined(*(item.mask for item in pixels[:needed]))] if joint else [item.mask for item in pixels]
         for place, mask in enumerate(masks):
             share = _product(covered, mask)
-            chosen = share > 0
+            chosen = covered > 0 if reducer.every else share > 0
             weights[place].append(share[chosen])
             for index in range(len(bands)) if joint else (place,):
-                values[index].append(pixels[index].values[chosen])
+                series = pixels[index].values[chosen]
+                if joint and index >= needed:
+                    series = np.where(pixels[index].mask[chosen] > 0, series.astype(object), None)
+                values[index].append(series)
                 held += values[index][-1].size
         if held > _MOST_VALUES:
             raise invalid(f"{name}: the region holds more pixels than the sandbox can reduce; use a larger scale.")
