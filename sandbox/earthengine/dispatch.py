@@ -15,9 +15,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from sandbox.earthengine.computation import HUNG_UP, TIME
 from sandbox.earthengine.discovery import VERSIONS
 from sandbox.earthengine.limits import Limits, Rate, Slots
 from sandbox.earthengine.request_log import ENTRY, functions_of
+from sandbox.earthengine.supervision import Supervisor
 from sandbox.errors import ApiError, invalid, not_found
 from sandbox.responses import JsonResponse, unexpected_error
 
@@ -69,9 +71,10 @@ class Dispatcher:
     that the endpoint's answer needs.
     """
 
-    def __init__(self, limits: Limits) -> None:
-        """Takes the quota of concurrent computations from `limits`."""
+    def __init__(self, limits: Limits, supervisor: Supervisor | None = None) -> None:
+        """Takes the quota of concurrent computations from `limits`, and what watches over them."""
         self._limits = limits
+        self._supervisor = supervisor or Supervisor(limits)
         self._rate = Rate()
         self.slots = Slots(limits.concurrent)
         workers = max(4, 2 * (os.cpu_count() or 1))
@@ -80,6 +83,7 @@ class Dispatcher:
 
     def close(self) -> None:
         """Lets its threads end."""
+        self._supervisor.close()
         self._compute.shutdown(wait=False, cancel_futures=True)
         self._general.shutdown(wait=False, cancel_futures=True)
 
@@ -99,7 +103,7 @@ class Dispatcher:
             self._rate.take(self._limits.requests_per_minute)
             call = Call(request.path_params, request.query_params, await self._body(request))
             try:
-                result = await (self._computed(handler, call) if compute else self._run(self._general, handler, call))
+                result = await (self._computed(request, handler, call) if compute else self._general_run(handler, call))
             except ApiError:
                 raise
             except Exception:
@@ -113,20 +117,30 @@ class Dispatcher:
 
         return Route(f"/{{version}}/{path}", endpoint, methods=[method])
 
-    async def _run(self, pool: ThreadPoolExecutor, handler: Handler, call: Call) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(pool, handler, call)
+    async def _general_run(self, handler: Handler, call: Call) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._general, handler, call)
 
-    async def _computed(self, handler: Handler, call: Call) -> Any:
+    async def _computed(self, request: Request, handler: Handler, call: Call) -> Any:
         self.slots.limit = self._limits.concurrent
         slot = self.slots.hold()
         slot.__enter__()
-        work = asyncio.ensure_future(self._run(self._compute, handler, call))
+        computation = self._supervisor.interactive()
+        work = asyncio.get_running_loop().run_in_executor(
+            self._compute, self._supervisor.run, computation, handler, call
+        )
         # The slot is free again when the thread is, even where nobody waits for its answer any more.
         work.add_done_callback(lambda done: (slot.__exit__(None, None, None), done.cancelled() or done.exception()))
+        gone = asyncio.ensure_future(_hang_up(request))
         try:
-            return await asyncio.wait_for(asyncio.shield(work), self._limits.interactive_seconds)
-        except TimeoutError as error:
-            raise invalid("Computation timed out.") from error
+            await asyncio.wait({work, gone}, timeout=self._limits.interactive_seconds, return_when="FIRST_COMPLETED")
+            if not work.done():
+                computation.stop(HUNG_UP if gone.done() else TIME)
+                raise computation.error
+            return work.result()
+        finally:
+            gone.cancel()
+            # Where the server itself gives up.
+            computation.stop(HUNG_UP)
 
     async def _body(self, request: Request) -> Mapping[str, Any]:
         data = bytearray()
@@ -159,6 +173,12 @@ class Dispatcher:
             raise invalid(f"The body is not gzip, as Content-Encoding says: {error}") from error
         self._limits.check_body(len(content))
         return content
+
+
+async def _hang_up(request: Request) -> None:
+    """Returns when the client has closed the connection; the body must have been read."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def unsupported(what: str) -> Handler:

@@ -4,9 +4,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sandbox.earthengine import computation, graph, registry, results
 from sandbox.earthengine import functions as functions  # registers every implementation
-from sandbox.earthengine import graph, registry, results
 from sandbox.earthengine.coerce import Mismatch, image, type_name
+from sandbox.earthengine.computation import Charge
 from sandbox.earthengine.graph import GraphLimits, Node
 from sandbox.earthengine.records import Catalogue, PredictionClient
 from sandbox.earthengine.values import Image
@@ -15,6 +16,8 @@ from sandbox.errors import invalid
 # A chain of image operations is as deep in Python as in the graph, and graphs of hundreds of calls are ordinary.
 _RECURSION = 40_000
 _MISSING = object()
+# What counts as an aggregation: https://developers.google.com/earth-engine/guides/debugging.
+_AGGREGATIONS = ("Image.reduceRegion", "Image.reduceRegions", "Collection.reduceColumns", "AggregateFeatureCollection.")
 
 
 class Evaluator:
@@ -77,6 +80,7 @@ class _Scope:
         self._bindings = bindings
         self._parent = parent
         self._computed: dict[int, Any] = {}
+        self._charge = Charge()
 
     def value(self, root: Node) -> Any:
         """Computes a node, everything below it first, without recursion along the graph."""
@@ -91,7 +95,9 @@ class _Scope:
             if missing:
                 stack.extend(reversed(missing))
                 continue
-            home._computed[id(node)] = self._compute(node, home)
+            found = home._computed[id(node)] = self._compute(node, home)
+            if node.kind != graph.CONSTANT and (size := computation.size_of(found)):
+                home._charge.add(size)
             stack.pop()
         return self._peek(root)
 
@@ -141,7 +147,7 @@ class _Scope:
         if node.kind == graph.DICTIONARY:
             return arguments
         if node.function is None:
-            return registry.call(self._evaluator, node.payload, arguments)
+            return _called(self._evaluator, node.payload, arguments)
         called = self._peek(node.function)
         if not callable(called):
             raise invalid(f"A value of type {type_name(called)} was called as a function.")
@@ -179,7 +185,18 @@ class _ServerFunction:
         self._name = name
 
     def __call__(self, *arguments: Any) -> Any:
-        return registry.call(self._evaluator, self._name, dict(zip(self.names, arguments, strict=False)))
+        return _called(self._evaluator, self._name, dict(zip(self.names, arguments, strict=False)))
+
+
+def _called(evaluator: Evaluator, name: str, arguments: Mapping[str, Any]) -> Any:
+    """Calls a server function as part of this thread's computation."""
+    running = computation.current()
+    if running is not None:
+        # What a function makes of lists and texts is seldom larger than they are together.
+        running.expect(sum(map(computation.size_of, arguments.values())))
+        if name.startswith(_AGGREGATIONS):
+            running.aggregate()
+    return registry.call(evaluator, name, arguments)
 
 
 def truth(value: Any) -> bool:

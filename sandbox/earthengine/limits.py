@@ -35,6 +35,9 @@ class Limits:
         requests_per_minute: Requests of any kind within a minute.
         concurrent: Interactive computations at a time.
         interactive_seconds: Time that one of them may take.
+        memory_bytes: Memory that one of them may hold.
+        total_memory_bytes: Memory that all of them, or one task, may hold.
+        aggregations: Reductions of regions and collections in one of them. Earth Engine publishes no number.
         running_operations: Batch tasks that run at the same time.
         queued_operations: Batch tasks that may wait.
         export_pixels: Pixels of one export unless the request says otherwise.
@@ -52,6 +55,9 @@ class Limits:
     requests_per_minute: int = 6_000
     concurrent: int = 40
     interactive_seconds: float = 300.0
+    memory_bytes: int = 1_073_741_824
+    total_memory_bytes: int = 3_221_225_472
+    aggregations: int = 10_000
     running_operations: int = 2
     queued_operations: int = 3_000
     export_pixels: int = 100_000_000

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.earthengine.assets import timestamp
+from sandbox.earthengine.computation import CANCELLED, Computation
 from sandbox.earthengine.limits import Limits
+from sandbox.earthengine.supervision import Supervisor
 from sandbox.errors import ApiError, invalid, not_found
 
 logger = logging.getLogger(__name__)
@@ -30,9 +32,10 @@ class Cancelled(Exception):
 class Task:
     """What the work of one operation may do while it runs."""
 
-    def __init__(self, operation: dict[str, Any]) -> None:
+    def __init__(self, operation: dict[str, Any], computation: Computation) -> None:
         """Wraps the operation's record."""
         self._operation = operation
+        self.computation = computation
         self.cancelled = threading.Event()
         self.finished = threading.Event()
 
@@ -42,6 +45,11 @@ class Task:
         if self.cancelled.is_set():
             raise Cancelled
 
+    def cancel(self) -> None:
+        """Tells the work to end."""
+        self.cancelled.set()
+        self.computation.stop(CANCELLED)
+
 
 Work = Callable[[Task], list[str]]
 
@@ -49,10 +57,11 @@ Work = Callable[[Task], list[str]]
 class Operations:
     """Every batch task of one sandbox."""
 
-    def __init__(self, root: Path, limits: Limits) -> None:
+    def __init__(self, root: Path, limits: Limits, supervisor: Supervisor | None = None) -> None:
         """Opens the records below `root`; those that a crash cut off are marked as failed."""
         self._root = root
         self._limits = limits
+        self._supervisor = supervisor or Supervisor(limits)
         self._lock = threading.RLock()
         self._operations: dict[str, dict[str, Any]] = {}
         self._requests: dict[str, str] = {}
@@ -112,7 +121,7 @@ class Operations:
                 },
                 "done": False,
             }
-            task = Task(operation)
+            task = Task(operation, self._supervisor.batch())
             self._operations[name] = operation
             self._tasks[name] = task
             if request_id:
@@ -149,7 +158,7 @@ class Operations:
             operation = self._operations[name]
             if operation["done"]:
                 raise invalid(f"Operation '{name}' has finished already and cannot be cancelled.")
-            self._tasks[name].cancelled.set()
+            self._tasks[name].cancel()
             if operation["metadata"]["state"] == "PENDING":
                 self._finish(operation, "CANCELLED", error=ApiError("CANCELLED", "Cancelled."))
             else:
@@ -183,7 +192,7 @@ class Operations:
             pool, self._pool = self._pool, None
             for name, operation in self._operations.items():
                 if not operation["done"]:
-                    self._tasks[name].cancelled.set()
+                    self._tasks[name].cancel()
         if pool is not None:
             pool.shutdown(wait=True, cancel_futures=True)
 
@@ -216,13 +225,13 @@ class Operations:
             self._save(operation)
         try:
             task.progress(0.0)
-            uris = work(task)
+            uris = self._supervisor.run(task.computation, work, task)
             if task.cancelled.is_set():
                 raise Cancelled
         except Cancelled:
             self._finish(operation, "CANCELLED", error=ApiError("CANCELLED", "Cancelled."))
         except ApiError as error:
-            self._finish(operation, "FAILED", error=error)
+            self._finish(operation, "CANCELLED" if error.status == "CANCELLED" else "FAILED", error=error)
         except Exception as error:
             logger.exception("task %s failed", operation["name"])
             self._finish(operation, "FAILED", error=ApiError("INTERNAL", f"Internal error: {error}"))

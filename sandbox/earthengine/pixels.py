@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from sandbox.earthengine import computation
+from sandbox.earthengine.alignment import aligned
 from sandbox.earthengine.grid import Grid, Projection
 from sandbox.errors import invalid
 
@@ -141,6 +143,8 @@ class Band:
 
     def fetch(self, grid: Grid) -> Pixels:
         """The pixels on a grid; computed once per grid within one `sharing` block."""
+        if not self.constant:
+            computation.expect(grid.size * self.pixel_type.dtype.itemsize)
         with sharing() as memo:
             return memo.get(self.source, grid)
 
@@ -169,6 +173,7 @@ class _Memo:
             self._kept.move_to_end(key)
             return found[1]
         pixels = source(grid)
+        computation.hold(*pixels)
         # The source is kept beside its pixels, so that no other source can take over its id meanwhile.
         self._kept[key] = (source, pixels)
         self._bytes += _held(pixels)
@@ -236,51 +241,17 @@ def pull(
         pixel_type: Type of the values.
         size: `(height, width)` of the source, if it has edges; beyond them everything is masked.
     """
-    columns, rows = grid.positions(projection)
-    with np.errstate(invalid="ignore"):
-        inside = np.isfinite(columns) & np.isfinite(rows) if columns.ndim == 2 else None
-        column, row = np.floor(columns), np.floor(rows)
-        if size is not None:
-            in_columns, in_rows = (column >= 0) & (column < size[1]), (row >= 0) & (row < size[0])
-        else:
-            in_columns, in_rows = np.isfinite(column), np.isfinite(row)
-    if inside is not None:
-        inside &= in_columns & in_rows
-        if not inside.any():
-            return blank(grid.shape, pixel_type)
-        column, row = np.where(inside, column, column[inside][0]), np.where(inside, row, row[inside][0])
-        span = (row.min(), row.max(), column.min(), column.max())
-    else:
-        if not (in_columns.any() and in_rows.any()):
-            return blank(grid.shape, pixel_type)
-        span = (row[in_rows].min(), row[in_rows].max(), column[in_columns].min(), column[in_columns].max())
-    top, bottom, left, right = (int(edge) for edge in span)
-    shape = (bottom - top + 1, right - left + 1)
-    if shape[0] * shape[1] > max(_WINDOW_PIXELS, 4 * grid.size) and grid.size > 1:
-        if shape[0] * shape[1] > _REPROJECTED_PIXELS:
-            raise invalid(f"Reprojection output too large ({shape[1]}x{shape[0]} pixels).")
+    found = aligned(grid, projection, size)
+    if not found.shape[0]:
+        return blank(grid.shape, pixel_type)
+    pixels = found.shape[0] * found.shape[1]
+    if pixels > max(_WINDOW_PIXELS, 4 * grid.size) and grid.size > 1:
+        if pixels > _REPROJECTED_PIXELS:
+            raise invalid(f"Reprojection output too large ({found.shape[1]}x{found.shape[0]} pixels).")
         return _pull_halves(grid, projection, read, pixel_type, size)
-    window = read(projection.grid(top, left, shape))
-    if inside is not None:
-        r, c = (row - top).astype(np.intp), (column - left).astype(np.intp)
-        return Pixels(window.values[r, c], combined(window.mask[r, c], inside))
-    r, c = (row[in_rows] - top).astype(np.intp), (column[in_columns] - left).astype(np.intp)
-    picked = window
-    if not (_consecutive(r) and _consecutive(c)):
-        picked = Pixels(window.values[r][:, c], window.mask[r][:, c])
-    if picked.mask.shape == grid.shape:
-        return picked
-    values = np.zeros(grid.shape + window.values.shape[2:], window.values.dtype)
-    mask = np.zeros(grid.shape, window.mask.dtype)
-    # Positions run one way along an axis, so what lies inside is one block.
-    first_row, first_column = int(np.argmax(in_rows)), int(np.argmax(in_columns))
-    block = (slice(first_row, first_row + len(r)), slice(first_column, first_column + len(c)))
-    values[block], mask[block] = picked
-    return Pixels(values, mask)
-
-
-def _consecutive(indices: Array) -> bool:
-    return indices[0] == 0 and (len(indices) == 1 or bool((np.diff(indices) == 1).all()))
+    window = read(projection.grid(found.top, found.left, found.shape))
+    mask = found.of(window.mask, grid)
+    return Pixels(found.of(window.values, grid), mask if found.inside is None else combined(mask, found.inside))
 
 
 def _pull_halves(
@@ -297,33 +268,3 @@ def _pull_halves(
     return Pixels(
         np.concatenate([part.values for part in parts], axis), np.concatenate([part.mask for part in parts], axis)
     )
-
-
-def pull_smooth(grid: Grid, projection: Projection, read: Source, pixel_type: PixelType) -> Pixels:
-    """Samples by bilinear interpolation between the four nearest pixel centres; masked where one of them is."""
-    columns, rows = grid.positions(projection)
-    if columns.ndim == 1:
-        columns, rows = np.broadcast_to(columns[None, :], grid.shape), np.broadcast_to(rows[:, None], grid.shape)
-    finite = np.isfinite(columns) & np.isfinite(rows)
-    if not finite.any():
-        return blank(grid.shape, pixel_type)
-    x, y = np.where(finite, columns, columns[finite][0]) - 0.5, np.where(finite, rows, rows[finite][0]) - 0.5
-    left, top = int(np.floor(x.min())), int(np.floor(y.min()))
-    shape = (int(np.floor(y.max())) + 2 - top, int(np.floor(x.max())) + 2 - left)
-    if shape[0] * shape[1] > _REPROJECTED_PIXELS:
-        raise invalid(f"Reprojection output too large ({shape[1]}x{shape[0]} pixels).")
-    window = read(projection.grid(top, left, shape))
-    c, r = np.floor(x).astype(np.intp), np.floor(y).astype(np.intp)
-    fx, fy = x - c, y - r
-    c, r = c - left, r - top
-    total = np.zeros(grid.shape)
-    mask: Array = finite
-    for row, column, weight in (
-        (r, c, (1 - fx) * (1 - fy)),
-        (r, c + 1, fx * (1 - fy)),
-        (r + 1, c, (1 - fx) * fy),
-        (r + 1, c + 1, fx * fy),
-    ):
-        total += np.where(weight > 0, window.values[row, column], 0) * weight
-        mask = combined(mask, np.where(weight > 0, window.mask[row, column], np.True_))
-    return Pixels(pixel_type.converted(total), mask)

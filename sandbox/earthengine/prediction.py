@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from sandbox.earthengine import payloads
+from sandbox.earthengine import computation, payloads
 from sandbox.earthengine.grid import Grid, Projection
 from sandbox.earthengine.pixels import Array, Band, Pixels, PixelType, blank, combined, pull
 from sandbox.earthengine.records import PredictionClient
@@ -182,7 +182,7 @@ class _Predictor:
 
         if batches:
             with ThreadPoolExecutor(min(_PARALLEL_REQUESTS, len(batches))) as pool:
-                for batch, predictions in zip(batches, pool.map(send, batches), strict=True):
+                for batch, predictions in zip(batches, pool.map(computation.carried(send), batches), strict=True):
                     if len(predictions) != len(batch):
                         raise invalid(
                             f"Model.predictImage: The endpoint gave {len(predictions)} predictions for {len(batch)} "

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sandbox.earthengine import computation
 from sandbox.earthengine.coerce import type_name
 from sandbox.earthengine.graph import GraphLimits
 from sandbox.earthengine.grid import Projection
@@ -26,6 +27,10 @@ from sandbox.earthengine.values import (
 )
 from sandbox.errors import invalid
 
+# About what an element of a list, or an entry of an object, takes in the answer before it is text, in bytes.
+_ELEMENT_BYTES = 16
+_ENTRY_BYTES = 100
+
 
 def to_json(value: Any, limits: GraphLimits) -> Any:
     """A JSON-ready form; raises ApiError where a collection is too long or the value has none."""
@@ -34,8 +39,10 @@ def to_json(value: Any, limits: GraphLimits) -> Any:
     if isinstance(value, int | float | np.generic):
         return _number(value)
     if isinstance(value, Mapping):
+        computation.spend(_ENTRY_BYTES * len(value))
         return {str(key): to_json(item, limits) for key, item in value.items()}
     if isinstance(value, list | tuple):
+        computation.spend(_ELEMENT_BYTES * len(value))
         return [to_json(item, limits) for item in value]
     if isinstance(value, Image):
         return image_json(value, limits)

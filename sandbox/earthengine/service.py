@@ -26,6 +26,7 @@ from sandbox.earthengine.local_collections import add_collection
 from sandbox.earthengine.operations import Operations
 from sandbox.earthengine.pixel_routes import PixelRoutes
 from sandbox.earthengine.request_log import RequestLog
+from sandbox.earthengine.supervision import Supervisor
 from sandbox.earthengine.task_routes import TaskRoutes
 from sandbox.errors import ApiError, invalid, not_found
 from sandbox.responses import JsonResponse, api_error_handler
@@ -59,10 +60,11 @@ class EarthEngine:
         root = settings.home.earthengine
         self._assets = Assets(root / "assets")
         self._drive = settings.home.root / "drive"
-        self._operations = Operations(root / "operations", limits)
+        supervisor = Supervisor(limits)
+        self._operations = Operations(root / "operations", limits, supervisor)
         self._ingestion = Ingestion(self._assets, settings.home.storage, limits)
         self._endpoints = VertexEndpoints(f"http://127.0.0.1:{settings.port}")
-        self._dispatcher = Dispatcher(limits)
+        self._dispatcher = Dispatcher(limits, supervisor)
         self._seeding = 0
         evaluator = self._evaluator = Evaluator(self._assets, self._endpoints)
         self._pixels = PixelRoutes(evaluator, limits)

@@ -1,11 +1,13 @@
 """What an expression can be: images, collections, features, geometries and the small values between them."""
 
+import math
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,6 +15,7 @@ import shapely
 from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
+from sandbox.earthengine import computation
 from sandbox.earthengine.grid import IDENTITY, WGS84, Grid, Projection, same_crs, transformer
 from sandbox.earthengine.pixels import Array, Band, Pixels, PixelType, sharing
 from sandbox.errors import invalid
@@ -143,6 +146,10 @@ class Function(Protocol):
         """Applies it to positional arguments."""
 
 
+# About what a member of a collection takes, in bytes, with its properties and its place.
+_MEMBER_BYTES = 1_024
+
+
 class LazySequence(Sequence[Any]):
     """Elements computed when first looked at, and kept; safe to share between threads."""
 
@@ -150,15 +157,25 @@ class LazySequence(Sequence[Any]):
         """Takes any iterable; it is consumed once."""
         self._kept: list[Any] = []
         self._rest: Iterator[Any] | None = iter(elements)
+        self._failure: BaseException | None = None
+        self._charge = computation.Charge()
         self._lock = threading.RLock()
 
     def _reach(self, count: int | None) -> None:
         with self._lock:
             while self._rest is not None and (count is None or len(self._kept) < count):
+                if self._failure is not None:
+                    # An iterator that failed once says that it is at its end.
+                    raise self._failure
+                computation.check()
                 try:
                     self._kept.append(next(self._rest))
+                    self._charge.add(_MEMBER_BYTES)
                 except StopIteration:
                     self._rest = None
+                except BaseException as error:
+                    self._failure = error
+                    raise
 
     def __iter__(self) -> Iterator[Any]:
         """Goes through all elements."""
@@ -287,7 +304,7 @@ class Image(Element):
             return _fetched(bands, grid)
         result: list[Pixels] = []
         with ThreadPoolExecutor(min(len(tiles), os.cpu_count() or 1), "tiles") as pool:
-            fetched = pool.map(lambda tile: _fetched(bands, tile[2]), tiles)
+            fetched = pool.map(computation.carried(partial(_fetched, bands)), [tile for _, _, tile in tiles])
             for (row, column, tile), parts in zip(tiles, fetched, strict=True):
                 if not result:
                     result = [_allocated(grid, part) for part in parts]
@@ -298,14 +315,17 @@ class Image(Element):
 
 
 def _fetched(bands: Sequence[Band], grid: Grid) -> list[Pixels]:
+    computation.check()
     with sharing():
         return [band.fetch(grid) for band in bands]
 
 
 def _allocated(grid: Grid, part: Pixels) -> Pixels:
-    return Pixels(
-        np.zeros(grid.shape + part.values.shape[2:], part.values.dtype), np.zeros(grid.shape, part.mask.dtype)
-    )
+    shape = grid.shape + part.values.shape[2:]
+    computation.expect(math.prod(shape) * part.values.itemsize)
+    whole = Pixels(np.zeros(shape, part.values.dtype), np.zeros(grid.shape, part.mask.dtype))
+    computation.hold(*whole)
+    return whole
 
 
 def _placed(whole: Pixels, part: Pixels, block: tuple[slice, slice]) -> Pixels:

@@ -1,7 +1,6 @@
 """Images from assets, numbers and metadata, and their bands: choose, name, add, cast."""
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from sandbox.earthengine.coerce import image as to_image
 from sandbox.earthengine.coerce import pixel_type as to_pixel_type
 from sandbox.earthengine.functions.image_math import cast as cast_band
 from sandbox.earthengine.grid import Grid
+from sandbox.earthengine.patterns import Pattern
 from sandbox.earthengine.pixels import BOOLEAN, DOUBLE, Band, Pixels, PixelType, constant_band
 from sandbox.earthengine.rasters import band_of
 from sandbox.earthengine.records import AssetRecord
@@ -82,12 +82,8 @@ def _selected(image: Image, selector: Any) -> list[Band]:
     exact = [band for band in image.bands if band.name == selector]
     if exact:
         return exact
-    if len(selector) > 1_000:
-        raise invalid("Image.select: a band pattern may have at most 1,000 characters.")
-    try:
-        matches = [band for band in image.bands if re.fullmatch(selector, band.name)]
-    except re.error as error:
-        raise invalid(f"Image.select: Invalid regular expression '{selector}': {error}.") from error
+    pattern = Pattern(selector, "", "Image.select")
+    matches = [band for band in image.bands if pattern.fullmatch(band.name)]
     if not matches:
         raise invalid(
             f"Image.select: Band pattern '{selector}' did not match any bands. Available bands: {image.shown_names()}"
@@ -130,11 +126,8 @@ def rename(input: Image, names: list[str]) -> Image:
 @function("Image.regexpRename")
 def regexp_rename(input: Image, regex: str, replacement: str, all: bool) -> Image:
     """Other names by replacing a pattern."""
-    pattern = re.sub(r"\$(\d)", r"\\\1", replacement)
-    try:
-        names = [re.sub(regex, pattern, name, count=0 if all else 1) for name in input.names]
-    except re.error as error:
-        raise invalid(f"Image.regexpRename: Invalid regular expression '{regex}': {error}.") from error
+    pattern = Pattern(regex, "", "Image.regexpRename")
+    names = [pattern.replaced(name, replacement, every=all) for name in input.names]
     return input.with_bands(_renamed(input.bands, names, "Image.regexpRename"))
 
 

@@ -1,6 +1,5 @@
 """Strings."""
 
-import re
 from typing import Any
 
 import orjson
@@ -8,25 +7,10 @@ import orjson
 from sandbox.earthengine.coerce import type_name
 from sandbox.earthengine.functions.list import shown
 from sandbox.earthengine.graph import plain
+from sandbox.earthengine.patterns import Pattern
 from sandbox.earthengine.registry import Context, function
 from sandbox.earthengine.results import to_json
 from sandbox.errors import invalid
-
-_FLAGS = {"g": 0, "i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "": 0}
-
-
-def _pattern(regex: str, flags: str, name: str) -> re.Pattern[str]:
-    options = 0
-    for flag in flags:
-        if flag not in _FLAGS:
-            raise invalid(f"{name}: Unknown flag '{flag}': must be of 'g', 'i', 'm', 's'.")
-        options |= _FLAGS[flag]
-    if len(regex) > 1_000:
-        raise invalid(f"{name}: a regular expression may have at most 1,000 characters.")
-    try:
-        return re.compile(regex, options)
-    except re.error as error:
-        raise invalid(f"{name}: Invalid regular expression '{regex}': {error}.") from error
 
 
 @function("String")
@@ -87,28 +71,20 @@ def split(string: str, regex: str, flags: str) -> list[str]:
     """Parts between what a pattern matches."""
     if not regex:
         return list(string)
-    return _pattern(regex, flags, "String.split").split(string)
+    return Pattern(regex, flags, "String.split").split(string)
 
 
 @function("String.match")
 def match(input: str, regex: str, flags: str) -> list[str]:
     """The first match and its groups, or all matches with flag `g`; empty where there is none."""
-    pattern = _pattern(regex, flags, "String.match")
-    if "g" in flags:
-        return [found[0] for found in pattern.finditer(input)]
-    found = pattern.search(input)
-    return [] if found is None else [found[0], *(group or "" for group in found.groups())]
+    pattern = Pattern(regex, flags, "String.match")
+    return pattern.matches(input) if "g" in flags else pattern.groups(input)
 
 
 @function("String.replace")
 def replace(input: str, regex: str, replacement: str, flags: str) -> str:
     """Another text for the first match, or for all with flag `g`; `$1` is the first group."""
-    pattern = _pattern(regex, flags, "String.replace")
-    template = re.sub(r"\$(\d)", r"\\\1", replacement.replace("\\", "\\\\"))
-    try:
-        return pattern.sub(template, input, count=0 if "g" in flags else 1)
-    except re.error as error:
-        raise invalid(f"String.replace: Invalid replacement '{replacement}': {error}.") from error
+    return Pattern(regex, flags, "String.replace").replaced(input, replacement, every="g" in flags)
 
 
 @function("String.toLowerCase")
