@@ -48,6 +48,14 @@ DEVIATIONS: Mapping[str, Sequence[str]] = {
         "`random` gives the same number for the same place and seed, but not Google's.",
         "`fastDistanceTransform` gives the largest distance of the neighbourhood where no pixel is near; what Google "
         "gives there is not documented.",
+        "`reduceResolution` counts the input pixels by the nominal scales; what Google counts against `maxPixels`"
+        " is not documented. Corners of output pixels are joined by straight lines in the input's plane.",
+        "`resample` and `displace` mask a pixel where one of the four or sixteen that it is interpolated from is "
+        "masked; bicubic is cubic convolution with a = -0.5. Google documents neither.",
+        "`zeroCrossing` marks the one of two neighbours that is nearer to 0, and what is 0; Google does not "
+        "document which.",
+        "`gradient` is per metre and `derivative` per pixel, from the pixels at both sides; Google documents the "
+        "kernel of neither.",
     ),
     "ImageCollection": (
         "`mosaic` counts a partly transparent pixel of the topmost image whole; Google blends it.",

@@ -8,8 +8,9 @@ import numpy as np
 from sandbox.earthengine.coerce import footprint, number
 from sandbox.earthengine.coerce import projection as to_projection
 from sandbox.earthengine.functions.image_mask import clipped
+from sandbox.earthengine.functions.resolution import resampled
 from sandbox.earthengine.grid import IDENTITY, WGS84, Grid, Projection, crs_of
-from sandbox.earthengine.pixels import DOUBLE, Array, Band, Pixels, PixelType, combined, pull, pull_smooth
+from sandbox.earthengine.pixels import DOUBLE, Array, Band, Pixels, combined, pull
 from sandbox.earthengine.regions import pixel_bounds
 from sandbox.earthengine.registry import function
 from sandbox.earthengine.values import Geometry, Image
@@ -152,21 +153,7 @@ def resample(image: Image, mode: str) -> Image:
     """Interpolates between the pixels of the default projection wherever another one is asked for."""
     if mode not in ("bilinear", "bicubic"):
         raise invalid(f"Image.resample: Unknown mode '{mode}': must be 'bilinear' or 'bicubic'.")
-    if mode == "bicubic":
-        raise invalid("Image.resample: the sandbox does not implement 'bicubic'; 'bilinear' works.")
-
-    def smooth(band: Band) -> Band:
-        if band.pixel_type.dimensions:
-            raise invalid("Image.resample: array pixels cannot be interpolated.")
-        own = band.pixel_type
-        kind = own if own.precision != "int" else PixelType("float", own.minimum, own.maximum)
-
-        def source(grid: Grid) -> Pixels:
-            return pull_smooth(grid, band.projection, band.fetch, kind)
-
-        return band.derived(source, kind)
-
-    return image.with_bands(smooth(band) for band in image.bands)
+    return image.with_bands(resampled(band, mode) for band in image.bands)
 
 
 @function("Image.changeProj")

@@ -28,6 +28,11 @@ IMAGES = {
     "derivative": lambda: scene().derivative(),
     "crossing": lambda: scene().subtract(2_000).zeroCrossing(),
     "canny": lambda: ee.Algorithms.CannyEdgeDetector(scene(), 300, 1.5),
+    "resolution": lambda: scene().reduceResolution(ee.Reducer.mean(), False, 1024),
+    "coarse": lambda: ee.Image("classes").reduceResolution(ee.Reducer.mode()).reproject(CRS, None, 80),
+    "bicubic": lambda: scene().resample("bicubic"),
+    "displaced": lambda: scene().displace(ee.Image.random(1).multiply(90).addBands(20).reproject(CRS, None, 30)),
+    "translated": lambda: scene().translate(44, 71).addBands(scene().translate(2, 1, "pixels", "EPSG:3857")),
     "hough": lambda: ee.Algorithms.HoughTransform(marks(), 32, 1, 5, True),
 }
 
