@@ -18,6 +18,8 @@ from sandbox.settings import Home, Settings
 from sandbox.vertex import service
 from sandbox.vertex.schedule_clock import Clock
 
+from .small_pipelines import Jobs
+
 PARENT = "/v1/projects/sandbox/locations/us-central1"
 
 SERVER = """
@@ -192,3 +194,9 @@ def vertex(vertex_service: Vertex) -> Iterator[Vertex]:
     yield vertex_service
     vertex_service.reset()
     shutil.rmtree(vertex_service.home / "storage", ignore_errors=True)
+
+
+@pytest.fixture
+def jobs(vertex: Vertex) -> Jobs:
+    """What submits pipelines to that service and waits for them."""
+    return Jobs(vertex)

@@ -111,7 +111,7 @@ class Whole:
         # Stopped it begins nothing more while its children are looked for.
         self.daemon.send_signal(signal.SIGSTOP)
         children = psutil.Process(self.daemon.pid).children(recursive=True)
-        guards = [child for child in children if any("reaper.py" in word for word in child.cmdline())]
+        guards = [child for child in children if is_guard(child)]
         assert guards
         for process in guards if guard_first else children:
             process.kill()
@@ -155,6 +155,13 @@ class Whole:
             ids.append(self.settle(self.call("POST", f"/v1/{name}:deployModel", body))["deployedModel"]["id"])
         found: dict[str, Any] = self.call("GET", f"/v1/{name}")
         return found
+
+
+def is_guard(process: psutil.Process) -> bool:
+    try:
+        return any("reaper.py" in word for word in process.cmdline())
+    except psutil.Error:
+        return False  # it ended, and nobody has waited for it yet
 
 
 class Uploads(threading.Thread):
