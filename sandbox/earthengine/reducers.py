@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from sandbox.earthengine import medians
 from sandbox.earthengine.pixels import BOOLEAN, DOUBLE, Array, PixelType
 from sandbox.earthengine.values import ArrayValue
 from sandbox.errors import invalid
@@ -243,6 +244,9 @@ def quantiles(values: Array, weights: Array, shares: Sequence[float]) -> list[tu
 
 
 def _median(values: Sequence[Array], weights: Array) -> list[tuple[Any, Any]]:
+    valid = weights if weights.dtype == bool else weights > 0
+    if valid.shape == values[0].shape and medians.suits(values[0]):
+        return [medians.medians(values[0], valid)]
     return quantiles(values[0], weights, [0.5])
 
 
