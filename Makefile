@@ -25,7 +25,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,clients]'
 	@touch $@
 
 run: $(VENV)/installed ## Make a map of North Carolina from CONFIG (default: configs/quickstart.yaml)

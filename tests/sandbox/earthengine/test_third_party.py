@@ -20,7 +20,7 @@ CLEAR, CLOUD = 21_824, 22_280
 def needs(module):
     return pytest.mark.skipif(
         importlib.util.find_spec(module) is None,
-        reason=f"NOT TESTED: {module} is not installed (pip install {module})",
+        reason=f"NOT TESTED: {module} is not installed; `make test` installs it (pip install --editable '.[clients]')",
     )
 
 
