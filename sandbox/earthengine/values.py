@@ -16,7 +16,9 @@ from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
 from sandbox.earthengine import computation
-from sandbox.earthengine.grid import IDENTITY, WGS84, Grid, Projection, same_crs, transformer
+from sandbox.earthengine.cells import boxed
+from sandbox.earthengine.geodesics import moved
+from sandbox.earthengine.grid import IDENTITY, WGS84, Grid, Projection
 from sandbox.earthengine.pixels import Array, Band, Pixels, PixelType, sharing
 from sandbox.errors import invalid
 
@@ -58,7 +60,7 @@ class Geometry:
     Attributes:
         shape: Coordinates as (x, y), longitude first.
         projection: What the coordinates mean.
-        geodesic: Whether edges are the shortest lines on the globe (told to clients; edges are computed straight).
+        geodesic: Whether edges are the shortest lines on the globe; else they are straight in the projection.
     """
 
     shape: BaseGeometry
@@ -66,19 +68,12 @@ class Geometry:
     geodesic: bool = True
 
     def in_crs(self, crs: str) -> BaseGeometry:
-        """The shape in units of a CRS; long edges gain points first, so that they bend as the projection does."""
+        """The shape in units of a CRS; edges that are not straight there gain points, and its seam cuts them."""
         shape = self.shape
         if self.projection.transform != IDENTITY:
             own = self.projection
             shape = shapely.transform(shape, lambda xy: np.column_stack(own.located(xy[:, 0], xy[:, 1])))
-        if same_crs(self.projection.crs, crs) or shape.is_empty:
-            return shape
-        west, south, east, north = shape.bounds
-        step = max(east - west, north - south) / 32
-        if step > 0:
-            shape = shapely.segmentize(shape, step)
-        convert = transformer(self.projection.crs, crs)
-        return shapely.transform(shape, lambda xy: np.column_stack(convert.transform(xy[:, 0], xy[:, 1])))
+        return moved(shape, self.projection.crs, crs, geodesic=self.geodesic)
 
     def lonlat(self) -> BaseGeometry:
         """The shape in degrees."""
@@ -288,17 +283,28 @@ class Image(Element):
         """The same image with other bands."""
         return replace(self, bands=tuple(bands))
 
-    def fetch(self, grid: Grid, names: Sequence[str] | None = None) -> list[Pixels]:
+    def fetch(self, grid: Grid, names: Sequence[str] | None = None, *, ragged: bool = False) -> list[Pixels]:
         """The pixels of its bands on a grid.
 
         Args:
             grid: Where.
             names: Bands wanted, in that order; all by default.
+            ragged: Whether array pixels may differ in shape.
 
         Returns:
             `(values, mask)` for each band.
+
+        Raises:
+            ApiError: INVALID_ARGUMENT where arrays differ in shape and must not.
         """
         bands = self.bands if names is None else [self.band(name) for name in names]
+        found = self._fetched(bands, grid)
+        for band, pixels in zip(bands, found, strict=True):
+            if pixels.values.dtype == object and not ragged:
+                raise invalid(f"The array pixels of band '{band.name}' must all have the same shape; arrayPad helps.")
+        return found
+
+    def _fetched(self, bands: Sequence[Band], grid: Grid) -> list[Pixels]:
         tiles = grid.tiles(_TILE)
         if len(tiles) == 1 or not bands:
             return _fetched(bands, grid)
@@ -333,14 +339,16 @@ def _placed(whole: Pixels, part: Pixels, block: tuple[slice, slice]) -> Pixels:
     values, mask = whole
     if mask.dtype != part.mask.dtype:
         mask = mask.astype("float32")
-    if values.shape[2:] != part.values.shape[2:]:
+    new = part.values
+    if (values.dtype == object) != (new.dtype == object) or values.shape[2:] != new.shape[2:]:
         # A tile without a valid pixel does not know how long its arrays would be.
         if not bool((part.mask > 0).any()):
             return Pixels(values, mask)
         if bool((mask > 0).any()):
-            raise invalid("The array pixels of a band must all have the same shape.")
-        values = np.zeros(values.shape[:2] + part.values.shape[2:], part.values.dtype)
-    values[block], mask[block] = part.values, part.mask
+            values, new = boxed(values), boxed(new)
+        else:
+            values = np.zeros(values.shape[:2] + new.shape[2:], new.dtype)
+    values[block], mask[block] = new, part.mask
     return Pixels(values, mask)
 
 

@@ -244,29 +244,6 @@ def to_bands(collection: Collection) -> Image:
     return Image(bands=tuple(distinct_names(bands)), footprint=composite_footprint(images))
 
 
-@function("ImageCollection.toArray")
-def to_array(collection: Collection) -> Image:
-    """A two-dimensional array per pixel: images along axis 0, bands along axis 1; masked images are left out."""
-    images, bands = stacks("ImageCollection.toArray", collection)
-    if not bands:
-        raise invalid("ImageCollection.toArray: The collection has no bands.")
-    columns = list(bands.values())
-    if len({len(stack) for stack in columns}) > 1:
-        raise invalid("ImageCollection.toArray: every image must have the same bands.")
-    base = _union_type([band for stack in columns for band in stack])
-    kind = PixelType(base.precision, base.minimum, base.maximum, 2)
-
-    def source(grid: Grid) -> Pixels:
-        fetched = [[band.fetch(grid) for band in stack] for stack in columns]
-        masks = [combined(*(stack[i].mask for stack in fetched)) > 0 for i in range(len(images))]
-        if not all(bool((mask == masks[0]).all()) for mask in masks):
-            raise invalid("ImageCollection.toArray: the sandbox needs images with the same mask; unmask them first.")
-        values = np.stack([np.stack([kind.converted(p.values) for p in stack], axis=-1) for stack in fetched], axis=-1)
-        return Pixels(values, masks[0])
-
-    return Image(bands=(Band("array", kind, Projection(), source),), footprint=composite_footprint(images))
-
-
 @function("Image.reduce")
 def reduce_image(image: Image, reducer: Reducer) -> Image:
     """A reducer across the bands of every pixel."""

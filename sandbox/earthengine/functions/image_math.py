@@ -3,7 +3,10 @@
 from collections.abc import Callable
 
 import numpy as np
+from scipy import special
 
+from sandbox.earthengine import arrays
+from sandbox.earthengine.cells import per_pixel
 from sandbox.earthengine.coerce import NAMED_TYPES
 from sandbox.earthengine.grid import Grid
 from sandbox.earthengine.pixels import Array, Band, Pixels, PixelType, combined
@@ -53,10 +56,15 @@ def joined(name: str, left: Band, right: Band, pixel_type: PixelType, operation:
 
     def source(grid: Grid) -> Pixels:
         one, two = left.fetch(grid), right.fetch(grid)
-        first, second = aligned(one.values, two.values)
+        if pixel_type.dimensions:
+            return per_pixel("Image", pixel_type, on_arrays, [one, two])
+        first, second = one.values, two.values
         with np.errstate(all="ignore"):
             values = pixel_type.converted(np.asarray(operation(first, second)))
         return Pixels(values, combined(one.mask, two.mask))
+
+    def on_arrays(first: Array, second: Array) -> Array:
+        return np.asarray(operation(*arrays.aligned(first, second)))
 
     base = right if left.constant and not right.constant else left
     return Band(name, pixel_type, base.projection, source, base.size, base.origin, left.constant and right.constant)
@@ -76,6 +84,8 @@ def mapped(band: Band, pixel_type: PixelType, operation: Callable[[Array], Array
 
     def source(grid: Grid) -> Pixels:
         pixels = band.fetch(grid)
+        if pixels.values.dtype == object:
+            return per_pixel("Image", pixel_type, lambda batch: np.asarray(operation(batch)), [pixels])
         with np.errstate(all="ignore"):
             return Pixels(pixel_type.converted(np.asarray(operation(pixels.values))), pixels.mask)
 
@@ -202,6 +212,8 @@ BINARY: dict[str, tuple[Operation, TypeRule]] = {
     "hypot": (_exact(np.hypot), real_type),
     # Earth Engine's atan2 takes x first.
     "atan2": (_exact(lambda x, y: np.arctan2(y, x)), real_type),
+    # Earth Engine's gammainc takes x first, and the shape second.
+    "gammainc": (_exact(lambda x, shape: special.gammainc(shape, x)), real_type),
     "eq": (np.equal, _boolean_type),
     "neq": (np.not_equal, _boolean_type),
     "lt": (np.less, _boolean_type),
@@ -271,6 +283,17 @@ def _bit_count(values: Array) -> Array:
     return np.asarray(np.bitwise_count(values.astype("int64").view("uint64")))
 
 
+def _lanczos(values: Array) -> Array:
+    """Lanczos' sum for the gamma function with g = 607/128, of which it is an exact form.
+
+    `gamma(x + 1) = sqrt(2 pi) * (x + g + 1/2) ** (x + 1/2) * exp(-(x + g + 1/2)) * sum(x)`; Apache Commons Math, whose
+    names these functions of Earth Engine have, computes that sum as `Gamma.lanczos`.
+    """
+    shifted = values + 607 / 128 + 0.5
+    logarithm = special.gammaln(values + 1) + shifted - (values + 0.5) * np.log(shifted)
+    return np.asarray(special.gammasgn(values + 1) * np.exp(logarithm) / np.sqrt(2 * np.pi))
+
+
 UNARY: dict[str, tuple[Callable[[Array], Array], Callable[[PixelType], PixelType]]] = {
     "abs": (lambda values: np.abs(values.astype("int64") if values.dtype.kind == "i" else values), _magnitude),
     "ceil": (np.ceil, _as_is),
@@ -278,7 +301,10 @@ UNARY: dict[str, tuple[Callable[[Array], Array], Callable[[PixelType], PixelType
     "round": (_rounded, _as_is),
     "signum": (lambda values: np.sign(values.astype("float64")), lambda t: PixelType(t.precision, -1, 1, t.dimensions)),
     "not": (lambda values: values == 0, _boolean),
-    "bitwiseNot": (lambda values: np.invert(values.astype("int64")), lambda t: PixelType("int", -(2**63), 2**63 - 1)),
+    "bitwiseNot": (
+        lambda values: np.invert(values.astype("int64")),
+        lambda t: PixelType("int", -(2**63), 2**63 - 1, t.dimensions),
+    ),
     "bitCount": (_bit_count, lambda t: PixelType("int", 0, 64, t.dimensions)),
     "sqrt": (_doubles(np.sqrt), _real),
     "cbrt": (_doubles(np.cbrt), _real),
@@ -294,6 +320,14 @@ UNARY: dict[str, tuple[Callable[[Array], Array], Callable[[PixelType], PixelType
     "sinh": (_doubles(np.sinh), _real),
     "cosh": (_doubles(np.cosh), _real),
     "tanh": (_doubles(np.tanh), _real),
+    "erf": (_doubles(special.erf), _real),
+    "erfc": (_doubles(special.erfc), _real),
+    "erfInv": (_doubles(special.erfinv), _real),
+    "erfcInv": (_doubles(special.erfcinv), _real),
+    "gamma": (_doubles(special.gamma), _real),
+    "digamma": (_doubles(special.digamma), _real),
+    "trigamma": (_doubles(lambda values: special.polygamma(1, values)), _real),
+    "lanczos": (_doubles(_lanczos), _real),
 }
 
 _CASTS = {

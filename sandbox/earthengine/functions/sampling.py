@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import shapely
 
+from sandbox.earthengine.cells import boxed
 from sandbox.earthengine.coerce import footprint
 from sandbox.earthengine.coerce import geometry as to_geometry
 from sandbox.earthengine.functions.image_projection import chosen_projection
@@ -15,7 +16,7 @@ from sandbox.earthengine.pixels import DOUBLE, Array, Band, Pixels, PixelType, c
 from sandbox.earthengine.random import fractions, pixel_fractions
 from sandbox.earthengine.regions import inside, region_window
 from sandbox.earthengine.registry import function
-from sandbox.earthengine.values import INDEX, Collection, Feature, Geometry, Image
+from sandbox.earthengine.values import INDEX, ArrayValue, Collection, Feature, Geometry, Image
 from sandbox.errors import invalid
 
 _TILE = 512
@@ -85,7 +86,7 @@ def _tiles(image: Image, window: Grid, region: Geometry, seed: int, drop_nulls: 
         chosen = inside(tile, region)
         if not chosen.any():
             continue
-        pixels = image.fetch(tile)
+        pixels = image.fetch(tile, ragged=True)
         masks = [item.mask > 0 for item in pixels]
         if drop_nulls:
             chosen = combined(chosen, *masks)
@@ -94,9 +95,22 @@ def _tiles(image: Image, window: Grid, region: Geometry, seed: int, drop_nulls: 
         yield _Picked(
             pixel_fractions(*positions, seed),
             *positions,
-            [item.values[rows, columns] for item in pixels],
+            [
+                _numbers_or_arrays(item.values[rows, columns], band)
+                for item, band in zip(pixels, image.bands, strict=True)
+            ],
             [mask[rows, columns] for mask in masks],
         )
+
+
+def _numbers_or_arrays(values: Array, band: Band) -> Array:
+    """The values of some pixels; those of an array band as one array each, whatever their shapes."""
+    if not band.pixel_type.dimensions:
+        return values
+    boxes = boxed(values, 1)
+    for place, item in enumerate(boxes):
+        boxes[place] = ArrayValue(np.asarray(item))
+    return boxes
 
 
 def _features(
@@ -272,7 +286,7 @@ def _of_points(image: Image, points: Sequence[tuple[int, float, float]], target:
         top, left = int(r.min()), int(c_.min())
         tile = target.grid(top, left, (int(r.max()) - top + 1, int(c_.max()) - left + 1))
         with sharing():
-            pixels = image.fetch(tile)
+            pixels = image.fetch(tile, ragged=True)
         mask = combined(*(item.mask > 0 for item in pixels))
         for place, row, column in zip(places, (r - top).tolist(), (c_ - left).tolist(), strict=True):
             if mask[row, column]:
@@ -280,7 +294,10 @@ def _of_points(image: Image, points: Sequence[tuple[int, float, float]], target:
                     np.zeros(1),
                     rows[place : place + 1],
                     columns[place : place + 1],
-                    [item.values[row, column][None] for item in pixels],
+                    [
+                        _numbers_or_arrays(item.values[row : row + 1, column], band)
+                        for item, band in zip(pixels, image.bands, strict=True)
+                    ],
                     [np.ones(1, dtype=bool) for _ in pixels],
                 )
     return found

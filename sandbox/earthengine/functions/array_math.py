@@ -1,0 +1,82 @@
+"""Arithmetic, comparison, logic, bits, functions and casts of arrays, element by element, by the tables of images."""
+
+import numpy as np
+
+from sandbox.earthengine import arrays
+from sandbox.earthengine.coerce import NAMED_TYPES
+from sandbox.earthengine.functions.array import cast, one
+from sandbox.earthengine.functions.image_math import BINARY, UNARY
+from sandbox.earthengine.pixels import PixelType
+from sandbox.earthengine.registry import function, signatures
+from sandbox.earthengine.values import ArrayValue
+
+_CASTS = {
+    "uint8": ("uint8", "toUint8", "byte", "toByte"),
+    "int8": ("int8", "toInt8"),
+    "uint16": ("uint16", "toUint16"),
+    "int16": ("int16", "toInt16", "short", "toShort"),
+    "uint32": ("uint32", "toUint32"),
+    "int32": ("int32", "toInt32", "int", "toInt"),
+    "int64": ("int64", "toInt64", "long", "toLong"),
+    "float": ("float", "toFloat"),
+    "double": ("double", "toDouble"),
+}
+
+
+def type_of(array: ArrayValue) -> PixelType:
+    """The type of an array's elements."""
+    return PixelType.of_dtype(array.data.dtype.name)
+
+
+def _register_binary(name: str) -> None:
+    operation, rule = BINARY[name]
+
+    def call(left: ArrayValue, right: ArrayValue) -> ArrayValue:
+        kind = rule(type_of(left), type_of(right))
+        first, second = arrays.aligned(left.data[None], right.data[None])
+        with np.errstate(all="ignore"):
+            return one(kind.converted(np.asarray(operation(first, second))))
+
+    function(f"Array.{name}")(call)
+
+
+def _register_unary(name: str) -> None:
+    operation, rule = UNARY[name]
+
+    def call(input: ArrayValue) -> ArrayValue:
+        with np.errstate(all="ignore"):
+            return ArrayValue(rule(type_of(input)).converted(np.asarray(operation(input.data))))
+
+    function(f"Array.{name}")(call)
+
+
+def _register_cast(name: str) -> None:
+    def call(input: ArrayValue) -> ArrayValue:
+        return ArrayValue(cast(input.data, NAMED_TYPES[name]))
+
+    function(*(f"Array.{alias}" for alias in _CASTS[name]))(call)
+
+
+for _name in BINARY:
+    if f"Array.{_name}" in signatures():
+        _register_binary(_name)
+for _name in UNARY:
+    if f"Array.{_name}" in signatures():
+        _register_unary(_name)
+for _name in _CASTS:
+    _register_cast(_name)
+
+
+@function("Array.first")
+def first(left: ArrayValue, right: ArrayValue) -> ArrayValue:
+    """The first."""
+    values, other = arrays.aligned(left.data[None], right.data[None])
+    return one(np.broadcast_to(values, np.broadcast_shapes(values.shape, other.shape)))
+
+
+@function("Array.firstNonZero", "Array.first_nonzero")
+def first_non_zero(left: ArrayValue, right: ArrayValue) -> ArrayValue:
+    """The first, or the second where that is 0."""
+    values, other = arrays.aligned(left.data[None], right.data[None])
+    kind = type_of(left).union(type_of(right))
+    return one(np.where(values != 0, values, other).astype(kind.dtype))
