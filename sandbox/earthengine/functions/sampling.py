@@ -1,7 +1,7 @@
 """Pixels as features: all of a region, a random choice, a choice per class, or those of given places."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,9 @@ from sandbox.earthengine.cells import boxed
 from sandbox.earthengine.coerce import footprint
 from sandbox.earthengine.coerce import geometry as to_geometry
 from sandbox.earthengine.functions.image_projection import chosen_projection
-from sandbox.earthengine.grid import WGS84, Grid, Projection, transformer
-from sandbox.earthengine.pixels import DOUBLE, Array, Band, Pixels, PixelType, combined, sharing
+from sandbox.earthengine.grid import Grid, Projection
+from sandbox.earthengine.picks import PickedFeatures, Picks, centres, joined, least_of_each, named_rows, over_tiles
+from sandbox.earthengine.pixels import DOUBLE, Array, Band, Pixels, PixelType, combined
 from sandbox.earthengine.random import fractions, pixel_fractions
 from sandbox.earthengine.regions import inside, region_window
 from sandbox.earthengine.registry import function
@@ -42,65 +43,29 @@ def _window(name: str, image: Image, region: Geometry | None, projection: Projec
     return area, window
 
 
-@dataclass
-class _Picked:
-    """Chosen pixels: ranks to choose by, positions in the projection's pixel plane, and each band's values."""
-
-    ranks: Array
-    rows: Array
-    columns: Array
-    values: list[Array]
-    masks: list[Array]
-
-    def only(self, index: Array) -> "_Picked":
-        return _Picked(
-            self.ranks[index],
-            self.rows[index],
-            self.columns[index],
-            [values[index] for values in self.values],
-            [mask[index] for mask in self.masks],
-        )
-
-    def joined(self, other: "_Picked") -> "_Picked":
-        return _Picked(
-            np.concatenate([self.ranks, other.ranks]),
-            np.concatenate([self.rows, other.rows]),
-            np.concatenate([self.columns, other.columns]),
-            [np.concatenate(pair) for pair in zip(self.values, other.values, strict=True)],
-            [np.concatenate(pair) for pair in zip(self.masks, other.masks, strict=True)],
-        )
-
-    def least(self, count: int) -> "_Picked":
-        """Those of least rank: the same whatever the order in which tiles came."""
-        if len(self.ranks) <= count:
-            return self
-        return self.only(np.argpartition(self.ranks, count - 1)[:count]) if count > 0 else self.only(np.arange(0))
-
-    def in_order(self) -> "_Picked":
-        return self.only(np.lexsort((self.columns, self.rows)))
+def _picks(image: Image, tile: Grid, chosen: Array, seed: int, drop_nulls: bool) -> Picks | None:
+    """Chosen pixels of a tile, less those with a masked band where told to; None where there are none."""
+    if not chosen.any():
+        return None
+    pixels = image.fetch(tile, ragged=True)
+    masks = [item.mask > 0 for item in pixels]
+    if drop_nulls:
+        chosen = combined(chosen, *masks)
+    return _table(image, pixels, masks, tile, np.nonzero(chosen), seed)
 
 
-def _tiles(image: Image, window: Grid, region: Geometry, seed: int, drop_nulls: bool) -> Iterator[_Picked]:
-    """Pixels of the region, tile by tile; those with a masked band are left out where told to."""
-    for _, _, tile in window.tiles(_TILE):
-        chosen = inside(tile, region)
-        if not chosen.any():
-            continue
-        pixels = image.fetch(tile, ragged=True)
-        masks = [item.mask > 0 for item in pixels]
-        if drop_nulls:
-            chosen = combined(chosen, *masks)
-        rows, columns = np.nonzero(chosen)
-        positions = rows + tile.offset[0], columns + tile.offset[1]
-        yield _Picked(
-            pixel_fractions(*positions, seed),
-            *positions,
-            [
-                _numbers_or_arrays(item.values[rows, columns], band)
-                for item, band in zip(pixels, image.bands, strict=True)
-            ],
-            [mask[rows, columns] for mask in masks],
-        )
+def _table(
+    image: Image, pixels: Sequence[Pixels], masks: Sequence[Array], tile: Grid, places: tuple[Array, ...], seed: int
+) -> Picks:
+    """Pixels of a tile, at places (rows, columns) within it, as a table."""
+    rows, columns = places[0] + tile.offset[0], places[1] + tile.offset[1]
+    return Picks(
+        pixel_fractions(rows, columns, seed),
+        rows,
+        columns,
+        [_numbers_or_arrays(item.values[places], band) for item, band in zip(pixels, image.bands, strict=True)],
+        [mask[places] for mask in masks],
+    )
 
 
 def _numbers_or_arrays(values: Array, band: Band) -> Array:
@@ -111,26 +76,6 @@ def _numbers_or_arrays(values: Array, band: Band) -> Array:
     for place, item in enumerate(boxes):
         boxes[place] = ArrayValue(np.asarray(item))
     return boxes
-
-
-def _features(
-    picked: _Picked, bands: Sequence[Band], projection: Projection, geometries: bool, first: int = 0
-) -> Iterator[Feature]:
-    points = _centres(picked, projection) if geometries else None
-    columns = [values.tolist() for values in picked.values]
-    masks = [mask.tolist() for mask in picked.masks]
-    for position in range(len(picked.ranks)):
-        properties: dict[str, Any] = {
-            band.name: column[position] if mask[position] else None
-            for band, column, mask in zip(bands, columns, masks, strict=True)
-        }
-        place = None if points is None else Geometry(shapely.Point(points[position]))
-        yield Feature(geometry=place, properties={**properties, INDEX: str(first + position)})
-
-
-def _centres(picked: _Picked, projection: Projection) -> Array:
-    x, y = projection.located(picked.columns + 0.5, picked.rows + 0.5)
-    return np.column_stack(transformer(projection.crs, WGS84).transform(x, y))
 
 
 @function("Image.sample", ignores=("tileScale",))
@@ -150,21 +95,26 @@ def sample(
         raise invalid("Image.sample: Cannot specify both factor and numPixels.")
     target = sampling_projection("Image.sample", image, projection, scale)
     area, window = _window("Image.sample", image, region, target)
-    kept: _Picked | None = None
-    for tile in () if window is None else _tiles(image, window, area, seed, False):
-        part = tile
-        if factor is not None:
-            part = part.only(np.nonzero(part.ranks < factor)[0])
-        kept = part if kept is None else kept.joined(part)
-        if num_pixels is not None:
-            kept = kept.least(num_pixels)
-        if len(kept.ranks) > _MOST_SAMPLES:
+
+    def of_tile(tile: Grid) -> Picks | None:
+        found = _picks(image, tile, inside(tile, area), seed, False)
+        if found is not None and factor is not None:
+            found = found.only(np.nonzero(found.ranks < factor)[0])
+        return found if found is None or num_pixels is None else found.least(num_pixels)
+
+    kept: list[Picks] = []
+    for part in () if window is None else over_tiles(window, _TILE, of_tile):
+        kept += [part] if part is not None else []
+        if num_pixels is not None and kept:
+            kept = [joined(kept).least(num_pixels)]
+        if sum(map(len, kept)) > _MOST_SAMPLES:
             raise invalid(f"Image.sample: More than {_MOST_SAMPLES} pixels; use numPixels, or a larger scale.")
-    if kept is None:
+    if not kept:
         return Collection()
-    if drop_nulls and kept.masks:
-        kept = kept.only(np.nonzero(combined(*kept.masks))[0])
-    return Collection(elements=list(_features(kept.in_order(), image.bands, target, geometries)))
+    picks = joined(kept)
+    if drop_nulls and picks.masks:
+        picks = picks.only(np.nonzero(combined(*picks.masks))[0])
+    return Collection(elements=PickedFeatures(picks.in_order(), image.names, target, geometries))
 
 
 @function("Image.stratifiedSample", ignores=("tileScale",))
@@ -194,19 +144,34 @@ def stratified_sample(
     place = image.names.index(name)
     wanted = dict(zip(class_values or (), class_points or (), strict=True))
     area, window = _window("Image.stratifiedSample", image, region, target)
-    classes: dict[int, _Picked] = {}
-    for tile in () if window is None else _tiles(image, window, area, seed, drop_nulls):
-        part = tile.only(np.nonzero(tile.masks[place])[0])
-        for value in np.unique(part.values[place]).tolist():
-            chosen = part.only(np.nonzero(part.values[place] == value)[0])
-            held = chosen if value not in classes else classes[value].joined(chosen)
-            classes[value] = held.least(wanted.get(value, num_points))
-    features: list[Feature] = []
-    for value in sorted(classes):
-        picked = classes[value]
-        picked = picked.only(np.argsort(picked.ranks, kind="stable"))
-        features.extend(_features(picked, image.bands, target, geometries, len(features)))
-    return Collection(elements=features)
+
+    def quota(value: int) -> int:
+        return wanted.get(value, num_points)
+
+    def of_tile(tile: Grid) -> Picks | None:
+        chosen = inside(tile, area)
+        if not chosen.any():
+            return None
+        pixels = image.fetch(tile, ragged=True)
+        masks = [item.mask > 0 for item in pixels]
+        rows, columns = np.nonzero(combined(chosen, *masks) if drop_nulls else combined(chosen, masks[place]))
+        ranks = pixel_fractions(rows + tile.offset[0], columns + tile.offset[1], seed)
+        # Only the few that are chosen of a tile are read from the other bands.
+        best = least_of_each(pixels[place].values[rows, columns], ranks, quota)
+        return _table(image, pixels, masks, tile, (rows[best], columns[best]), seed)
+
+    kept: list[Picks] = []
+    for part in () if window is None else over_tiles(window, _TILE, of_tile):
+        kept += [part] if part is not None else []
+        if sum(map(len, kept)) > _MOST_SAMPLES:
+            kept = [_best(kept, place, quota)]
+    picks = _best(kept, place, quota) if kept else None
+    return Collection(elements=() if picks is None else PickedFeatures(picks, image.names, target, geometries))
+
+
+def _best(parts: Sequence[Picks], place: int, quota: Callable[[int], int]) -> Picks:
+    picks = joined(parts)
+    return picks.only(least_of_each(picks.values[place], picks.ranks, quota))
 
 
 @function("Image.sampleRegions", ignores=("tileScale",))
@@ -221,30 +186,30 @@ def sample_regions(
     """The pixels of every feature, with the feature's properties; pixels with a masked band are left out."""
     target = sampling_projection("Image.sampleRegions", image, projection, scale)
     features = list(collection)
-    picked = _of_regions(image, features, target)
+    owners, picks = _of_regions(image, features, target)
+    if picks is None:
+        return Collection()
+    places = centres(picks, target) if geometries else None
     result: list[Feature] = []
-    for position, feature in enumerate(features):
-        found = picked.get(position)
-        if found is None:
-            continue
-        names = [n for n in feature.properties if n != INDEX] if properties is None else properties
-        own = {name: feature.get(name) for name in names}
-        index = feature.get(INDEX)
-        for number, sampled in enumerate(_features(found, image.bands, target, geometries)):
-            prefix = str(position) if index is None else str(index)
-            result.append(
-                Feature(
-                    geometry=sampled.geometry,
-                    properties={**own, **sampled.properties, INDEX: f"{prefix}_{number}"},
-                )
-            )
+    before, number = -1, 0
+    for position, (owner, values) in enumerate(zip(owners.tolist(), named_rows(picks, image.names), strict=True)):
+        feature = features[owner]
+        if owner != before:
+            before, number = owner, 0
+            names = [n for n in feature.properties if n != INDEX] if properties is None else properties
+            own = {name: feature.get(name) for name in names}
+            prefix = feature.get(INDEX)
+            prefix = owner if prefix is None else prefix
+        place = None if places is None else Geometry(shapely.Point(places[position]))
+        result.append(Feature(geometry=place, properties={**own, **values, INDEX: f"{prefix}_{number}"}))
+        number += 1
     return Collection(elements=result)
 
 
-def _of_regions(image: Image, features: Sequence[Any], target: Projection) -> dict[int, _Picked]:
-    """Valid pixels by feature; points are read together by blocks, so that thousands of them are quick."""
-    picked: dict[int, _Picked] = {}
+def _of_regions(image: Image, features: Sequence[Any], target: Projection) -> tuple[Array, Picks | None]:
+    """Valid pixels of all features, feature by feature, and whose they are by position."""
     points: list[tuple[int, float, float]] = []
+    found: list[tuple[Array, Picks]] = []
     total = 0
     for position, feature in enumerate(features):
         region = to_geometry(feature) if not isinstance(feature, Feature) else feature.geometry
@@ -259,47 +224,48 @@ def _of_regions(image: Image, features: Sequence[Any], target: Projection) -> di
             continue
         if window.size > _MOST_PIXELS:
             raise invalid("Image.sampleRegions: Too many pixels in a region.")
-        for tile in _tiles(image, window, region, 0, True):
-            total += len(tile.ranks)
+        for part in over_tiles(window, _TILE, partial(_of_region, image, region)):
+            if part is None:
+                continue
+            total += len(part)
             if total > _MOST_SAMPLES:
                 raise invalid(f"Image.sampleRegions: More than {_MOST_SAMPLES} pixels; use a larger scale.")
-            picked[position] = tile if position not in picked else picked[position].joined(tile)
-    picked.update(_of_points(image, points, target))
-    return picked
+            found.append((np.full(len(part), position), part))
+    found += _of_points(image, points, target)
+    if not found:
+        return np.arange(0), None
+    owners = np.concatenate([numbers for numbers, _ in found])
+    order = np.argsort(owners, kind="stable")
+    return owners[order], joined([part for _, part in found]).only(order)
 
 
-def _of_points(image: Image, points: Sequence[tuple[int, float, float]], target: Projection) -> dict[int, _Picked]:
+def _of_region(image: Image, region: Geometry, tile: Grid) -> Picks | None:
+    return _picks(image, tile, inside(tile, region), 0, True)
+
+
+def _of_points(
+    image: Image, points: Sequence[tuple[int, float, float]], target: Projection
+) -> list[tuple[Array, Picks]]:
+    """The pixels that points lie in, where they are valid: those of a block are read together."""
     if not points:
-        return {}
+        return []
     numbers = np.array([point[0] for point in points])
     x, y = np.array([point[1] for point in points]), np.array([point[2] for point in points])
     valid = np.isfinite(x) & np.isfinite(y)
     numbers, x, y = numbers[valid], x[valid], y[valid]
     across, down = target.position(x, y)
     columns, rows = np.floor(across + 1e-9).astype(np.int64), np.floor(down + 1e-9).astype(np.int64)
-    blocks: dict[tuple[int, int], list[int]] = {}
-    for place, key in enumerate(zip((rows // _BLOCK).tolist(), (columns // _BLOCK).tolist(), strict=True)):
-        blocks.setdefault(key, []).append(place)
-    found: dict[int, _Picked] = {}
-    for places in blocks.values():
-        r, c_ = rows[places], columns[places]
-        top, left = int(r.min()), int(c_.min())
-        tile = target.grid(top, left, (int(r.max()) - top + 1, int(c_.max()) - left + 1))
-        with sharing():
-            pixels = image.fetch(tile, ragged=True)
-        mask = combined(*(item.mask > 0 for item in pixels))
-        for place, row, column in zip(places, (r - top).tolist(), (c_ - left).tolist(), strict=True):
-            if mask[row, column]:
-                found[int(numbers[place])] = _Picked(
-                    np.zeros(1),
-                    rows[place : place + 1],
-                    columns[place : place + 1],
-                    [
-                        _numbers_or_arrays(item.values[row : row + 1, column], band)
-                        for item, band in zip(pixels, image.bands, strict=True)
-                    ],
-                    [np.ones(1, dtype=bool) for _ in pixels],
-                )
+    _, blocks = np.unique(np.stack([rows // _BLOCK, columns // _BLOCK]), axis=1, return_inverse=True)
+    found: list[tuple[Array, Picks]] = []
+    for block in range(blocks.max() + 1 if len(blocks) else 0):
+        places = np.nonzero(blocks == block)[0]
+        r, c = rows[places], columns[places]
+        tile = target.grid(int(r.min()), int(c.min()), (int(np.ptp(r)) + 1, int(np.ptp(c)) + 1))
+        r, c = r - tile.offset[0], c - tile.offset[1]
+        pixels = image.fetch(tile, ragged=True)
+        masks = [item.mask > 0 for item in pixels]
+        kept = np.nonzero(combined(*(mask[r, c] for mask in masks)))[0]
+        found.append((numbers[places[kept]], _table(image, pixels, masks, tile, (r[kept], c[kept]), 0)))
     return found
 
 
