@@ -10,6 +10,7 @@ import shapely
 from shapely.geometry import shape as shape_of
 
 from sandbox.earthengine.grid import IDENTITY, WGS84, Projection, crs_of
+from sandbox.earthengine.learners import Classifier, Clusterer, ConfusionMatrix
 from sandbox.earthengine.pixels import DOUBLE, PixelType, constant_band
 from sandbox.earthengine.reducers import Reducer
 from sandbox.earthengine.values import (
@@ -397,5 +398,8 @@ _CONVERSIONS = {
     "Kernel": _instance(Kernel),
     "Join": _instance(Join),
     "Model": _instance(Model),
+    "Classifier": _instance(Classifier),
+    "Clusterer": _instance(Clusterer),
+    "ConfusionMatrix": _instance(ConfusionMatrix),
     "Filter": _algorithm,
 }

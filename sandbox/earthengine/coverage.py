@@ -33,6 +33,28 @@ DEVIATIONS: Mapping[str, Sequence[str]] = {
         "Cloud Storage and Google Drive are folders of the sandbox; sharing, quotas of assets and billing do not "
         "exist.",
     ),
+    "Classifier": (
+        "scikit-learn learns: forests, trees and neighbours are not Google's (Smile), so that numbers differ; they are "
+        "seeded and repeatable. A bag of a forest is drawn with replacement, and forests average the shares of leaves.",
+        "`PROBABILITY` with two classes is the probability of the greater one; with more, that of the winning one.",
+        "`MULTIPROBABILITY` is ordered by class. `importance` of forests and trees is the sum of what splits lower "
+        "the impurity by, weighted by samples; Google's scale is not documented.",
+        "`smileNaiveBayes` is multinomial; where a count is negative, samples are left out and pixels masked.",
+        "`libsvm` with the decision procedure `Margin` counts votes, and breaks ties by margins.",
+        "A feature without a number in a property that a classifier needs is an error, in training and after; so are "
+        "classes that are no whole numbers.",
+    ),
+    "Clusterer": (
+        "scikit-learn learns: numbers of clusters and their borders differ from Weka's; they are seeded and "
+        "repeatable. Inputs are scaled to their range in the samples, as Weka's distances do.",
+        "Distances are Euclidean; others are refused by name, as are `wekaCobweb` and k-means from canopies.",
+        "`wekaLVQ` moves its centres once an epoch by the mean of their samples.",
+    ),
+    "ConfusionMatrix": (
+        "Consumer's accuracy goes by columns (predicted) and producer's by rows (actual), as their names and Google's "
+        "examples say; the one-line descriptions in the signatures have rows and columns exchanged.",
+        "A class that does not occur has accuracies of 0.",
+    ),
     "FeatureCollection": (
         "Tables are read whole; there is no spatial index, so that a filter by bounds reads every feature.",
     ),
