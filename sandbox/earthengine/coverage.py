@@ -50,6 +50,13 @@ DEVIATIONS: Mapping[str, Sequence[str]] = {
         "Distances are Euclidean; others are refused by name, as are `wekaCobweb` and k-means from canopies.",
         "`wekaLVQ` moves its centres once an epoch by the mean of their samples.",
     ),
+    "Collection": (
+        "`distance` takes a degree of longitude as long as it is at the pixel's latitude, and a straight line in "
+        "degrees between two points.",
+        "`reduceToImage` counts every feature that covers half a percent of a pixel or more, with a weight of 1; "
+        "Google does not document a weight.",
+        "`style` and `draw` do not smooth edges, take `pointSize` as a radius and draw every line solid.",
+    ),
     "ConfusionMatrix": (
         "Consumer's accuracy goes by columns (predicted) and producer's by rows (actual), as their names and Google's "
         "examples say; the one-line descriptions in the signatures have rows and columns exchanged.",
@@ -78,6 +85,17 @@ DEVIATIONS: Mapping[str, Sequence[str]] = {
         "document which.",
         "`gradient` is per metre and `derivative` per pixel, from the pixels at both sides; Google documents the "
         "kernel of neither.",
+        "`connectedComponents` counts `maxSize` in pixels and masks larger objects in every band; labels are made"
+        " of the place of an object's first pixel and are not Google's numbers.",
+        "`distance` without a kernel looks 100 pixels far, and is masked where the kernel holds no pixel; neither"
+        " is documented.",
+        "`directionalDistanceTransform` goes from pixel to pixel along the axis that the direction is nearest to;"
+        " a pixel that sees none is masked.",
+        "`cumulativeCost` takes one band of costs, pays for half of each of two neighbouring pixels, and looks at"
+        " most 640 pixels around blocks of 256.",
+        "`rsedTransform` is 0 where no parabola rises above it.",
+        "`reduceToVectors` makes a MultiPolygon of what hangs together by a corner only; its pixels are those "
+        "whose centres lie in the region, whole.",
     ),
     "ImageCollection": (
         "`mosaic` counts a partly transparent pixel of the topmost image whole; Google blends it.",

@@ -19,6 +19,9 @@ _WIDEST = 512
 # Neighbours of this many values are stacked at a time.
 _STACK = 64_000_000
 
+# Kernels whose weights are lengths: in metres where the radius is.
+_DISTANCES = ("euclidean", "manhattan", "chebyshev")
+
 Weigh = Callable[[Array, Array, float], Array]
 
 
@@ -31,18 +34,21 @@ def _shaped(
     if not all(math.isfinite(part) and part >= 0 for part in radius):
         raise invalid(f"Kernel.{name}: the radius must not be negative.")
 
-    def of_pixels(x_radius: float, y_radius: float) -> Kernel:
+    def of_pixels(x_radius: float, y_radius: float, unit: float = 1.0) -> Kernel:
         right, down = math.floor(x_radius + 1e-9), math.floor(y_radius + 1e-9)
         if max(right, down) > _WIDEST:
             raise invalid(
                 f"Kernel.{name}: Kernel is too large: a radius of {max(right, down)} pixels; the most is {_WIDEST}."
             )
         y, x = np.mgrid[-down : down + 1, -right : right + 1].astype("float64")
-        return Kernel(_scaled(weigh(x, y, max(x_radius, y_radius)), normalize, magnitude), (down, right))
+        weights = weigh(x, y, max(x_radius, y_radius))
+        if name in _DISTANCES:
+            weights = weights * unit
+        return Kernel(_scaled(weights, normalize, magnitude), (down, right))
 
     if units == "pixels":
         return of_pixels(*radius)
-    return Kernel(at_scale=lambda scale: of_pixels(radius[0] / scale, radius[1] / scale))
+    return Kernel(at_scale=lambda scale: of_pixels(radius[0] / scale, radius[1] / scale, scale))
 
 
 def _scaled(weights: Array, normalize: bool, magnitude: float) -> Array:
