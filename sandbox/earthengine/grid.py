@@ -232,6 +232,18 @@ class Grid:
         y = f + d * columns[None, :] + e * rows[:, None]
         return np.broadcast_to(x, self.shape), np.broadcast_to(y, self.shape)
 
+    def centres_of(self, rows: FloatArray, columns: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """(x, y) of some pixel centres in CRS units, the same to the bit as among all `centres`.
+
+        Args:
+            rows: Rows of this grid, shape `(n,)`.
+            columns: Columns of it, shape `(n,)`.
+        """
+        a, b, c, d, e, f = (self.anchor or self.projection).transform
+        all_columns, all_rows = self.axes()
+        across, down = all_columns[columns], all_rows[rows]
+        return c + a * across + b * down, f + d * across + e * down
+
     def coordinates(self, crs: str) -> tuple[FloatArray, FloatArray]:
         """(x, y) of every pixel centre in another CRS, each of the grid's shape; infinite where there is none.
 

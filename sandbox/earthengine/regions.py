@@ -43,19 +43,35 @@ def inside(grid: Grid, region: Geometry) -> Array:
         return np.zeros(grid.shape, dtype=bool)
     if shape.area == 0:
         return _touched(grid, shape)
-    x, y = grid.centres()
-    if not grid.transform[1] and not grid.transform[3]:
+    if not np.isfinite(shape.bounds).all():
+        return np.asarray(shapely.contains_xy(shape, *grid.centres()))
+    if is_box(shape) and not grid.transform[1] and not grid.transform[3]:
+        x, y = grid.centres()
         west, south, east, north = shape.bounds
         in_x, in_y = (x[0] >= west) & (x[0] <= east), (y[:, 0] >= south) & (y[:, 0] <= north)
-        if is_box(shape):
-            return np.asarray(in_y[:, None] & in_x[None, :])
-        found = np.zeros(grid.shape, dtype=bool)
-        if in_x.any() and in_y.any():
-            block = np.ix_(in_y, in_x)
-            found[block] = shapely.contains_xy(shape, x[block], y[block])
-        return found
-    found = shapely.contains_xy(shape, x, y)
-    return np.asarray(found)
+        return np.asarray(in_y[:, None] & in_x[None, :])
+    return _held(grid, shape)
+
+
+def _held(grid: Grid, shape: BaseGeometry) -> Array:
+    """The same for any shape: centres are tested one by one only in blocks that the outline passes through."""
+    found, edge = np.zeros(grid.shape, dtype=bool), np.zeros(grid.shape, dtype=bool)
+    blocks = [(0, 0, *grid.shape)]
+    while blocks:
+        boxes = _boxes(grid, blocks)
+        within, touching = shapely.contains_properly(shape, boxes), shapely.intersects(shape, boxes)
+        rest = []
+        for (row, column, height, width), full, some in zip(blocks, within, touching, strict=True):
+            if full:
+                found[row : row + height, column : column + width] = True
+            elif some and height <= _BLOCK and width <= _BLOCK:
+                edge[row : row + height, column : column + width] = True
+            elif some:
+                rest.extend(_quarters(row, column, height, width))
+        blocks = rest
+    places = np.nonzero(edge)
+    found[places] = shapely.contains_xy(shape, *grid.centres_of(*places))
+    return found
 
 
 def _touched(grid: Grid, shape: BaseGeometry) -> Array:
