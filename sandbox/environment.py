@@ -22,7 +22,6 @@ START_UP = Path(__file__).with_name("start_up")
 REMOVED = (
     "GOOGLE_APPLICATION_CREDENTIALS",
     "GOOGLE_CLOUD_UNIVERSE_DOMAIN",
-    "GOOGLE_CLOUD_QUOTA_PROJECT",
     "NO_GCE_CHECK",
     "STORAGE_EMULATOR_HOST",
     "no_grpc_proxy",
@@ -75,6 +74,8 @@ def redirect(
         "GOOGLE_API_USE_CLIENT_CERTIFICATE": "false",
         "GOOGLE_API_USE_MTLS_ENDPOINT": "never",
         "GOOGLE_CLOUD_PROJECT": project,
+        # The project of an `ee.Initialize()` that names none.
+        "GOOGLE_CLOUD_QUOTA_PROJECT": project,
         "GOOGLE_CLOUD_PROJECT_NUMBER": project_number,
         "GOOGLE_CLOUD_REGION": location,
     }

@@ -40,6 +40,11 @@ def test_a_real_user_is_in_the_sandbox_too(sandbox: Sandbox, tmp_path: Path) -> 
     assert "real-refresh-token" not in (sandbox.home / "sandbox.log").read_text()
 
 
+def test_earth_engine_needs_no_word_about_the_project(sandbox: Sandbox, tmp_path: Path) -> None:
+    output = sandbox.python("import ee; ee.Initialize(); print(ee.data.getProjectConfig()['name'])", HOME=str(tmp_path))
+    assert output.startswith("projects/sandbox/")
+
+
 def test_other_hosts_are_refused_with_the_reason(sandbox: Sandbox) -> None:
     output = sandbox.python(
         """
