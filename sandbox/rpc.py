@@ -28,6 +28,7 @@ MESSAGE_LIMIT = 128 << 20
 TIMEOUT_S = 3600.0
 _METHOD = re.compile(r"/(?P<package>google(?:\.[a-z0-9_]+)+)\.(?P<service>[A-Z]\w*)/(?P<method>[A-Z]\w*)")
 _FORWARDED = ("user-agent", "x-goog-api-client")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
@@ -133,6 +134,7 @@ class Bridge(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc publishes no
         host = self._host(context)
         if host is None:
             await context.abort(grpc.StatusCode.UNAVAILABLE, "The connection did not come through the proxy.")
+            raise ConnectionError(path)  # as above
         assert self._client is not None
         try:
             response = await self._client.request(
@@ -140,7 +142,7 @@ class Bridge(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc publishes no
                 rest["uri"],
                 params=rest["query"],
                 content=rest["content"],
-                headers={**_agent(context), "Host": host, "Content-Type": rest["type"]},
+                headers=[*_agent(context), (b"Host", host.encode()), (b"Content-Type", rest["type"])],
             )
         except httpx.HTTPError as error:
             await context.abort(grpc.StatusCode.UNAVAILABLE, f"The sandbox's application failed: {error!r}")
@@ -203,10 +205,11 @@ def transcode(method: Method, message: Message) -> dict[str, Any]:
     """The REST call for a request.
 
     Returns:
-        `method` (upper case), `uri`, `query` (pairs), `content` (bytes) and its media `type`.
+        `method` (upper case), `uri`, `query` (pairs), `content` (bytes) and its media `type` (bytes: whatever is not
+        ASCII goes on as UTF-8, as opaque as RFC 9110, 5.5 has it).
 
     Raises:
-        ValueError: The request lacks a field that the URI needs.
+        ValueError: The request lacks a field that the URI needs, or its media type cannot be a header.
     """
     rest = path_template.transcode(list(method.bindings), message)
     body, query = rest.get("body"), rest.get("query_params")
@@ -215,7 +218,9 @@ def transcode(method: Method, message: Message) -> dict[str, Any]:
         # rawPredict and the like carry bytes, not JSON.
         raw = getattr(body, "http_body", body) if body.DESCRIPTOR.fields_by_name.get("http_body") else body
         if isinstance(raw, httpbody_pb2.HttpBody):
-            content, media_type = raw.data, raw.content_type or media_type
+            content, media_type = raw.data, raw.content_type.strip(" \t") or media_type
+            if _CONTROL.search(media_type):
+                raise ValueError(f"http_body.content_type {media_type[:200]!r} holds a control character.")
         else:
             content = json_format.MessageToJson(body, indent=None).encode()
     pairs = _flatten(json_format.MessageToDict(query)) if query is not None else []
@@ -224,7 +229,7 @@ def transcode(method: Method, message: Message) -> dict[str, Any]:
         "uri": rest["uri"],
         "query": pairs,
         "content": content,
-        "type": media_type,
+        "type": media_type.encode(),
     }
 
 
@@ -243,9 +248,9 @@ def read_response(method: Method, response: httpx.Response) -> bytes:
     return bytes(message.SerializeToString())
 
 
-def _agent(context: Any) -> dict[str, str]:
+def _agent(context: Any) -> list[tuple[bytes, bytes]]:
     """What the client says of itself: a service may hold its reply to one that is known to wait."""
-    return {key: value for key, value in context.invocation_metadata() if key in _FORWARDED}
+    return [(key.encode(), value.encode()) for key, value in context.invocation_metadata() if key in _FORWARDED]
 
 
 async def _abort(context: Any, response: httpx.Response) -> None:

@@ -41,17 +41,18 @@ _KEY: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_ .-]{0,199}", re.ASCII)
 """Keys of tasks, parameters and artifacts, which become names of files."""
 
 
-def read(spec: Json) -> Pipeline:
+def read(spec: Json, *, entry_points: bool = False) -> Pipeline:
     """Reads a compiled pipeline.
 
     Args:
         spec: The `pipelineSpec` of a job.
+        entry_points: Whether the entry point of an image can run, so that a container may do without a command.
 
     Raises:
         ApiError: INVALID_ARGUMENT; the message names the place and the construct that is malformed or that the
             sandbox does not run.
     """
-    return _Reader(_canonical(spec)).pipeline()
+    return _Reader(_canonical(spec), entry_points).pipeline()
 
 
 @functools.cache
@@ -89,8 +90,9 @@ def _place(where: str) -> Iterator[None]:
 
 
 class _Reader:
-    def __init__(self, spec: Json) -> None:
+    def __init__(self, spec: Json, entry_points: bool) -> None:
         self._spec = spec
+        self._entry_points = entry_points
         self._components: dict[str, Component] = {}
         self._open: list[str] = []
 
@@ -138,7 +140,7 @@ class _Reader:
         if executor is None:
             raise invalid(f"pipeline_spec: {where} refers to the executor {label!r}, which is not there.")
         if "container" in executor:
-            return _container(where, executor["container"])
+            return _container(where, executor["container"], self._entry_points)
         if "importer" in executor:
             return _importer(where, executor["importer"])
         raise _unsupported(where, f"{next(iter(executor), 'empty')} executor")
@@ -279,16 +281,17 @@ def _selections(spec: Json) -> tuple[FromTask, ...]:
     return tuple(FromTask(one["producerSubtask"], one["outputParameterKey"]) for one in chosen)
 
 
-def _container(where: str, spec: Json) -> Container:
+def _container(where: str, spec: Json, entry_points: bool) -> Container:
     if "preCacheCheck" in spec.get("lifecycle", {}):
         raise _unsupported(where, "lifecycle.preCacheCheck")
-    if not spec.get("command"):
+    if not spec.get("command") and not entry_points:
         raise invalid(
             f"pipeline_spec: {where} (image {spec.get('image', '')!r}) gives no command. The sandbox runs containers"
-            " as processes and cannot read the entry point of an image: give the command in the component."
+            " as processes and cannot read the entry point of an image: give the command in the component, or start"
+            " the sandbox with --containers, which runs them on a Docker engine."
         )
     env = tuple((item["name"], item.get("value", "")) for item in spec.get("env", []))
-    found = Container(spec.get("image", ""), tuple(spec["command"]), tuple(spec.get("args", [])), env)
+    found = Container(spec.get("image", ""), tuple(spec.get("command", [])), tuple(spec.get("args", [])), env)
     placeholders.check([found.image, *found.command, *found.args, *(value for _, value in env)])
     return found
 

@@ -245,7 +245,7 @@ class PipelineJobs:
             )
         messages.require(record, "pipelineSpec")
         spec = record["pipelineSpec"]
-        pipeline = compiled.read(spec)
+        pipeline = compiled.read(spec, entry_points=bool(settings.containers))
         config = record.setdefault("runtimeConfig", {})
         root = (config.get("gcsOutputDirectory") or pipeline.default_root).rstrip("/")
         mount.check_root(settings, root)

@@ -111,7 +111,7 @@ class Container:
 
     Attributes:
         image: Image reference.
-        command: Entry point, with placeholders.
+        command: Entry point, with placeholders; empty is the image's own.
         args: Arguments, with placeholders.
         env: Environment variables, with placeholders.
     """

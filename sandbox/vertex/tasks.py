@@ -259,7 +259,9 @@ class LeafTask:
             }
             scope = dataclasses.replace(scope, executor_input=executor_input)
         (folder / "executor_input.json").write_bytes(orjson.dumps(executor_input, option=orjson.OPT_INDENT_2))
-        command = placeholders.command_line([*container.command, *container.args], scope)
+        # An empty word stands for the entry point of the image.
+        words = placeholders.command_line([*container.command, *container.args], scope)
+        command = words if container.command else ["", *words]
         environment = {
             "CLOUD_ML_JOB_ID": job_id,
             "CLOUD_ML_PROJECT_ID": context.parent.split("/")[1],

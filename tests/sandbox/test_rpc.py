@@ -53,10 +53,29 @@ def test_raw_bytes_stay_raw_both_ways() -> None:
     method = find_method("/google.cloud.aiplatform.v1.PredictionService/RawPredict")
     body = httpbody_pb2.HttpBody(content_type="application/x-thing", data=b"\x00\xff")
     rest = transcode(method, method.request(endpoint="projects/p/locations/l/endpoints/1", http_body=body))
-    assert (rest["content"], rest["type"]) == (b"\x00\xff", "application/x-thing")
+    assert (rest["content"], rest["type"]) == (b"\x00\xff", b"application/x-thing")
     answer = httpx.Response(200, content=b"\x01\x02", headers={"content-type": "a/b"})
     read = httpbody_pb2.HttpBody.FromString(read_response(method, answer))
     assert (read.content_type, read.data) == ("a/b", b"\x01\x02")
+
+
+def test_a_media_type_is_any_header_and_nothing_that_ends_one() -> None:
+    method = find_method("/google.cloud.aiplatform.v1.PredictionService/RawPredict")
+
+    def media_type(text: str) -> bytes:
+        body = httpbody_pb2.HttpBody(content_type=text, data=b"x")
+        found: bytes = transcode(method, method.request(endpoint="projects/p/locations/l/endpoints/1", http_body=body))[
+            "type"
+        ]
+        return found
+
+    assert media_type('text/plain; name="größe"') == 'text/plain; name="größe"'.encode()
+    assert media_type("  ") == b"application/json"
+    for text in ("a/b\r\nHost: elsewhere", "a/b\0", "a\x7fb"):
+        with pytest.raises(ValueError, match="holds a control character"):
+            media_type(text)
+    answer = httpx.Response(200, content=b"", headers=[(b"content-type", "text/größe".encode())])
+    assert httpbody_pb2.HttpBody.FromString(read_response(method, answer)).content_type == "text/größe"
 
 
 def test_operations_are_polled_by_their_name() -> None:

@@ -79,13 +79,13 @@ ThreadingHTTPServer(("127.0.0.1", int(os.environ["AIP_HTTP_PORT"])), Handler).se
 class Vertex:
     """A service that tests start, stop and start again on the same home folder."""
 
-    def __init__(self, home: Path, clock: Clock | None = None) -> None:
+    def __init__(self, home: Path, clock: Clock | None = None, containers: str = "") -> None:
         self.home = home
         self.clock = clock
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        self.settings = Settings(Home(home), self.port)
+        self.settings = Settings(Home(home), self.port, containers=containers)
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", trust_env=False, timeout=60)
         self._script = home / "server.py"
         self.start()

@@ -54,6 +54,16 @@ assert {answer[0] for answer in answers} == {"one", "two"} and answers[0][1] == 
 raw = endpoint.raw_predict(b"any bytes", {"X-Raw": "echo", "Content-Type": "text/plain"})
 assert (raw.status_code, raw.content) == (200, b"echo|any bytes")
 assert raw.headers["X-Vertex-AI-Deployed-Model-Id"] in endpoint.traffic_split
+if OPTIONS["api_transport"] == "grpc":
+    from google.api.httpbody_pb2 import HttpBody
+    from google.cloud.aiplatform_v1 import PredictionServiceClient
+    predictor = PredictionServiceClient(client_options={"api_endpoint": "us-central1-aiplatform.googleapis.com"})
+    body = HttpBody(content_type='application/json; name="größe"', data=b'{"instances": [5]}')
+    answer = predictor.raw_predict(endpoint=endpoint.resource_name, http_body=body)
+    assert json.loads(answer.data)["predictions"][0][1] == 5 and answer.content_type == "application/json"
+    body.content_type = "text/plain\\r\\nHost: elsewhere"
+    text = refusal(exceptions.InvalidArgument, predictor.raw_predict, endpoint=endpoint.resource_name, http_body=body)
+    assert "holds a control character" in text
 assert aiplatform.Endpoint.list(filter=f'display_name="{endpoint.display_name}"')[0].name == endpoint.name
 assert "1572864 bytes" in refusal(exceptions.BadRequest, endpoint.predict, ["x" * 1_600_000])
 assert "must be a number" in refusal(exceptions.BadRequest, endpoint.predict, ["refuse"])

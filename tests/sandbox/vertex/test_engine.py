@@ -7,10 +7,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kfp import dsl
 
 from sandbox.errors import ApiError
 from sandbox.settings import Home, Settings
 from sandbox.vertex import engine, mount
+
+from .conftest import Vertex
+from .small_pipelines import Jobs
 
 IMAGE = "earthline:0.1.0"
 
@@ -67,6 +71,31 @@ def test_a_container_gets_the_redirects_and_nothing_of_this_machine(
     assert not [word for word in words if "authority" in word or "key.json" in word]
     own = engine.command(settings, "name", IMAGE, ["", "--flag"], {}, tmp_path)
     assert own[-2:] == [IMAGE, "--flag"] and not [word for word in own if word.startswith("--entrypoint")]
+
+
+def test_a_pipeline_task_without_a_command_runs_the_entry_point_of_its_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @dsl.container_component
+    def entry(n: int):  # type: ignore[no-untyped-def]  # KFP wants no annotation here
+        return dsl.ContainerSpec(image="with-entry:1", args=["--number", n])
+
+    @dsl.pipeline(name="entry-point")
+    def pipeline() -> None:
+        entry(n=3)
+
+    # Says of every image that it is there, and notes what is to be run.
+    script = f'if [ "$1" = run ]; then for word; do echo "$word"; done > {tmp_path}/words; else echo sha256:1; fi'
+    fake_docker(tmp_path / "bin", monkeypatch, script)
+    vertex = Vertex(tmp_path / "home", containers=IMAGE)
+    try:
+        Jobs(vertex).run(pipeline)
+    finally:
+        vertex.client.close()
+        vertex.stop()
+    words = (tmp_path / "words").read_text().splitlines()
+    assert words[words.index("--") + 1 :] == ["with-entry:1", "--number", "3"]
+    assert not [word for word in words if word.startswith("--entrypoint")]
 
 
 @given(st.text(st.characters(blacklist_categories=("Cs", "Cc")), min_size=1))

@@ -129,6 +129,9 @@ def test_bad_submissions_are_refused_by_name(jobs: Jobs) -> None:
     container = {"image": "x", "command": ["sh"], "args": ["{{$.workspace_path}}"]}
     message = refusal(lambda spec: spec["deploymentSpec"]["executors"].update({"exec-nap": {"container": container}}))
     assert "{{$.workspace_path}}" in message
+    container = {"image": "x", "args": ["--number", "3"]}
+    message = refusal(lambda spec: spec["deploymentSpec"]["executors"].update({"exec-nap": {"container": container}}))
+    assert "gives no command" in message and "start the sandbox with --containers" in message
     escaping = {"../../../escape": {"componentRef": {"name": "comp-condition-1"}}}
     assert "'../../../escape' is not valid" in refusal(lambda spec: spec["root"]["dag"]["tasks"].update(escaping))
     body = {"pipelineSpec": jobs.compile(pipeline), "runtimeConfig": {"parameterValues": {"n": 1}}}

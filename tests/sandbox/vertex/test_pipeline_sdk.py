@@ -38,6 +38,10 @@ def pipeline(epochs: int):
     with dsl.If(trained.outputs["Output"] > 0.1):
         check(model=trained.outputs["model"])
 
+@dsl.pipeline(name="sdk-taker")
+def taker(model: dsl.Input[dsl.Model]):
+    check(model=model)
+
 @dsl.container_component
 def slow():
     return dsl.ContainerSpec(image="any", command=["sleep", "300"])
@@ -48,6 +52,7 @@ def long():
 
 folder = sys.argv[1]
 compiler.Compiler().compile(pipeline, f"{folder}/pipeline.yaml")
+compiler.Compiler().compile(taker, f"{folder}/taker.yaml")
 compiler.Compiler().compile(long, f"{folder}/long.yaml")
 client = storage.Client()
 bucket = client.bucket("pipeline-sdk")
@@ -76,6 +81,22 @@ again = aiplatform.PipelineJob(
 again.submit()
 again.wait()
 found["rest"] = {task.task_name: task.state.name for task in again.task_details}
+(made,) = [list(task.outputs["model"].artifacts)[0] for task in job.task_details if task.task_name == "train"]
+taking = aiplatform.PipelineJob(
+    display_name="takes-artifact", template_path=f"{folder}/taker.yaml", pipeline_root="gs://pipeline-sdk/root",
+    input_artifacts={"model": made.name.rpartition("/")[2]},
+)
+taking.submit()
+taking.wait()
+(checked,) = taking.task_details
+found["taken"] = [list(checked.inputs["model"].artifacts)[0].name == made.name, checked.execution.metadata["output:Output"]]
+try:
+    aiplatform.PipelineJob(
+        display_name="no-artifact", template_path=f"{folder}/taker.yaml", pipeline_root="gs://pipeline-sdk/root",
+        input_artifacts={"model": "17"},
+    ).submit()
+except Exception as error:
+    found["unknown"] = f"{type(error).__name__}: {error}"
 found["listed"] = [item.display_name for item in aiplatform.PipelineJob.list(order_by="create_time desc")][:2]
 found["labelled"] = [item.display_name for item in aiplatform.PipelineJob.list(filter='labels.team="maps"')]
 
@@ -125,7 +146,9 @@ def test_the_real_client_runs_cancels_lists_and_deletes(sandbox: Any, tmp_path: 
     assert grpc["outputs"]["check"] == f"weights after 3 epochs, {grpc['uri']}"
     assert grpc["uri"].startswith("gs://pipeline-sdk/root/")
     assert found["rest"] == {"train": "SKIPPED", "condition-1": "SUCCEEDED", "check": "SKIPPED"}
-    assert found["listed"] == ["over-rest", "over-grpc"] and "over-grpc" in found["labelled"]
+    assert found["taken"] == [True, f"weights after 3 epochs, {grpc['uri']}"]
+    assert "NotFound" in found["unknown"] and "artifacts/17 does not exist" in found["unknown"]
+    assert found["listed"] == ["takes-artifact", "over-rest"] and "over-grpc" in found["labelled"]
     assert found["cancelled"] == "PIPELINE_STATE_CANCELLED"
     assert found["deleted"] == "NotFound"
     assert found["refused"].startswith("BadRequest") or found["refused"].startswith("InvalidArgument")
