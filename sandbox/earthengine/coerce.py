@@ -215,7 +215,7 @@ def geometry(value: Any) -> Geometry:
         return footprint(value)
     if isinstance(value, Collection):
         shapes = [geometry(item).lonlat() for item in value]
-        return Geometry(shapely.union_all(shapes))
+        return Geometry(shapely.union_all(shapes), geodesic=all(geometry(item).geodesic for item in value))
     if isinstance(value, Mapping):
         return geometry_of_json(value)
     raise Mismatch
@@ -231,7 +231,7 @@ def footprint(value: Image) -> Geometry:
             return Geometry(shapely.box(-180, -90, 180, 90), geodesic=False)
         left, top = band.origin[1], band.origin[0]
         box = shapely.box(left, top, left + band.size[1], top + band.size[0])
-        shapes.append(Geometry(box, band.projection).lonlat())
+        shapes.append(Geometry(box, band.projection, geodesic=False).lonlat())
     return Geometry(shapely.union_all(shapes), geodesic=False)
 
 

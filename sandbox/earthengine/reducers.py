@@ -90,9 +90,12 @@ class Reducer:
                 return self.gather(values, weights)
             if self.fold is None:
                 raise invalid("The reducer cannot reduce numbers.")
+            deepest = max(values, key=np.ndim)
+            if not self.arrays and deepest.ndim > 1:
+                weights = np.broadcast_to(weights.reshape((-1,) + (1,) * (deepest.ndim - 1)), deepest.shape)
             return [_plain(result, mask) for result, mask in self.fold(values, weights)]
         except (TypeError, ValueError) as error:
-            if not any(item.dtype == object for item in values):
+            if not any(item.dtype == object or item.ndim > 1 for item in values):
                 raise
             raise invalid(f"Reducer of {list(self.outputs)}: the inputs must be numbers.") from error
 

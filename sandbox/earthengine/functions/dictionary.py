@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from sandbox.earthengine.coerce import type_name
+from sandbox.earthengine.coerce import Mismatch, type_name
+from sandbox.earthengine.coerce import geometry as to_geometry
 from sandbox.earthengine.registry import function
-from sandbox.earthengine.values import ArrayValue, Element
+from sandbox.earthengine.values import ArrayValue, Element, Geometry
 from sandbox.errors import invalid
 
 
@@ -50,6 +51,18 @@ def _register_typed(name: str, kinds: tuple[str, ...]) -> None:
 _register_typed("Number", ("Integer", "Long", "Float"))
 _register_typed("String", ("String",))
 _register_typed("Array", ("Array", "List"))
+
+
+@function("Dictionary.getGeometry")
+def get_geometry(dictionary: Mapping[str, Any], key: str) -> Geometry | None:
+    """A value as a geometry."""
+    value = get(dictionary, key, None)
+    try:
+        return None if value is None else to_geometry(value)
+    except Mismatch:
+        raise invalid(
+            f"Dictionary.getGeometry: The value of '{key}' is not of type Geometry, but {type_name(value)}."
+        ) from None
 
 
 @function("Dictionary.set")

@@ -1,6 +1,7 @@
 """Features and the properties that all elements have."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -100,6 +101,15 @@ def copy_properties(
 
 
 @function("Element.geometry", "Feature.geometry", "Image.geometry", ignores=("maxError", "proj", "geodesics"))
+@function("Element.replaceProperties")
+def replace_properties(destination: Element, source: Element | None) -> Any:
+    """Another element's properties in place of all of its own but the index."""
+    held = {} if source is None else {k: v for k, v in source.properties.items() if k != INDEX}
+    if INDEX in destination.properties:
+        held[INDEX] = destination.properties[INDEX]
+    return replace(destination, properties=held)
+
+
 def geometry(feature: Element) -> Geometry | None:
     """Where the element is."""
     if isinstance(feature, Feature):

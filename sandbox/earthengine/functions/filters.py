@@ -1,5 +1,6 @@
 """Filters: predicates of an element, or of a pair where a field of each is compared."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -7,10 +8,12 @@ from typing import Any
 
 import shapely
 
-from sandbox.earthengine.coerce import Mismatch, date, date_range, footprint
+from sandbox.earthengine.coerce import Mismatch, date, date_range, footprint, type_name
 from sandbox.earthengine.coerce import geometry as to_geometry
+from sandbox.earthengine.functions.geometry import area as area_of
+from sandbox.earthengine.functions.geometry import distance as distance_between
 from sandbox.earthengine.registry import function
-from sandbox.earthengine.values import TIME_START, Date, DateRange, Element, Feature, Geometry, Image
+from sandbox.earthengine.values import TIME_START, Date, Element, Feature, Geometry, Image
 from sandbox.errors import invalid
 
 ALL_FIELDS = ".all"
@@ -19,9 +22,15 @@ GEOMETRY_FIELD = ".geo"
 
 @dataclass(frozen=True, eq=False)
 class Filter:
-    """A predicate of a left element and, in joins, a right one."""
+    """A predicate of a left element and, in joins, a right one.
+
+    Attributes:
+        test: The predicate.
+        measure: How far apart the two elements of a pair are, for filters that say so.
+    """
 
     test: Callable[[Any, Any], bool]
+    measure: Callable[[Any, Any], float] | None = None
 
     def __call__(self, left: Any, right: Any = None) -> bool:
         """Whether the element, or the pair, passes."""
@@ -37,8 +46,10 @@ def field(element: Any, name: str) -> Any:
     return element.get(name) if isinstance(element, Element) else None
 
 
-def comparison(compare: Callable[[Any, Any], bool]) -> Callable[..., Filter]:
-    """A maker of filters from a comparison of two values; a missing value never passes."""
+def comparison(
+    compare: Callable[[Any, Any], bool], measure: Callable[[Any, Any], float] | None = None
+) -> Callable[..., Filter]:
+    """A maker of filters from a comparison of two values, and their measure; a missing value never passes."""
 
     def make(left_field: str | None, right_value: Any, right_field: str | None, left_value: Any) -> Filter:
         if (left_field is None) == (left_value is None):
@@ -46,12 +57,15 @@ def comparison(compare: Callable[[Any, Any], bool]) -> Callable[..., Filter]:
         if (right_field is None) == (right_value is None):
             raise invalid("Filter: exactly one of 'rightField' and 'rightValue' must be given.")
 
-        def test(left: Any, right: Any) -> bool:
+        def operands(left: Any, right: Any) -> tuple[Any, Any]:
             one = left_value if left_field is None else field(left, left_field)
-            two = right_value if right_field is None else field(left if right is None else right, right_field)
+            return one, right_value if right_field is None else field(left if right is None else right, right_field)
+
+        def test(left: Any, right: Any) -> bool:
+            one, two = operands(left, right)
             return one is not None and two is not None and compare(one, two)
 
-        return Filter(test)
+        return Filter(test, None if measure is None else lambda left, right: measure(*operands(left, right)))
 
     return make
 
@@ -129,6 +143,12 @@ _SPATIAL = {
 }
 
 
+def compared(name: str, left_field: str | None, left_value: Any, right_field: str | None, right_value: Any) -> Filter:
+    """The filter of a comparison by its Earth Engine name, such as `lt`."""
+    compare = next(found for names, found in _COMPARISONS.items() if name in names)
+    return comparison(compare)(left_field, right_value, right_field, left_value)
+
+
 def _register_comparison(names: tuple[str, ...], compare: Callable[[Any, Any], bool]) -> None:
     make = comparison(compare)
 
@@ -170,8 +190,9 @@ def range_contains(field: str, min_value: Any, max_value: Any) -> Filter:
 
 @function("Filter.and")
 def all_of(filters: list[Filter]) -> Filter:
-    """Passes where all do."""
-    return Filter(lambda left, right: all(item(left, right) for item in filters))
+    """Passes where all do; the measure is that of the first that has one."""
+    measure = next((item.measure for item in filters if item.measure is not None), None)
+    return Filter(lambda left, right: all(item(left, right) for item in filters), measure)
 
 
 @function("Filter.or")
@@ -215,8 +236,61 @@ def max_difference(
     difference: float, left_field: str | None, right_value: Any, right_field: str | None, left_value: Any
 ) -> Filter:
     """Passes where two numbers differ by at most so much."""
-    near = comparison(_ordered(lambda one, two: abs(one - two) <= difference))
+    near = comparison(
+        _ordered(lambda one, two: abs(one - two) <= difference),
+        lambda one, two: float(abs(_comparable(one) - _comparable(two))),
+    )
     return near(left_field, right_value, right_field, left_value)
+
+
+@function("Filter.withinDistance", ignores=("maxError",))
+def within_distance(
+    distance: float, left_field: str | None, right_value: Any, right_field: str | None, left_value: Any
+) -> Filter:
+    """Passes where two geometries are at most so many metres apart."""
+
+    def apart(one: Any, two: Any) -> float:
+        try:
+            return distance_between(to_geometry(one), to_geometry(two), None)
+        except Mismatch:
+            return math.inf
+
+    near = comparison(lambda one, two: apart(one, two) <= distance, apart)
+    return near(left_field, right_value, right_field, left_value)
+
+
+@function("Filter.area", ignores=("maxError",))
+def area(min: float, max: float, geometry_selector: str | None) -> Filter:
+    """Passes where a geometry has so many square metres."""
+    name = geometry_selector or GEOMETRY_FIELD
+
+    def test(left: Any, right: Any) -> bool:
+        place = field(left, name)
+        return isinstance(place, Geometry) and min <= area_of(place, None) <= max
+
+    return Filter(test)
+
+
+_KINDS = {
+    "Number": ("Integer", "Long", "Float", "Boolean", "Number"),
+    "Float": ("Integer", "Long", "Float"),
+    "Long": ("Integer", "Long"),
+    "Element": ("Image", "Feature", "ImageCollection", "FeatureCollection"),
+    "Collection": ("ImageCollection", "FeatureCollection"),
+    "FeatureCollection": ("ImageCollection", "FeatureCollection"),
+    "Geometry": (
+        "Point", "MultiPoint", "LineString", "LinearRing", "MultiLineString", "Polygon", "MultiPolygon",
+        "GeometryCollection",
+    ),
+}  # fmt: skip
+
+
+def _is_kind(one: Any, two: Any) -> bool:
+    found = type_name(one)
+    return isinstance(two, str) and (two == "Object" or found == two or found in _KINDS.get(two, ()))
+
+
+_register_comparison(("hasType",), _is_kind)
 
 
 _CALENDAR: dict[str, Callable[[datetime], int]] = {
@@ -258,44 +332,3 @@ def calendar_range(start: int, end: int | None, field: str) -> Filter:
 def day_of_year(start: int, end: int) -> Filter:
     """Passes from one day of the year until just before another."""
     return calendar_range(start, end - 1, "day_of_year")
-
-
-@function("DateRange")
-def make_date_range(start: Any, end: Any, time_zone: str | None) -> DateRange:
-    """From a date until just before another; one millisecond where there is no other."""
-    if time_zone not in (None, "UTC", "Etc/UTC"):
-        raise invalid(f"DateRange: the sandbox knows UTC only, got time zone '{time_zone}'.")
-    if isinstance(start, DateRange) and end is None:
-        return start
-    first = date(start).milliseconds
-    last = first + 1 if end is None else date(end).milliseconds
-    if last <= first:
-        raise invalid("DateRange: Invalid range: the end of a date range must be after its start.")
-    return DateRange(first, last)
-
-
-@function("DateRange.start")
-def range_start(date_range: DateRange) -> Date:
-    """The first moment."""
-    return Date(date_range.start)
-
-
-@function("DateRange.end")
-def range_end(date_range: DateRange) -> Date:
-    """The moment just after the last."""
-    return Date(date_range.end)
-
-
-@function("DateRange.contains")
-def range_contains_date(date_range: DateRange, other: Any) -> bool:
-    """Whether a date or another range lies within."""
-    if isinstance(other, DateRange):
-        return date_range.start <= other.start and other.end <= date_range.end
-    return _contains_date(date_range, other)
-
-
-@function("DateRange.intersects")
-def range_intersects(date_range: DateRange, other: Any) -> bool:
-    """Whether two ranges share a moment."""
-    second = other if isinstance(other, DateRange) else make_date_range(other, None, None)
-    return date_range.start < second.end and second.start < date_range.end

@@ -12,13 +12,16 @@ from shapely.geometry.base import BaseGeometry
 
 from sandbox.earthengine.coerce import geometry as to_geometry
 from sandbox.earthengine.functions.geometry_constructors import rectangle_of
-from sandbox.earthengine.grid import WGS84, Projection, crs_of, transformer
+from sandbox.earthengine.geodesics import rounded
+from sandbox.earthengine.grid import IDENTITY, WGS84, Projection, crs_of, same_crs, transformer
 from sandbox.earthengine.registry import function
 from sandbox.earthengine.values import Collection, Element, ErrorMargin, Feature, Geometry
 from sandbox.errors import invalid
 
-_GLOBE = pyproj.Geod(ellps="WGS84")
+GLOBE = pyproj.Geod(ellps="WGS84")
 _HALF_WAY_ROUND = 20_000_000
+# Looks for the nearest points, each around the middle of what the one before found.
+_NEARER = 3
 
 
 Shaping = Callable[[Geometry], Geometry]
@@ -39,18 +42,55 @@ def _made(shape: BaseGeometry, proj: Projection | None, geodesic: bool) -> Geome
 
 
 def bounds(geometry: Geometry, proj: Projection | None) -> Geometry:
-    """The rectangle around a geometry."""
+    """The rectangle around a geometry; over the antimeridian it goes on beyond 180 degrees."""
     shape = _in(geometry, proj)
     if shape.is_empty:
         return _made(shapely.Polygon(), proj, False)
-    return _made(rectangle_of(*shape.bounds), proj, False)
+    west, south, east, north = shape.bounds
+    if crs_of((proj or Projection()).crs).is_geographic and (west, east) == (-180, 180):
+        sides = [part.bounds for part in shapely.get_parts(shape)]
+        if all(side[0] >= 0 or side[2] <= 0 for side in sides):
+            west = min(side[0] for side in sides if side[0] >= 0)
+            east = max(side[2] for side in sides if side[2] <= 0) + 360
+    return _made(rectangle_of(west, south, east, north), proj, False)
 
 
 def _local(shape: BaseGeometry) -> str:
     """A projection around a shape in degrees that keeps distances from its middle."""
-    middle = shape.centroid
-    x, y = (0.0, 0.0) if middle.is_empty else (middle.x, middle.y)
+    x, y = 0.0, 0.0
+    if not shape.is_empty:
+        west, _, east, _ = shape.bounds
+        if (west, east) == (-180, 180):
+            # The two sides of the antimeridian have their middle between them, on the globe.
+            vectors = shapely.get_coordinates(shape)
+            turn, tilt = np.radians(vectors[:, 0]), np.radians(vectors[:, 1])
+            mean = np.array([np.cos(tilt) * np.cos(turn), np.cos(tilt) * np.sin(turn), np.sin(tilt)]).mean(axis=1)
+            x = math.degrees(math.atan2(mean[1], mean[0]))
+            y = math.degrees(math.atan2(mean[2], math.hypot(mean[0], mean[1])))
+        else:
+            x, y = shape.centroid.x, shape.centroid.y
+    return _around(x, y)
+
+
+def _around(x: float, y: float) -> str:
     return f"+proj=aeqd +lat_0={y!r} +lon_0={x!r} +datum=WGS84 +units=m +no_defs"
+
+
+def _on_globe(geometry: Geometry) -> BaseGeometry:
+    """The shape in degrees with vertices so near that the shortest lines between them are its edges."""
+    own = geometry.projection
+    if own.transform != IDENTITY:
+        geometry = Geometry(
+            shapely.transform(geometry.shape, lambda xy: np.column_stack(own.located(xy[:, 0], xy[:, 1]))),
+            Projection(own.crs),
+            geometry.geodesic,
+        )
+    if same_crs(own.crs, WGS84):
+        return geometry.shape if geometry.geodesic else rounded(geometry.shape)
+    if geometry.geodesic:
+        there = transformer(own.crs, WGS84)
+        return shapely.transform(geometry.shape, lambda xy: np.column_stack(there.transform(xy[:, 0], xy[:, 1])))
+    return rounded(geometry.lonlat())
 
 
 def buffer(geometry: Geometry, distance: float, proj: Projection | None, max_error: ErrorMargin | None) -> Geometry:
@@ -68,9 +108,8 @@ def buffer(geometry: Geometry, distance: float, proj: Projection | None, max_err
     if shape.is_empty:
         return Geometry(shape)
     local = _local(shape)
-    there, back = transformer(WGS84, local), transformer(local, WGS84)
-    planar = shapely.transform(shape, lambda xy: np.column_stack(there.transform(xy[:, 0], xy[:, 1])))
-    grown = shapely.buffer(planar, distance, quad_segs=segments)
+    back = transformer(local, WGS84)
+    grown = shapely.buffer(geometry.in_crs(local), distance, quad_segs=segments)
     return Geometry(shapely.transform(grown, lambda xy: np.column_stack(back.transform(xy[:, 0], xy[:, 1]))))
 
 
@@ -78,27 +117,37 @@ def area(geometry: Geometry, proj: Projection | None) -> float:
     """Square metres on the globe, or square units of a projection."""
     if proj is not None:
         return float(_in(geometry, proj).area)
-    parts = [part for part in shapely.get_parts(geometry.lonlat()) if part.geom_type == "Polygon"]
-    return float(sum(abs(_GLOBE.geometry_area_perimeter(part)[0]) for part in parts))
+    parts = [part for part in shapely.get_parts(_on_globe(geometry)) if part.geom_type == "Polygon"]
+    return float(sum(_area_on_globe(part) for part in parts))
+
+
+def _area_on_globe(polygon: BaseGeometry) -> float:
+    west, _, east, _ = polygon.bounds
+    if east - west >= 360:
+        # A ring that goes all the way round encloses either side of itself; its halves do not.
+        middle = (west + east) / 2
+        halves = [shapely.box(west, -91, middle, 91), shapely.box(middle, -91, east, 91)]
+        return sum(_area_on_globe(part) for half in halves for part in shapely.get_parts(polygon & half))
+    return float(abs(GLOBE.geometry_area_perimeter(shapely.orient_polygons(polygon))[0]))
 
 
 def length(geometry: Geometry, proj: Projection | None) -> float:
     """Length of the lines, in metres on the globe or in units of a projection."""
-    shape = _in(geometry, proj)
+    shape = _on_globe(geometry) if proj is None else _in(geometry, proj)
     lines = [part for part in shapely.get_parts(shape) if part.geom_type in ("LineString", "LinearRing")]
     return _measured(lines, proj)
 
 
 def perimeter(geometry: Geometry, proj: Projection | None) -> float:
     """Length of the edges of the polygons, in metres on the globe or in units of a projection."""
-    shape = _in(geometry, proj)
+    shape = _on_globe(geometry) if proj is None else _in(geometry, proj)
     return _measured([p.boundary for p in shapely.get_parts(shape) if p.geom_type == "Polygon"], proj)
 
 
 def _measured(lines: list[BaseGeometry], proj: Projection | None) -> float:
     if proj is not None:
         return float(sum(line.length for line in lines))
-    return float(sum(_GLOBE.geometry_length(line) for line in lines))
+    return float(sum(GLOBE.geometry_length(line) for line in lines))
 
 
 def centroid(geometry: Geometry, proj: Projection | None) -> Geometry:
@@ -109,32 +158,58 @@ def centroid(geometry: Geometry, proj: Projection | None) -> Geometry:
     if shape.is_empty:
         return Geometry(shapely.Point())
     local = _local(shape)
-    planar = Geometry(shape).in_crs(local)
+    planar = geometry.in_crs(local)
     x, y = transformer(local, WGS84).transform(planar.centroid.x, planar.centroid.y)
     return Geometry(shapely.Point(x, y))
 
 
 def distance(left: Geometry, right: Geometry, proj: Projection | None) -> float:
     """The least distance, in metres on the globe or in units of a projection."""
-    one, two = _in(left, proj), _in(right, proj)
     if proj is not None:
-        return float(shapely.distance(one, two))
+        return float(shapely.distance(_in(left, proj), _in(right, proj)))
+    ends = nearest(left, right, None)
+    return math.inf if ends is None else float(GLOBE.inv(*ends[0], *ends[1])[2])
+
+
+Place = tuple[float, float]
+
+
+def nearest(left: Geometry, right: Geometry, proj: Projection | None) -> tuple[Place, Place] | None:
+    """The points of two geometries that are nearest to each other, in degrees or in a projection; None without one."""
+    one, two = _in(left, proj), _in(right, proj)
+    if one.is_empty or two.is_empty:
+        return None
+    if proj is not None:
+        first, *_, last = shapely.get_coordinates(shapely.shortest_line(one, two))
+        return (float(first[0]), float(first[1])), (float(last[0]), float(last[1]))
     local = _local(shapely.union(one.envelope, two.envelope))
-    line = shapely.shortest_line(left.in_crs(local), right.in_crs(local))
-    back = transformer(local, WGS84)
-    ends = [back.transform(x, y) for x, y in shapely.get_coordinates(line)]
-    if not ends:
-        return math.inf
-    return float(_GLOBE.inv(*ends[0], *ends[-1])[2])
+    ends: tuple[Place, Place] = ((0.0, 0.0), (0.0, 0.0))
+    for _ in range(_NEARER):
+        line = shapely.shortest_line(left.in_crs(local), right.in_crs(local))
+        back = transformer(local, WGS84)
+        found = [back.transform(x, y) for x, y in shapely.get_coordinates(line)]
+        if not found:
+            return None
+        ends = found[0], found[-1]
+        if one.geom_type == two.geom_type == "Point":
+            break
+        # Around the middle of the line between them, distances are told better than around the middle of all.
+        bearing, _, length = GLOBE.inv(*ends[0], *ends[1])
+        x, y, _ = GLOBE.fwd(*ends[0], bearing, length / 2)
+        local = _around(x, y)
+    return ends
 
 
 def transform(geometry: Geometry, proj: Projection, geodesic: bool | None) -> Geometry:
-    """The same place in another projection's pixel plane."""
-    shape = geometry.in_crs(proj.crs)
-    if proj.transform != Projection().transform:
+    """The same place in another projection's pixel plane; edges become geodesic there if it is geographic."""
+    edges = crs_of(proj.crs).is_geographic if geodesic is None else geodesic
+    if edges and same_crs(proj.crs, WGS84):
+        shape = _on_globe(geometry)
+    else:
+        shape = geometry.in_crs(proj.crs)
+    if proj.transform != IDENTITY:
         shape = shapely.transform(shape, lambda xy: np.column_stack(proj.position(xy[:, 0], xy[:, 1])))
-    edges = geometry.geodesic and crs_of(proj.crs).is_geographic
-    return Geometry(shape, proj, edges if geodesic is None else geodesic)
+    return Geometry(shape, proj, edges)
 
 
 def _tolerance(max_error: ErrorMargin) -> float:

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
@@ -45,7 +46,7 @@ def _rings(coordinates: Any, name: str) -> list[list[tuple[float, float]]]:
     return [_points(coordinates, name)]
 
 
-def _polygon(coordinates: Any, name: str) -> BaseGeometry:
+def _polygon(coordinates: Any, name: str, planar: bool) -> BaseGeometry:
     rings = [ring for ring in _rings(coordinates, name) if ring]
     if not rings:
         return shapely.Polygon()
@@ -53,14 +54,23 @@ def _polygon(coordinates: Any, name: str) -> BaseGeometry:
         if len(ring) < 3 or not all(math.isfinite(term) for position in ring for term in position):
             raise invalid(f"{name}: Invalid geometry: a ring needs at least three finite positions.")
     shape = shapely.Polygon(rings[0], rings[1:])
+    turns = np.diff(shapely.get_coordinates(shape)[:, 0])
+    if not planar and bool((np.abs(turns) > 180).any()):
+        # Over the antimeridian, or around a pole: as a plane figure it would cross itself.
+        return shape
     # Rings that cross themselves are read by the even-odd rule, as Earth Engine does by default.
     return shape if shape.is_valid else shapely.make_valid(shape, method="structure")
 
 
 def _placed(shape: BaseGeometry, crs: Projection | None, geodesic: bool | None) -> Geometry:
-    projection = crs or Projection()
-    edges = crs is None or (crs_of(crs.crs).is_geographic and crs.transform == Projection().transform)
-    return Geometry(shape, projection, edges if geodesic is None else geodesic)
+    return Geometry(shape, crs or Projection(), _geodesic(crs, geodesic))
+
+
+def _geodesic(crs: Projection | None, geodesic: bool | None) -> bool:
+    """Whether edges are geodesic: as asked for, else where coordinates are degrees."""
+    if geodesic is not None:
+        return geodesic
+    return crs is None or (crs_of(crs.crs).is_geographic and crs.transform == Projection().transform)
 
 
 def _depth(value: Any) -> int:
@@ -122,7 +132,8 @@ def multi_line_string(coordinates: list[Any], crs: Projection | None, geodesic: 
 @function("GeometryConstructors.Polygon", ignores=("maxError", "evenOdd"))
 def polygon(coordinates: list[Any], crs: Projection | None, geodesic: bool | None) -> Geometry:
     """An outer ring and holes."""
-    return _placed(_polygon(coordinates, "GeometryConstructors.Polygon"), crs, geodesic)
+    shape = _polygon(coordinates, "GeometryConstructors.Polygon", not _geodesic(crs, geodesic))
+    return _placed(shape, crs, geodesic)
 
 
 @function("GeometryConstructors.MultiPolygon", ignores=("maxError", "evenOdd"))
@@ -131,7 +142,8 @@ def multi_polygon(coordinates: list[Any], crs: Projection | None, geodesic: bool
     name = "GeometryConstructors.MultiPolygon"
     several = _depth(coordinates) > 3 or bool(coordinates and isinstance(coordinates[0], Geometry))
     parts = coordinates if several else [coordinates]
-    shapes = [part.shape if isinstance(part, Geometry) else _polygon(part, name) for part in parts]
+    planar = not _geodesic(crs, geodesic)
+    shapes = [part.shape if isinstance(part, Geometry) else _polygon(part, name, planar) for part in parts]
     polygons = [item for shape in shapes for item in shapely.get_parts(shape)]
     return _placed(shapely.MultiPolygon(polygons), crs, geodesic)
 

@@ -1,6 +1,6 @@
 """Joins: elements of two collections paired by a filter."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from sandbox.earthengine.functions.filters import Filter
@@ -21,22 +21,30 @@ def inverted() -> Join:
     return Join("inverted")
 
 
-@function("Join.inner", ignores=("measureKey",))
-def inner(primary_key: str, secondary_key: str) -> Join:
+@function("Join.inner")
+def inner(primary_key: str, secondary_key: str, measure_key: str | None) -> Join:
     """A feature for every pair."""
-    return Join("inner", {"primary": primary_key, "secondary": secondary_key})
+    return Join("inner", {"primary": primary_key, "secondary": secondary_key, "measure": measure_key})
 
 
-@function("Join.saveAll", ignores=("measureKey",))
-def save_all(matches_key: str, ordering: str | None, ascending: bool, outer: bool) -> Join:
+@function("Join.saveAll")
+def save_all(matches_key: str, ordering: str | None, ascending: bool, measure_key: str | None, outer: bool) -> Join:
     """Primary elements with the list of their matches as a property."""
-    return Join("saveAll", {"key": matches_key, "ordering": ordering, "ascending": ascending, "outer": outer})
+    options = {"key": matches_key, "ordering": ordering, "ascending": ascending, "outer": outer}
+    return Join("saveAll", {**options, "measure": measure_key})
 
 
-@function("Join.saveFirst", ignores=("measureKey",))
-def save_first(match_key: str, ordering: str | None, ascending: bool, outer: bool) -> Join:
+@function("Join.saveFirst")
+def save_first(match_key: str, ordering: str | None, ascending: bool, measure_key: str | None, outer: bool) -> Join:
     """Primary elements with their first match as a property."""
-    return Join("saveFirst", {"key": match_key, "ordering": ordering, "ascending": ascending, "outer": outer})
+    options = {"key": match_key, "ordering": ordering, "ascending": ascending, "outer": outer}
+    return Join("saveFirst", {**options, "measure": measure_key})
+
+
+@function("Join.saveBest")
+def save_best(match_key: str, measure_key: str, outer: bool) -> Join:
+    """Primary elements with their nearest match, by the condition's measure, as a property."""
+    return Join("saveBest", {"key": match_key, "measure": measure_key, "outer": outer})
 
 
 @function("Join.apply")
@@ -44,28 +52,44 @@ def apply(join: Join, primary: Collection, secondary: Collection, condition: Any
     """Pairs the elements of two collections."""
     if not isinstance(condition, Filter):
         raise invalid("Join.apply, argument 'condition': Invalid type.\nExpected type: Filter.")
-    test: Callable[[Any, Any], bool] = condition
+    measure, measure_key = condition.measure, join.options.get("measure")
+    if join.kind == "saveBest" and measure is None:
+        raise invalid("Join.apply: saveBest needs a condition with a measure: withinDistance or maxDifference.")
 
-    def matches(left: Any) -> list[Any]:
-        found = [right for right in secondary if test(left, right)]
+    def matches(left: Any) -> list[tuple[Any, float | None]]:
+        """What matches an element, each with the measure of the condition where that is asked for."""
+        found = [
+            (right, measure(left, right) if measure is not None and measure_key is not None else None)
+            for right in secondary
+            if condition(left, right)
+        ]
         ordering = join.options.get("ordering")
-        if ordering is not None:
-            found.sort(key=lambda item: _rank(item.get(ordering)), reverse=not join.options["ascending"])
+        if join.kind == "saveBest":
+            found.sort(key=lambda match: match[1] or 0.0)
+        elif ordering is not None:
+            found.sort(key=lambda match: _rank(match[0].get(ordering)), reverse=not join.options["ascending"])
         return found
+
+    def measured(match: tuple[Any, float | None]) -> Any:
+        element, apart = match
+        return element if apart is None else element.with_properties({measure_key: apart})
 
     def results() -> Iterator[Any]:
         for left in primary:
             found = matches(left)
             if join.kind == "inner":
-                for right in found:
-                    index = f"{left.get(INDEX)}_{right.get(INDEX)}"
+                for right, apart in found:
                     names = join.options
-                    yield Feature(properties={names["primary"]: left, names["secondary"]: right, INDEX: index})
+                    pair = {names["primary"]: left, names["secondary"]: right}
+                    if apart is not None:
+                        pair[measure_key] = apart
+                    yield Feature(properties={**pair, INDEX: f"{left.get(INDEX)}_{right.get(INDEX)}"})
             elif join.kind in ("simple", "inverted"):
                 if bool(found) == (join.kind == "simple"):
                     yield left
             elif found or join.options["outer"]:
-                value: Any = found if join.kind == "saveAll" else found[0] if found else None
+                saved = [measured(match) for match in found]
+                value: Any = saved if join.kind == "saveAll" else saved[0] if saved else None
                 yield left.with_properties({join.options["key"]: value})
 
     return primary.with_elements(results())

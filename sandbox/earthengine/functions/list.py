@@ -13,11 +13,10 @@ from sandbox.earthengine.functions.filters import Filter
 from sandbox.earthengine.reducers import Reducer
 from sandbox.earthengine.registry import Context, function
 from sandbox.earthengine.results import to_json
-from sandbox.earthengine.values import Element, Feature
+from sandbox.earthengine.values import Element, Feature, Geometry
 from sandbox.errors import invalid
 
 _LONGEST = 10_000_000
-
 # A pointer and a number.
 _ELEMENT_BYTES = 40
 
@@ -61,6 +60,18 @@ _register_typed("String", ("String",))
 @function("List.add")
 def add(list: list[Any], element: Any) -> list[Any]:
     """One more element at the end."""
+@function("List.getGeometry")
+def get_geometry(list: list[Any], index: int) -> Geometry | None:
+    """An element as a geometry."""
+    value = list[at(list, index, "List.getGeometry")]
+    try:
+        return None if value is None else to_geometry(value)
+    except Mismatch:
+        raise invalid(
+            f"List.getGeometry: Element {index} is not of type Geometry, but {type_name(value)}."
+        ) from None
+
+
     return [*list, element]
 
 
@@ -139,6 +150,13 @@ def index_of_sublist(list: list[Any], target: list[Any]) -> int:
 @function("List.insert")
 def insert(list: list[Any], index: int, element: Any) -> list[Any]:
     """One more element at a position."""
+@function("List.lastIndexOfSubList")
+def last_index_of_sublist(list: list[Any], target: list[Any]) -> int:
+    """The last position of a run of elements, or -1."""
+    last = len(list) - len(target)
+    return next((i for i in range(last, -1, -1) if same(list[i : i + len(target)], target)), -1)
+
+
     place = index + len(list) if index < 0 else index
     if not 0 <= place <= len(list):
         raise invalid(f"List.insert: Index {index} is beyond a list of {len(list)} elements.")
