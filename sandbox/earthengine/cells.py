@@ -46,7 +46,13 @@ def boxed(values: Array, axes: int = 2) -> Array:
 
 
 def per_pixel(
-    name: str, kind: PixelType, operation: Operation, inputs: Sequence[Pixels], mask: Array | None = None
+    name: str,
+    kind: PixelType,
+    operation: Operation,
+    inputs: Sequence[Pixels],
+    mask: Array | None = None,
+    *,
+    precise: bool = False,
 ) -> Pixels:
     """Applies an operation to the arrays of every valid pixel.
 
@@ -56,6 +62,8 @@ def per_pixel(
         operation: What to do with pixels of the same shapes.
         inputs: Its arguments.
         mask: Where the result is valid; by default the least of the inputs' masks.
+        precise: Whether 32-bit floats stay as precise as they were computed: products of matrices lose their inverse
+            where they are rounded on the way.
 
     Raises:
         ApiError: INVALID_ARGUMENT, with the function's name, where the operation does not fit the arrays.
@@ -71,7 +79,7 @@ def per_pixel(
     with np.errstate(all="ignore"):
         for index in _alike(taken, count):
             pieces += _applied(name, operation, taken, index)
-    flat = _gathered(pieces, count, kind)
+    flat = _gathered(pieces, count, kind, precise and kind.precision == "float")
     kept = np.ones(count, bool)
     for piece in pieces:
         if piece.valid is not None:
@@ -124,23 +132,26 @@ def _applied(name: str, operation: Operation, taken: Sequence[Array], index: Arr
     return [Piece(index[piece.places], piece.values, piece.valid) for piece in result]
 
 
-def _gathered(pieces: Sequence[Piece], count: int, kind: PixelType) -> Array:
+def _gathered(pieces: Sequence[Piece], count: int, kind: PixelType, precise: bool) -> Array:
     """One array of all pieces' values: `(count, *shape)`, or `(count,)` of objects where shapes differ."""
-    computation.expect(sum(piece.values.size for piece in pieces) * kind.dtype.itemsize)
+    dtype = np.dtype("float64") if precise else kind.dtype
+    computation.expect(sum(piece.values.size for piece in pieces) * dtype.itemsize)
+    converted = [
+        piece.values.astype(dtype, copy=False) if precise else kind.converted(piece.values) for piece in pieces
+    ]
     shapes = {piece.values.shape[1:] for piece in pieces}
     if len(shapes) > 1:
         flat = np.empty(count, object)
-        for piece in pieces:
-            converted = kind.converted(piece.values)
+        for piece, values in zip(pieces, converted, strict=True):
             # An array of arrays does not tell how much the arrays in it hold.
-            computation.hold(converted)
-            flat[piece.places] = boxed(converted, 1)
+            computation.hold(values)
+            flat[piece.places] = boxed(values, 1)
         return flat
     if len(pieces) == 1:
-        return kind.converted(pieces[0].values)
-    flat = np.zeros((count, *shapes.pop()), kind.dtype)
-    for piece in pieces:
-        flat[piece.places] = kind.converted(piece.values)
+        return converted[0]
+    flat = np.zeros((count, *shapes.pop()), dtype)
+    for piece, values in zip(pieces, converted, strict=True):
+        flat[piece.places] = values
     return flat
 
 

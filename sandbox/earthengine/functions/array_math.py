@@ -47,7 +47,7 @@ def _register_unary(name: str) -> None:
         with np.errstate(all="ignore"):
             return ArrayValue(rule(type_of(input)).converted(np.asarray(operation(input.data))))
 
-    function(f"Array.{name}")(call)
+    function(*[f"Array.{name}"] + (["Array.bitwise_not"] if name == "bitwiseNot" else []))(call)
 
 
 def _register_cast(name: str) -> None:

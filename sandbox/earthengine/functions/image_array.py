@@ -33,9 +33,9 @@ def array_type(name: str, band: Band, *, least: int = 1) -> PixelType:
     return kind
 
 
-def changed(name: str, band: Band, kind: PixelType, operation: Operation) -> Band:
+def changed(name: str, band: Band, kind: PixelType, operation: Operation, *, precise: bool = False) -> Band:
     """One band of one: an operation on the array of each pixel."""
-    return band.derived(lambda grid: per_pixel(name, kind, operation, [band.fetch(grid)]), kind)
+    return band.derived(lambda grid: per_pixel(name, kind, operation, [band.fetch(grid)], precise=precise), kind)
 
 
 def paired(
@@ -44,6 +44,8 @@ def paired(
     image2: Image,
     rule: Callable[[PixelType, PixelType], PixelType],
     operation: Operation,
+    *,
+    precise: bool = False,
 ) -> Image:
     """The bands of two images matched as arithmetic matches them: an operation on the arrays of each pixel."""
 
@@ -51,7 +53,7 @@ def paired(
         kind = rule(left.pixel_type, right.pixel_type)
 
         def source(grid: Grid) -> Pixels:
-            return per_pixel(name, kind, operation, [left.fetch(grid), right.fetch(grid)])
+            return per_pixel(name, kind, operation, [left.fetch(grid), right.fetch(grid)], precise=precise)
 
         base = right if left.constant and not right.constant else left
         return Band(out, kind, base.projection, source, base.size, base.origin, left.constant and right.constant)
@@ -163,7 +165,7 @@ def array_flatten(image: Image, coordinate_labels: list[list[str]], separator: s
                     f"the pixels have {list(pixels.values.shape[2:])}."
                 )
             everywhere: tuple[Any, ...] = (slice(None), slice(None), *index)
-            return Pixels(pixels.values[everywhere], pixels.mask)
+            return Pixels(kind.converted(pixels.values[everywhere]), pixels.mask)
 
         names = [labels[place] for labels, place in zip(coordinate_labels, index, strict=True)]
         return band.derived(source, kind, separator.join(names))

@@ -31,7 +31,8 @@ def _matrix(name: str, band: Band) -> PixelType:
 def _register_unary(name: str, operation: Callable[[Array], Array], rule: Callable[[PixelType], PixelType]) -> None:
     def call(value: Image) -> Image:
         return value.with_bands(
-            changed(f"Image.{name}", band, rule(_matrix(f"Image.{name}", band)), operation) for band in value.bands
+            changed(f"Image.{name}", band, rule(_matrix(f"Image.{name}", band)), operation, precise=True)
+            for band in value.bands
         )
 
     function(f"Image.{name}")(call)
@@ -47,7 +48,7 @@ def _register_pair(name: str, operation: Callable[[Array, Array], Array]) -> Non
         return _solved_type(union) if name == "matrixSolve" else PixelType(union.precision, None, None, 2)
 
     def call(image1: Image, image2: Image) -> Image:
-        return paired(f"Image.{name}", image1, image2, rule, operation)
+        return paired(f"Image.{name}", image1, image2, rule, operation, precise=name == "matrixMultiply")
 
     function(f"Image.{name}")(call)
 
