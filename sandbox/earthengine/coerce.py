@@ -9,6 +9,7 @@ import numpy as np
 import shapely
 from shapely.geometry import shape as shape_of
 
+from sandbox.earthengine import computation
 from sandbox.earthengine.grid import IDENTITY, WGS84, Projection, crs_of
 from sandbox.earthengine.learners import Classifier, Clusterer, ConfusionMatrix
 from sandbox.earthengine.pixels import DOUBLE, PixelType, constant_band
@@ -333,6 +334,7 @@ def array(value: Any) -> ArrayValue:
     """An array; numbers have no axes, nested lists one each."""
     if isinstance(value, ArrayValue):
         return value
+    computation.expect(8 * computation.extent(value))
     try:
         data = np.asarray(value if isinstance(value, list | tuple) else number(value))
     except ValueError as error:

@@ -25,6 +25,8 @@ from sandbox.responses import JsonResponse, unexpected_error
 
 logger = logging.getLogger(__name__)
 
+_SMALL_BODY = 65_536
+
 
 @dataclass(frozen=True)
 class Call:
@@ -147,12 +149,16 @@ class Dispatcher:
         async for chunk in request.stream():
             data += chunk
             self._limits.check_body(len(data))
-        content = bytes(data)
-        if request.headers.get("content-encoding", "").lower() == "gzip":
-            content = self._unzipped(content)
-        entry = request.scope.get(ENTRY)
-        if entry is not None:
-            entry["bytes_in"] = len(data)
+        zipped = request.headers.get("content-encoding", "").lower() == "gzip"
+        entry = request.scope.get(ENTRY, {})
+        entry["bytes_in"] = len(data)
+        if len(data) <= _SMALL_BODY and not zipped:
+            return self._read(bytes(data), zipped, entry)
+        # Ten megabytes take long enough for every other client to notice.
+        return await asyncio.get_running_loop().run_in_executor(self._general, self._read, bytes(data), zipped, entry)
+
+    def _read(self, data: bytes, zipped: bool, entry: dict[str, Any]) -> Mapping[str, Any]:
+        content = self._unzipped(data) if zipped else data
         if not content.strip():
             return {}
         try:
@@ -161,8 +167,7 @@ class Dispatcher:
             raise invalid(f"Invalid JSON payload received. {error}") from error
         if not isinstance(body, dict):
             raise invalid("Invalid JSON payload received. The body must be an object.")
-        if entry is not None:
-            entry["functions"] = functions_of(body)
+        entry["functions"] = functions_of(body)
         return body
 
     def _unzipped(self, data: bytes) -> bytes:

@@ -3,17 +3,23 @@
 import json
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import httpx
 
+from sandbox.earthengine import computation
 from sandbox.errors import ApiError, invalid
 
 _TRIES = 5
 _TIMEOUT_SECONDS = 120.0
 _RETRIED = (429, 503)
 _MAX_ANSWER_BYTES = 256 * 2**20
+# Requests at a time of all computations.
+_CONNECTIONS = 64
+# How often a computation that waits looks whether it must end.
+_TICK_SECONDS = 0.1
 
 
 class VertexEndpoints:
@@ -24,6 +30,7 @@ class VertexEndpoints:
         self._delay = first_delay_seconds
         # The environment's proxy settings lead to the sandbox itself: this client is behind it already.
         self._client = httpx.Client(base_url=base_url, timeout=_TIMEOUT_SECONDS, trust_env=False)
+        self._senders = ThreadPoolExecutor(_CONNECTIONS, thread_name_prefix="earthengine-predict")
 
     def predict(self, endpoint: str, instances: Sequence[Any]) -> Any:
         """POSTs `{"instances": …}` to the endpoint's `:predict` and gives `predictions`.
@@ -42,19 +49,37 @@ class VertexEndpoints:
         }
         for attempt in range(_TRIES):
             try:
-                answer = self._client.post(f"/v1/{endpoint}:predict", content=body, headers=headers)
+                answer = self._post(f"/v1/{endpoint}:predict", body, headers)
             except httpx.HTTPError as error:
                 if attempt == _TRIES - 1:
                     raise _failed(endpoint, f"no answer ({type(error).__name__}: {error})") from error
             else:
                 if answer.status_code not in _RETRIED or attempt == _TRIES - 1:
                     return _predictions(endpoint, answer)
-            time.sleep(self._delay * 2**attempt * (0.5 + random.random()))
+            _pause(self._delay * 2**attempt * (0.5 + random.random()))
         raise AssertionError("unreachable: the last try returns or raises")
+
+    def _post(self, path: str, body: bytes, headers: Mapping[str, str]) -> httpx.Response:
+        """Sends a request, and stops waiting for its answer where the computation must end."""
+        sent = self._senders.submit(self._client.post, path, content=body, headers=headers)
+        try:
+            while wait([sent], _TICK_SECONDS).not_done:
+                computation.check()
+        finally:
+            sent.cancel()
+        return sent.result()
 
     def close(self) -> None:
         """Closes its connections."""
+        self._senders.shutdown(wait=False, cancel_futures=True)
         self._client.close()
+
+
+def _pause(seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        computation.check()
+        time.sleep(min(left, _TICK_SECONDS))
 
 
 def _location(endpoint: str) -> str:

@@ -54,6 +54,7 @@ class Evaluator:
             ApiError: INVALID_ARGUMENT where it is too large or has no form in JSON.
         """
         try:
+            computation.expect(results.ELEMENT_BYTES * computation.extent(value))
             return results.to_json(value, self.limits)
         except RecursionError as error:
             raise invalid("The expression is nested too deeply.") from error

@@ -27,8 +27,9 @@ from sandbox.earthengine.values import (
 )
 from sandbox.errors import invalid
 
-# About what an element of a list, or an entry of an object, takes in the answer before it is text, in bytes.
-_ELEMENT_BYTES = 16
+#: About what an element of a list takes in the answer before it is text, in bytes.
+ELEMENT_BYTES = 16
+# And an entry of an object.
 _ENTRY_BYTES = 100
 
 
@@ -42,7 +43,7 @@ def to_json(value: Any, limits: GraphLimits) -> Any:
         computation.spend(_ENTRY_BYTES * len(value))
         return {str(key): to_json(item, limits) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        computation.spend(_ELEMENT_BYTES * len(value))
+        computation.spend(ELEMENT_BYTES * len(value))
         return [to_json(item, limits) for item in value]
     if isinstance(value, Image):
         return image_json(value, limits)

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import orjson
 
-from sandbox.earthengine.coerce import number, type_name
+from sandbox.earthengine import computation
+from sandbox.earthengine.coerce import Mismatch, type_name
+from sandbox.earthengine.coerce import geometry as to_geometry
 from sandbox.earthengine.functions.filters import Filter
 from sandbox.earthengine.reducers import Reducer
 from sandbox.earthengine.registry import Context, function
@@ -19,6 +21,7 @@ from sandbox.errors import invalid
 _LONGEST = 10_000_000
 # A pointer and a number.
 _ELEMENT_BYTES = 40
+
 
 def same(one: Any, two: Any) -> bool:
     """Whether two values are equal; 1, 1.0 and true are not told apart."""
@@ -57,9 +60,6 @@ _register_typed("Number", ("Integer", "Long", "Float"))
 _register_typed("String", ("String",))
 
 
-@function("List.add")
-def add(list: list[Any], element: Any) -> list[Any]:
-    """One more element at the end."""
 @function("List.getGeometry")
 def get_geometry(list: list[Any], index: int) -> Geometry | None:
     """An element as a geometry."""
@@ -67,11 +67,12 @@ def get_geometry(list: list[Any], index: int) -> Geometry | None:
     try:
         return None if value is None else to_geometry(value)
     except Mismatch:
-        raise invalid(
-            f"List.getGeometry: Element {index} is not of type Geometry, but {type_name(value)}."
-        ) from None
+        raise invalid(f"List.getGeometry: Element {index} is not of type Geometry, but {type_name(value)}.") from None
 
 
+@function("List.add")
+def add(list: list[Any], element: Any) -> list[Any]:
+    """One more element at the end."""
     return [*list, element]
 
 
@@ -147,9 +148,6 @@ def index_of_sublist(list: list[Any], target: list[Any]) -> int:
     return next((i for i in range(last + 1) if same(list[i : i + len(target)], target)), -1)
 
 
-@function("List.insert")
-def insert(list: list[Any], index: int, element: Any) -> list[Any]:
-    """One more element at a position."""
 @function("List.lastIndexOfSubList")
 def last_index_of_sublist(list: list[Any], target: list[Any]) -> int:
     """The last position of a run of elements, or -1."""
@@ -157,6 +155,9 @@ def last_index_of_sublist(list: list[Any], target: list[Any]) -> int:
     return next((i for i in range(last, -1, -1) if same(list[i : i + len(target)], target)), -1)
 
 
+@function("List.insert")
+def insert(list: list[Any], index: int, element: Any) -> list[Any]:
+    """One more element at a position."""
     place = index + len(list) if index < 0 else index
     if not 0 <= place <= len(list):
         raise invalid(f"List.insert: Index {index} is beyond a list of {len(list)} elements.")
@@ -172,13 +173,17 @@ def iterate(list: list[Any], function: Callable[..., Any], first: Any) -> Any:
 @function("List.join")
 def join(list: list[Any], separator: str) -> str:
     """All elements as one text."""
-    return separator.join(shown(item) for item in list)
+    parts = [shown(item) for item in list]
+    computation.expect(sum(map(len, parts)) + len(separator) * len(parts))
+    return separator.join(parts)
 
 
 def shown(value: Any) -> str:
     """A value as text: whole numbers without a point."""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
+    if not isinstance(value, str):
+        computation.expect(_ELEMENT_BYTES * computation.extent(value))
     return "true" if value is True else "false" if value is False else str(value)
 
 
@@ -228,6 +233,7 @@ def repeat(value: Any, count: int) -> list[Any]:
     """The same value again and again."""
     if not 0 <= count <= _LONGEST:
         raise invalid(f"List.repeat: 'count' must be between 0 and {_LONGEST}, got {count}.")
+    computation.expect(8 * count)
     return [value] * count
 
 
@@ -265,6 +271,7 @@ def sequence(start: float, end: float | None, step: float, count: int | None) ->
             raise invalid(f"List.sequence: 'count' must be between 1 and {_LONGEST}, got {count}.")
         if end is not None:
             step = (end - start) / (count - 1) if count > 1 else 0
+        computation.expect(_ELEMENT_BYTES * count)
         return [start + step * i for i in range(count)]
     if end is None:
         raise invalid("List.sequence: 'end' or 'count' must be given.")
@@ -273,6 +280,7 @@ def sequence(start: float, end: float | None, step: float, count: int | None) ->
     number_of_steps = int(np.floor((end - start) / step + 1e-9)) + 1
     if number_of_steps > _LONGEST:
         raise invalid(f"List.sequence: the sequence has more than {_LONGEST} elements.")
+    computation.expect(_ELEMENT_BYTES * max(number_of_steps, 0))
     return [start + step * i for i in range(max(number_of_steps, 0))]
 
 
