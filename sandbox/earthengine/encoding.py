@@ -4,7 +4,8 @@ Masked pixels are 0 in NPY. A GeoTIFF names one nodata value and fills masked pi
 integers, the least value for signed ones, negative infinity for floats. It has no 64-bit integers: float64 instead.
 """
 
-import io
+import struct
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from rasterio.io import MemoryFile
 from rasterio.transform import Affine
 
 from sandbox.earthengine.grid import Grid, crs_of
-from sandbox.earthengine.pixels import Array, Pixels, PixelType
+from sandbox.earthengine.pixels import Array, Pixels, PixelType, combined
 from sandbox.errors import invalid
 
 MEDIA_TYPES = {
@@ -32,12 +33,31 @@ MEDIA_TYPES = {
 def npy(names: Sequence[str], pixels: Sequence[Pixels]) -> bytes:
     """A `.npy` file: one structured array `[height, width]` with a field per band."""
     fields = [(name, band.values.dtype, band.values.shape[2:]) for name, band in zip(names, pixels, strict=True)]
-    table = np.zeros(pixels[0].values.shape[:2], dtype=np.dtype(fields))
+    kind, shape = np.dtype(fields), pixels[0].values.shape[:2]
+    header = _header(kind, shape)
+    # The table is the file's own bytes: an answer of many megabytes is not copied from form to form.
+    file = bytearray(len(header) + shape[0] * shape[1] * kind.itemsize)
+    file[: len(header)] = header
+    table = np.frombuffer(file, kind, offset=len(header)).reshape(shape)
     for name, band in zip(names, pixels, strict=True):
-        table[name] = filled(band, 0)
-    buffer = io.BytesIO()
-    np.save(buffer, table, allow_pickle=False)
-    return buffer.getvalue()
+        valid = np.asarray(band.mask) > 0
+        if valid.all():
+            table[name] = band.values
+        else:
+            np.copyto(table[name], band.values, where=valid.reshape(valid.shape + (1,) * (band.values.ndim - 2)))
+    return bytes(file)
+
+
+def _header(kind: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
+    """The head of a `.npy` file (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html)."""
+    text = repr({"descr": np.lib.format.dtype_to_descr(kind), "fortran_order": False, "shape": shape})
+    # Version 1 has two bytes for the length, 2 has four, and 3 may hold any letters.
+    encoding, version = ("latin-1", 2 if len(text) > 2**15 else 1) if text.isascii() else ("utf-8", 3)
+    data = text.encode(encoding)
+    size = 2 if version == 1 else 4
+    padding = -(8 + size + len(data) + 1) % 64
+    data += b" " * padding + b"\n"
+    return np.lib.format.magic(version, 0) + len(data).to_bytes(size, "little") + data
 
 
 def filled(band: Pixels, value: float) -> Array:
@@ -122,8 +142,12 @@ def rgba(pixels: Sequence[Pixels], types: Sequence[PixelType], options: Mapping[
     levels = []
     for number, (band, kind) in enumerate(zip(pixels, types, strict=True)):
         low, high = _range(ranges[number if len(ranges) > 1 else 0] if ranges else None, kind)
-        span = high - low or 1.0
-        level = np.clip((np.nan_to_num(band.values.astype("float64")) - low) / span, 0.0, 1.0)
+        level = band.values.astype("float64")
+        if band.values.dtype.kind == "f":
+            np.nan_to_num(level, copy=False)
+        level -= low
+        level /= high - low or 1.0
+        np.clip(level, 0.0, 1.0, out=level)
         levels.append(level if gamma == 1.0 else level ** (1.0 / gamma))
     if palette:
         stops = np.array([_color(color) for color in palette], dtype="float64")
@@ -137,36 +161,48 @@ def rgba(pixels: Sequence[Pixels], types: Sequence[PixelType], options: Mapping[
     else:
         colors = [level * 255.0 for level in (levels if len(levels) == 3 else levels * 3)]
     opacity = float((options.get("opacity") or {}).get("value", 1.0))
-    mask = np.minimum.reduce([np.asarray(band.mask, dtype="float64") for band in pixels]) * opacity
-    shown: NDArray[np.uint8] = np.rint(np.stack([*colors, mask * 255.0], axis=-1)).astype("uint8")
+    shown: NDArray[np.uint8] = np.empty((*levels[0].shape, 4), dtype="uint8")
+    for number, color in enumerate(colors):
+        shown[..., number] = np.rint(color)
+    mask = combined(*(band.mask for band in pixels))
+    shown[..., 3] = np.rint(mask.astype("float64") * opacity * 255.0)
     return shown
 
 
 def png(colors: NDArray[np.uint8]) -> bytes:
-    """A PNG with transparency of `[height, width, 4]` colours."""
-    return _picture(colors, "PNG")
+    """A PNG with transparency of `[height, width, 4]` colours.
+
+    Written here (https://www.w3.org/TR/png-3/): every row less the one above it, deflated at the lowest level, takes a
+    quarter of the time of GDAL's driver for files a fifth larger, and a map waits for its tiles.
+    """
+    height, width, count = colors.shape
+    rows = np.empty((height, 1 + width * count), dtype="uint8")
+    flat = colors.reshape(height, width * count)
+    rows[:, 0] = _ABOVE
+    rows[0, 1:] = flat[0]
+    np.subtract(flat[1:], flat[:-1], out=rows[1:, 1:])
+    header = struct.pack(">IIBBBBB", width, height, 8, _COLORS_AND_ALPHA, 0, 0, 0)
+    data = zlib.compress(rows.tobytes(), level=1)
+    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))
+
+
+#: PNG's filter of what changes from row to row, and its type of red, green, blue and transparency.
+_ABOVE, _COLORS_AND_ALPHA = 2, 6
 
 
 def jpeg(colors: NDArray[np.uint8]) -> bytes:
     """A JPEG of `[height, width, 4]` colours; masked pixels are black."""
-    return _picture(np.where(colors[..., 3:] > 0, colors[..., :3], 0).astype("uint8"), "JPEG")
-
-
-def _picture(colors: NDArray[np.uint8], driver: str) -> bytes:
-    height, width, count = colors.shape
-    options = {"quality": 90} if driver == "JPEG" else {}
+    shown = np.where(colors[..., 3:] > 0, colors[..., :3], 0).astype("uint8")
+    height, width, count = shown.shape
+    # A picture has no place on the ground; rasterio would warn of that, so it gets a plain pixel grid.
+    profile = {"driver": "JPEG", "height": height, "width": width, "count": count, "dtype": "uint8", "quality": 90}
     with MemoryFile() as memory:
-        # A picture has no place on the ground; rasterio would warn of that, so it gets a plain pixel grid.
-        with memory.open(
-            driver=driver,
-            height=height,
-            width=width,
-            count=count,
-            dtype="uint8",
-            transform=Affine(1, 0, 0, 0, -1, height),
-            **options,
-        ) as sink:
-            sink.write(np.moveaxis(colors, -1, 0))
+        with memory.open(transform=Affine(1, 0, 0, 0, -1, height), **profile) as sink:
+            sink.write(np.moveaxis(shown, -1, 0))
         return bytes(memory.read())
 
 
