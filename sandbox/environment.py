@@ -15,8 +15,14 @@ SAVED = "EARTHLINE_SANDBOX_SAVED"
 HOME = "EARTHLINE_SANDBOX_HOME"
 #: Where the start-up hook finds PySocks for a Python that has none.
 SOCKS = "EARTHLINE_SANDBOX_SOCKS"
-#: Folder for PYTHONPATH: its hook sends clients to the proxy that heed no variable.
+#: Folder of the start-up hooks, which send clients to the proxy that heed no variable.
 START_UP = Path(__file__).with_name("start_up")
+#: Variables that others use too: their name, what the hook is in it, and what stands between the entries.
+_HOOKS = (
+    ("PYTHONPATH", str(START_UP), os.pathsep),
+    # Node reads the words of NODE_OPTIONS as JSON reads strings.
+    ("NODE_OPTIONS", f"--require {json.dumps(str(START_UP / 'proxy.cjs'))}", " "),
+)
 
 #: Variables that would lead a client round the sandbox, or to a real user's credentials.
 REMOVED = (
@@ -61,6 +67,8 @@ def redirect(
         "SSL_CERT_FILE": certificate,
         "CURL_CA_BUNDLE": certificate,
         "NODE_EXTRA_CA_CERTS": certificate,
+        # For `fetch` in Node.js 22.21 and later; its https module has a hook, see `start_up`.
+        "NODE_USE_ENV_PROXY": "1",
         "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": certificate,
         "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE": certificate,
         # aiohttp heeds a proxy only when told to: without this, gcsfs would reach the real Cloud Storage.
@@ -83,29 +91,37 @@ def redirect(
 
 
 def start_up(environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables that make every Python process of this machine run the sandbox's start-up hook.
+    """The variables that make every Python and Node.js process of this machine run the sandbox's start-up hooks.
 
     Args:
-        environment: Its PYTHONPATH is kept, behind the hook's folder.
+        environment: Its PYTHONPATH and NODE_OPTIONS are kept, behind the hooks.
     """
-    variables = {"PYTHONPATH": os.pathsep.join([str(START_UP), *_modules(environment)])}
+    variables = without_start_up(environment)
+    for name, hook, separator in _HOOKS:
+        variables[name] = separator.join(filter(None, [hook, variables.get(name)]))
     socks = importlib.util.find_spec("socks")
     if socks is not None and socks.origin:
         variables[SOCKS] = socks.origin
     return variables
 
 
-def _modules(environment: Mapping[str, str]) -> list[str]:
-    """The entries of its PYTHONPATH, less the hook's folder."""
-    found = environment.get("PYTHONPATH", "")
-    return [entry for entry in found.split(os.pathsep) if entry != str(START_UP)] if found else []
+def without_start_up(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that the hooks share with others, less the hooks; those that hold nothing else are left out."""
+    found = {}
+    for name, hook, separator in _HOOKS:
+        value = environment.get(name, "")
+        # The separators hold the hook apart from values that merely end or begin with it.
+        rest = f"{separator}{value}{separator}".replace(f"{separator}{hook}{separator}", separator)
+        if kept := rest.removeprefix(separator).removesuffix(separator):
+            found[name] = kept
+    return found
 
 
 def exports(variables: Mapping[str, str], environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The variables and, in `SAVED`, what they replace in `environment`."""
     saved = environment.get(SAVED)
     if saved is None:
-        names = {*variables, *REMOVED} - {"PYTHONPATH"}
+        names = {*variables, *REMOVED} - {name for name, _, _ in _HOOKS}
         saved = json.dumps({name: environment[name] for name in sorted(names) if name in environment})
     return {**variables, SAVED: saved}
 
@@ -129,11 +145,11 @@ def restore(environment: MutableMapping[str, str], names: Mapping[str, str]) -> 
     for name in names:
         environment.pop(name, None)
     environment.pop(SOCKS, None)
-    # Not what it was before: whatever was added to it since stays.
-    if modules := _modules(environment):
-        environment["PYTHONPATH"] = os.pathsep.join(modules)
-    else:
-        environment.pop("PYTHONPATH", None)
+    # Not what they were before: whatever was added to them since stays.
+    shared = without_start_up(environment)
+    for name, _, _ in _HOOKS:
+        environment.pop(name, None)
+    environment.update(shared)
     environment.update({str(name): str(value) for name, value in json.loads(saved).items()})
 
 

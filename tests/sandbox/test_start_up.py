@@ -1,13 +1,14 @@
 """The start-up hook: clients that heed no proxy variable reach the sandbox, and nothing else changes."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from sandbox.environment import SAVED, SOCKS, START_UP, exports, names, restore, start_up
+from sandbox.environment import SOCKS, START_UP, exports, names, restore, start_up
 from tests.conftest import Sandbox
 
 ASK = """
@@ -113,16 +114,51 @@ def test_processes_import_next_to_nothing_more() -> None:
     assert more <= {"sitecustomize", "collections.abc", "types", "importlib.machinery", "warnings"}
 
 
-def test_pythonpath_is_added_to_and_given_back() -> None:
-    before = {"PYTHONPATH": "/mine:/yours"}
+def test_what_others_use_too_is_added_to_and_given_back() -> None:
+    node = f'--require "{START_UP}/proxy.cjs"'
+    before = {"PYTHONPATH": "/mine:/yours", "NODE_OPTIONS": "--no-warnings"}
     inside = {**before, **exports(start_up(before), before)}
     assert inside["PYTHONPATH"] == f"{START_UP}:/mine:/yours"
+    assert inside["NODE_OPTIONS"] == f"{node} --no-warnings"
     # A second `env` adds nothing, and what the user added since survives the way back.
-    again = {**inside, "PYTHONPATH": f"/new:{inside['PYTHONPATH']}"}
+    again = {**inside, "PYTHONPATH": f"/new:{inside['PYTHONPATH']}:{START_UP}more"}
     again |= exports(start_up(again), again)
-    assert again["PYTHONPATH"] == f"{START_UP}:/new:/mine:/yours"
+    assert again["PYTHONPATH"] == f"{START_UP}:/new:/mine:/yours:{START_UP}more"
+    assert again["NODE_OPTIONS"] == inside["NODE_OPTIONS"]
     restore(again, names())
-    assert again == {"PYTHONPATH": "/new:/mine:/yours"}
+    assert again == {"PYTHONPATH": f"/new:/mine:/yours:{START_UP}more", "NODE_OPTIONS": "--no-warnings"}
     bare = exports(start_up({}), {})
+    assert bare["NODE_OPTIONS"] == node
     restore(bare, names())
-    assert SAVED not in bare and bare == {}
+    assert bare == {}
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="NOT TESTED: Node.js is not installed")
+def test_node_goes_through_the_proxy(sandbox: Sandbox) -> None:
+    script = """
+const https = require("https");
+const ask = (url, options) => new Promise((done) => {
+  https.get(url, options, (answer) => {
+    let text = "";
+    answer.on("data", (part) => { text += part; });
+    answer.on("end", () => done(text));
+  }).on("error", (error) => done(error.message));
+});
+(async () => {
+  const url = "https://cloudresourcemanager.googleapis.com/v1/projects/sandbox";
+  console.log(JSON.parse(await ask(url, {})).projectNumber);
+  // As the package xmlhttprequest asks, which Earth Engine's client uses: an agent of its own for one request.
+  console.log(JSON.parse(await ask(url, { agent: false })).projectNumber);
+  console.log(await ask("https://example.com/", {}));
+  // A host of NO_PROXY: straight there, where nothing speaks TLS.
+  console.log(await ask("https://127.0.0.1:PORT/", {}));
+  process.exit(0);
+})();
+""".replace("PORT", str(sandbox.port))
+    lines = sandbox.run(["node", "-e", script]).stdout.splitlines()
+    assert lines[:2] == ["123456789012"] * 2
+    assert (
+        lines[2]
+        == f"The proxy 127.0.0.1:{sandbox.proxy_port} refuses example.com:443 (403 Forbidden by the Earthline sandbox)."
+    )
+    assert "refuses" not in lines[3] and "SSL" in lines[3]
