@@ -96,6 +96,16 @@ DEVIATIONS: Mapping[str, Sequence[str]] = {
         "`rsedTransform` is 0 where no parabola rises above it.",
         "`reduceToVectors` makes a MultiPolygon of what hangs together by a corner only; its pixels are those "
         "whose centres lie in the region, whole.",
+        "`glcmTexture` takes pairs that lie within the window in both orders, logarithms to base e and the sum "
+        "variance about the sum average; it masks what has a masked pixel in its window, and gives 0 where a "
+        "metric is not defined and for `maxcorr`, which Google does not compute either. With `average` off, names"
+        " end in `_x_y`.",
+        "`rgbToHsv` and `hsvToRgb` cut their input to the range from 0 to 1; the colours of `randomVisualizer` "
+        "are not Google's.",
+        "`spectralErosion`, `spectralDilation` and `spectralGradient` give the least and the greatest distance "
+        "under the kernel and their difference as one band `distance`; what Google gives is described by its "
+        "paper alone. `emd` adds up the differences of cumulative sums, without normalization.",
+        "`unmix` with `nonNegative` takes at most 10 endmembers, and tries every subset of them.",
     ),
     "ImageCollection": (
         "`mosaic` counts a partly transparent pixel of the topmost image whole; Google blends it.",

@@ -29,6 +29,12 @@ def places():
 
 
 IMAGES = {
+    "texture": lambda: ee.Image("classes").glcmTexture(1),
+    "entropy": lambda: ee.Image("classes").entropy(ee.Kernel.circle(2)),
+    "erosion": lambda: ee.Image("C/s0").spectralErosion("sam", ee.Kernel.square(1), True),
+    "gradient of spectra": lambda: ee.Image("C/s0").spectralGradient("sid"),
+    "unmixed": lambda: ee.Image("C/s0").unmix([[1, 2], [3, 1]], True, True),
+    "colours": lambda: ee.Image("classes").randomVisualizer(),
     "count": lambda: ee.Image("classes").connectedPixelCount(9, False),
     "labels": lambda: ee.Image("classes").connectedComponents(ee.Kernel.plus(1), 7),
     "objects": lambda: ee.Image("classes").addBands(scene()).reduceConnectedComponents(ee.Reducer.mean(), None, 5),
