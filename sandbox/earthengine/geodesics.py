@@ -50,7 +50,9 @@ def moved(shape: BaseGeometry, source: str, target: str, *, geodesic: bool) -> B
     unit = linear_unit(source)
     width, height = (east - west) * unit, (north - south) * unit
     on_map = west >= -_SEAM and east <= _SEAM
-    if (on_map or not in_degrees) and width * (width + 4 * height) <= 8 * _RADIUS * TOLERANCE_METERS:
+    # Meridians are great circles; of other courses and projections it is enough to know that the globe is no smaller.
+    reach = width * (width + 4 * height) if same else (width + height) ** 2
+    if (on_map or not in_degrees) and reach <= 8 * _RADIUS * TOLERANCE_METERS:
         return shape if same else shapely.transform(shape, _conversion(source, target))
     if geodesic and not in_degrees:
         shape, source = shapely.transform(shape, _conversion(source, WGS84)), WGS84
@@ -221,27 +223,31 @@ def _bends(start: FloatArray, end: FloatArray, course: Course | None, deviation:
     starts, ends = np.repeat(start, len(_PROBES), axis=0), np.repeat(end, len(_PROBES), axis=0)
     points = (course or _straight)(starts, ends, np.tile(_PROBES, count)[:, None])
     with np.errstate(invalid="ignore"):
-        off = deviation(starts, ends, points).reshape(count, len(_PROBES)).max(axis=1)
-    return np.where(np.isfinite(off), off, 0)
+        off = np.zeros((count, len(_PROBES) + 2))
+        off[:, 1:-1] = deviation(starts, ends, points).reshape(count, len(_PROBES))
+        # A curve that bends both ways may come back to its chord: what counts is how much it bends anywhere. Of a
+        # parabola, twice the second difference over quarters is its distance from the chord.
+        bend = 2 * np.abs(np.diff(off, 2, axis=1)).max(axis=1)
+    return np.where(np.isfinite(bend), bend, 0)
 
 
 def _off_chord(start: FloatArray, end: FloatArray, points: FloatArray, convert: Convert | None) -> FloatArray:
-    """The distances of points from the chords of their edges, once converted."""
+    """How far to the left points are of the chords of their edges, once converted."""
     if convert is not None:
         start, end, points = convert(start), convert(end), convert(points)
     edge, to_point = end - start, points - start
     length = np.hypot(edge[:, 0], edge[:, 1])
-    across = np.abs(edge[:, 0] * to_point[:, 1] - edge[:, 1] * to_point[:, 0])
+    across = edge[:, 0] * to_point[:, 1] - edge[:, 1] * to_point[:, 0]
     from_start = np.hypot(to_point[:, 0], to_point[:, 1])
     return np.asarray(np.where(length > 0, across / np.where(length > 0, length, 1), from_start))
 
 
 def _off_circle(start: FloatArray, end: FloatArray, points: FloatArray) -> FloatArray:
-    """The distances of points from the great circles of their edges, in tolerances."""
+    """How far to the left points are of the great circles of their edges, in tolerances."""
     one, two = _vectors(start), _vectors(end)
     normal = np.cross(one, two)
     size = np.linalg.norm(normal, axis=1)
-    across = np.abs((normal * _vectors(points)).sum(axis=1)) / np.where(size > 0, size, 1)
+    across = (normal * _vectors(points)).sum(axis=1) / np.where(size > 0, size, 1)
     # Edges of half a turn or more have no great circle of their own, and must be divided in any case.
     wide = np.abs(end[:, 0] - start[:, 0]) >= _SEAM
     return np.where(wide, 64.0**2, across * _RADIUS / TOLERANCE_METERS)

@@ -99,7 +99,8 @@ def test_the_whole_globe_and_its_faces(world):
             }
         )
     )
-    assert found["whole"] == found["default"] == pytest.approx(510_065_621_724_089, rel=1e-9)
+    assert found["whole"] == pytest.approx(510_065_621_724_089, rel=1e-9)
+    assert found["default"] == pytest.approx(found["whole"], rel=1e-12)
     assert sum(found["faces"]) == pytest.approx(found["whole"], rel=1e-6)
     assert max(found["faces"]) / min(found["faces"]) < 1.01
     assert found["antarctica"] and found["first"] and found["manhattan"]
@@ -162,7 +163,7 @@ def test_a_clip_over_the_antimeridian_shows_both_sides(world):
     assert world.compute(count) == {"constant": 16}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     west=st.floats(-150, 100), south=st.floats(-70, 40), width=st.floats(0.001, 50), height=st.floats(0.001, 25),
     slant=st.floats(-0.5, 0.5), target=st.sampled_from(TARGETS),
@@ -194,7 +195,7 @@ def test_moved_edges_keep_their_course(west, south, width, height, slant, target
         else:
             lines = [shapely.LineString(edge) for edge in edges]
             off = np.min([shapely.distance(line, shapely.points(lonlat)) for line in lines], axis=0) * 111_320
-        assert off.max() < 4, (off.max(), len(vertices))
+        assert off.max() < 2, (off.max(), len(vertices))
         # What it was made of is still there.
         for vertex in zip(*transformer("EPSG:4326", target).transform(*ring.T), strict=True):
             assert np.abs(vertices - vertex).sum(axis=1).min() < 1e-6
@@ -205,7 +206,7 @@ def test_moved_edges_keep_their_course(west, south, width, height, slant, target
     data=st.data(), shift=st.floats(100, 260), geodesic=st.booleans(),
 )  # fmt: skip
 def test_places_over_the_antimeridian_are_found_as_they_are_elsewhere(data, shift, geodesic):
-    number = st.floats(-20, 20)
+    number = st.integers(-80, 80).map(lambda quarters: quarters / 4)
     points = data.draw(st.lists(st.tuples(number, number), min_size=3, max_size=8))
     hull = shapely.MultiPoint(points).convex_hull
     if hull.geom_type != "Polygon" or hull.area < 1:
