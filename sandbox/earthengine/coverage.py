@@ -23,8 +23,8 @@ implemented answers 400 and is named in the message. The signatures are those of
 #: Known deviations from Google's Earth Engine, by class; the empty key holds those of everything.
 DEVIATIONS: Mapping[str, Sequence[str]] = {
     "": (
-        "Edges of polygons are straight in the projection that they are computed in; `geodesic` is reported to clients "
-        "but not computed.",
+        "Geodesic edges are great circles on a sphere. An edge that is moved to other coordinates keeps its course within "
+        "about a metre, whatever `maxError` says; what Google allows by default is not documented.",
         "Random draws (`random`, `randomPoints`, `sample`, `stratifiedSample`, `randomColumn`) are seeded and "
         "repeatable, but are not Google's numbers.",
         "The range of a result's `PixelType` may be wider or narrower than Google's where that is not documented.",
@@ -64,12 +64,20 @@ DEVIATIONS: Mapping[str, Sequence[str]] = {
     ),
     "FeatureCollection": (
         "Tables are read whole; there is no spatial index, so that a filter by bounds reads every feature.",
+        "`maxVertices` of an export has no effect. A shapefile keeps 254 bytes of a text, has no null text and writes "
+        "truth values as 1 and 0; beside it lie .shx, .dbf, .prj and .cpg, and no .fix.",
     ),
     "Functions of no class": (
         "CannyEdgeDetector thins the gradient along its direction and cuts it at the threshold, in units per "
         "pixel, without hysteresis.",
         "HoughTransform gives each pixel the votes of the strongest line through it, over 180 directions and "
         "whole pixels of distance; Google documents neither its resolution nor its values.",
+    ),
+    "Geometry": (
+        "`bounds` over the antimeridian goes on beyond 180 degrees; other results over it are cut there in two. What "
+        "Google gives there is not documented.",
+        "Geodesic edges go the short way round; a shape of 360 degrees of longitude or more is read as planar.",
+        "Area and length are measured on the WGS84 ellipsoid; nearest points are looked for in a plane around them.",
     ),
     "Image": (
         "Overviews are made of two by two pixels of the level below, counted from the asset's first pixel; Google's "
@@ -111,6 +119,7 @@ DEVIATIONS: Mapping[str, Sequence[str]] = {
         "`mosaic` counts a partly transparent pixel of the topmost image whole; Google blends it.",
         "`toArray` wants images with the same mask.",
     ),
+    "Join": ("The measure of an `and` of conditions is that of the first that has one.",),
     "Landsat": (
         "`simpleComposite` chooses the `maxDepth` least cloudy scenes of the whole collection by `CLOUD_COVER`; Google "
         "chooses them per path and row.",
@@ -124,6 +133,23 @@ DEVIATIONS: Mapping[str, Sequence[str]] = {
         "The gRPC payload formats are refused by name.",
         "`predictProperties` sends one number as a tensor of shape [1]; what Google sends without `inputShapes` is not "
         "documented.",
+    ),
+    "Reducer": (
+        "`percentile`, `median`, `mode` and `intervalMean` are exact unless `maxRaw` is given and exceeded; Google takes a "
+        "histogram of many values by default. Weights do not move percentiles.",
+        "Buckets of `histogram` and `autoHistogram` start at a multiple of their width, which is a power of two times the "
+        "least width, 1/1024 by default.",
+        "`skew` and `kurtosis` are moments of the values themselves, without a correction for samples; `kurtosis` is 0 for "
+        "a normal distribution. `covariance` divides by the number of arrays.",
+        "`ridgeRegression` penalizes the coefficients of standardized independents; its `pValue` is that of the F test.",
+        "`robustLinearRegression` without `beta` leaves out residuals beyond 2.795 times 1.4826 times their median.",
+        "`sensSlope` gives as offset the median of what the slope leaves. The p-value of `kendallsCorrelation` is that of "
+        "the normal approximation without ties; users report that Google's is masked for images.",
+        "`sensSlope` pairs at most 5,000 points.",
+        "Not documented, and chosen here: the names `median`, `median1`, … of `geometricMedian` and `histogram`, `xAxis`, "
+        "`yAxis` of `fixed2DHistogram` (x first); that inputs of `splitWeights` alternate between value and weight.",
+        "Lists, dictionaries and arrays of no fixed length (`toList`, `histogram`, `autoHistogram`, `group`, `repeat`) "
+        "cannot be pixels.",
     ),
     "Terrain": (
         "Degrees are measured on a sphere and Mercator's scale grows with latitude; in every other projection a "

@@ -210,12 +210,15 @@ def to_asset(
 def table_to_file(
     features: Sequence[dict[str, Any]], file_format: str, selectors: Sequence[str] | None, destination: Destination
 ) -> list[str]:
-    """Writes one file of features and gives its address; raises INVALID_ARGUMENT."""
-    data = tables.encode(features, file_format, selectors)
+    """Writes the file of a table, or the several of a shapefile, and gives their addresses; raises INVALID_ARGUMENT."""
+    parts = tables.files(features, file_format, selectors)
     with tempfile.TemporaryDirectory(prefix="earthengine-export-") as folder:
         path = Path(folder) / "table"
-        path.write_bytes(data)
-        return [destination.publish(path, tables.EXTENSIONS[file_format])]
+        uris = []
+        for suffix, data in parts.items():
+            path.write_bytes(data)
+            uris.append(destination.publish(path, suffix))
+        return uris
 
 
 def table_to_asset(features: Sequence[dict[str, Any]], assets: Assets, name: str, *, overwrite: bool) -> list[str]:

@@ -1,4 +1,4 @@
-"""Zipped ESRI shapefiles as GeoJSON geometries and properties.
+"""ESRI shapefiles, zipped or side by side, as GeoJSON geometries and properties.
 
 No library of the dependencies reads vector files. Source: ESRI Shapefile Technical Description, July 1998, and
 dBASE III. Heights and measures are left out, as Earth Engine has none.
@@ -7,7 +7,7 @@ dBASE III. Heights and measures are left out, as Earth Engine has none.
 import math
 import struct
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -18,18 +18,21 @@ from shapely.geometry import MultiPolygon, mapping
 
 from sandbox.earthengine.grid import transformer
 
-_NULL, _POINT, _LINE, _POLYGON, _MULTIPOINT = 0, 1, 3, 5, 8
+#: Kinds of shapes, by their numbers.
+NULL, POINT, LINE, POLYGON, MULTIPOINT = 0, 1, 3, 5, 8
+#: How every .shp and .shx file begins.
+CODE = b"\x00\x00\x27\x0a"
 _MAX_MEMBERS = 100
-_CODE = b"\x00\x00\x27\x0a"
 
 
 class ShapefileError(ValueError):
     """An archive that holds no shapefile, or a damaged one."""
 
 
-def read_archive(
-    path: Path, *, limit_bytes: int, charset: Any = None
-) -> list[tuple[dict[str, Any] | None, dict[str, Any]]]:
+Record = tuple[dict[str, Any] | None, dict[str, Any]]
+
+
+def read_archive(path: Path, *, limit_bytes: int, charset: Any = None) -> list[Record]:
     """(geometry in EPSG:4326, properties) of every record.
 
     Args:
@@ -49,12 +52,33 @@ def read_archive(
             shapes = [m for m in members if m.filename.lower().endswith(".shp")]
             if len(shapes) != 1:
                 raise ShapefileError(f"it holds {len(shapes)} .shp files instead of one")
-            for suffix in (".dbf", ".prj"):
-                if suffix not in files:
-                    raise ShapefileError(f"it lacks the {suffix} file")
             content = {suffix: _bounded(archive, member, limit_bytes) for suffix, member in files.items()}
     except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError) as error:
         raise ShapefileError(str(error)) from error
+    return _read(content, charset)
+
+
+def read_files(path: Path, *, limit_bytes: int, charset: Any = None) -> list[Record]:
+    """The same of a .shp file and those of the same name beside it.
+
+    Raises:
+        ShapefileError: A file is missing, damaged, or larger.
+    """
+    content = {}
+    for suffix in (".shp", ".dbf", ".prj", ".cpg"):
+        beside = path if suffix == ".shp" else path.with_suffix(suffix)
+        if not beside.is_file():
+            continue
+        if beside.stat().st_size > limit_bytes:
+            raise ShapefileError(f"'{beside.name}' is larger than {limit_bytes} bytes")
+        content[suffix] = beside.read_bytes()
+    return _read(content, charset)
+
+
+def _read(content: Mapping[str, bytes], charset: Any) -> list[Record]:
+    for suffix in (".dbf", ".prj"):
+        if suffix not in content:
+            raise ShapefileError(f"it lacks the {suffix} file")
     named = str(charset or content.get(".cpg", b"utf-8").decode("ascii", "replace")).strip()
     try:
         crs = pyproj.CRS.from_wkt(content[".prj"].decode("utf-8", "replace")).to_wkt()
@@ -76,7 +100,7 @@ def _bounded(archive: zipfile.ZipFile, member: zipfile.ZipInfo, limit_bytes: int
 
 
 def _records(data: bytes) -> Iterator[bytes]:
-    if data[:4] != _CODE:
+    if data[:4] != CODE:
         raise ShapefileError("the .shp file does not begin as one")
     at = 100
     while at + 8 <= len(data):
@@ -91,21 +115,24 @@ def _records(data: bytes) -> Iterator[bytes]:
 def _geometry(record: bytes, crs: str) -> dict[str, Any] | None:
     # Types of ten and twenty more carry heights and measures after the same coordinates.
     kind = struct.unpack("<i", record[:4])[0] % 10
-    if kind == _NULL:
+    if kind == NULL:
         return None
-    if kind == _POINT:
+    if kind == POINT:
         shape: Any = shapely.Point(struct.unpack("<2d", record[4:20]))
-    elif kind == _MULTIPOINT:
+    elif kind == MULTIPOINT:
         (count,) = struct.unpack("<i", record[36:40])
         shape = shapely.MultiPoint(_points(record, 40, count))
-    elif kind in (_LINE, _POLYGON):
+    elif kind in (LINE, POLYGON):
         parts, count = struct.unpack("<2i", record[36:44])
         if parts < 0 or count < 0 or 44 + 4 * parts > len(record):
             raise ShapefileError("a record has more parts than bytes")
         starts = [*struct.unpack(f"<{parts}i", record[44 : 44 + 4 * parts]), count]
         points = _points(record, 44 + 4 * parts, count)
         lines = [points[start:end] for start, end in pairwise(starts)]
-        shape = _polygons(lines) if kind == _POLYGON else shapely.MultiLineString(lines)
+        if kind == POLYGON:
+            shape = _polygons(lines)
+        else:
+            shape = shapely.LineString(lines[0]) if len(lines) == 1 else shapely.MultiLineString(lines)
     else:
         raise ShapefileError(f"shapes of type {kind} are not read")
     to_lonlat = transformer(crs, "EPSG:4326")
@@ -132,8 +159,11 @@ def _polygons(rings: list[list[tuple[float, float]]]) -> Any:
     if not outer:
         outer, holes = holes, []
     inside: list[list[Any]] = [[] for _ in outer]
+    areas = [shapely.Polygon(ring) for ring in outer]
+    smallest = sorted(range(len(outer)), key=lambda number: areas[number].area)
     for hole in holes:
-        number = next((n for n, ring in enumerate(outer) if shapely.Polygon(ring).contains(hole)), 0)
+        # An island within a hole has holes of its own, which the outline around both contains as well.
+        number = next((n for n in smallest if areas[n].contains(hole)), 0)
         inside[number].append(hole)
     polygons = [shapely.Polygon(ring, found) for ring, found in zip(outer, inside, strict=True)]
     return polygons[0] if len(polygons) == 1 else MultiPolygon(polygons)
@@ -159,12 +189,12 @@ def _rows(data: bytes, charset: str) -> Iterator[dict[str, Any]]:
 
 
 def _cell(raw: bytes, kind: str, charset: str) -> Any:
-    text = raw.decode(charset, "replace").strip("\0 ")
+    text = raw.decode(charset, "replace").rstrip("\0 ")
     if kind in "NF":
         try:
             return int(text) if kind == "N" and "." not in text and "e" not in text.lower() else float(text)
         except ValueError:
             return None
     if kind == "L":
-        return {"T": 1, "Y": 1, "F": 0, "N": 0}.get(text.upper())
+        return {"T": 1, "Y": 1, "F": 0, "N": 0}.get(text.strip().upper())
     return text

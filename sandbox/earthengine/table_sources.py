@@ -1,4 +1,4 @@
-"""Files that tables are ingested from: CSV, GeoJSON, zipped shapefiles and TFRecords, as GeoJSON features.
+"""Files that tables are ingested from: CSV, GeoJSON, shapefiles and TFRecords, as GeoJSON features.
 
 Source: https://developers.google.com/earth-engine/guides/table_upload.
 """
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from sandbox.earthengine.shapefiles import ShapefileError, read_archive
+from sandbox.earthengine.shapefiles import ShapefileError, read_archive, read_files
 from sandbox.earthengine.tfrecords import RecordError, Values, decode_example, records
 from sandbox.errors import invalid
 
@@ -37,13 +37,14 @@ def read_table(uri: str, path: Path, source: Mapping[str, Any]) -> list[dict[str
     try:
         if name.endswith((".tfrecord", ".tfrecord.gz")):
             return [_of_example(decode_example(record), source) for record in records(path, limit_bytes=MAX_BYTES)]
-        if name.endswith(".zip"):
-            found = read_archive(path, limit_bytes=MAX_BYTES, charset=source.get("charset"))
+        if name.endswith((".zip", ".shp")):
+            read = read_archive if name.endswith(".zip") else read_files
+            found = read(path, limit_bytes=MAX_BYTES, charset=source.get("charset"))
             return [_feature(geometry, properties) for geometry, properties in found]
     except RecordError as error:
         raise invalid(f"'{uri}' is not a TFRecord file that can be read: {error}.") from error
     except ShapefileError as error:
-        raise invalid(f"'{uri}' is not a zipped shapefile that can be read: {error}.") from error
+        raise invalid(f"'{uri}' is not a shapefile that can be read: {error}.") from error
     text = _text(uri, path, str(source.get("charset") or "utf-8"))
     if name.endswith((".json", ".geojson")):
         return _read_geojson(uri, text)
@@ -52,9 +53,11 @@ def read_table(uri: str, path: Path, source: Mapping[str, Any]) -> list[dict[str
             return _read_csv(text, source)
         except (ValueError, csv.Error) as error:
             raise invalid(f"'{uri}' has a row that cannot be read: {error}.") from error
-    if name.endswith((".shp", ".dbf", ".shx", ".prj")):
-        raise invalid(f"'{uri}': upload a shapefile as one .zip of its .shp, .dbf and .prj files.")
-    raise invalid(f"'{uri}': tables are ingested from .csv, .geojson, .json, .zip (shapefile) and .tfrecord files.")
+    if name.endswith((".dbf", ".shx", ".prj")):
+        raise invalid(f"'{uri}': name the .shp file of a shapefile; its .dbf and .prj are found beside it.")
+    raise invalid(
+        f"'{uri}': tables are ingested from .csv, .geojson, .json, .shp, .zip (shapefile) and .tfrecord files."
+    )
 
 
 def _text(uri: str, path: Path, charset: str) -> str:
