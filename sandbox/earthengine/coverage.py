@@ -23,8 +23,8 @@ implemented answers 400 and is named in the message. The signatures are those of
 #: Known deviations from Google's Earth Engine, by class; the empty key holds those of everything.
 DEVIATIONS: Mapping[str, Sequence[str]] = {
     "": (
-        "Geodesic edges are great circles on a sphere. An edge that is moved to other coordinates keeps its course within "
-        "about a metre, whatever `maxError` says; what Google allows by default is not documented.",
+        "Geodesic edges are great circles on a sphere. An edge that is moved to other coordinates keeps its course "
+        "within about a metre, whatever `maxError` says; what Google allows by default is not documented.",
         "Random draws (`random`, `randomPoints`, `sample`, `stratifiedSample`, `randomColumn`) are seeded and "
         "repeatable, but are not Google's numbers.",
         "The range of a result's `PixelType` may be wider or narrower than Google's where that is not documented.",
@@ -135,19 +135,21 @@ DEVIATIONS: Mapping[str, Sequence[str]] = {
         "documented.",
     ),
     "Reducer": (
-        "`percentile`, `median`, `mode` and `intervalMean` are exact unless `maxRaw` is given and exceeded; Google takes a "
-        "histogram of many values by default. Weights do not move percentiles.",
-        "Buckets of `histogram` and `autoHistogram` start at a multiple of their width, which is a power of two times the "
-        "least width, 1/1024 by default.",
-        "`skew` and `kurtosis` are moments of the values themselves, without a correction for samples; `kurtosis` is 0 for "
-        "a normal distribution. `covariance` divides by the number of arrays.",
-        "`ridgeRegression` penalizes the coefficients of standardized independents; its `pValue` is that of the F test.",
+        "`percentile`, `median`, `mode` and `intervalMean` are exact unless `maxRaw` is given and exceeded; Google "
+        "takes a histogram of many values by default. Weights do not move percentiles.",
+        "Buckets of `histogram` and `autoHistogram` start at a multiple of their width, which is a power of two times "
+        "the least width, 1/1024 by default.",
+        "`skew` and `kurtosis` are moments of the values themselves, without a correction for samples; `kurtosis` is "
+        "0 for a normal distribution. `covariance` divides by the number of arrays.",
+        "`ridgeRegression` penalizes the coefficients of standardized independents; its `pValue` is that of the F "
+        "test.",
         "`robustLinearRegression` without `beta` leaves out residuals beyond 2.795 times 1.4826 times their median.",
-        "`sensSlope` gives as offset the median of what the slope leaves. The p-value of `kendallsCorrelation` is that of "
-        "the normal approximation without ties; users report that Google's is masked for images.",
+        "`sensSlope` gives as offset the median of what the slope leaves. The p-value of `kendallsCorrelation` is "
+        "that of the normal approximation without ties; users report that Google's is masked for images.",
         "`sensSlope` pairs at most 5,000 points.",
-        "Not documented, and chosen here: the names `median`, `median1`, … of `geometricMedian` and `histogram`, `xAxis`, "
-        "`yAxis` of `fixed2DHistogram` (x first); that inputs of `splitWeights` alternate between value and weight.",
+        "Not documented, and chosen here: the names `median`, `median1`, … of `geometricMedian` and `histogram`, "
+        "`xAxis`, `yAxis` of `fixed2DHistogram` (x first); that inputs of `splitWeights` alternate between value and "
+        "weight.",
         "Lists, dictionaries and arrays of no fixed length (`toList`, `histogram`, `autoHistogram`, `group`, `repeat`) "
         "cannot be pixels.",
     ),
