@@ -1,7 +1,8 @@
 """Evaluates expression graphs: values now, pixels when somebody asks for them."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from sandbox.earthengine import computation, graph, registry, results
@@ -28,11 +29,20 @@ class Evaluator:
         catalogue: Catalogue,
         predictions: PredictionClient | None = None,
         limits: GraphLimits | None = None,
+        objects: Callable[[str], Path] | None = None,
     ) -> None:
-        """Takes the catalogue to load from, and what `Model.predictImage` reaches endpoints through."""
+        """Takes what is there to load from and to ask.
+
+        Args:
+            catalogue: Assets.
+            predictions: What `Model.predictImage` reaches endpoints through.
+            limits: How large expressions may be.
+            objects: Finds the file of a `gs://` address; raises ApiError where there is none.
+        """
         self.catalogue = catalogue
         self.predictions = predictions
         self.limits = limits or GraphLimits()
+        self.objects = objects
         sys.setrecursionlimit(max(sys.getrecursionlimit(), _RECURSION))
 
     def evaluate(self, expression: Mapping[str, Any]) -> Any:

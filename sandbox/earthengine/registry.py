@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from pyproj.exceptions import ProjError
@@ -27,6 +28,7 @@ class Context(Protocol):
     catalogue: Catalogue
     predictions: PredictionClient | None
     limits: GraphLimits
+    objects: Callable[[str], Path] | None
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ class EarthEngine:
         self._endpoints = VertexEndpoints(f"http://127.0.0.1:{settings.port}")
         self._dispatcher = Dispatcher(limits, supervisor)
         self._seeding = 0
-        evaluator = self._evaluator = Evaluator(self._assets, self._endpoints)
+        evaluator = self._evaluator = Evaluator(self._assets, self._endpoints, objects=self._ingestion.source)
         self._pixels = PixelRoutes(evaluator, limits)
         tasks = TaskRoutes(
             evaluator,
