@@ -41,6 +41,7 @@ DEVIATIONS: Mapping[str, Sequence[str]] = {
         "the impurity by, weighted by samples; Google's scale is not documented.",
         "`smileNaiveBayes` is multinomial; where a count is negative, samples are left out and pixels masked.",
         "`libsvm` with the decision procedure `Margin` counts votes, and breaks ties by margins.",
+        "Exported classifiers keep their samples, and learn the same again once loaded; any kind can be exported.",
         "A feature without a number in a property that a classifier needs is an error, in training and after; so are "
         "classes that are no whole numbers.",
     ),
@@ -66,12 +67,18 @@ DEVIATIONS: Mapping[str, Sequence[str]] = {
         "Tables are read whole; there is no spatial index, so that a filter by bounds reads every feature.",
         "`maxVertices` of an export has no effect. A shapefile keeps 254 bytes of a text, has no null text and writes "
         "truth values as 1 and 0; beside it lie .shx, .dbf, .prj and .cpg, and no .fix.",
+        "`kriging` is ordinary kriging; the exponential and gaussian semivariograms reach 1 - 1/e of the sill at "
+        "`range`. Google's formulas are not documented.",
+        "`inverseDistance` weights by 1/distance and moves towards `mean` by (1 - nearest distance / range) to "
+        "the power of `gamma`; Google documents neither, and `stdDev` has no effect here.",
     ),
     "Functions of no class": (
         "CannyEdgeDetector thins the gradient along its direction and cuts it at the threshold, in units per "
         "pixel, without hysteresis.",
         "HoughTransform gives each pixel the votes of the strongest line through it, over 180 directions and "
         "whole pixels of distance; Google documents neither its resolution nor its values.",
+        "CrossCorrelation gives shifts in pixels, as bands `deltaX`, `deltaY`, `distance` and `correlation`; "
+        "Google does not document names or units.",
     ),
     "Geometry": (
         "`bounds` over the antimeridian goes on beyond 180 degrees; other results over it are cut there in two. What "
@@ -114,6 +121,10 @@ DEVIATIONS: Mapping[str, Sequence[str]] = {
         "under the kernel and their difference as one band `distance`; what Google gives is described by its "
         "paper alone. `emd` adds up the differences of cumulative sums, without normalization.",
         "`unmix` with `nonNegative` takes at most 10 endmembers, and tries every subset of them.",
+        "`Segmentation.KMeans` without `gridSize` works on blocks of 256 pixels and starts from evenly spaced "
+        "pixels, `Segmentation.SNIC` on blocks of 128 with its neighbourhood as a margin; cluster ids and seeds "
+        "are not Google's numbers, and the weight of `compactness` is that of the paper's squared distances over "
+        "`size` squared.",
     ),
     "ImageCollection": (
         "`mosaic` counts a partly transparent pixel of the topmost image whole; Google blends it.",
@@ -125,6 +136,7 @@ DEVIATIONS: Mapping[str, Sequence[str]] = {
         "chooses them per path and row.",
         "`simpleCloudScore` has the indicators and thresholds of Google's guide; Google does not publish its code.",
         "`TOA` reads the coefficients from the scene's properties, under the names of Collection 2 metadata.",
+        "`pathRowLimit` takes the least `CLOUD_COVER` as the best, and chooses once for the whole collection.",
     ),
     "Model": (
         "`fromAiPlatformPredictor` answers that its backend was shut down, and names `fromVertexAi`.",
@@ -152,6 +164,10 @@ DEVIATIONS: Mapping[str, Sequence[str]] = {
         "weight.",
         "Lists, dictionaries and arrays of no fixed length (`toList`, `histogram`, `autoHistogram`, `group`, `repeat`) "
         "cannot be pixels.",
+    ),
+    "Sentinel2": (
+        "`CDI` averages B8 to the pixels of B8A and takes variances in windows of 7 by 7 pixels, as its paper "
+        "does; Google does not publish its code.",
     ),
     "Terrain": (
         "Degrees are measured on a sphere and Mercator's scale grows with latitude; in every other projection a "

@@ -35,6 +35,15 @@ IMAGES = {
     "gradient of spectra": lambda: ee.Image("C/s0").spectralGradient("sid"),
     "unmixed": lambda: ee.Image("C/s0").unmix([[1, 2], [3, 1]], True, True),
     "colours": lambda: ee.Image("classes").randomVisualizer(),
+    "seeds": lambda: ee.Algorithms.Image.Segmentation.seedGrid(6, "hex"),
+    "clusters": lambda: ee.Algorithms.Image.Segmentation.KMeans(scene(), 3, 20, 9),
+    "cells": lambda: ee.Algorithms.Image.Segmentation.KMeans(scene(), 3, 20, 0, 20, False, True),
+    "superpixels": lambda: ee.Algorithms.Image.Segmentation.SNIC(scene(), 8, 5_000),
+    "correlated": lambda: ee.Algorithms.CrossCorrelation(
+        scene(), scene().translate(30, 0).add(ee.Image("C/s1").select("red")), 2, 5, 0.5
+    ),
+    "kriged": lambda: places().limit(12).kriging("a", "spherical", 800, 50, 1),
+    "estimated": lambda: places().limit(12).inverseDistance(900, "a", 6, 3, 2),
     "count": lambda: ee.Image("classes").connectedPixelCount(9, False),
     "labels": lambda: ee.Image("classes").connectedComponents(ee.Kernel.plus(1), 7),
     "objects": lambda: ee.Image("classes").addBands(scene()).reduceConnectedComponents(ee.Reducer.mean(), None, 5),
