@@ -5,14 +5,13 @@ collection has its own number of cloudless images. Where shapes agree, `Pixels.v
 where they do not, it is `(height, width)` of dtype object with an array in each valid pixel.
 """
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from sandbox.earthengine import computation
-from sandbox.earthengine.pixels import Array, Pixels, PixelType, combined
+from sandbox.earthengine.pixels import Array, Pixels, PixelType, boxed, combined
 from sandbox.errors import ApiError, invalid
 
 
@@ -35,14 +34,27 @@ class Piece(NamedTuple):
 Operation = Callable[..., Array | Sequence[Piece]]
 
 
-def boxed(values: Array, axes: int = 2) -> Array:
-    """The same values as an array of arrays, of so many axes."""
-    if values.dtype == object:
-        return values
-    boxes = np.empty(math.prod(values.shape[:axes]), object)
-    for place, item in enumerate(values.reshape((len(boxes), *values.shape[axes:]))):
-        boxes[place] = item
-    return boxes.reshape(values.shape[:axes])
+def levelled(stack: Sequence[Pixels]) -> list[Array]:
+    """The values of several bands in one shape: one without a valid pixel does not know how long its arrays are.
+
+    Raises:
+        ApiError: INVALID_ARGUMENT where arrays of valid pixels differ in shape.
+    """
+    shapes = {pixels.values.shape[2:] for pixels in stack}
+    if len(shapes) == 1:
+        return [pixels.values for pixels in stack]
+    known = {pixels.values.shape[2:] for pixels in stack if bool((pixels.mask > 0).any())}
+    if len(known) > 1:
+        raise invalid(
+            f"Array pixels must have the same shape here, got {' and '.join(str(list(s)) for s in sorted(known))}."
+        )
+    shape = (known or shapes).pop()
+    return [
+        pixels.values
+        if pixels.values.shape[2:] == shape
+        else np.zeros(pixels.values.shape[:2] + shape, pixels.values.dtype)
+        for pixels in stack
+    ]
 
 
 def per_pixel(

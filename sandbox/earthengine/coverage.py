@@ -33,6 +33,15 @@ DEVIATIONS: Mapping[str, Sequence[str]] = {
         "Cloud Storage and Google Drive are folders of the sandbox; sharing, quotas of assets and billing do not "
         "exist.",
     ),
+    "Array": (
+        "Google documents no rule for arrays of other lengths in arithmetic: here a number, or an axis of length 1, is "
+        "repeated, and all else is an error. Where Google's text of an error is not known, the message is the sandbox's.",
+        "Integers without a type are 64 bits wide; the types of results are those that images have.",
+        "`eigen` and the decompositions are LAPACK's; Google uses EJML, which may choose other signs, and refuses or "
+        "orders equal eigenvalues otherwise. `SingularValueDecomposition` and `QRDecomposition` give the full matrices.",
+        "`bitsToArray` begins with the lowest bit; Google's examples read the same both ways.",
+        "`reduce` of an axis of length 0 is an error where the reducer has no value for nothing.",
+    ),
     "Classifier": (
         "scikit-learn learns: forests, trees and neighbours are not Google's (Smile), so that numbers differ; they are "
         "seeded and repeatable. A bag of a forest is drawn with replacement, and forests average the shares of leaves.",
@@ -87,6 +96,12 @@ DEVIATIONS: Mapping[str, Sequence[str]] = {
         "Area and length are measured on the WGS84 ellipsoid; nearest points are looked for in a plane around them.",
     ),
     "Image": (
+        "Array pixels of several lengths go through `array…` and `matrix…` functions, arithmetic, masks, `clip`, "
+        "`reproject` and samples; elsewhere, and in files, arrays must have the same shape.",
+        "A pixel is masked where an array function has nothing left of it: the mean of an axis of length 0, or a "
+        "projection that drops one. A singular matrix fails `matrixInverse` for the whole image.",
+        "`matrixMultiply`, `matrixInverse` and `matrixPseudoInverse` of 32-bit floats keep 64 bits until the result is "
+        "taken apart into numbers.",
         "Overviews are made of two by two pixels of the level below, counted from the asset's first pixel; Google's "
         "levels are aligned to its own tiles, so that pixels far out may differ. The level is chosen by nominal scale.",
         "`random` gives the same number for the same place and seed, but not Google's.",
@@ -128,7 +143,8 @@ DEVIATIONS: Mapping[str, Sequence[str]] = {
     ),
     "ImageCollection": (
         "`mosaic` counts a partly transparent pixel of the topmost image whole; Google blends it.",
-        "`toArray` wants images with the same mask.",
+        "`toArray` and `toArrayPerBand` mask a pixel where no image is valid; whether Google gives an empty array there "
+        "is not documented.",
     ),
     "Join": ("The measure of an `and` of conditions is that of the first that has one.",),
     "Landsat": (

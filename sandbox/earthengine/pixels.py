@@ -141,12 +141,29 @@ class Band:
     origin: tuple[int, int] = (0, 0)
     constant: bool = False
 
-    def fetch(self, grid: Grid) -> Pixels:
-        """The pixels on a grid; computed once per grid within one `sharing` block."""
+    def fetch(self, grid: Grid, *, ragged: bool = False) -> Pixels:
+        """The pixels on a grid; computed once per grid within one `sharing` block.
+
+        Args:
+            grid: Where.
+            ragged: Whether array pixels may differ in shape, which makes them an array of arrays.
+
+        Raises:
+            ApiError: INVALID_ARGUMENT where they differ and must not.
+        """
         if not self.constant:
             computation.expect(grid.size * self.pixel_type.dtype.itemsize)
         with sharing() as memo:
-            return memo.get(self.source, grid)
+            pixels = memo.get(self.source, grid)
+        if pixels.values.dtype == object and not ragged:
+            raise invalid(f"The array pixels of band '{self.name}' must all have the same shape here; arrayPad helps.")
+        return pixels
+
+    def number(self, name: str) -> "Band":
+        """The same; raises ApiError, with the function's name, where its pixels are arrays."""
+        if self.pixel_type.dimensions:
+            raise invalid(f"{name}: Band '{self.name}' must hold numbers, but its pixels are arrays.")
+        return self
 
     def renamed(self, name: str) -> "Band":
         """The same band by another name."""
@@ -215,6 +232,16 @@ def blank(shape: tuple[int, int], pixel_type: PixelType) -> Pixels:
     return Pixels(np.zeros(shape + (1,) * pixel_type.dimensions, pixel_type.dtype), np.zeros(shape, dtype=bool))
 
 
+def boxed(values: Array, axes: int = 2) -> Array:
+    """The same values as an array of arrays, of so many axes."""
+    if values.dtype == object:
+        return values
+    boxes = np.empty(math.prod(values.shape[:axes]), object)
+    for place, item in enumerate(values.reshape((len(boxes), *values.shape[axes:]))):
+        boxes[place] = item
+    return boxes.reshape(values.shape[:axes])
+
+
 def constant_band(name: str, value: Any, pixel_type: PixelType) -> Band:
     """A band with the same value everywhere, in Earth Engine's default projection."""
     array = np.asarray(value, pixel_type.dtype)
@@ -265,6 +292,15 @@ def _pull_halves(
     else:
         halves = grid.window(0, 0, (height, cut)), grid.window(0, cut, (height, width - cut))
     parts = [pull(half, projection, read, pixel_type, size) for half in halves]
-    return Pixels(
-        np.concatenate([part.values for part in parts], axis), np.concatenate([part.mask for part in parts], axis)
-    )
+    values = [part.values for part in parts]
+    if values[0].shape[2:] != values[1].shape[2:] or values[0].dtype != values[1].dtype:
+        known = [part.values for part in parts if bool((part.mask > 0).any())]
+        if len(known) == 2:
+            values = [boxed(value) for value in values]
+        elif known:
+            # A half without a valid pixel does not know how long its arrays would be.
+            fill = known[0]
+            values = [
+                value if value is fill else np.zeros(value.shape[:2] + fill.shape[2:], fill.dtype) for value in values
+            ]
+    return Pixels(np.concatenate(values, axis), np.concatenate([part.mask for part in parts], axis))

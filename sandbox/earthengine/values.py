@@ -16,10 +16,9 @@ from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
 from sandbox.earthengine import computation
-from sandbox.earthengine.cells import boxed
 from sandbox.earthengine.geodesics import moved
 from sandbox.earthengine.grid import IDENTITY, WGS84, Grid, Projection
-from sandbox.earthengine.pixels import Array, Band, Pixels, PixelType, sharing
+from sandbox.earthengine.pixels import Array, Band, Pixels, PixelType, boxed, sharing
 from sandbox.errors import invalid
 
 __all__ = [
@@ -301,7 +300,9 @@ class Image(Element):
         found = self._fetched(bands, grid)
         for band, pixels in zip(bands, found, strict=True):
             if pixels.values.dtype == object and not ragged:
-                raise invalid(f"The array pixels of band '{band.name}' must all have the same shape; arrayPad helps.")
+                raise invalid(
+                    f"The array pixels of band '{band.name}' must all have the same shape here; arrayPad helps."
+                )
         return found
 
     def _fetched(self, bands: Sequence[Band], grid: Grid) -> list[Pixels]:
@@ -323,7 +324,7 @@ class Image(Element):
 def _fetched(bands: Sequence[Band], grid: Grid) -> list[Pixels]:
     computation.check()
     with sharing():
-        return [band.fetch(grid) for band in bands]
+        return [band.fetch(grid, ragged=True) for band in bands]
 
 
 def _allocated(grid: Grid, part: Pixels) -> Pixels:

@@ -8,6 +8,7 @@ import numpy as np
 import shapely
 
 from sandbox.earthengine import reducers
+from sandbox.earthengine.cells import levelled
 from sandbox.earthengine.coerce import footprint
 from sandbox.earthengine.functions.image_bands import distinct as distinct_names
 from sandbox.earthengine.functions.image_math import computed
@@ -57,7 +58,7 @@ def reduce_bands(
 
     def whole(grid: Grid) -> list[tuple[Array, Array]]:
         fetched = [[band.fetch(grid) for band in stack] for stack in inputs]
-        values = [np.stack([pixels.values for pixels in stack]) for stack in fetched]
+        values = [np.stack(levelled(stack)) for stack in fetched]
         masks = [np.stack([pixels.mask for pixels in stack]) for stack in fetched]
         weights = combined(*masks)
         if values[0].ndim > weights.ndim:
@@ -205,7 +206,7 @@ def quality_mosaic(collection: Collection, quality_band: str) -> Image:
         return Image()
     if quality_band not in bands:
         raise invalid(f"ImageCollection.qualityMosaic: Band '{quality_band}' is not in the collection's images.")
-    ranks = [image.band(quality_band) for image in images]
+    ranks = [image.band(quality_band).number("ImageCollection.qualityMosaic") for image in images]
 
     def best(grid: Grid) -> Any:
         fetched = [band.fetch(grid) for band in ranks]
@@ -222,9 +223,10 @@ def quality_mosaic(collection: Collection, quality_band: str) -> Image:
             index = shared(grid)[None]
             fetched = [band.fetch(grid) for band in stack]
             ranked = [band.fetch(grid) for band in ranks]
-            values = np.stack([kind.converted(pixels.values) for pixels in fetched])
+            values = np.stack([kind.converted(part) for part in levelled(fetched)])
             masks = np.stack([combined(pixels.mask, rank.mask) for pixels, rank in zip(fetched, ranked, strict=True)])
-            return Pixels(np.take_along_axis(values, index, axis=0)[0], np.take_along_axis(masks, index, axis=0)[0])
+            places = index.reshape(index.shape + (1,) * (values.ndim - index.ndim))
+            return Pixels(np.take_along_axis(values, places, axis=0)[0], np.take_along_axis(masks, index, axis=0)[0])
 
         return Band(name, kind, Projection(), source)
 

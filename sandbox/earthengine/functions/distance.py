@@ -39,7 +39,7 @@ def fast_distance_transform(image: Image, neighborhood: int, units: str, metric:
         raise invalid(f"{name}: neighborhood must be between 1 and {_WIDEST} pixels, not {neighborhood}.")
     if not image.bands:
         raise invalid(f"{name}: The image has no bands.")
-    band = image.bands[0]
+    band = image.bands[0].number(name)
 
     def source(grid: Grid) -> Pixels:
         pixels = band.fetch(grid.padded(neighborhood, neighborhood, neighborhood, neighborhood))

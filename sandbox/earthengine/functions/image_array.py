@@ -35,7 +35,9 @@ def array_type(name: str, band: Band, *, least: int = 1) -> PixelType:
 
 def changed(name: str, band: Band, kind: PixelType, operation: Operation, *, precise: bool = False) -> Band:
     """One band of one: an operation on the array of each pixel."""
-    return band.derived(lambda grid: per_pixel(name, kind, operation, [band.fetch(grid)], precise=precise), kind)
+    return band.derived(
+        lambda grid: per_pixel(name, kind, operation, [band.fetch(grid, ragged=True)], precise=precise), kind
+    )
 
 
 def paired(
@@ -53,7 +55,9 @@ def paired(
         kind = rule(left.pixel_type, right.pixel_type)
 
         def source(grid: Grid) -> Pixels:
-            return per_pixel(name, kind, operation, [left.fetch(grid), right.fetch(grid)], precise=precise)
+            return per_pixel(
+                name, kind, operation, [left.fetch(grid, ragged=True), right.fetch(grid, ragged=True)], precise=precise
+            )
 
         base = right if left.constant and not right.constant else left
         return Band(out, kind, base.projection, source, base.size, base.origin, left.constant and right.constant)
@@ -103,7 +107,7 @@ def to_array(image: Image, axis: int) -> Image:
         return arrays.concatenated([kind.converted(batch) for batch in batches], axis)
 
     def source(grid: Grid) -> Pixels:
-        return per_pixel("Image.toArray", kind, joined, [band.fetch(grid) for band in bands])
+        return per_pixel("Image.toArray", kind, joined, [band.fetch(grid, ragged=True) for band in bands])
 
     base = next((band for band in bands if not band.constant), bands[0])
     return image.with_bands([base.derived(source, kind, "array")])
@@ -131,7 +135,9 @@ def array_get(image: Image, position: Image) -> Image:
         kind = with_axes(band.pixel_type, 0)
 
         def source(grid: Grid) -> Pixels:
-            return per_pixel("Image.arrayGet", kind, picked, [part.fetch(grid) for part in (band, *places)])
+            return per_pixel(
+                "Image.arrayGet", kind, picked, [part.fetch(grid, ragged=True) for part in (band, *places)]
+            )
 
         return band.derived(source, kind)
 
@@ -154,7 +160,7 @@ def array_flatten(image: Image, coordinate_labels: list[list[str]], separator: s
 
     def element(index: tuple[int, ...]) -> Band:
         def source(grid: Grid) -> Pixels:
-            pixels = band.fetch(grid)
+            pixels = band.fetch(grid, ragged=True)
             if not bool((pixels.mask > 0).any()):
                 return Pixels(np.zeros(grid.shape, kind.dtype), pixels.mask)
             if pixels.values.dtype == object:
@@ -219,7 +225,9 @@ def array_dimensions(input: Image) -> Image:
         kind = PixelType("int", band.pixel_type.dimensions, band.pixel_type.dimensions)
 
         def source(grid: Grid) -> Pixels:
-            return Pixels(np.full(grid.shape, band.pixel_type.dimensions, kind.dtype), band.fetch(grid).mask)
+            return Pixels(
+                np.full(grid.shape, band.pixel_type.dimensions, kind.dtype), band.fetch(grid, ragged=True).mask
+            )
 
         return band.derived(source, kind)
 

@@ -80,7 +80,7 @@ def to_array_per_band(collection: Collection, axis: int, drop_masked: bool) -> I
             return arrays.concatenated([kind.converted(batch) for batch in batches], axis)
 
         def source(grid: Grid) -> Pixels:
-            fetched = [band.fetch(grid) for band in stack]
+            fetched = [band.fetch(grid, ragged=True) for band in stack]
             if not drop_masked:
                 return per_pixel(name, kind, whole, fetched)
             return _without_masked(name, kind, fetched, axis)

@@ -37,7 +37,7 @@ def array_slice(input: Image, axis: int, start: Image | None, end: Image | None,
         arrays.checked_axis(axis, kind.dimensions)
 
         def source(grid: Grid) -> Pixels:
-            pixels = band.fetch(grid)
+            pixels = band.fetch(grid, ragged=True)
             bounds = [_bound(first, grid, 0), _bound(last, grid, _NOWHERE)]
             return per_pixel(name, kind, cut, [pixels, *bounds], pixels.mask)
 
@@ -106,7 +106,12 @@ def array_repeat(input: Image, axis: int, copies: Image) -> Image:
         arrays.checked_axis(axis, rank, new=True)
         kind = with_axes(band.pixel_type, max(rank, axis + 1))
         return band.derived(
-            lambda grid: per_pixel(name, kind, repeated, [band.fetch(grid), scalar(name, "copies", times).fetch(grid)]),
+            lambda grid: per_pixel(
+                name,
+                kind,
+                repeated,
+                [band.fetch(grid, ragged=True), scalar(name, "copies", times).fetch(grid, ragged=True)],
+            ),
             kind,
         )
 
@@ -130,7 +135,10 @@ def array_reshape(image: Image, lengths: Image, dimensions: int) -> Image:
     def of(band: Band) -> Band:
         kind = with_axes(band.pixel_type, dimensions)
         return band.derived(
-            lambda grid: per_pixel(name, kind, reshaped, [band.fetch(grid), lengths.bands[0].fetch(grid)]), kind
+            lambda grid: per_pixel(
+                name, kind, reshaped, [band.fetch(grid, ragged=True), lengths.bands[0].fetch(grid, ragged=True)]
+            ),
+            kind,
         )
 
     return image.with_bands(of(band) for band in image.bands)
@@ -159,7 +167,10 @@ def array_sort(image: Image, keys: Image | None) -> Image:
         kind = array_type(name, band)
         array_type(name, key)
         return band.derived(
-            lambda grid: per_pixel(name, kind, arrays.ordered, [band.fetch(grid), key.fetch(grid)]), kind
+            lambda grid: per_pixel(
+                name, kind, arrays.ordered, [band.fetch(grid, ragged=True), key.fetch(grid, ragged=True)]
+            ),
+            kind,
         )
 
     return image.with_bands(of(*pair) for pair in zip(image.bands, chosen, strict=True))
@@ -185,6 +196,11 @@ def array_mask(input: Image, mask: Image) -> Image:
     def of(band: Band, parallel: Band) -> Band:
         kind = array_type(name, band)
         array_type(name, parallel)
-        return band.derived(lambda grid: per_pixel(name, kind, masked, [band.fetch(grid), parallel.fetch(grid)]), kind)
+        return band.derived(
+            lambda grid: per_pixel(
+                name, kind, masked, [band.fetch(grid, ragged=True), parallel.fetch(grid, ragged=True)]
+            ),
+            kind,
+        )
 
     return input.with_bands(of(*pair) for pair in zip(input.bands, matched(name, "mask", input, mask), strict=True))

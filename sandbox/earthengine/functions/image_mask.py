@@ -47,7 +47,7 @@ def _matching(image: Image, mask: Image, name: str) -> list[Band]:
 
 def _masked(band: Band, mask: Band) -> Band:
     def source(grid: Grid) -> Pixels:
-        pixels, other = band.fetch(grid), mask.fetch(grid)
+        pixels, other = band.fetch(grid, ragged=True), mask.fetch(grid)
         return Pixels(pixels.values, combined(pixels.mask, other.mask, weights_of(other.values)))
 
     return replace(band, source=source, constant=band.constant and mask.constant)
@@ -72,7 +72,7 @@ def _mask_band(band: Band) -> Band:
     kind = PixelType("float", 0, 1)
 
     def source(grid: Grid) -> Pixels:
-        pixels = band.fetch(grid)
+        pixels = band.fetch(grid, ragged=True)
         return Pixels(pixels.mask.astype("float32"), np.broadcast_to(np.True_, grid.shape))
 
     return band.derived(source, kind)
@@ -149,7 +149,7 @@ def clipped(image: Image, region: Geometry) -> Image:
     def limited(band: Band) -> Band:
         def source(grid: Grid) -> Pixels:
             covered = inside(grid, region)
-            pixels = band.fetch(grid)
+            pixels = band.fetch(grid, ragged=True)
             return Pixels(pixels.values, combined(pixels.mask, covered))
 
         origin, size = pixel_extent(region, band)

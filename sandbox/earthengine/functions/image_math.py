@@ -55,7 +55,7 @@ def joined(name: str, left: Band, right: Band, pixel_type: PixelType, operation:
     """One band of two: its mask is the lesser of theirs, its projection the left one's unless that is a constant."""
 
     def source(grid: Grid) -> Pixels:
-        one, two = left.fetch(grid), right.fetch(grid)
+        one, two = left.fetch(grid, ragged=True), right.fetch(grid, ragged=True)
         if pixel_type.dimensions:
             return per_pixel("Image", pixel_type, on_arrays, [one, two])
         first, second = one.values, two.values
@@ -83,7 +83,7 @@ def mapped(band: Band, pixel_type: PixelType, operation: Callable[[Array], Array
     """One band of one, value by value."""
 
     def source(grid: Grid) -> Pixels:
-        pixels = band.fetch(grid)
+        pixels = band.fetch(grid, ragged=True)
         if pixels.values.dtype == object:
             return per_pixel("Image", pixel_type, lambda batch: np.asarray(operation(batch)), [pixels])
         with np.errstate(all="ignore"):
@@ -446,7 +446,7 @@ def normalized_difference(input: Image, band_names: list[str] | None) -> Image:
     names = band_names or input.names[:2]
     if len(names) != 2:
         raise invalid(f"Image.normalizedDifference: exactly two bands are needed, got {len(names)}.")
-    one, two = input.band(names[0]), input.band(names[1])
+    one, two = (input.band(name).number("Image.normalizedDifference") for name in names)
     kind = PixelType("float", -1, 1)
 
     def source(grid: Grid) -> Pixels:

@@ -64,7 +64,9 @@ def _register_decomposition(
 
         def part(key: str) -> Band:
             def source(grid: Grid) -> Pixels:
-                return per_pixel(f"Image.{name}", kind, lambda batch: operation(batch)[key], [band.fetch(grid)])
+                return per_pixel(
+                    f"Image.{name}", kind, lambda batch: operation(batch)[key], [band.fetch(grid, ragged=True)]
+                )
 
             return band.derived(source, kind, key)
 

@@ -114,7 +114,7 @@ def reproject(image: Image, crs: Projection, crs_transform: list[float] | None, 
 
     def pinned(band: Band) -> Band:
         def source(grid: Grid) -> Pixels:
-            return pull(grid, target, band.fetch, band.pixel_type)
+            return pull(grid, target, lambda part: band.fetch(part, ragged=True), band.pixel_type)
 
         origin, size = _moved_extent(band, target)
         return Band(band.name, band.pixel_type, target, source, size, origin)
@@ -163,7 +163,7 @@ def change_proj(input: Image, src_proj: Projection, dst_proj: Projection) -> Ima
     def moved(band: Band) -> Band:
         def read(window: Grid) -> Pixels:
             (row, column), shape = window.offset, window.shape
-            return band.fetch(src_proj.grid(row, column, shape))
+            return band.fetch(src_proj.grid(row, column, shape), ragged=True)
 
         def source(grid: Grid) -> Pixels:
             return pull(grid, dst_proj, read, band.pixel_type)

@@ -62,7 +62,7 @@ def statistics(name: str, image: Image, reducer: Reducer, region: Geometry, wind
             for index in range(len(bands)) if joint else (place,):
                 series = pixels[index].values[chosen]
                 if joint and index >= needed:
-                    series = np.where(pixels[index].mask[chosen] > 0, series.astype(object), None)
+                    series = np.where(pixels[index].mask[chosen] > 0, series.astype(object), np.array(None))
                 values[index].append(series)
                 held += values[index][-1].size
         if held > _MOST_VALUES:
@@ -196,6 +196,8 @@ def get_region(
     chosen = inside(window, geometry)
     longitude, latitude = window.coordinates("EPSG:4326")
     for image in images:
+        for name in names:
+            image.band(name).number("ImageCollection.getRegion")
         pixels = image.fetch(window, names)
         for row, column in np.argwhere(chosen).tolist():
             values = [item.values[row, column].item() if item.mask[row, column] > 0 else None for item in pixels]

@@ -113,10 +113,11 @@ def displace(image: Image, displacement: Image, mode: str) -> Image:
         raise invalid(f"Image.displace: Unknown mode '{mode}': must be one of {', '.join(_MODES)}.")
     if len(displacement.bands) < 2:
         raise invalid("Image.displace: The displacement must have two bands, dx and dy.")
-    horizontal, vertical = displacement.bands[:2]
+    horizontal, vertical = (band.number("Image.displace") for band in displacement.bands[:2])
     crs = horizontal.projection.crs
 
     def moved(band: Band) -> Band:
+        band.number("Image.displace")
         kind = band.pixel_type if mode == "nearest_neighbor" else smooth_type(band.pixel_type)
 
         def source(grid: Grid) -> Pixels:
