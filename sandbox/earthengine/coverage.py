@@ -35,10 +35,10 @@ DEVIATIONS: Mapping[str, Sequence[str]] = {
     ),
     "Array": (
         "Google documents no rule for arrays of other lengths in arithmetic: here a number, or an axis of length 1, is "
-        "repeated, and all else is an error. Where Google's text of an error is not known, the message is the sandbox's.",
+        "repeated, and all else is an error. Where Google's text of an error is not known, it is the sandbox's own.",
         "Integers without a type are 64 bits wide; the types of results are those that images have.",
-        "`eigen` and the decompositions are LAPACK's; Google uses EJML, which may choose other signs, and refuses or "
-        "orders equal eigenvalues otherwise. `SingularValueDecomposition` and `QRDecomposition` give the full matrices.",
+        "`eigen` and the decompositions are LAPACK's; Google uses EJML, which may choose other signs, and order equal "
+        "eigenvalues otherwise. U and V of the singular values and Q are square.",
         "`bitsToArray` begins with the lowest bit; Google's examples read the same both ways.",
         "`reduce` of an axis of length 0 is an error where the reducer has no value for nothing.",
     ),
@@ -143,8 +143,8 @@ DEVIATIONS: Mapping[str, Sequence[str]] = {
     ),
     "ImageCollection": (
         "`mosaic` counts a partly transparent pixel of the topmost image whole; Google blends it.",
-        "`toArray` and `toArrayPerBand` mask a pixel where no image is valid; whether Google gives an empty array there "
-        "is not documented.",
+        "`toArray` and `toArrayPerBand` mask a pixel where no image is valid; whether Google gives an empty array "
+        "there is not documented.",
     ),
     "Join": ("The measure of an `and` of conditions is that of the first that has one.",),
     "Landsat": (
