@@ -169,7 +169,7 @@ def asset_json(asset: StoredAsset, *, basic: bool = False) -> dict[str, Any]:
         shown["bands"] = [_band_json(asset, number) for number in range(len(record.bands))]
     if record.footprint:
         shown["geometry"] = dict(record.footprint)
-    if record.type in ("IMAGE", "TABLE"):
+    if record.type in ("IMAGE", "TABLE", "CLASSIFIER"):
         shown["sizeBytes"] = str(asset.size_bytes)
     return shown
 

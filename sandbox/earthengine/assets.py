@@ -22,7 +22,7 @@ from sandbox.earthengine.records import AssetRecord, BandRecord
 from sandbox.errors import ApiError, invalid
 
 CONTAINERS = ("FOLDER", "IMAGE_COLLECTION")
-TYPES = ("FOLDER", "IMAGE_COLLECTION", "IMAGE", "TABLE")
+TYPES = ("FOLDER", "IMAGE_COLLECTION", "IMAGE", "TABLE", "CLASSIFIER")
 
 _METADATA = "@asset.json"
 _FILES = "@files"
@@ -168,7 +168,7 @@ class Assets:
             properties: User and system properties.
             bands: For images; their files lie in a folder that `staging(name)` gave.
             footprint: GeoJSON geometry in EPSG:4326.
-            features_path: For tables; a file in a folder that `staging(name)` gave.
+            features_path: For tables and classifiers; a file in a folder that `staging(name)` gave.
             pyramiding: Policy by band name.
             overwrite: Replaces an asset of that name.
             make_parents: Creates missing folders above it.
@@ -313,7 +313,13 @@ def _files(asset: StoredAsset) -> set[Path]:
 
 
 def _article(type_: str) -> str:
-    return {"IMAGE": "an Image", "IMAGE_COLLECTION": "an ImageCollection", "TABLE": "a Table"}.get(type_, "a Folder")
+    shown = {
+        "IMAGE": "an Image",
+        "IMAGE_COLLECTION": "an ImageCollection",
+        "TABLE": "a Table",
+        "CLASSIFIER": "a Classifier",
+    }
+    return shown.get(type_, "a Folder")
 
 
 def _to_json(asset: StoredAsset, folder: Path) -> dict[str, Any]:

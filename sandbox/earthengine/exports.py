@@ -1,4 +1,4 @@
-"""Batch exports: images to files or to an asset, tables to files or to an asset.
+"""Batch exports: images and tables to files or to an asset, classifiers to an asset.
 
 The client bakes grid and region into the graph, so an export's grid is its image's own.
 """
@@ -16,11 +16,12 @@ import rasterio
 from rasterio.shutil import copy
 from rasterio.windows import Window
 
-from sandbox.earthengine import encoding, pyramids, tables
+from sandbox.earthengine import encoding, pyramids, stored_classifiers, tables
 from sandbox.earthengine.assets import Assets
 from sandbox.earthengine.destinations import Destination
 from sandbox.earthengine.grid import Grid
 from sandbox.earthengine.layers import band_record, footprint
+from sandbox.earthengine.learners import Classifier
 from sandbox.earthengine.limits import Limits
 from sandbox.earthengine.names import name_of
 from sandbox.earthengine.operations import Task
@@ -230,6 +231,20 @@ def table_to_asset(features: Sequence[dict[str, Any]], assets: Assets, name: str
         kept = [{"id": f"{number:020x}", **feature} for number, feature in enumerate(features)]
         path.write_text(json.dumps({"type": "FeatureCollection", "features": kept}), encoding="utf-8")
         assets.put(name, "TABLE", features_path=path, overwrite=overwrite)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+    return [name]
+
+
+def classifier_to_asset(classifier: Classifier, assets: Assets, name: str, *, overwrite: bool) -> list[str]:
+    """Writes a classifier asset, and gives its id; raises INVALID_ARGUMENT where the classifier cannot learn."""
+    assets.check_target(name, overwrite=overwrite)
+    staging = assets.staging(name)
+    try:
+        path = staging / "classifier.json"
+        stored_classifiers.write(classifier, path)
+        assets.put(name, stored_classifiers.TYPE, features_path=path, overwrite=overwrite)
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from sandbox.earthengine import computation
 from sandbox.earthengine.grid import Grid
 from sandbox.earthengine.pixels import Array, Pixels, PixelType, blank, combined
 from sandbox.earthengine.samples import Once, number_of
@@ -210,6 +211,7 @@ def image_of(function: str, image: Image, learner: Classifier | Clusterer, name:
         pixels = [band.fetch(grid) for band in bands]
         mask = combined(*(item.mask for item in pixels))
         rows, columns = np.nonzero(mask > 0)
+        computation.expect(8 * len(rows) * len(bands))
         inputs = np.empty((len(rows), len(bands)))
         for place, item in enumerate(pixels):
             if item.values.ndim > 2:

@@ -39,12 +39,12 @@ class AssetRecord:
     Attributes:
         id: Name without `projects/earthengine-public/assets/` for public ids (`LANDSAT/LE07/C02/T1/…`), and whole
             (`projects/<project>/assets/…`) for the others: what Earth Engine shows as `id`.
-        type: `IMAGE`, `IMAGE_COLLECTION`, `TABLE` or `FOLDER`.
+        type: `IMAGE`, `IMAGE_COLLECTION`, `TABLE`, `CLASSIFIER` or `FOLDER`.
         properties: User and system properties; times are milliseconds since 1970 under `system:time_start`
             and `system:time_end`.
         bands: For images.
         footprint: GeoJSON geometry in EPSG:4326, for images.
-        features_path: For tables: a GeoJSON FeatureCollection file in EPSG:4326.
+        features_path: For tables: a GeoJSON FeatureCollection file in EPSG:4326; for classifiers: their own file.
         update_time: RFC 3339.
         version: Microseconds since 1970 of the last change, as Earth Engine's `version`.
     """

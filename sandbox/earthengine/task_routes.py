@@ -13,6 +13,7 @@ from sandbox.earthengine.destinations import Destination
 from sandbox.earthengine.dispatch import Call, Dispatcher, unsupported
 from sandbox.earthengine.evaluation import Evaluator
 from sandbox.earthengine.ingest import Ingestion, required
+from sandbox.earthengine.learners import Classifier
 from sandbox.earthengine.limits import Limits
 from sandbox.earthengine.names import name_of
 from sandbox.earthengine.operations import Operations, Task
@@ -54,13 +55,14 @@ class TaskRoutes:
             route("POST", f"{project}/table:import", self._import_table),
             route("POST", f"{project}/image:export", self._export_image, compute=True),
             route("POST", f"{project}/table:export", self._export_table, compute=True),
+            route("POST", f"{project}/classifier:export", self._export_classifier, compute=True),
             route("GET", f"{project}/operations", self._list),
             route("POST", f"{operation}:cancel", self._cancel),
             route("POST", f"{operation}:wait", self._wait),
             route("GET", operation, self._get),
             route("DELETE", operation, self._delete),
         ]
-        for kind in ("video", "map", "classifier", "videoMap"):
+        for kind in ("video", "map", "videoMap"):
             found.append(route("POST", f"{project}/{kind}:export", unsupported(f"Export.{kind}")))
         return found
 
@@ -151,6 +153,22 @@ class TaskRoutes:
                 return exports.table_to_file(features(task), file_format, selectors, destination)
 
         return self._submit(call, "EXPORT_FEATURES", description, work)
+
+    def _export_classifier(self, call: Call) -> Any:
+        value = self.evaluator.evaluate(call.section("expression"))
+        if not isinstance(value, Classifier):
+            raise invalid("Export.classifier: Expected a value of type Classifier.")
+        # What is wrong with the samples is found out now, while the client listens.
+        value.schema()
+        options = call.section("assetExportOptions")
+        target = options.get("earthEngineDestination") or {}
+        name, overwrite = name_of(required(target, "name")), bool(target.get("overwrite"))
+        self.assets.check_target(name, overwrite=overwrite)
+
+        def work(task: Task) -> list[str]:
+            return exports.classifier_to_asset(value, self.assets, name, overwrite=overwrite)
+
+        return self._submit(call, "EXPORT_CLASSIFIER", str(call.body.get("description") or "export"), work)
 
     def _submit(self, call: Call, kind: str, description: str, work: Any) -> Any:
         request_id = call.body.get("requestId")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sandbox.earthengine import decision_trees, estimators, spectral_classes
+from sandbox.earthengine import decision_trees, estimators, spectral_classes, stored_classifiers
 from sandbox.earthengine.functions.confusion_matrix import counted
 from sandbox.earthengine.learners import (
     CLASSIFICATION,
@@ -22,7 +22,7 @@ from sandbox.earthengine.learners import (
     features_of,
     image_of,
 )
-from sandbox.earthengine.registry import function, parameter_name, signatures
+from sandbox.earthengine.registry import Context, function, parameter_name, signatures
 from sandbox.earthengine.samples import Once, Samples, collect, input_names
 from sandbox.earthengine.values import Collection, Image
 from sandbox.errors import invalid
@@ -222,6 +222,15 @@ def decision_tree_ensemble(tree_strings: list[str]) -> Classifier:
     """Trees that were grown elsewhere."""
     trees = decision_trees.parse(tree_strings)
     return _ready("decisionTreeEnsemble", trees, MODES, trees.names, treeStrings=tree_strings)
+
+
+@function("Classifier.load")
+def load(context: Context, id: str) -> Classifier:
+    """A classifier that was exported to an asset."""
+    record = context.catalogue.get(id)
+    if record.type != stored_classifiers.TYPE or record.features_path is None:
+        raise invalid(f"Asset '{id}' is not a Classifier.")
+    return stored_classifiers.read(context, record.features_path)
 
 
 @function("Classifier.train")

@@ -17,6 +17,7 @@ from sandbox.earthengine.pixels import DOUBLE, Array, Band, Pixels, PixelType, c
 from sandbox.earthengine.random import fractions, pixel_fractions
 from sandbox.earthengine.regions import inside, region_window
 from sandbox.earthengine.registry import function
+from sandbox.earthengine.samples import BAND_ORDER
 from sandbox.earthengine.values import INDEX, ArrayValue, Collection, Feature, Geometry, Image
 from sandbox.errors import invalid
 
@@ -109,12 +110,14 @@ def sample(
             kept = [joined(kept).least(num_pixels)]
         if sum(map(len, kept)) > _MOST_SAMPLES:
             raise invalid(f"Image.sample: More than {_MOST_SAMPLES} pixels; use numPixels, or a larger scale.")
+    order = {BAND_ORDER: image.names}
     if not kept:
-        return Collection()
+        return Collection(properties=order)
     picks = joined(kept)
     if drop_nulls and picks.masks:
         picks = picks.only(np.nonzero(combined(*picks.masks))[0])
-    return Collection(elements=PickedFeatures(picks.in_order(), image.names, target, geometries))
+    found = PickedFeatures(picks.in_order(), image.names, target, geometries)
+    return Collection(elements=found, properties=order)
 
 
 @function("Image.stratifiedSample", ignores=("tileScale",))

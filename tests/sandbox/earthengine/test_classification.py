@@ -80,3 +80,27 @@ def test_a_typical_script_gives_what_scikit_learn_gives_for_the_same_samples(ee,
 def test_a_removed_classifier_names_its_successor(ee):
     with pytest.raises(ee.EEException, match=r"has been removed.*ee\.Classifier\.smileCart"):
         ee.Classifier(ee.ApiFunction("Classifier.cart").call()).mode().getInfo()
+
+
+def test_a_classifier_is_exported_to_an_asset_and_loaded(ee, scene, folder, completed):
+    samples = scene.sample(numPixels=150, seed=5, scale=60)
+    # Without inputProperties, the bands that were sampled; here the class is one of them.
+    forest = ee.Classifier.smileRandomForest(12, seed=3).setOutputMode("PROBABILITY").train(samples, "class")
+    task = ee.batch.Export.classifier.toAsset(forest, "forest", f"{folder}/forest")
+    assert completed(task) == [f"{folder}/forest"]
+    assert ee.data.getAsset(f"{folder}/forest")["type"] == "CLASSIFIER"
+    loaded = ee.Classifier.load(f"{folder}/forest")
+    found = ee.Dictionary(
+        {
+            "schema": loaded.schema(),
+            "mode": loaded.mode(),
+            "loaded": samples.classify(loaded).aggregate_array("classification"),
+            "forest": samples.classify(forest).aggregate_array("classification"),
+        }
+    ).getInfo()
+    assert found["schema"] == [*BANDS, "class"] and found["mode"] == "PROBABILITY"
+    assert found["loaded"] == found["forest"] and len(set(found["forest"])) > 3
+    with pytest.raises(ee.EEException, match="has not been trained"):
+        ee.batch.Export.classifier.toAsset(ee.Classifier.smileCart(), "x", f"{folder}/x").start()
+    with pytest.raises(ee.EEException, match="is not a Classifier"):
+        ee.Classifier.load(folder).schema().getInfo()
