@@ -8,6 +8,7 @@ import numpy as np
 
 from sandbox.earthengine.coerce import footprint
 from sandbox.earthengine.coerce import geometry as to_geometry
+from sandbox.earthengine.patterns import Pattern
 from sandbox.earthengine.registry import function
 from sandbox.earthengine.values import FOOTPRINT, INDEX, ArrayValue, Element, Feature, Geometry, Image
 from sandbox.errors import invalid
@@ -100,7 +101,6 @@ def copy_properties(
     return destination.with_properties(changes)
 
 
-@function("Element.geometry", "Feature.geometry", "Image.geometry", ignores=("maxError", "proj", "geodesics"))
 @function("Element.replaceProperties")
 def replace_properties(destination: Element, source: Element | None) -> Any:
     """Another element's properties in place of all of its own but the index."""
@@ -110,6 +110,7 @@ def replace_properties(destination: Element, source: Element | None) -> Any:
     return replace(destination, properties=held)
 
 
+@function("Element.geometry", "Feature.geometry", "Image.geometry", ignores=("maxError", "proj", "geodesics"))
 def geometry(feature: Element) -> Geometry | None:
     """Where the element is."""
     if isinstance(feature, Feature):
@@ -133,17 +134,26 @@ def set_geometry(feature: Element, geometry: Geometry | None) -> Feature:
 def select(
     input: Element, property_selectors: list[str], new_properties: list[str] | None, retain_geometry: bool
 ) -> Any:
-    """Some properties, perhaps by other names."""
-    names = property_selectors if new_properties is None else new_properties
-    if len(names) != len(property_selectors):
-        raise invalid("Feature.select: 'newProperties' must have as many names as 'propertySelectors'.")
-    chosen = {
-        new: input.get(old) for old, new in zip(property_selectors, names, strict=True) if old in input.properties
-    }
+    """Some properties by name or, where there is none of that name, by regular expression; perhaps by other names."""
+    found = [_selected(input, selector) for selector in property_selectors]
+    names = [name for names in found for name in names]
+    if new_properties is not None and len(new_properties) == len(found) and all(len(names) < 2 for names in found):
+        # A feature may lack what others of its collection have.
+        new_properties = [new for new, names in zip(new_properties, found, strict=True) if names]
+    elif new_properties is not None and len(new_properties) != len(names):
+        raise invalid("Feature.select: 'newProperties' must have as many names as 'propertySelectors' select.")
+    chosen = {new: input.get(old) for new, old in zip(new_properties or names, names, strict=True)}
     if INDEX in input.properties:
         chosen[INDEX] = input.properties[INDEX]
     place = input.geometry if isinstance(input, Feature) and retain_geometry else None
     return Feature(geometry=place, properties=chosen)
+
+
+def _selected(element: Element, selector: str) -> list[str]:
+    if selector in element.properties:
+        return [selector]
+    pattern = Pattern(selector, "", "Feature.select")
+    return [name for name in element.properties if name != INDEX and pattern.fullmatch(name)]
 
 
 @function("Feature.toArray")
