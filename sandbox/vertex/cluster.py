@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sandbox.settings import Settings
-from sandbox.vertex import containers
+from sandbox.vertex import containers, python_packages
 
 PRIMARY: Final = "workerpool0-0"
 """Name of the replica whose end is the job's."""
@@ -42,14 +42,21 @@ class Replica:
         return f"workerpool{self.pool}-{self.index}"
 
 
-def replicas(spec: Mapping[str, Any]) -> list[Replica]:
-    """The replicas of a `CustomJobSpec`, each with a free port of the loopback interface."""
-    return [
-        Replica(number, index, pool["containerSpec"], f"127.0.0.1:{containers.free_port()}")
-        for number, pool in enumerate(spec["workerPoolSpecs"])
-        if pool
-        for index in range(int(pool.get("replicaCount", 1)))
-    ]
+def replicas(settings: Settings, spec: Mapping[str, Any]) -> list[Replica]:
+    """The replicas of a `CustomJobSpec`, each with a free port of the loopback interface.
+
+    Raises:
+        ApiError: FAILED_PRECONDITION where a Python package of one is not there.
+    """
+    found = []
+    for number, pool in enumerate(spec["workerPoolSpecs"]):
+        if not pool:
+            continue
+        packages = pool.get("pythonPackageSpec")
+        container = python_packages.container(settings, packages) if packages else pool["containerSpec"]
+        for index in range(int(pool.get("replicaCount", 1))):
+            found.append(Replica(number, index, container, f"127.0.0.1:{containers.free_port()}"))
+    return found
 
 
 def variables(

@@ -4,11 +4,12 @@ https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.cus
 """
 
 from collections.abc import Mapping
+from concurrent.futures import Future
 from typing import Any, Final
 
 from sandbox.errors import ApiError, invalid
 from sandbox.settings import Settings
-from sandbox.vertex import jobs, machines, messages, names
+from sandbox.vertex import jobs, machines, messages, names, python_packages
 from sandbox.vertex.operations import Operations
 from sandbox.vertex.routes import Call
 from sandbox.vertex.store import Record, Store
@@ -30,13 +31,31 @@ class CustomJobs(jobs.Jobs):
         job = call.message("CustomJob")
         messages.require(job, "displayName", "jobSpec.workerPoolSpecs")
         jobs.check_name(job)
-        _check(job["jobSpec"])
-        name = f"{call.parent}/customJobs/{names.fresh_id()}"
+        check(job["jobSpec"])
+        return self.launch(call.parent, job)[0]
+
+    def launch(self, parent: str, job: Mapping[str, Any]) -> tuple[Record, Future[None]]:
+        """Starts a job that has been checked.
+
+        Args:
+            parent: Project and location.
+            job: The `CustomJob` as JSON.
+
+        Returns:
+            Its record, and what is done when it has ended.
+        """
+        name = f"{parent}/customJobs/{names.fresh_id()}"
         fields = {key: job[key] for key in _KEPT if job.get(key)}
-        return self._begin(name, fields, JobRun(self._settings, name, job["jobSpec"]))
+        ended: Future[None] = Future()
+        return self._begin(name, fields, JobRun(self._settings, name, job["jobSpec"]), ended), ended
 
 
-def _check(spec: Mapping[str, Any]) -> None:
+def check(spec: Mapping[str, Any]) -> None:
+    """Checks a `CustomJobSpec`.
+
+    Raises:
+        ApiError: INVALID_ARGUMENT for what Vertex AI would refuse, RESOURCE_EXHAUSTED for too many replicas.
+    """
     pools = spec["workerPoolSpecs"]
     if len(pools) > _MOST_POOLS:
         raise invalid(
@@ -63,11 +82,9 @@ def _check_pool(number: int, pool: Mapping[str, Any]) -> None:
             raise invalid(f"{place} is empty; the first worker pool must have the primary replica.")
         return
     if "pythonPackageSpec" in pool:
-        raise invalid(
-            f"{place}.pythonPackageSpec is not supported by the sandbox, which runs containers as processes:"
-            " give containerSpec with a command."
-        )
-    messages.require(pool, "containerSpec.imageUri")
+        python_packages.check(pool, place)
+    else:
+        messages.require(pool, "containerSpec.imageUri")
     machines.check_training(pool.get("machineSpec", {}), f"job_spec.worker_pool_specs[{number}].machine_spec")
     if int(pool.get("replicaCount", 1)) < 1:
         raise invalid(f"{place}.replicaCount must be at least 1.")

@@ -124,8 +124,8 @@ class Jobs(ABC):
     def _name(self, call: Call) -> str:
         return f"{call.parent}/{self._kind}/{call.path['job']}"
 
-    def _begin(self, name: str, fields: Mapping[str, Any], run: Run) -> Record:
-        """Keeps the record of a new job and follows its run in a thread."""
+    def _begin(self, name: str, fields: Mapping[str, Any], run: Run, ended: Future[None] | None = None) -> Record:
+        """Keeps the record of a new job and follows its run in a thread, which sets `ended` in the end."""
         moment = names.now()
         record = {
             "name": name,
@@ -134,7 +134,7 @@ class Jobs(ABC):
             "createTime": moment,
             "updateTime": moment,
         }
-        ended: Future[None] = Future()
+        ended = ended or Future()
         with self._lock:
             self._runs[name] = run
             self._ends[name] = ended
@@ -188,14 +188,21 @@ class Jobs(ABC):
         return listing.page(self._store.list(call.parent, self._kind)[::-1], self._kind, call.parameter)
 
     def _cancel(self, call: Call) -> Record:
-        name = self._name(call)
+        self.cancel(self._name(call))
+        return {}
+
+    def cancel(self, name: str) -> None:
+        """Cancels a job.
+
+        Raises:
+            ApiError: NOT_FOUND where there is none, FAILED_PRECONDITION where it has ended.
+        """
         record = self._store.get(name)
         with self._lock:
             run = self._runs.get(name)
         if record["state"] in FINAL_STATES or run is None:
             raise ApiError("FAILED_PRECONDITION", f"The job {name} has ended already: {record['state']}.")
         run.stop(ApiError("CANCELLED", "CANCELED"))
-        return {}
 
     def _delete(self, call: Call) -> Record:
         name = self._name(call)

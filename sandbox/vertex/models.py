@@ -121,31 +121,48 @@ class Models:
 
     def _upload(self, call: Call) -> Record:
         request = call.message("UploadModelRequest")
-        messages.require(request, "model.displayName")
-        model: dict[str, Any] = request["model"]
-        _check(model)
-        aliases = _check_aliases(model.pop("versionAliases", []))
-        base = self._target(call, request)
+        check(request)
+        base = self.target(call.place, request)
+        return self._operations.run(
+            base, "UploadModelOperationMetadata", "UploadModelResponse", lambda: self.add(base, request["model"])
+        )
 
-        def work() -> Record:
-            number = self._reserve(base, aliases)
-            try:
-                self._write_version(base, number, model)
-            except BaseException:
-                self._forget(base, number)
-                raise
-            return {"model": base, "modelVersionId": number}
+    def add(self, base: str, model: Mapping[str, Any], source: Path | None = None) -> Record:
+        """Makes a version of a model.
 
-        return self._operations.run(base, "UploadModelOperationMetadata", "UploadModelResponse", work)
+        Args:
+            base: Of `target`.
+            model: The `Model` as JSON, checked.
+            source: Folder of its artifacts where that is not `artifactUri`.
 
-    def _target(self, call: Call, request: Mapping[str, Any]) -> str:
+        Returns:
+            `model`, which is `base`, and `modelVersionId`.
+
+        Raises:
+            ApiError: FAILED_PRECONDITION where there are no artifacts; nothing is left then.
+        """
+        kept = {key: value for key, value in model.items() if key != "versionAliases"}
+        number = self._reserve(base, _check_aliases(model.get("versionAliases", [])))
+        try:
+            self._write_version(base, number, kept, source)
+        except BaseException:
+            self._forget(base, number)
+            raise
+        return {"model": base, "modelVersionId": number}
+
+    def target(self, place: names.Place, request: Mapping[str, Any]) -> str:
+        """Name of the model that an upload is for: that of `parentModel`, or a new one.
+
+        Raises:
+            ApiError: NOT_FOUND for an unknown `parentModel`, ALREADY_EXISTS for a `modelId` that is taken.
+        """
         parent = request.get("parentModel", "")
         if parent:
-            base, _ = names.parse_version(names.normalise(self._settings, parent, call.place, "models"))
+            base, _ = names.parse_version(names.normalise(self._settings, parent, place, "models"))
             self._store.get(base)
             return base
         chosen = request.get("modelId")
-        base = f"{call.parent}/models/{names.chosen_id(chosen, 'modelId') if chosen else names.fresh_id()}"
+        base = f"{place.parent}/models/{names.chosen_id(chosen, 'modelId') if chosen else names.fresh_id()}"
         if self._store.exists(base):
             raise ApiError(
                 "ALREADY_EXISTS", f"The model {base} exists already; give it as parentModel to add a version to it."
@@ -177,9 +194,10 @@ class Models:
         if not self._store.update(base, change)["aliases"]:
             self._store.delete(base)
 
-    def _write_version(self, base: str, number: str, model: Mapping[str, Any]) -> None:
+    def _write_version(self, base: str, number: str, model: Mapping[str, Any], source: Path | None) -> None:
         moment = names.now()
         record = {
+            "modelSourceInfo": {"sourceType": "CUSTOM"},
             **model,
             "name": base,
             "versionId": number,
@@ -192,10 +210,9 @@ class Models:
             "supportedInputStorageFormats": ["jsonl", "bigquery", "csv", "tf-record", "tf-record-gzip", "file-list"],
             "supportedOutputStorageFormats": ["jsonl", "bigquery"],
             "supportedExportFormats": [{"id": "custom-trained", "exportableContents": ["ARTIFACT", "IMAGE"]}],
-            "modelSourceInfo": {"sourceType": "CUSTOM"},
         }
         if model.get("artifactUri"):
-            source = artifact_folder(self._settings, model["artifactUri"])
+            source = source or artifact_folder(self._settings, model["artifactUri"])
             target = artifact_path(self._settings, served_uri(record))
             shutil.rmtree(target, ignore_errors=True)
             shutil.copytree(source, target)
@@ -345,6 +362,17 @@ def artifact_folder(settings: Settings, uri: str) -> Path:
     if not folder.is_dir() or not any(path.is_file() for path in folder.rglob("*")):
         raise ApiError("FAILED_PRECONDITION", f"The artifactUri {uri} holds no objects: upload the model there first.")
     return folder
+
+
+def check(request: Mapping[str, Any]) -> None:
+    """Checks an `UploadModelRequest`.
+
+    Raises:
+        ApiError: INVALID_ARGUMENT for a missing or wrong field of its model.
+    """
+    messages.require(request, "model.displayName")
+    _check(request["model"])
+    _check_aliases(request["model"].get("versionAliases", []))
 
 
 def _check(model: Mapping[str, Any]) -> None:

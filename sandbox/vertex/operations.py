@@ -95,7 +95,14 @@ class Operations:
         return self._finish(name, {"response": _typed(response, value)}, record)
 
     def run(
-        self, resource: str, metadata: str, response: str, work: Work, *, cancel: Callable[[], None] | None = None
+        self,
+        resource: str,
+        metadata: str,
+        response: str,
+        work: Work,
+        *,
+        cancel: Callable[[], None] | None = None,
+        details: Mapping[str, Any] | None = None,
     ) -> Record:
         """Begins an operation whose work goes on in a thread of its own.
 
@@ -105,11 +112,13 @@ class Operations:
             response: Message of the response.
             work: Does it and returns the response's JSON. An `ApiError` becomes the operation's error.
             cancel: Makes `work` end early, with an `ApiError`.
+            details: Further fields of the metadata.
 
         Returns:
             The running operation.
         """
         name, record = self._begin(resource, metadata)
+        record["metadata"].update(details or {})
         ended: Future[None] = Future()
         with self._lock:
             self._running[_short(name)] = ended

@@ -166,6 +166,6 @@ async def render_no_route(request: Request, error: Exception) -> Response:
     else:
         refusal = not_found(
             f"{request.method} {request.url.path} is not served by the sandbox's Vertex AI. It has pipelineJobs,"
-            " schedules, customJobs, batchPredictionJobs, models, endpoints and operations."
+            " schedules, customJobs, trainingPipelines, batchPredictionJobs, models, endpoints and operations."
         )
     return error_response(refusal)

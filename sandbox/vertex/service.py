@@ -17,6 +17,7 @@ from sandbox.vertex.batch_prediction_jobs import BatchPredictionJobs
 from sandbox.vertex.custom_jobs import CustomJobs
 from sandbox.vertex.endpoints import Endpoints
 from sandbox.vertex.logging import Logging
+from sandbox.vertex.model_transfers import ModelTransfers
 from sandbox.vertex.models import Models
 from sandbox.vertex.operations import Operations
 from sandbox.vertex.pipeline_jobs import PipelineJobs
@@ -25,6 +26,7 @@ from sandbox.vertex.routes import Answer, Call, render_no_route, route
 from sandbox.vertex.schedule_clock import Clock
 from sandbox.vertex.schedules import Schedules
 from sandbox.vertex.store import Store
+from sandbox.vertex.training_pipelines import TrainingPipelines
 
 HOSTS: Final = ("*aiplatform.googleapis.com", "*.vertexai.goog", "logging.googleapis.com")
 
@@ -76,6 +78,7 @@ class VertexService:
         operations = Operations(settings, self._store)
         models = Models(settings, self._store, operations)
         endpoints = Endpoints(settings, self._store, operations, models)
+        custom_jobs = CustomJobs(settings, self._store, operations)
         jobs = PipelineJobs(settings, self._store, operations)
         self.schedules = Schedules(settings, self._store, operations, jobs, clock)
         # In the order of their start; they stop in the reverse.
@@ -84,7 +87,9 @@ class VertexService:
             "models": models,
             "endpoints": endpoints,
             "prediction": Prediction(settings, endpoints),
-            "custom_jobs": CustomJobs(settings, self._store, operations),
+            "model_transfers": ModelTransfers(settings, operations, models),
+            "custom_jobs": custom_jobs,
+            "training_pipelines": TrainingPipelines(settings, self._store, operations, models, custom_jobs),
             "batch_prediction_jobs": BatchPredictionJobs(settings, self._store, operations, models),
             "pipeline_jobs": jobs,
             "schedules": self.schedules,
@@ -135,7 +140,7 @@ class VertexService:
         what = call.path["rest"].partition("/")[0].partition(":")[0]
         raise invalid(
             f"{what!r} or this method of it is not supported by the sandbox's Vertex AI, which has pipelineJobs,"
-            " schedules, customJobs, batchPredictionJobs, models, endpoints and operations."
+            " schedules, customJobs, trainingPipelines, batchPredictionJobs, models, endpoints and operations."
         )
 
 

@@ -95,7 +95,7 @@ class JobRun:
         Raises:
             ApiError: FAILED_PRECONDITION where a container cannot run here; none is left running then.
         """
-        self._replicas = cluster.replicas(self._spec)
+        self._replicas = cluster.replicas(self._settings, self._spec)
         self._launch_all()
 
     def wait(self) -> None:

@@ -318,7 +318,11 @@ def test_list_filters(vertex):
         (job({**pool("pass"), "replicaCount": "many"}), "Invalid JSON payload"),
         (
             job({"machineSpec": MACHINE, "pythonPackageSpec": {"pythonModule": "m"}}),
-            "containerSpec",
+            "pythonPackageSpec.executorImageUri is not set",
+        ),
+        (
+            job({"pythonPackageSpec": {"executorImageUri": "i", "packageUris": ["/a.tar.gz"], "pythonModule": "m"}}),
+            "'/a.tar.gz', which does not begin with gs://",
         ),
         (job(pool("pass"), baseOutputDirectory={"outputUriPrefix": "/local"}), "must begin with gs://"),
     ],

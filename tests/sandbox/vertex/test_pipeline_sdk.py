@@ -89,7 +89,8 @@ taking = aiplatform.PipelineJob(
 taking.submit()
 taking.wait()
 (checked,) = taking.task_details
-found["taken"] = [list(checked.inputs["model"].artifacts)[0].name == made.name, checked.execution.metadata["output:Output"]]
+taken = list(checked.inputs["model"].artifacts)[0]
+found["taken"] = [taken.name == made.name, checked.execution.metadata["output:Output"]]
 try:
     aiplatform.PipelineJob(
         display_name="no-artifact", template_path=f"{folder}/taker.yaml", pipeline_root="gs://pipeline-sdk/root",
