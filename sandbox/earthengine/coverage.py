@@ -140,6 +140,10 @@ DEVIATIONS: Mapping[str, Sequence[str]] = {
         "pixels, `Segmentation.SNIC` on blocks of 128 with its neighbourhood as a margin; cluster ids and seeds "
         "are not Google's numbers, and the weight of `compactness` is that of the paper's squared distances over "
         "`size` squared.",
+        "`displacement` finds whole pixels of the coarser image, in the reference's CRS alone, by the correlation"
+        " of patches (four times `maxOffset` wide where none is given); it takes no notice of `stiffness`.",
+        "`sldStyle` reads channels, gamma and colour maps; the contrast enhancements Histogram and Normalize are "
+        "refused by name, and a channel without one is shown from 0 to 255.",
     ),
     "ImageCollection": (
         "`mosaic` counts a partly transparent pixel of the topmost image whole; Google blends it.",

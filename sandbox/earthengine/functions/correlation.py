@@ -27,31 +27,10 @@ def cross_correlation(image_a: Image, image_b: Image, max_gap: int, window_size:
         raise invalid(f"{name}: The images must have the same number of bands, at least one.")
     if not 0 <= max_gap <= _LARGEST_GAP or not 1 <= window_size <= _LARGEST_WINDOW:
         raise invalid(f"{name}: maxGap must be at most {_LARGEST_GAP}, and windowSize between 1 and {_LARGEST_WINDOW}.")
-    before = window_size // 2
-    after = window_size - 1 - before
-
-    def read(image: Image, grid: Grid) -> tuple[Array, Array]:
-        pixels = [numbers(name, band, grid) for band in image.bands]
-        valid = np.logical_and.reduce([part.mask > 0 for part in pixels])
-        return np.stack([np.where(valid, part.values.astype("float64"), 0) for part in pixels]), valid
 
     def whole(grid: Grid) -> list[tuple[Array, Array]]:
-        first, known = read(image_a, grid.padded(before, before, after, after))
-        wide = (before + max_gap, before + max_gap, after + max_gap, after + max_gap)
-        second, seen = read(image_b, grid.padded(*wide))
-        height, width = known.shape
-        best = np.full((4, *grid.shape), -np.inf)
-        # From the middle outwards, so that of equals the least shift is kept.
-        offsets = [(y, x) for y in range(-max_gap, max_gap + 1) for x in range(-max_gap, max_gap + 1)]
-        for y, x in sorted(offsets, key=lambda offset: (offset[0] ** 2 + offset[1] ** 2, offset)):
-            computation.check()
-            block = np.s_[max_gap + y : max_gap + y + height, max_gap + x : max_gap + x + width]
-            score = _correlation(first, second[:, *block], known & seen[block], window_size, max_masked_frac)
-            better = score > best[3]
-            for place, value in enumerate((x, y, np.hypot(x, y), score)):
-                best[place] = np.where(better, value, best[place])
-        valid = np.isfinite(best[3]) & known[before : height - after, before : width - after]
-        return [(np.where(valid, part, 0), valid) for part in best]
+        x, y, score, known = shifts(name, image_a, image_b, grid, max_gap, window_size, max_masked_frac)
+        return [(np.where(known, part, 0), known) for part in (x, y, np.hypot(x, y), score)]
 
     shared = Shared(whole)
     kinds = (DOUBLE, DOUBLE, DOUBLE, PixelType("double", -1, 1))
@@ -59,6 +38,48 @@ def cross_correlation(image_a: Image, image_b: Image, max_gap: int, window_size:
         image_a.bands[0].derived(output_source(shared, place, kind), kind, output)
         for place, (output, kind) in enumerate(zip(_NAMES, kinds, strict=True))
     )
+
+
+def shifts(
+    name: str, image_a: Image, image_b: Image, grid: Grid, max_gap: int, window_size: int, allowed: float
+) -> tuple[Array, Array, Array, Array]:
+    """Where the window around a pixel of one image has its like in another.
+
+    Args:
+        name: Function, for messages.
+        image_a: Whose pixels are looked for.
+        image_b: Where they are looked for; as many bands.
+        grid: Pixels wanted.
+        max_gap: Farthest shift along each axis, in pixels.
+        window_size: Side of the windows compared, in pixels.
+        allowed: Share of a window that may be masked.
+
+    Returns:
+        (columns to the right, rows down, correlation, whether there is one), each of the grid's shape.
+    """
+    before = window_size // 2
+    after = window_size - 1 - before
+
+    def read(image: Image, around: Grid) -> tuple[Array, Array]:
+        pixels = [numbers(name, band, around) for band in image.bands]
+        valid = np.logical_and.reduce([part.mask > 0 for part in pixels])
+        return np.stack([np.where(valid, part.values.astype("float64"), 0) for part in pixels]), valid
+
+    first, known = read(image_a, grid.padded(before, before, after, after))
+    wide = (before + max_gap, before + max_gap, after + max_gap, after + max_gap)
+    second, seen = read(image_b, grid.padded(*wide))
+    height, width = known.shape
+    right, down = np.zeros(grid.shape), np.zeros(grid.shape)
+    best = np.full(grid.shape, -np.inf)
+    # From the middle outwards, so that of equals the least shift is kept.
+    offsets = [(y, x) for y in range(-max_gap, max_gap + 1) for x in range(-max_gap, max_gap + 1)]
+    for y, x in sorted(offsets, key=lambda offset: (offset[0] ** 2 + offset[1] ** 2, offset)):
+        computation.check()
+        block = np.s_[max_gap + y : max_gap + y + height, max_gap + x : max_gap + x + width]
+        score = _correlation(first, second[:, *block], known & seen[block], window_size, allowed)
+        better = score > best
+        right[better], down[better], best[better] = x, y, score[better]
+    return right, down, best, np.isfinite(best) & known[before : height - after, before : width - after]
 
 
 def _correlation(first: Array, second: Array, valid: Array, size: int, allowed: float) -> Array:

@@ -208,6 +208,14 @@ def clip_to_bounds_and_scale(
     return clipped(reproject(input, target, None, None) if target != base else input, rectangle)
 
 
+@function("Image.retile")
+def retile(image: Image, size: int) -> Image:
+    """The same pixels; the sandbox chooses its tiles by itself."""
+    if not 1 <= size <= _WIDEST_TILE:
+        raise invalid(f"Image.retile: size must be between 1 and {_WIDEST_TILE}, not {size}.")
+    return image
+
+
 @function("Image.pixelLonLat")
 def pixel_lon_lat() -> Image:
     """Longitude and latitude of every pixel centre, in degrees."""
@@ -265,3 +273,4 @@ def pixel_area() -> Image:
 
 _AUTHALIC_RADIUS = 6371007.1809184747
 _LARGEST = 1_000_000
+_WIDEST_TILE = 32_768

@@ -44,6 +44,7 @@ IMAGES = {
     ),
     "kriged": lambda: places().limit(12).kriging("a", "spherical", 800, 50, 1),
     "estimated": lambda: places().limit(12).inverseDistance(900, "a", 6, 3, 2),
+    "registered": lambda: scene().translate(30, -30).register(scene(), 60, 300),
     "count": lambda: ee.Image("classes").connectedPixelCount(9, False),
     "labels": lambda: ee.Image("classes").connectedComponents(ee.Kernel.plus(1), 7),
     "objects": lambda: ee.Image("classes").addBands(scene()).reduceConnectedComponents(ee.Reducer.mean(), None, 5),
