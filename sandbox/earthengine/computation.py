@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import weakref
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
@@ -30,6 +31,7 @@ CANCELLED = ("CANCELLED", "Cancelled.")
 
 #: Arrays of fewer bytes are not counted one by one: counting would cost more than they hold.
 _SMALL = 4_096
+_NESTING = frozenset({list, tuple, dict})
 _local = threading.local()
 
 
@@ -300,8 +302,15 @@ def extent(value: Any) -> int:
         if not isinstance(item, list | tuple | dict):
             return 1
         if id(item) not in known:
-            members = item.values() if isinstance(item, dict) else item
-            known[id(item)] = 1 + sum(map(count, members))
+            members = [*item.values()] if isinstance(item, dict) else item
+            if _NESTING.isdisjoint(map(type, members)):
+                below = len(members)
+            elif members[0] is members[-1]:
+                distinct = {id(member): member for member in members}
+                below = sum(count(distinct[key]) * times for key, times in Counter(map(id, members)).items())
+            else:
+                below = sum(map(count, members))
+            known[id(item)] = 1 + below
         return known[id(item)]
 
     return count(value)

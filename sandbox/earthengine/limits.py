@@ -65,7 +65,7 @@ class Limits:
 
     def change(self, values: Mapping[str, Any]) -> None:
         """Sets some of the limits; raises INVALID_ARGUMENT naming one that does not exist or cannot be."""
-        known = asdict(self)
+        known = asdict(Limits())
         for name, value in values.items():
             if name not in known:
                 raise invalid(f"Unknown limit '{name}'; the limits are {', '.join(known)}.")
@@ -74,7 +74,7 @@ class Limits:
             if isinstance(known[name], int) and not isinstance(value, int):
                 raise invalid(f"Limit '{name}' must be a whole number, not {value!r}.")
         for name, value in values.items():
-            setattr(self, name, value)
+            setattr(self, name, type(known[name])(value))
 
     def to_json(self) -> dict[str, Any]:
         """Every limit by name."""

@@ -26,6 +26,16 @@ def test_downloads_have_smaller_limits():
         Limits().check_pixels((8000, 8000), [1], download=True)
 
 
+def test_a_limit_keeps_its_type_whatever_it_is_set_to():
+    limits = Limits()
+    limits.change({"interactive_seconds": 30})
+    limits.change({"interactive_seconds": 0.5, "concurrent": 3})
+    assert (limits.interactive_seconds, limits.concurrent) == (0.5, 3)
+    for wrong in ({"concurrent": 1.5}, {"concurrent": 0}, {"concurrent": True}, {"concurrents": 3}):
+        with pytest.raises(ApiError):
+            limits.change(wrong)
+
+
 def test_too_many_bands_are_refused():
     with pytest.raises(ApiError, match="1025"):
         Limits().check_pixels((1, 1), [1] * 1025)
