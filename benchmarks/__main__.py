@@ -6,13 +6,13 @@ import io
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import command_line, earthengine, pipeline_overhead
+from benchmarks import command_line, earthengine, many_tasks, pipeline_overhead
 
 
 def main() -> None:
     """Measures and prints; what kfp.local prints meanwhile is left out."""
     table = Table("measured", "value", "beside", "value", "ratio")
-    for measure in (command_line.measure, pipeline_overhead.measure, earthengine.measure):
+    for measure in (command_line.measure, pipeline_overhead.measure, many_tasks.measure, earthengine.measure):
         with contextlib.redirect_stdout(io.StringIO()):
             figures = measure()
         for figure in figures:

@@ -1,4 +1,4 @@
-"""What the sandbox's pipeline engine costs: per no-op task, for tasks side by side, and in memory."""
+"""What the sandbox's pipeline engine costs: per no-op task, and for tasks side by side."""
 
 import json
 import os
@@ -22,7 +22,6 @@ from benchmarks.figures import Figure
 
 TASKS = 50
 ROUNDS = 3
-MANY = 1000
 HOST = "us-central1-aiplatform.googleapis.com"
 PARENT = "/v1/projects/sandbox/locations/us-central1"
 
@@ -53,27 +52,17 @@ def naps():
         nap()
 
 
-@dsl.container_component
-def nothing(number: int):
-    return dsl.ContainerSpec(image="python:3.11", command=["true"], args=[])
-
-
-@dsl.pipeline(name="many")
-def many():
-    with dsl.ParallelFor(list(range(MANY))) as number:
-        nothing(number=number)
-
-
 class Engine:
     """A running sandbox's Vertex AI.
 
     Attributes:
-        process: The daemon.
+        environment: Variables that lead the unmodified client there.
     """
 
-    def __init__(self, status: dict[str, Any]) -> None:
+    def __init__(self, status: dict[str, Any], environment: dict[str, str]) -> None:
         """Reaches the daemon that `python -m sandbox status --json` described."""
-        self.process = psutil.Process(status["pid"])
+        self.environment = environment
+        self._process = psutil.Process(status["pid"])
         address = f"http://127.0.0.1:{status['port']}"
         self._client = httpx.Client(base_url=address, headers={"Host": HOST}, timeout=60, trust_env=False)
 
@@ -91,6 +80,11 @@ class Engine:
         """States of all jobs, newest first: a small answer, however many tasks a job has."""
         answer = self._client.get(f"{PARENT}/pipelineJobs", params={"readMask": "state"}).raise_for_status()
         return [job["state"] for job in answer.json()["pipelineJobs"]]
+
+    def memory(self) -> float:
+        """Resident memory of the daemon in MB."""
+        found: float = self._process.memory_info().rss / 1e6
+        return found
 
     def ended(self, name: str) -> int:
         """How many tasks of a job have ended."""
@@ -112,14 +106,13 @@ class Engine:
 def measure() -> list[Figure]:
     """Medians of rounds in which each alternative has its turn."""
     seconds: dict[str, list[float]] = {"bare": [], "engine": [], "local": [], "naps": []}
-    with tempfile.TemporaryDirectory() as folder, _sandbox(Path(folder)) as engine:
+    with tempfile.TemporaryDirectory() as folder, sandbox(Path(folder)) as engine:
         local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(Path(folder) / "local"))
         for _ in range(ROUNDS):
             seconds["engine"].append(engine.run(chain) / TASKS)
             seconds["local"].append(_kfp_local() / TASKS)
             seconds["bare"].append(_bare(Path(folder)) / TASKS)
             seconds["naps"].append(engine.run(naps))
-        early, late = _memory(engine)
     engine_seconds, local_seconds, bare_seconds, nap_seconds = (
         statistics.median(seconds[key]) for key in ("engine", "local", "bare", "naps")
     )
@@ -127,32 +120,22 @@ def measure() -> list[Figure]:
         Figure("sandbox engine, per task", engine_seconds, "kfp.local subprocess runner", local_seconds, "s"),
         Figure("sandbox engine, per task", engine_seconds, "the bare process", bare_seconds, "s"),
         Figure("three tasks of 1 s side by side", nap_seconds, "limit", 1.5, "s"),
-        Figure(f"sandbox after {MANY} tasks", late, "after the first 100", early, "MB"),
     ]
 
 
 @contextmanager
-def _sandbox(folder: Path) -> Iterator[Engine]:
+def sandbox(folder: Path) -> Iterator[Engine]:
+    """A sandbox of its own, with its home in a folder."""
     home = ["--home", str(folder / "home")]
     subprocess.run([sys.executable, "-m", "sandbox", "start", *home], check=True, stdout=subprocess.DEVNULL)
     try:
-        status = subprocess.run(
-            [sys.executable, "-m", "sandbox", "status", "--json", *home], check=True, capture_output=True, text=True
+        status, environment = (
+            json.loads(subprocess.check_output([sys.executable, "-m", "sandbox", command, "--json", *home]))
+            for command in ("status", "env")
         )
-        yield Engine(json.loads(status.stdout))
+        yield Engine(status, environment)
     finally:
         subprocess.run([sys.executable, "-m", "sandbox", "stop", *home], check=True, stdout=subprocess.DEVNULL)
-
-
-def _memory(engine: Engine) -> tuple[float, float]:
-    """Resident memory of the daemon in MB after the first 100 tasks of a long loop and after its last."""
-    name = engine.submit(many)["name"]
-    early = 0.0
-    while engine.states()[0] in ("PIPELINE_STATE_PENDING", "PIPELINE_STATE_RUNNING"):
-        time.sleep(0.5)
-        if not early and engine.ended(name) >= 100:
-            early = engine.process.memory_info().rss / 1e6
-    return early, engine.process.memory_info().rss / 1e6
 
 
 def _bare(folder: Path) -> float:
