@@ -258,7 +258,8 @@ def _stacked(batch: Array, axes: Sequence[int]) -> Array:
     """The axes to reduce as one axis in front, row by row."""
     moved = np.moveaxis(batch, [axis + 1 for axis in axes], range(len(axes)))
     rest = moved.shape[len(axes) :]
-    return moved.reshape((math.prod(moved.shape[: len(axes)]), *rest))
+    # In one order of memory, sums add up in one order: a pixel must not depend on how many there are beside it.
+    return np.ascontiguousarray(moved.reshape((math.prod(moved.shape[: len(axes)]), *rest)))
 
 
 def folded(reducer: Reducer, stacks: Sequence[Array]) -> list[tuple[Array, Array]]:
@@ -282,7 +283,7 @@ def accumulated(batch: Array, axis: int, reducer: Reducer | None) -> tuple[Array
         return np.cumsum(wide, axis + 1), np.ones(batch.shape, bool)
     if reducer.inputs != 1 or len(reducer.outputs) != 1:
         raise invalid("The reducer must have a single input and a single output.")
-    moved = np.moveaxis(batch, axis + 1, 0)
+    moved = np.ascontiguousarray(np.moveaxis(batch, axis + 1, 0))
     if not len(moved):
         return batch, np.ones(batch.shape, bool)
     steps = [folded(reducer, [moved[: place + 1]])[0] for place in range(len(moved))]

@@ -5,6 +5,7 @@ collection has its own number of cloudless images. Where shapes agree, `Pixels.v
 where they do not, it is `(height, width)` of dtype object with an array in each valid pixel.
 """
 
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -84,55 +85,89 @@ def per_pixel(
         mask = combined(*(pixels.mask for pixels in inputs))
     valid = mask > 0
     count = int(np.count_nonzero(valid))
-    if not count:
-        return Pixels(np.zeros(valid.shape + (1,) * kind.dimensions, kind.dtype), mask)
-    taken = [_taken(pixels.values, valid, count) for pixels in inputs]
+    parts = [_part(pixels.values, valid, count) for pixels in inputs] if count else []
     pieces: list[Piece] = []
-    with np.errstate(all="ignore"):
-        for index in _alike(taken, count):
-            pieces += _applied(name, operation, taken, index)
-    flat = _gathered(pieces, count, kind, precise and kind.precision == "float")
     kept = np.ones(count, bool)
-    for piece in pieces:
-        if piece.valid is not None:
-            kept[piece.places] = piece.valid
+    with np.errstate(all="ignore"):
+        for places in _alike(parts, count) if count else ():
+            for piece in _applied(name, operation, parts, places):
+                if piece.valid is None or bool(piece.valid.all()):
+                    pieces.append(piece)
+                    continue
+                kept[piece.places] = piece.valid
+                if bool(piece.valid.any()):
+                    pieces.append(Piece(piece.places[piece.valid], piece.values[piece.valid]))
+    if not pieces:
+        return Pixels(np.zeros(valid.shape + (1,) * kind.dimensions, kind.dtype), np.zeros_like(mask))
     if not kept.all():
         mask = mask.copy()
         mask[valid] = np.where(kept, mask[valid], 0)
-    if count == valid.size:
-        return Pixels(flat.reshape(valid.shape + flat.shape[1:]), mask)
-    values = np.zeros(valid.shape + flat.shape[1:], flat.dtype)
-    values[valid] = flat
-    return Pixels(values, mask)
+    return Pixels(_assembled(pieces, valid, kind, precise and kind.precision == "float"), mask)
 
 
-def _taken(values: Array, valid: Array, count: int) -> Array:
-    """The arrays of valid pixels, `(count, *shape)`; a constant is not copied for each of them."""
-    if values.dtype != object and values.ndim > 2 and values.strides[:2] == (0, 0):
-        return np.broadcast_to(values[0, 0], (count, *values.shape[2:]))
-    return values.reshape((count, *values.shape[2:])) if count == valid.size else values[valid]
+class _Part(NamedTuple):
+    """The arrays of valid pixels, of one input.
+
+    Attributes:
+        label: Which block each of them lies in; None where there is only one.
+        row: Where in its block; None where they follow each other.
+        blocks: Arrays `(rows, *shape)`, one for each shape.
+    """
+
+    label: Array | None
+    row: Array | None
+    blocks: Sequence[Array]
+
+    def batch(self, places: Array, whole: bool) -> Array:
+        """The arrays of some pixels, which are alike."""
+        if self.label is None or self.row is None:
+            return self.blocks[0] if whole else self.blocks[0][places]
+        return np.asarray(self.blocks[self.label[places[0]]][self.row[places]])
 
 
-def _alike(taken: Sequence[Array], count: int) -> Iterator[Array]:
+# The blocks of arrays of arrays that were made here, by id: to find pixels of the same shape once more takes longer
+# than most of what is done with them. A pixel's array is a view of its block, so that this holds no memory of its own.
+_blocks: dict[int, tuple[weakref.ref[Array], _Part]] = {}
+
+
+def _remember(values: Array, part: _Part) -> None:
+    key = id(values)
+    _blocks[key] = (weakref.ref(values, lambda _: _blocks.pop(key, None)), part)
+
+
+def _part(values: Array, valid: Array, count: int) -> _Part:
+    """The arrays of valid pixels; a constant is not copied for each of them."""
+    if values.dtype != object:
+        if values.ndim > 2 and values.strides[:2] == (0, 0):
+            return _Part(None, None, [np.broadcast_to(values[0, 0], (count, *values.shape[2:]))])
+        return _Part(None, None, [values.reshape((count, *values.shape[2:])) if count == valid.size else values[valid]])
+    known = _blocks.get(id(values))
+    if known is not None and known[0]() is values and known[1].label is not None and known[1].row is not None:
+        return _Part(known[1].label[valid], known[1].row[valid], known[1].blocks)
+    cells = values[valid]
+    found: dict[tuple[int, ...], list[int]] = {}
+    for place, cell in enumerate(cells):
+        found.setdefault(cell.shape, []).append(place)
+    label, row = np.zeros(count, np.int32), np.zeros(count, np.int32)
+    for number, places in enumerate(found.values()):
+        label[places], row[places] = number, np.arange(len(places))
+    return _Part(label, row, [np.stack(list(cells[places])) for places in found.values()])
+
+
+def _alike(parts: Sequence[_Part], count: int) -> Iterator[Array]:
     """Positions of the pixels, those of the same shapes together."""
-    ragged = [part for part in taken if part.dtype == object]
-    if not ragged:
+    labels = [part.label for part in parts if part.label is not None]
+    if not labels:
         yield np.arange(count)
         return
-    found: dict[tuple[tuple[int, ...], ...], list[int]] = {}
-    for position, shapes in enumerate(zip(*([cell.shape for cell in part] for part in ragged), strict=True)):
-        found.setdefault(shapes, []).append(position)
-    for positions in found.values():
-        yield np.array(positions)
+    for places, _ in by_key(*labels):
+        yield places
 
 
-def _applied(name: str, operation: Operation, taken: Sequence[Array], index: Array) -> list[Piece]:
-    whole = len(index) == len(taken[0])
-    batches = [
-        np.stack(list(part[index])) if part.dtype == object else part if whole else part[index] for part in taken
-    ]
+def _applied(name: str, operation: Operation, parts: Sequence[_Part], places: Array) -> list[Piece]:
+    whole = all(part.label is not None or len(part.blocks[0]) == len(places) for part in parts)
     try:
-        result = operation(*batches)
+        result = operation(*(part.batch(places, whole) for part in parts))
     except np.linalg.LinAlgError as error:
         raise invalid(f"{name}: {error}.") from error
     except ApiError as error:
@@ -140,31 +175,43 @@ def _applied(name: str, operation: Operation, taken: Sequence[Array], index: Arr
             error.message if error.message.startswith("matrixSolve") else f"{name}: {error.message}"
         ) from error
     if isinstance(result, np.ndarray):
-        result = [Piece(np.arange(len(index)), result)]
-    return [Piece(index[piece.places], piece.values, piece.valid) for piece in result]
+        return [Piece(places, result)]
+    return [Piece(places[piece.places], piece.values, piece.valid) for piece in result]
 
 
-def _gathered(pieces: Sequence[Piece], count: int, kind: PixelType, precise: bool) -> Array:
-    """One array of all pieces' values: `(count, *shape)`, or `(count,)` of objects where shapes differ."""
+def _assembled(pieces: Sequence[Piece], valid: Array, kind: PixelType, precise: bool) -> Array:
+    """The pixels of all pieces: `(height, width, *shape)`, or `(height, width)` of objects where shapes differ."""
     dtype = np.dtype("float64") if precise else kind.dtype
     computation.expect(sum(piece.values.size for piece in pieces) * dtype.itemsize)
-    converted = [
-        piece.values.astype(dtype, copy=False) if precise else kind.converted(piece.values) for piece in pieces
-    ]
-    shapes = {piece.values.shape[1:] for piece in pieces}
-    if len(shapes) > 1:
-        flat = np.empty(count, object)
-        for piece, values in zip(pieces, converted, strict=True):
-            # An array of arrays does not tell how much the arrays in it hold.
-            computation.hold(values)
-            flat[piece.places] = boxed(values, 1)
-        return flat
-    if len(pieces) == 1:
-        return converted[0]
-    flat = np.zeros((count, *shapes.pop()), dtype)
-    for piece, values in zip(pieces, converted, strict=True):
-        flat[piece.places] = values
-    return flat
+    shapes: dict[tuple[int, ...], list[tuple[Array, Array]]] = {}
+    for piece in pieces:
+        values = piece.values.astype(dtype, copy=False) if precise else kind.converted(piece.values)
+        shapes.setdefault(values.shape[1:], []).append((piece.places, values))
+    where = np.flatnonzero(valid)
+    if len(shapes) == 1:
+        ((shape, found),) = shapes.items()
+        if len(found) == 1 and len(found[0][0]) == valid.size:
+            return found[0][1].reshape(valid.shape + shape)
+        flat = np.zeros((valid.size, *shape), dtype)
+        for places, values in found:
+            flat[where[places]] = values
+        return flat.reshape(valid.shape + shape)
+    cells = np.empty(valid.size, object)
+    label, row = np.zeros(valid.size, np.int32), np.zeros(valid.size, np.int32)
+    blocks = []
+    for number, found in enumerate(shapes.values()):
+        places, block = (
+            found[0] if len(found) == 1 else tuple(np.concatenate(part) for part in zip(*found, strict=True))
+        )
+        # An array of arrays does not tell how much the arrays in it hold.
+        computation.hold(block)
+        blocks.append(block)
+        at = where[places]
+        label[at], row[at] = number, np.arange(len(at))
+        cells[at] = boxed(block, 1)
+    made = cells.reshape(valid.shape)
+    _remember(made, _Part(label.reshape(valid.shape), row.reshape(valid.shape), blocks))
+    return made
 
 
 def by_key(*keys: Array) -> Iterator[tuple[Array, list[int]]]:
@@ -177,7 +224,11 @@ def by_key(*keys: Array) -> Iterator[tuple[Array, list[int]]]:
     if bool((table == table[:1]).all()):
         yield np.arange(len(table)), table[0].tolist()
         return
-    rows, inverse = np.unique(table, axis=0, return_inverse=True)
+    if table.shape[1] == 1:
+        rows, inverse = np.unique(table[:, 0], return_inverse=True)
+        rows = rows[:, None]
+    else:
+        rows, inverse = np.unique(table, axis=0, return_inverse=True)
     order = np.argsort(inverse.reshape(-1), kind="stable")
     ends = np.cumsum(np.bincount(inverse.reshape(-1), minlength=len(rows)))
     for row, positions in zip(rows.tolist(), np.split(order, ends[:-1]), strict=True):

@@ -22,7 +22,14 @@ def real(batch: Array) -> Array:
     """
     if batch.ndim != 3:
         raise invalid(f"A matrix is needed, which is a 2-dimensional array; got {batch.ndim - 1} dimensions.")
-    return batch.astype("float64", copy=False)
+    return _packed(batch, "float64")
+
+
+def _packed(batch: Array, kind: str) -> Array:
+    """Matrices in one order of memory, which decides in what order NumPy adds; one for all is not copied for each."""
+    if len(batch) > 1 and batch.strides[0] == 0:
+        return np.broadcast_to(np.ascontiguousarray(batch[:1], kind), batch.shape)
+    return np.ascontiguousarray(batch, kind)
 
 
 def square(batch: Array) -> Array:
@@ -43,7 +50,7 @@ def product(left: Array, right: Array) -> Array:
             "the inner lengths must agree."
         )
     kind = "float64" if "f" in (left.dtype.kind, right.dtype.kind) else "int64"
-    return np.asarray(np.matmul(left.astype(kind, copy=False), right.astype(kind, copy=False)))
+    return np.asarray(np.matmul(_packed(left, kind), _packed(right, kind)))
 
 
 def solution(left: Array, right: Array) -> Array:
@@ -69,7 +76,7 @@ def solution(left: Array, right: Array) -> Array:
     orthogonal, upper = np.linalg.qr(np.where(usable[:, None, None], left, 0))
     diagonal = np.abs(np.diagonal(upper, axis1=1, axis2=2))
     regular = diagonal.min(axis=1) > diagonal.max(axis=1) * _EPSILON * max(rows, columns)
-    projected = np.matmul(np.swapaxes(orthogonal, 1, 2), right)
+    projected = product(np.swapaxes(orthogonal, 1, 2), right)
     regular, usable = np.broadcast_to(regular, count), np.broadcast_to(usable, count)
     spread = (
         np.broadcast_to(upper, (count, *upper.shape[1:])),
@@ -79,7 +86,7 @@ def solution(left: Array, right: Array) -> Array:
     singular = ~regular & usable
     if singular.any():
         all_left, all_right = (np.broadcast_to(part, (count, *part.shape[1:])) for part in (left, right))
-        found[singular] = np.matmul(np.linalg.pinv(all_left[singular]), all_right[singular])
+        found[singular] = product(np.linalg.pinv(all_left[singular]), all_right[singular])
     found[~usable] = np.nan
     return found
 

@@ -207,6 +207,32 @@ def test_a_mean_of_nothing_is_masked(world):
     mean = tenth.arrayReduce(ee.Reducer.mean(), [0]).arrayProject([1]).arrayFlatten([["red"]])
     counts = (np.stack(world.red) > 0).sum(axis=0)
     assert (world.pixels(mean)[0].mask == (counts < 4)).all()
+    # Nothing is left of an array whose dropped axis is empty, and what is left elsewhere has one shape.
+    first = world.pixels(tenth.arrayProject([1]).arrayFlatten([["red"]]))[0]
+    assert (first.mask == (counts < 4)).all() and (first.data == world.red[0])[counts == 4].all()
+
+
+@pytest.mark.parametrize("side", [1, 7, 33])
+def test_a_pixel_does_not_depend_on_its_tile(world, side):
+    array = ee.ImageCollection("C").toArray().toDouble()
+    array = array.updateMask(array.arrayLength(0).gt(1))
+    solved = array.arraySlice(1, 0, 1).matrixSolve(array.arraySlice(1, 1)).arrayGet([0, 0])
+    images = [
+        solved,
+        array.arrayReduce(ee.Reducer.mean(), [0]).arrayGet([0, 1]),
+        array.arraySort(array.arraySlice(1, 0, 1)).arrayGet([1, 1]),
+        array.matrixPseudoInverse().matrixMultiply(array).matrixTrace(),
+        array.arrayAccum(0).arraySlice(0, -1).arrayGet([0, 0]),
+    ]
+    grid = Grid("EPSG:32617", (30.0, 0.0, 600_000.0, 0.0, -30.0, 4_000_000.0), (20, 34))
+    for image in images:
+        evaluated = world.evaluator.image_of(world.evaluate(image))
+        (whole,) = evaluated.fetch(grid)
+        for row, column, tile in [part for part in grid.tiles(side) if part[0] < 9][:60]:
+            (part,) = evaluated.fetch(tile)
+            block = (slice(row, row + tile.shape[0]), slice(column, column + tile.shape[1]))
+            valid = part.mask > 0
+            assert (valid == (whole.mask[block] > 0)).all() and (part.values == whole.values[block])[valid].all()
 
 
 @pytest.mark.parametrize(
