@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 import shapely
 
-from sandbox.earthengine.cells import boxed
 from sandbox.earthengine.coerce import footprint
 from sandbox.earthengine.coerce import geometry as to_geometry
 from sandbox.earthengine.functions.image_projection import chosen_projection
 from sandbox.earthengine.grid import Grid, Projection
 from sandbox.earthengine.picks import PickedFeatures, Picks, centres, joined, least_of_each, named_rows, over_tiles
-from sandbox.earthengine.pixels import DOUBLE, Array, Band, Pixels, PixelType, combined
+from sandbox.earthengine.pixels import DOUBLE, Array, Band, Pixels, PixelType, boxed, combined
 from sandbox.earthengine.random import fractions, pixel_fractions
 from sandbox.earthengine.regions import inside, region_window
 from sandbox.earthengine.registry import function
