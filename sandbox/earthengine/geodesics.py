@@ -7,7 +7,7 @@ continuous, and cut there where the projection has its seam.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -24,6 +24,9 @@ _MOST_PIECES = 1_024
 _SEAM = 180.0
 _EPSILON = 1e-9
 _RADIUS = 6_378_137.0
+# Cosine of how far from its middle a gnomonic plane is used, and metres within which two of its points are one.
+_WIDEST = 0.5
+_SAME_PLACE = 1e-4
 
 Convert = Callable[[FloatArray], FloatArray]
 
@@ -58,8 +61,7 @@ def moved(shape: BaseGeometry, source: str, target: str, *, geodesic: bool) -> B
         shape, source = shapely.transform(shape, _conversion(source, WGS84)), WGS84
     elif not in_degrees:
         return _traced(shape, None, _conversion(source, target), TOLERANCE_METERS / linear_unit(target))
-    # A rectangle that goes all the way round has no great circles for edges.
-    geodesic = geodesic and east - west < 2 * _SEAM
+    geodesic = geodesic and not goes_round(shape)
     if geodesic:
         shape = _continuous(shape)
     west, _, east, _ = shape.bounds
@@ -85,6 +87,45 @@ def rounded(shape: BaseGeometry) -> BaseGeometry:
     return _rebuilt(shape, lambda line: _subdivided(line, _bends(line[:-1], line[1:], None, _off_circle), None))
 
 
+def in_gnomonic(shapes: Sequence[BaseGeometry], operate: Callable[..., BaseGeometry]) -> BaseGeometry | None:
+    """What an operation makes of shapes with geodesic edges, without a vertex more than it needs.
+
+    In a gnomonic projection great circles are straight lines, so that what is done to the plane is exact.
+
+    Args:
+        shapes: In degrees.
+        operate: Gets them in the plane, and gives a shape there.
+
+    Returns:
+        The shape in degrees; None where the shapes are too far around the globe for one such plane.
+    """
+    vertices = np.concatenate([shapely.get_coordinates(shape) for shape in shapes])
+    directions = _vectors(vertices)
+    middle = directions.mean(axis=0)
+    length = float(np.linalg.norm(middle))
+    if length < 0.5 or float((directions @ middle).min()) < _WIDEST * length:
+        return None
+    x, y = math.degrees(math.atan2(middle[1], middle[0])), math.degrees(math.asin(middle[2] / length))
+    plane, globe = f"+proj=gnom +lat_0={y!r} +lon_0={x!r} +R={_RADIUS}", f"+proj=longlat +R={_RADIUS}"
+    there, back = _conversion(globe, plane), _conversion(plane, globe)
+    made = operate(*(shapely.transform(shape, there) for shape in shapes))
+    # Vertices that were there before are those of before, to the last bit.
+    tree = shapely.STRtree(shapely.points(there(vertices)))
+
+    def returned(xy: FloatArray) -> FloatArray:
+        if not len(xy):
+            return xy
+        found = back(xy)
+        nearest, distances = tree.query_nearest(shapely.points(xy), return_distance=True, all_matches=False)
+        near = distances < _SAME_PLACE
+        found[nearest[0][near]] = vertices[nearest[1][near]]
+        # The plane is less than half the globe: around its middle, longitudes need not jump.
+        found[:, 0] += 360 * np.round((x - found[:, 0]) / 360)
+        return found
+
+    return shapely.transform(made, returned)
+
+
 def _degrees(meters: float) -> float:
     return meters / linear_unit(WGS84)
 
@@ -92,6 +133,16 @@ def _degrees(meters: float) -> float:
 def _conversion(source: str, target: str) -> Convert:
     convert = transformer(source, target)
     return lambda xy: np.column_stack(convert.transform(xy[:, 0], xy[:, 1]))
+
+
+def goes_round(shape: BaseGeometry) -> bool:
+    """Whether an edge goes all the way round, as in the rectangle of the whole globe: no great circle does."""
+    west, _, east, _ = shape.bounds
+    if east - west < 2 * _SEAM - _EPSILON:
+        return False
+    start, end = _edges(shape)
+    steps = np.abs(end - start)
+    return bool(((steps[:, 0] >= 2 * _SEAM - _EPSILON) & (steps[:, 1] < _EPSILON)).any())
 
 
 @lru_cache(maxsize=256)

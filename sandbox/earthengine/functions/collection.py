@@ -12,6 +12,7 @@ from shapely.geometry import shape as shape_of
 
 from sandbox.earthengine.coerce import footprint, indexed
 from sandbox.earthengine.functions.filters import Filter, field
+from sandbox.earthengine.functions.geometry import bounds as bounds_of
 from sandbox.earthengine.functions.image_bands import add_bands, image_of_record
 from sandbox.earthengine.grid import Projection
 from sandbox.earthengine.random import fractions, normals
@@ -245,22 +246,22 @@ def random_column(
 @function("Collection.geometry", ignores=("maxError",))
 def geometry(collection: Collection) -> Geometry:
     """All geometries together."""
-    return Geometry(shapely.union_all([shape for _, shape in _shapes(collection)]), geodesic=False)
+    parts = [_place(item) for item in collection]
+    known = [part for part in parts if part is not None]
+    geodesic = bool(known) and all(part.geodesic for part in known)
+    return Geometry(shapely.union_all([part.lonlat() for part in known]), geodesic=geodesic)
 
 
-def _shapes(collection: Collection) -> Iterator[tuple[Any, Any]]:
-    for item in collection:
-        if isinstance(item, Image):
-            yield item, footprint(item).lonlat()
-        elif isinstance(item, Feature) and item.geometry is not None:
-            yield item, item.geometry.lonlat()
+def _place(item: Any) -> Geometry | None:
+    if isinstance(item, Image):
+        return footprint(item)
+    return item.geometry if isinstance(item, Feature) else None
 
 
 @function("Collection.bounds", ignores=("maxError",))
 def bounds(collection: Collection, proj: Projection) -> Geometry:
     """The rectangle around all geometries."""
-    whole = Geometry(shapely.union_all([shape for _, shape in _shapes(collection)]), geodesic=False)
-    return Geometry(whole.in_crs(proj.crs).envelope, Projection(proj.crs), geodesic=False)
+    return bounds_of(geometry(collection), proj)
 
 
 @function("Collection.union", ignores=("maxError",))

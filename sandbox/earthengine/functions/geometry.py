@@ -12,7 +12,7 @@ from shapely.geometry.base import BaseGeometry
 
 from sandbox.earthengine.coerce import geometry as to_geometry
 from sandbox.earthengine.functions.geometry_constructors import rectangle_of
-from sandbox.earthengine.geodesics import rounded
+from sandbox.earthengine.geodesics import goes_round, in_gnomonic, rounded
 from sandbox.earthengine.grid import IDENTITY, WGS84, Projection, crs_of, same_crs, transformer
 from sandbox.earthengine.registry import function
 from sandbox.earthengine.values import Collection, Element, ErrorMargin, Feature, Geometry
@@ -117,18 +117,15 @@ def area(geometry: Geometry, proj: Projection | None) -> float:
     """Square metres on the globe, or square units of a projection."""
     if proj is not None:
         return float(_in(geometry, proj).area)
-    parts = [part for part in shapely.get_parts(_on_globe(geometry)) if part.geom_type == "Polygon"]
-    return float(sum(_area_on_globe(part) for part in parts))
-
-
-def _area_on_globe(polygon: BaseGeometry) -> float:
-    west, _, east, _ = polygon.bounds
-    if east - west >= 360:
+    shape = _on_globe(geometry)
+    west, _, east, _ = shape.bounds
+    if goes_round(shape) if geometry.geodesic else east - west >= 360:
         # A ring that goes all the way round encloses either side of itself; its halves do not.
         middle = (west + east) / 2
         halves = [shapely.box(west, -91, middle, 91), shapely.box(middle, -91, east, 91)]
-        return sum(_area_on_globe(part) for half in halves for part in shapely.get_parts(polygon & half))
-    return float(abs(GLOBE.geometry_area_perimeter(shapely.orient_polygons(polygon))[0]))
+        shape = shapely.GeometryCollection([rounded(shapely.intersection(shape, half)) for half in halves])
+    polygons = [part for part in shapely.get_parts(shapely.get_parts(shape)) if part.geom_type == "Polygon"]
+    return float(sum(abs(GLOBE.geometry_area_perimeter(shapely.orient_polygons(part))[0]) for part in polygons))
 
 
 def length(geometry: Geometry, proj: Projection | None) -> float:
@@ -233,6 +230,21 @@ def simplify(geometry: Geometry, max_error: ErrorMargin, proj: Projection | None
     )
 
 
+def _combined(parts: list[Geometry], proj: Projection | None, operate: Callable[..., BaseGeometry]) -> Geometry:
+    """What a plane operation makes of geometries, in a projection or with the edges that they have."""
+    geodesic = all(part.geodesic for part in parts)
+    shapes = [_in(part, proj) for part in parts]
+    if proj is None and geodesic and all(same_crs(part.projection.crs, WGS84) for part in parts):
+        own = [_on_globe(part) for part in parts]
+        if any(
+            shapely.get_num_coordinates(a) != shapely.get_num_coordinates(b) for a, b in zip(own, shapes, strict=True)
+        ):
+            made = in_gnomonic(own, operate)
+            if made is not None:
+                return _made(made, proj, True)
+    return _made(operate(*shapes), proj, geodesic)
+
+
 _PAIRED: dict[str, Callable[[Any, Any], Any]] = {
     "intersection": shapely.intersection,
     "union": shapely.union,
@@ -249,14 +261,14 @@ _MEASURES = {"area": area, "length": length, "perimeter": perimeter}
 _CHANGES: dict[str, Callable[[Geometry, Projection | None], Geometry]] = {
     "bounds": bounds,
     "centroid": centroid,
-    "convexHull": lambda geometry, proj: _made(_in(geometry, proj).convex_hull, proj, geometry.geodesic),
-    "dissolve": lambda geometry, proj: _made(shapely.union_all([_in(geometry, proj)]), proj, geometry.geodesic),
+    "convexHull": lambda geometry, proj: _combined([geometry], proj, shapely.convex_hull),
+    "dissolve": lambda geometry, proj: _combined([geometry], proj, shapely.union_all),
 }
 
 
 def _register_paired(name: str, combine: Callable[[Any, Any], Any]) -> None:
     def combined(left: Geometry, right: Geometry, proj: Projection | None) -> Geometry:
-        return _made(combine(_in(left, proj), _in(right, proj)), proj, left.geodesic and right.geodesic)
+        return _combined([left, right], proj, combine)
 
     def of_features(left: Element, right: Element, proj: Projection | None) -> Feature:
         return _on(left, lambda geometry: combined(geometry, to_geometry(right), proj))
