@@ -100,7 +100,7 @@ def example(image: Image, grid: Grid, options: PatchOptions) -> tuple[bytes, flo
     Raises:
         ApiError: INVALID_ARGUMENT for an array band whose depth is not given.
     """
-    pixels = image.fetch(grid)
+    pixels = image.fetch(grid, ragged=True)
     valid = np.ones(grid.shape, dtype=bool)
     for band in pixels:
         valid &= np.asarray(band.mask) >= 1
@@ -112,15 +112,21 @@ def example(image: Image, grid: Grid, options: PatchOptions) -> tuple[bytes, flo
 
 def _channels(name: str, band: Pixels, valid: NDArray[Any], options: PatchOptions) -> NDArray[Any]:
     """One band as float32: `(height, width)`, or `(depth, height, width)` of array pixels."""
-    if band.values.ndim == 2:
+    ragged = band.values.dtype == object
+    if band.values.ndim == 2 and not ragged:
         return np.where(valid, band.values, options.default).astype("float32")
     depth = options.depths.get(name)
-    if depth is None or band.values.ndim > 3:
+    cells = [(row, column, band.values[row, column]) for row, column in np.argwhere(valid)] if ragged else []
+    if depth is None or band.values.ndim > 3 or any(cell.ndim != 1 for _, _, cell in cells):
         raise invalid(
             f"Array band '{name}' must have one dimension, and its depth named in 'tensorDepths'; "
             "or use arrayFlatten first."
         )
     result = np.full((depth, *valid.shape), options.default, dtype="float32")
+    for row, column, cell in cells:
+        result[: len(cell), row, column] = cell[:depth]
+    if ragged:
+        return result
     kept = min(depth, band.values.shape[2])
     result[:kept] = np.moveaxis(np.where(valid[..., None], band.values, options.default), -1, 0)[:kept]
     return result

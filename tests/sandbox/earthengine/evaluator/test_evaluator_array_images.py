@@ -6,9 +6,12 @@ import pytest
 from scipy import linalg
 
 from sandbox.earthengine.grid import Grid
+from sandbox.earthengine.patches import PatchOptions, example
+from sandbox.earthengine.tfrecords import decode_example
 from sandbox.errors import ApiError
 
 POINT = [-121, 42]
+GRID = Grid("EPSG:32617", (30.0, 0.0, 600_000.0, 0.0, -30.0, 4_000_000.0), (60, 80))
 
 
 def sampled(world, images):
@@ -199,6 +202,22 @@ def test_tiles_of_other_lengths_make_one_image(world):
     assert not (pixels.mask[:, :600] > 0).any() and ((pixels.mask[:, 600:680] > 0) == (counts > 0)).all()
     same = world.pixels(array.arrayPad([4]), wide)[0]
     assert same.shape == (60, 700, 4) and (same.mask[:, :600]).all() and not same.mask[:, 600:680][counts > 0].any()
+
+
+def test_arrays_of_several_lengths_are_cut_or_padded_to_the_depth_of_a_patch(world):
+    """https://developers.google.com/earth-engine/apidocs/export-image-tocloudstorage says so of `tensorDepths`."""
+    array = ee.ImageCollection("C").select("red").toArray().arrayProject([0])
+    image = world.evaluator.image_of(world.evaluate(array))
+    record, masked = example(image, GRID, PatchOptions(depths={"array": 3}, default=-1.0))
+    found = np.asarray(decode_example(record)["array"]).reshape(3, *GRID.shape)
+    own = np.stack(world.red)
+    assert masked == (own == 0).all(axis=0).mean()
+    for row, col in np.ndindex(*GRID.shape):
+        expected = [value for value in own[:, row, col] if value][:3]
+        assert found[:, row, col].tolist() == expected + [-1] * (3 - len(expected))
+    matrices = world.evaluator.image_of(world.evaluate(ee.ImageCollection("C").toArray()))
+    with pytest.raises(ApiError, match="must have one dimension, and its depth named in 'tensorDepths'"):
+        example(matrices, GRID, PatchOptions(depths={"array": 3}))
 
 
 def test_a_mean_of_nothing_is_masked(world):
