@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sandbox.earthengine import computation
-from sandbox.earthengine.pixels import Array, Pixels, PixelType, boxed, combined
+from sandbox.earthengine.pixels import Array, Band, Pixels, PixelType, boxed, combined
 from sandbox.errors import ApiError, invalid
 
 
@@ -212,6 +212,24 @@ def _assembled(pieces: Sequence[Piece], valid: Array, kind: PixelType, precise: 
     made = cells.reshape(valid.shape)
     _remember(made, _Part(label.reshape(valid.shape), row.reshape(valid.shape), blocks))
     return made
+
+
+def shown(band: Band) -> Band:
+    """The band as a map shows it: of array pixels the first element.
+
+    https://developers.google.com/earth-engine/apidocs/ee-image-toarray says so; a pixel without elements is masked.
+    """
+    own = band.pixel_type
+    if not own.dimensions:
+        return band
+    kind = PixelType(own.precision, own.minimum, own.maximum)
+
+    def first(batch: Array) -> Array | Sequence[Piece]:
+        if batch.size:
+            return batch.reshape((len(batch), -1))[:, 0]
+        return [Piece(np.arange(len(batch)), np.zeros(len(batch)), np.zeros(len(batch), bool))]
+
+    return band.derived(lambda grid: per_pixel("Image", kind, first, [band.fetch(grid, ragged=True)]), kind)
 
 
 def by_key(*keys: Array) -> Iterator[tuple[Array, list[int]]]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sandbox.earthengine import encoding
+from sandbox.earthengine.cells import shown
 from sandbox.earthengine.grid import Grid, Projection
 from sandbox.earthengine.limits import Limits
 from sandbox.earthengine.patches import PatchOptions, example
@@ -93,9 +94,10 @@ def answer(
     limits.check_pixels(grid.shape, pixel_bytes(image.bands), download=download)
     if file_format == "TF_RECORD_IMAGE":
         return frame(example(image, grid, PatchOptions())[0]), encoding.MEDIA_TYPES[file_format]
-    pixels = image.fetch(grid)
     if visualization or file_format in _PICTURES:
-        return _colored(image, pixels, grid, file_format, visualization or {})
+        image = image.with_bands(shown(band) for band in image.bands)
+        return _colored(image, image.fetch(grid), grid, file_format, visualization or {})
+    pixels = image.fetch(grid)
     if file_format == "NPY":
         return encoding.npy(image.names, pixels), encoding.MEDIA_TYPES["NPY"]
     if file_format == "GEO_TIFF":
@@ -112,9 +114,9 @@ def tile(image: Image, zoom: int, column: int, row: int, visualization: Mapping[
     # One pixel plane for the whole level, so that neighbouring tiles agree to the bit.
     plane = Projection("EPSG:3857", (scale, 0.0, -_MERCATOR_LIMIT, 0.0, -scale, _MERCATOR_LIMIT))
     grid = plane.grid(row * _TILE_SIDE, column * _TILE_SIDE, (_TILE_SIDE, _TILE_SIDE))
-    shown = image if len(image.bands) in (1, 3) else image.with_bands(image.bands[: 3 if len(image.bands) > 2 else 1])
-    pixels = shown.fetch(grid)
-    return encoding.png(encoding.rgba(pixels, [band.pixel_type for band in shown.bands], visualization))
+    bands = image.bands if len(image.bands) in (1, 3) else image.bands[: 3 if len(image.bands) > 2 else 1]
+    image = image.with_bands(shown(band) for band in bands)
+    return encoding.png(encoding.rgba(image.fetch(grid), [band.pixel_type for band in image.bands], visualization))
 
 
 def _colored(

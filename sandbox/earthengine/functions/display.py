@@ -8,6 +8,7 @@ import numpy as np
 import shapely
 from matplotlib.colors import to_rgb
 
+from sandbox.earthengine.cells import shown
 from sandbox.earthengine.coerce import Mismatch, constant_type, number
 from sandbox.earthengine.functions.image_bands import select
 from sandbox.earthengine.grid import Grid
@@ -46,6 +47,7 @@ def visualize(
         raise invalid("Image.visualize: Cannot provide a palette when visualizing more than one band.")
     if (gain is not None or bias is not None) and (min is not None or max is not None):
         raise invalid("Image.visualize: Cannot specify both gain/bias and min/max.")
+    chosen = chosen.with_bands(shown(band) for band in chosen.bands)
     options = [
         _each(value, count, name)
         for name, value in (("gain", gain), ("bias", bias), ("min", min), ("max", max), ("gamma", gamma))
@@ -107,8 +109,6 @@ def _stretched(
 
     def share(grid: Grid) -> tuple[Array, Array]:
         pixels = band.fetch(grid)
-        if pixels.values.ndim > 2:
-            raise invalid("Image.visualize: array pixels cannot be shown.")
         values = np.clip(np.nan_to_num(pixels.values.astype("float64")) * factor + offset, 0, 1)
         return (values if gamma in (None, 1) else values ** (1 / (gamma or 1))), pixels.mask
 

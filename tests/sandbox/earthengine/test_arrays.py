@@ -68,5 +68,8 @@ def test_arrays_of_several_lengths_are_sampled_but_fit_no_file(ee, landsat):
         pixels(ee, bits)
     with pytest.raises(ee.EEException, match="has array pixels, which a GeoTIFF cannot hold"):
         ee.data.computePixels({"expression": image.toArray(), "fileFormat": "GEO_TIFF", "grid": GRID})
+    picture = {"grid": GRID, "fileFormat": "PNG", "visualizationOptions": {"ranges": [{"min": 0, "max": 1}]}}
+    first = ee.data.computePixels({"expression": bits, **picture})
+    assert first == ee.data.computePixels({"expression": image.mod(2), **picture})
     padded = pixels(ee, bits.arrayPad([8]))
     assert padded["B4"].shape == (9, 12, 8)

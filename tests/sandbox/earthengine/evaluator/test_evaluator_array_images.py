@@ -220,6 +220,15 @@ def test_arrays_of_several_lengths_are_cut_or_padded_to_the_depth_of_a_patch(wor
         example(matrices, GRID, PatchOptions(depths={"array": 3}))
 
 
+def test_a_map_shows_the_first_element(world):
+    array = ee.ImageCollection("C").select("red").toArray().toArray(2)
+    found = world.pixels(array.visualize(min=0, max=5_000))[0]
+    own = np.stack(world.red)
+    first = np.take_along_axis(own, (own > 0).argmax(axis=0)[None], axis=0)[0]
+    assert (found.mask == (own == 0).all(axis=0)).all()
+    assert (found.filled(0) == np.floor(np.clip(first / 5_000, 0, 1) * 255 + 0.5)).all()
+
+
 def test_a_mean_of_nothing_is_masked(world):
     array = ee.ImageCollection("C").select("red").toArray()
     tenth = array.arraySlice(0, 0, array.arrayLength(0).multiply(0.3).int())
