@@ -27,6 +27,10 @@ Options = Mapping[str, Any]
 # A tree keeps a node per sample at worst; beyond this, a forest would take gigabytes.
 _MOST_TREE_SAMPLES = 20_000_000
 _NODE_BYTES = 80
+_LARGEST = float(np.finfo("float32").max)
+# scikit-learn's parallel helper swaps the warning filters of the process for each of its tasks; two threads that did so
+# at once would leave them swapped.
+_ALONE = threading.RLock()
 
 
 class Estimator:
@@ -38,8 +42,8 @@ class Estimator:
         self.cost = cost
 
     def usable(self, inputs: Array) -> Array:
-        """All rows can be predicted."""
-        return np.ones(len(inputs), dtype=bool)
+        """Rows of numbers that fit into four bytes, as scikit-learn's trees want them."""
+        return np.asarray((np.abs(inputs) < _LARGEST).all(axis=1))
 
     def predict(self, inputs: Array, mode: str) -> Array:
         """See `learners.Fitted`."""
@@ -66,13 +70,23 @@ class Forest(Estimator):
     """Many trees, each grown on a random part of the samples."""
 
     def predict(self, inputs: Array, mode: str) -> Array:
-        """See `learners.Fitted`; RAW gives every tree's vote."""
+        """See `learners.Fitted`; RAW gives every tree's vote.
+
+        Trees are asked one by one, as the forest itself would: its helper for threads is not for many at once.
+        """
+        trees, rows = self.model.estimators_, np.ascontiguousarray(inputs, dtype="float32")
         if mode == RAW:
-            votes = [tree.predict(inputs).astype(np.intp) for tree in self.model.estimators_]
+            votes = [tree.predict(rows, check_input=False).astype(np.intp) for tree in trees]
             return np.stack([self.model.classes_[vote] for vote in votes], axis=1)
         if mode == RAW_REGRESSION:
-            return np.stack([tree.predict(inputs) for tree in self.model.estimators_], axis=1)
-        return super().predict(inputs, mode)
+            return np.stack([tree.predict(rows, check_input=False) for tree in trees], axis=1)
+        total: Array = np.zeros(())
+        for tree in trees:
+            total = total + (tree.predict if mode == REGRESSION else tree.predict_proba)(rows, check_input=False)
+        total = total / len(trees)
+        if mode in (REGRESSION, MULTIPROBABILITY):
+            return total
+        return np.asarray(self.model.classes_[total.argmax(axis=1)]) if mode == CLASSIFICATION else winning(total)
 
     def explain(self, samples: Samples) -> dict[str, Any]:
         """Importance of each input, the error on samples that a tree has not seen, and the trees as text."""
@@ -116,12 +130,21 @@ class Boosted(Estimator):
         return {**super().explain(samples), "importance": importance}
 
 
+class Neighbors(Estimator):
+    """The nearest samples."""
+
+    def predict(self, inputs: Array, mode: str) -> Array:
+        """See `learners.Fitted`."""
+        with _ALONE:
+            return super().predict(inputs, mode)
+
+
 class Counts(Estimator):
     """Naive Bayes over counts, which has no answer for negative ones."""
 
     def usable(self, inputs: Array) -> Array:
         """Rows without a negative number."""
-        return np.asarray((inputs >= 0).all(axis=1))
+        return np.asarray(super().usable(inputs) & (inputs >= 0).all(axis=1))
 
 
 class SupportVectors(Estimator):
@@ -153,7 +176,8 @@ class SupportVectors(Estimator):
         if least < 2:
             raise invalid("Probabilities of a support vector machine need two samples of every class.")
         folds = CalibratedClassifierCV(clone(self.model), cv=min(5, least), ensemble=False)
-        return folds.fit(self._samples.inputs, self._samples.labels.astype(np.int64))
+        with _ALONE:
+            return folds.fit(self._samples.inputs, self._samples.labels.astype(np.int64))
 
 
 class OneClass(Estimator):
@@ -185,8 +209,10 @@ def classes_of(samples: Samples) -> Array:
 
 
 def _fitted(model: Any, samples: Samples, variant: str) -> Any:
+    labels = samples.labels if variant == REGRESSION else classes_of(samples)
     try:
-        return model.fit(samples.inputs, samples.labels if variant == REGRESSION else classes_of(samples))
+        with _ALONE:
+            return model.fit(samples.inputs, labels)
     except ValueError as error:
         raise invalid(f"The classifier cannot be trained: {error}") from error
 
@@ -294,7 +320,7 @@ def nearest_neighbors(options: Options, samples: Samples, variant: str) -> Fitte
         metric=metric,
         metric_params=extra,
     )
-    return Estimator(_fitted(model, samples, variant), 3 * samples.inputs.nbytes)
+    return Neighbors(_fitted(model, samples, variant), 3 * samples.inputs.nbytes)
 
 
 def naive_bayes(options: Options, samples: Samples, variant: str) -> Fitted:

@@ -1,4 +1,5 @@
 import logging
+import warnings
 
 import ee
 import numpy as np
@@ -8,6 +9,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC, SVR
 from sklearn.tree import DecisionTreeClassifier
 
+from sandbox.earthengine.grid import Grid
 from sandbox.errors import ApiError
 
 NAMES = ["a", "b", "c"]
@@ -244,6 +246,30 @@ def test_an_image_is_classified_where_all_its_bands_are_valid(world, caplog):
     inputs = np.column_stack([world.red[0][valid], world.nir[0][valid]])
     assert (found.data[valid] == reference.predict(inputs)).all()
     assert shares.shape == (60, 80, 5) and np.allclose(shares.data[valid], reference.predict_proba(inputs), atol=1e-6)
+
+
+def test_tiles_that_are_classified_at_once_agree_with_the_whole(world, samples, table):
+    inputs, classes, _ = table
+    image = ee.Image.pixelLonLat().addBands(ee.Image(0.5)).rename(NAMES)
+    grid = Grid("EPSG:4326", (0.01, 0, -3, 0, -0.01, 3), (550, 1060))
+    models = {
+        ee.Classifier.smileRandomForest(5, seed=1): RandomForestClassifier(5, max_samples=0.5, random_state=1),
+        ee.Classifier.smileKNN(3): KNeighborsClassifier(3),
+    }
+    before = list(warnings.filters)
+    for classifier, reference in models.items():
+        (found,) = world.pixels(image.classify(trained(classifier, samples)), grid)
+        longitude, latitude, _ = world.pixels(image, grid)
+        asked = np.column_stack([longitude.ravel(), latitude.ravel(), np.full(longitude.size, 0.5)])
+        assert (found.ravel() == reference.fit(inputs, classes).predict(asked)).all()
+    assert warnings.filters == before
+
+
+def test_numbers_that_scikit_learn_cannot_hold_have_no_class(world, samples):
+    asked = ee.FeatureCollection([ee.Feature(None, {"a": value, "b": 0, "c": 0}) for value in (1e39, 0, -1e300)])
+    classified = asked.classify(trained(ee.Classifier.smileCart(), samples))
+    found = world.compute(classified.toList(3).map(lambda item: ee.Feature(item).get("classification")))
+    assert found[0] is None and found[1] in (1, 2, 5) and found[2] is None
 
 
 @pytest.mark.parametrize(
