@@ -76,7 +76,8 @@ def shifts(
     for y, x in sorted(offsets, key=lambda offset: (offset[0] ** 2 + offset[1] ** 2, offset)):
         computation.check()
         block = np.s_[max_gap + y : max_gap + y + height, max_gap + x : max_gap + x + width]
-        score = _correlation(first, second[:, *block], known & seen[block], window_size, allowed)
+        with np.errstate(all="ignore"):
+            score = _correlation(first, second[:, *block], known & seen[block], window_size, allowed)
         better = score > best
         right[better], down[better], best[better] = x, y, score[better]
     return right, down, best, np.isfinite(best) & known[before : height - after, before : width - after]

@@ -43,7 +43,8 @@ def cumulative_cost(cost: Image, source: Image, max_distance: float, geodetic_di
         marked = open_ & (sources.mask > 0) & (sources.values != 0)
         if not marked.any():
             return [(np.zeros(grid.shape), np.zeros(grid.shape, dtype=bool))]
-        spent = _cheapest(costs.values.astype("float64"), open_, marked, across, down)
+        with np.errstate(over="ignore"):
+            spent = _cheapest(costs.values.astype("float64"), open_, marked, across, down)
         side = (float(down.mean()), float(across.mean()))
         near = ndimage.distance_transform_edt(~marked, sampling=side) <= max_distance
         valid = open_ & np.isfinite(spent) & near

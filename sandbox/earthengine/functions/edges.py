@@ -109,7 +109,7 @@ def zero_crossing(image: Image) -> Image:
                 other, valid = values[rows, columns], pixels.mask[rows, columns] > 0
                 # Of two that are equally near, the upper or left one.
                 nearer = abs(own) <= abs(other) if first else abs(own) < abs(other)
-                found = found | (valid & (own * other < 0) & nearer)
+                found = found | (valid & (np.sign(own) * np.sign(other) < 0) & nearer)
             return Pixels(found.astype("uint8"), pixels.mask[1:-1, 1:-1])
 
         return band.derived(source, BOOLEAN)

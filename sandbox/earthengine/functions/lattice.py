@@ -60,8 +60,10 @@ def blockwise(
     Raises:
         ApiError: INVALID_ARGUMENT where a block would be too large.
     """
-    if not 1 <= side + 2 * margin <= _MOST_BLOCK:
-        raise invalid(f"{name}: a neighborhood of {margin} pixels around {side} is more than {_MOST_BLOCK}.")
+    if margin < 0 or side + 2 * margin > _MOST_BLOCK:
+        raise invalid(
+            f"{name}: the neighborhood must be between 0 and {(_MOST_BLOCK - side) // 2} pixels, not {margin}."
+        )
 
     def whole(grid: Grid) -> list[tuple[Array, Array]]:
         results: list[tuple[Array, Array]] = []

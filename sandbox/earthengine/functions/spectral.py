@@ -51,7 +51,13 @@ _METRICS: dict[str, Callable[[Array, Array], Array]] = {
 def _metric(name: str, metric: str) -> Callable[[Array, Array], Array]:
     if metric not in _METRICS:
         raise invalid(f"{name}: Unknown metric '{metric}': must be one of {', '.join(_METRICS)}.")
-    return _METRICS[metric]
+    measure = _METRICS[metric]
+
+    def measured(one: Array, two: Array) -> Array:
+        with np.errstate(all="ignore"):
+            return measure(one, two)
+
+    return measured
 
 
 def _spectra(name: str, image: Image, grid: Grid) -> tuple[Array, Array]:
@@ -108,7 +114,8 @@ def _extreme(name: str, image: Image, metric: str, kernel: Kernel | None, use_ce
         own = spectra[row : row + height, column : column + width]
         if use_centroid:
             count = sum(valid.astype("float64") for _, valid in windows)
-            total = sum(np.where(valid[..., None], values, 0) for values, valid in windows)
+            with np.errstate(over="ignore"):
+                total = sum(np.where(valid[..., None], values, 0) for values, valid in windows)
             own = np.divide(total, np.maximum(count, 1)[..., None])
         least, greatest = np.full(grid.shape, np.inf), np.full(grid.shape, -np.inf)
         for values, valid in windows:
@@ -160,7 +167,8 @@ def unmix(image: Image, endmembers: list[list[float]], sum_to_one: bool, non_neg
 
     def whole(grid: Grid) -> list[tuple[Array, Array]]:
         spectra, mask = _spectra(name, image, grid)
-        found = _mixture(matrix, spectra.reshape(-1, spectra.shape[-1]), sum_to_one, non_negative)
+        with np.errstate(all="ignore"):
+            found = _mixture(matrix, spectra.reshape(-1, spectra.shape[-1]), sum_to_one, non_negative)
         return [(found[:, place].reshape(grid.shape), mask) for place in range(count)]
 
     shared = Shared(whole)
