@@ -10,8 +10,9 @@ import rasterio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rasterio.transform import Affine
+from scipy import ndimage
 
-from sandbox.earthengine import rendering
+from sandbox.earthengine import rendering, tensors
 from sandbox.earthengine.assets import Assets
 from sandbox.earthengine.evaluation import Evaluator
 from sandbox.earthengine.grid import Grid
@@ -23,37 +24,116 @@ LEFT, TOP, SIDE = 600_000, 4_000_000, 30
 SYSTEMS = ["EPSG:32617", "EPSG:4326", "EPSG:3857", "EPSG:5070", "EPSG:32618"]
 
 
+ENDPOINT = "projects/sandbox/locations/us-central1/endpoints/7"
+SHAPE = (300, 520)
+
+
+class Smoothing:
+    """A model in an endpoint's place: two layers of 3 x 3 weights, so that a pixel depends on two around it."""
+
+    def predict(self, endpoint, instances):
+        return [{"smooth": tensors.encode_base64(self.answer(instance))} for instance in instances]
+
+    def answer(self, instance):
+        planes = [tensors.decode_base64(text)[..., 0].astype("float64") / 10_000 for text in instance.values()]
+        hidden = np.tanh(ndimage.uniform_filter(planes[0], 3, mode="constant") - planes[1])
+        return ndimage.uniform_filter(hidden, 3, mode="constant")[..., None].astype("float32")
+
+
+def made(ee):
+    """Expressions over one scene, by what is special about them."""
+    scene = ee.Image(SCENE)
+    index = scene.normalizedDifference(["nir", "red"])
+    pinned = scene.reproject("EPSG:32617", None, 30)
+    kernel = ee.Kernel.gaussian(2, 1)
+    model = ee.Model.fromVertexAi(
+        endpoint=ENDPOINT,
+        inputTileSize=[32, 24],
+        inputOverlapSize=[4, 4],
+        proj=ee.Projection("EPSG:32617", [SIDE, 0, LEFT, 0, -SIDE, TOP]),
+        fixInputProj=True,
+        outputBands={"smooth": {"type": ee.PixelType.float(), "dimensions": 0}},
+    )
+    collection = ee.ImageCollection([scene, scene.add(7), scene.multiply(2)])
+    return {
+        "nearest": scene,
+        "bilinear": scene.resample("bilinear"),
+        "bicubic": scene.resample("bicubic"),
+        "arithmetic": scene.expression("(b('nir') - b('red')) / 3.7 + b('nir') ** 0.5"),
+        "reprojected": scene.reproject("EPSG:32617", None, 70),
+        "reprojected elsewhere": index.reproject("EPSG:3857", None, 45).multiply(2),
+        "bilinear, then reprojected": scene.resample("bilinear").reproject("EPSG:5070", None, 40),
+        "resolution reduced": pinned.reduceResolution("mean", False, 64).reproject("EPSG:32617", None, 120),
+        "median": collection.median(),
+        "mean": collection.map(lambda image: image.updateMask(image.gt(500))).mean(),
+        "percentiles": collection.reduce(ee.Reducer.percentile([10, 75])),
+        "mosaic": ee.ImageCollection([scene, scene.updateMask(index.gt(0)).add(1)]).mosaic(),
+        "quality mosaic": collection.map(lambda image: image.addBands(index.rename("q"))).qualityMosaic("q"),
+        "neighbourhood": scene.reduceNeighborhood(ee.Reducer.mean(), ee.Kernel.square(2)),
+        "neighbourhood in metres": scene.reduceNeighborhood(ee.Reducer.stdDev(), ee.Kernel.circle(70, "meters")),
+        "neighbourhood, pinned": pinned.reduceNeighborhood("median", ee.Kernel.plus(1)).reproject(
+            "EPSG:32617", None, 30
+        ),
+        "convolved": scene.convolve(kernel),
+        "focal": pinned.focalMean(2, "square", "pixels"),
+        "focal maximum": scene.focalMax(90, "circle", "meters"),
+        "masked": index.updateMask(index.gt(0.1)).unmask(-1),
+        "clipped": scene.clip(ee.Geometry.Point([-79.85, 36.1]).buffer(2_000, 1)),
+        "random": ee.Image.random(3),
+        "predicted": model.predictImage(scene).select("smooth"),
+        "predicted of a composite": model.predictImage(collection.median().toInt()).select("smooth"),
+    }
+
+
+NAMES = [
+    "nearest",
+    "bilinear",
+    "bicubic",
+    "arithmetic",
+    "reprojected",
+    "reprojected elsewhere",
+    "bilinear, then reprojected",
+    "resolution reduced",
+    "median",
+    "mean",
+    "percentiles",
+    "mosaic",
+    "quality mosaic",
+    "neighbourhood",
+    "neighbourhood in metres",
+    "neighbourhood, pinned",
+    "convolved",
+    "focal",
+    "focal maximum",
+    "masked",
+    "clipped",
+    "random",
+    "predicted",
+    "predicted of a composite",
+]
+
+
 @pytest.fixture(scope="module")
 def images(ee, tmp_path_factory):
-    """Images over one scene, by what is special about them."""
+    """The images of those expressions; the scene is large enough to have overviews."""
     folder = tmp_path_factory.mktemp("scene")
     generator = np.random.default_rng(11)
-    data = generator.integers(1, 10_000, (2, 200, 240)).astype("uint16")
-    data[:, generator.random((200, 240)) < 0.1] = 0
-    profile = {"driver": "GTiff", "count": 2, "height": 200, "width": 240, "dtype": "uint16", "nodata": 0}
+    data = generator.integers(1, 10_000, (2, *SHAPE)).astype("uint16")
+    data[:, generator.random(SHAPE) < 0.1] = 0
+    profile = {"driver": "GTiff", "count": 2, "height": SHAPE[0], "width": SHAPE[1], "dtype": "uint16", "nodata": 0}
     with rasterio.open(
         folder / "a.tif", "w", crs="EPSG:32617", transform=Affine(SIDE, 0, LEFT, 0, -SIDE, TOP), **profile
     ) as sink:
         sink.write(data)
     assets = Assets(folder / "assets")
     Ingestion(assets, folder).files(SCENE, [folder / "a.tif"], band_names=["red", "nir"])
-    scene = ee.Image(SCENE)
-    index = scene.normalizedDifference(["nir", "red"])
-    made = {
-        "nearest": scene,
-        "bilinear": scene.resample("bilinear"),
-        "arithmetic": scene.expression("(b('nir') - b('red')) / 3.7 + b('nir') ** 0.5"),
-        "reprojected": scene.reproject("EPSG:32617", None, 70),
-        "composite": ee.ImageCollection([scene, scene.add(7), scene.multiply(2)]).median(),
-        "focal": scene.reproject("EPSG:32617", None, 30).focalMean(2, "square", "pixels"),
-        "masked": index.updateMask(index.gt(0.1)).unmask(-1),
-        "random": ee.Image.random(3),
-    }
-    evaluator = Evaluator(assets)
-    return {
+    evaluator = Evaluator(assets, Smoothing())
+    found = {
         name: evaluator.image_of(evaluator.evaluate(ee.serializer.encode(image, for_cloud_api=True)))
-        for name, image in made.items()
+        for name, image in made(ee).items()
     }
+    assert list(found) == NAMES
+    return found
 
 
 def request(crs, origin, scale, shape):
@@ -71,17 +151,18 @@ def cuts(draw, length):
     return sorted({0, length, *draw(st.lists(st.integers(1, length - 1), max_size=3))})
 
 
-@settings(max_examples=60)
-@given(st.data())
-def test_a_random_tiling_equals_one_large_request_bit_for_bit(images, data):
+@pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=5)
+@given(data=st.data())
+def test_a_random_tiling_equals_one_large_request_bit_for_bit(images, name, data):
     draw = data.draw
-    name = draw(st.sampled_from(sorted(images)))
     image = images[name]
     crs = draw(st.sampled_from(SYSTEMS))
     to_crs = pyproj.Transformer.from_crs("EPSG:32617", crs, always_xy=True)
-    x, y = to_crs.transform(LEFT + draw(st.floats(-900, 5_000)), TOP + draw(st.floats(-4_000, 900)))
+    x, y = to_crs.transform(LEFT + draw(st.floats(-900, 12_000)), TOP + draw(st.floats(-8_000, 900)))
     unit = 1.0 if crs != "EPSG:4326" else 1 / 111_319.49
-    scale = tuple(draw(st.sampled_from([10.0, 28.5, 30.0, 47.3, 90.0])) * unit for _ in range(2))
+    # From a third of the scene's pixels to beyond those of its coarsest overview.
+    scale = tuple(draw(st.sampled_from([10.0, 28.5, 30.0, 47.3, 90.0, 130.0])) * unit for _ in range(2))
     shape = (draw(st.integers(2, 70)), draw(st.integers(2, 70)))
     whole = pixels(image, request(crs, (x, y), scale, shape))
     rows, columns = cuts(draw, shape[0]), cuts(draw, shape[1])
