@@ -1,6 +1,7 @@
 """Projections: made, scaled, and given to images, whose pixels then move only when somebody asks for them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -205,7 +206,17 @@ def clip_to_bounds_and_scale(
         y = down / height if height else x
         target = Projection(base.crs, (x, 0.0, west, 0.0, -y, north))
     rectangle = Geometry(region.in_crs(base.crs).envelope, Projection(base.crs), geodesic=False)
-    return clipped(reproject(input, target, None, None) if target != base else input, rectangle)
+    image = clipped(reproject(input, target, None, None) if target != base else input, rectangle)
+    return image if geometry is None else image.with_bands([_covering(band, rectangle) for band in image.bands])
+
+
+def _covering(band: Band, region: Geometry) -> Band:
+    """The band with the edges of a region, which may lie outside of its own: masked there."""
+    box = pixel_bounds(region, band.projection)
+    if box is None:
+        return band
+    left, top, right, bottom = box
+    return replace(band, origin=(top, left), size=(bottom - top, right - left))
 
 
 @function("Image.retile")
