@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sandbox.earthengine.pixels import Array, PixelType
+from sandbox.earthengine.pixels import DOUBLE, Array, PixelType
 from sandbox.earthengine.reducers import Reducer, column, combined, renamed
 from sandbox.earthengine.values import INDEX, ArrayValue, Collection, Feature
 from sandbox.errors import invalid
@@ -30,7 +30,7 @@ def for_each(reducer: Reducer, names: Sequence[str]) -> Reducer:
 
 def for_each_element(reducer: Reducer) -> Reducer:
     """The reducer at every position of arrays of one shape; its outputs are arrays of that shape."""
-    if reducer.inputs != 1 or reducer.fold is None:
+    if reducer.inputs != 1 or reducer.fold is None or any(kind.dimensions for kind in reducer.types([DOUBLE])):
         raise invalid("Reducer.forEachElement: the sandbox repeats reducers of one input whose outputs are numbers.")
     fold = reducer.fold
 

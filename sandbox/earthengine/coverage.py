@@ -182,8 +182,7 @@ DEVIATIONS: Mapping[str, Sequence[str]] = {
         "Not documented, and chosen here: the names `median`, `median1`, … of `geometricMedian` and `histogram`, "
         "`xAxis`, `yAxis` of `fixed2DHistogram` (x first); that inputs of `splitWeights` alternate between value and "
         "weight.",
-        "Lists, dictionaries and arrays of no fixed length (`toList`, `histogram`, `autoHistogram`, `group`, `repeat`) "
-        "cannot be pixels.",
+        "Dictionaries and lists of them (`histogram`, `frequencyHistogram`, `group`, `repeat`) cannot be pixels.",
     ),
     "Sentinel2": (
         "`CDI` averages B8 to the pixels of B8A and takes variances in windows of 7 by 7 pixels, as its paper "

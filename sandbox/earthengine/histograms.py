@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sandbox.earthengine.pixel_blocks import blockwise
+from sandbox.earthengine.pixel_blocks import arrays_of, blockwise
 from sandbox.earthengine.pixels import DOUBLE, Array, PixelType
 from sandbox.earthengine.reducers import Reducer, quantiles
 from sandbox.earthengine.values import ArrayValue
@@ -145,14 +145,22 @@ def _dictionary(
 def automatic(max_buckets: int | None, min_width: float | None, *, cumulative: bool) -> Reducer:
     """Rows of (lower edge, weight) of buckets that fit the values."""
 
-    def gather(values: Sequence[Array], weights: Array) -> list[Any]:
-        if not len(values[0]):
-            return [None]
+    def rows(values: Sequence[Array], weights: Array) -> Array:
         start, width, _, counts, _ = _buckets(values[0].astype("float64"), weights, max_buckets, min_width)
         edges = start + width * np.arange(len(counts))
-        return [ArrayValue(np.column_stack((edges, np.cumsum(counts) if cumulative else counts)))]
+        return np.column_stack((edges, np.cumsum(counts) if cumulative else counts))
 
-    return Reducer(1, ("histogram",), None, gather, weighted=True)
+    def gather(values: Sequence[Array], weights: Array) -> list[Any]:
+        return [ArrayValue(rows(values, weights)) if len(values[0]) else None]
+
+    return Reducer(
+        1,
+        ("histogram",),
+        lambda values, weights: [arrays_of(rows, values, weights)],
+        gather,
+        types=lambda types: [PixelType("double", None, None, 2)],
+        weighted=True,
+    )
 
 
 def combiner(max_buckets: int | None, min_width: float | None) -> Reducer:

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any
 
 import numpy as np
 
 from sandbox.earthengine import medians
+from sandbox.earthengine.pixel_blocks import arrays_of
 from sandbox.earthengine.pixels import BOOLEAN, DOUBLE, Array, PixelType
 from sandbox.earthengine.values import ArrayValue
 from sandbox.errors import invalid
@@ -383,7 +385,16 @@ def to_list(tuple_size: int | None, optional: int = 0) -> Reducer:
         series = [item.tolist() for item in values]
         return [series[0] if tuple_size is None else [list(row) for row in zip(*series, strict=True)]]
 
-    return Reducer(size, ("list",), None, gather, optional=optional)
+    def row(values: Sequence[Array], weights: Array) -> Array:
+        return values[0] if tuple_size is None else np.stack(values, axis=1)
+
+    def fold(values: Sequence[Array], weights: Array) -> list[tuple[Any, Any]]:
+        return [arrays_of(row, values, weights)]
+
+    def types(types: Sequence[PixelType]) -> list[PixelType]:
+        return [replace(reduce(PixelType.union, types), dimensions=1 if tuple_size is None else 2)]
+
+    return Reducer(size, ("list",), fold, gather, types, optional=optional)
 
 
 def combined(first: Reducer, second: Reducer, prefix: str, *, shared: bool) -> Reducer:

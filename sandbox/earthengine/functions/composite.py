@@ -96,12 +96,22 @@ def output_source(shared: Shared, index: int, kind: PixelType) -> Source:
 
     def source(grid: Grid) -> Pixels:
         values, mask = shared(grid)[index]
+        if isinstance(values, np.ndarray) and values.dtype == object:
+            return Pixels(_each(values, kind.converted), mask)
         mask = np.broadcast_to(mask, np.shape(values))
         if mask.ndim > 2:
             mask = mask.all(axis=tuple(range(2, mask.ndim)))
         return Pixels(kind.converted(np.asarray(values)), mask)
 
     return source
+
+
+def _each(arrays: Array, change: Callable[[Array], Array]) -> Array:
+    """An array of arrays, each of them changed; nothing stands where a pixel is masked."""
+    changed = np.empty(arrays.shape, dtype=object)
+    for place, item in np.ndenumerate(arrays):
+        changed[place] = None if item is None else change(item)
+    return changed
 
 
 def reduced(name: str, collection: Collection, reducer: Reducer, suffix: bool) -> Image:

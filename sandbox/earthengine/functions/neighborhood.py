@@ -296,7 +296,10 @@ def _reduced(
         if not skip_masked:
             return results
         own = combined(*(band.fetch(grid).mask for band in bands)) > 0
-        return [(value, np.logical_and(mask, own)) for value, mask in results]
+        return [
+            (value, np.logical_and(mask, own.reshape(own.shape + (1,) * (np.ndim(mask) - 2))))
+            for value, mask in results
+        ]
 
     shared = Shared(whole)
     return [

@@ -267,6 +267,23 @@ def test_features_of_a_regions_pixels(world):
     assert every == {"red": 72, "nir": 72}
 
 
+def test_arrays_of_neighbourhoods_and_arrays_of_their_own_length(world):
+    image = ee.Image("C/s0").unmask(1).toDouble()
+    fitted = image.reduceNeighborhood(R.linearRegression(1, 1), ee.Kernel.square(1, "pixels", False))
+    slope = world.pixels(fitted.select("coefficients"), GRID)[0][4, 4]
+    red, nir = (np.maximum(array[0][3:6, 3:6], 1).astype(float).ravel() for array in (world.red, world.nir))
+    assert slope[0, 0] == pytest.approx((red @ nir) / (red @ red))
+    listed = ee.ImageCollection("C").select("red").reduce(R.toList())
+    length = world.pixels(listed.arrayLength(0), GRID)[0]
+    total = world.pixels(listed.arrayReduce(R.sum(), [0]).arrayGet(0), GRID)[0]
+    stack = np.stack([array[:8, :9] for array in world.red]).astype(int)
+    np.testing.assert_array_equal(length.filled(0), (stack > 0).sum(axis=0))
+    np.testing.assert_array_equal(total.filled(0), stack.sum(axis=0))
+    automatic = ee.ImageCollection("C").select("red").reduce(R.autoHistogram(4))
+    counts = world.pixels(automatic.arraySlice(1, 1, 2).arrayReduce(R.sum(), [0]).arrayGet([0, 0]), GRID)[0]
+    np.testing.assert_array_equal(counts.filled(0), (stack > 0).sum(axis=0))
+
+
 def test_columns_and_neighbourhoods(world):
     features = ee.FeatureCollection([ee.Feature(None, {"x": x, "y": 3 * x + (x % 2), "w": "a"}) for x in range(6)])
     fit = world.compute(features.reduceColumns(R.sensSlope(), ["x", "y"]))
