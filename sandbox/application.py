@@ -141,10 +141,11 @@ class Application:
             return self._metadata
         if host == _SHARED_HOST and path.startswith(_STORAGE_PATHS) and "storage" in self._apps:
             return self._apps["storage"]
-        for service in self.services:
-            if any(fnmatchcase(host, pattern) for pattern in service.hosts):
-                return self._apps[service.name]
-        return self._unknown(host)
+        # A host by its own name before a pattern: one bucket's host may be another service's.
+        exact = (service.name for service in self.services if host in service.hosts)
+        fitting = (service.name for service in self.services if any(fnmatchcase(host, one) for one in service.hosts))
+        name = next(exact, None) or next(fitting, None)
+        return self._apps[name] if name else self._unknown(host)
 
     def _unknown(self, host: str) -> ASGIApp:
         served = sorted(pattern for service in self.services for pattern in service.hosts)

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from sandbox.earthengine import discovery, seed
+from sandbox.earthengine import discovery, seed, stac
 from sandbox.earthengine.asset_routes import AssetRoutes, asset_json
 from sandbox.earthengine.assets import Assets
 from sandbox.earthengine.dispatch import Call, Dispatcher
@@ -36,6 +36,7 @@ HOSTS = (
     "earthengine.googleapis.com",
     "earthengine-highvolume.googleapis.com",
     "content-earthengine.googleapis.com",
+    stac.HOST,
 )
 
 
@@ -83,6 +84,7 @@ class EarthEngine:
         application = Starlette(
             routes=[
                 Route("/$discovery/rest", _discovery),
+                *stac.routes(),
                 route("GET", "projects/{project}/algorithms", _algorithms),
                 route("GET", "projects/{project}/config", self._config),
                 route("PATCH", "projects/{project}/config", self._config),
@@ -152,12 +154,13 @@ class EarthEngine:
     ) -> dict[str, Any]:
         """Makes an image of a user's own rasters, or a collection of a folder or a STAC catalogue.
 
-        An id without a project belongs to the sandbox's.
+        One word alone is an asset of the sandbox's own project; every other id means what it means to Earth Engine, so
+        that `LANDSAT/LE07/C02/T1_TOA` is that public collection.
 
         Raises:
             ApiError: INVALID_ARGUMENT where a file is missing or no raster.
         """
-        if not asset_id.startswith("projects/"):
+        if "/" not in asset_id:
             asset_id = f"projects/{self._settings.project}/assets/{asset_id}"
         paths = [Path(file) for file in files]
         if len(paths) == 1 and paths[0].is_absolute() and (paths[0].is_dir() or paths[0].suffix == ".json"):

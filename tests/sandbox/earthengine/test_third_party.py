@@ -76,11 +76,16 @@ def test_geedim_downloads_masks_clouds_and_composites(sandbox, landsat, call_adm
             {"asset": asset, "files": [str(path)], "bands": BANDS, "properties": {"system:time_start": time}},
         )
         scenes.append(data)
-    run(sandbox, "geedim_client.py", landsat, LANDSAT_8, "LC08_016035_20200101", tmp_path / "a.npz")
+    run(sandbox, "geedim_client.py", landsat, LANDSAT_8, "LC08_016035_20200101", tmp_path / "a.npz", tmp_path / "a.tif")
     arrays = np.load(tmp_path / "a.npz")
     for position, number in enumerate((3, 4)):
         values, valid = stored(sandbox, number)
         assert (arrays["whole"][..., position] == np.where(valid, values, 0)).all()
+    with rasterio.open(tmp_path / "a.tif") as written:
+        assert written.descriptions == ("B3", "B4") and written.transform == Affine(28.5, 0, 630534, 0, -28.5, 228114)
+        for number in (3, 4):
+            values, valid = stored(sandbox, number)
+            assert (written.read(number - 2)[valid] == values[valid]).all()
     cloudy = scenes[0][8] == CLOUD
     assert (arrays["clear_mask"] == cloudy).all()
     assert (arrays["clear"][..., 0] == np.where(cloudy, 0, scenes[0][2])).all()

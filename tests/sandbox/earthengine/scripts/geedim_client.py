@@ -1,12 +1,13 @@
 """Downloads, masks clouds and composites with geedim; writes the arrays."""
 
 import sys
+import warnings
 
 import ee
 import geedim  # noqa: F401  (importing it registers the accessors)
 import numpy as np
 
-asset, collection, scene, arrays = sys.argv[1:]
+asset, collection, scene, arrays, raster = sys.argv[1:]
 ee.Initialize(project="sandbox")
 whole = ee.Image(asset).select(["B3", "B4"]).gd.prepareForExport().gd.toNumPy(masked=True)
 masked = ee.Image(f"{collection}/{scene}").gd.addMaskBands().gd.maskClouds().select(["SR_B3", "CLOUD_DIST"])
@@ -22,3 +23,7 @@ np.savez(
     median=median.filled(0),
     median_mask=np.ma.getmaskarray(median)[..., 0],
 )
+with warnings.catch_warnings():
+    # A file's band descriptions come from the public STAC catalogue, which knows nothing of one's own assets.
+    warnings.filterwarnings("ignore", "Couldn't find STAC entry", RuntimeWarning)
+    ee.Image(asset).select(["B3", "B4"]).gd.prepareForExport(scale_offset=False).gd.toGeoTIFF(raster, overwrite=True)
