@@ -26,9 +26,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     home = Home(Path(options.home).expanduser().absolute())
     try:
         status: int = options.command(home, options)
+        sys.stdout.flush()
     except control.ControlError as error:
         print(f"sandbox: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        # Whoever read, `head` for one, has enough. The interpreter must not fail on it once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     return status
 
 
@@ -192,7 +197,7 @@ def _parser() -> argparse.ArgumentParser:
                 "names", nargs="*", help="names of scenes (default: north_carolina); an unknown one lists all"
             )
         if name == "add":
-            sub.add_argument("asset", help="asset id, such as projects/sandbox/assets/scene")
+            sub.add_argument("asset", help="asset id, such as projects/sandbox/assets/scene or LANDSAT/LE07/C02/T1_TOA")
             sub.add_argument(
                 "files", nargs="+", help="GeoTIFF files of one image; or a folder of images, or a STAC .json"
             )

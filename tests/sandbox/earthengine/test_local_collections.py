@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -64,3 +66,17 @@ def test_the_seeded_scene_is_in_its_public_collection(ee, landsat):
     point = ee.Geometry.Point([-78.68, 35.77])
     same = scene.subtract(ee.Image(landsat)).abs().reduceRegion("max", point.buffer(300), 28.5)
     assert set(same.getInfo().values()) == {0}
+
+
+def test_files_stand_for_a_public_dataset_under_its_id(ee, sandbox, tmp_path):
+    raster(tmp_path / "a_20210601.tif", 4)
+    shown = sandbox.command("add", "SKYSAT/GEN-A/PUBLIC", str(tmp_path), "--bands", "R").stdout
+    assert shown == "projects/earthengine-public/assets/SKYSAT/GEN-A/PUBLIC  1 images\n"
+    assert ee.Image("SKYSAT/GEN-A/PUBLIC/a_20210601").bandNames().getInfo() == ["R"]
+    assert ee.ImageCollection("SKYSAT/GEN-A/PUBLIC").size().getInfo() == 1
+
+
+def test_a_reader_that_has_enough_ends_a_command_in_silence(ee, sandbox, folder):
+    reading = f"exec {sys.executable} -m sandbox limits --home '{sandbox.home}'"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", f"({reading}) | true"], capture_output=True, text=True)
+    assert done.stderr == "" and done.returncode == 0
