@@ -51,8 +51,8 @@ def series(world):
 
 
 def with_variables(image):
-    """The guide's predictors, and NDVI as the response."""
-    year = ee.Image(image.date().difference(ee.Date("2019-01-01"), "year"))
+    """The guide's predictors, and NDVI as the response, as 32-bit floats."""
+    year = ee.Image(image.date().difference(ee.Date("1970-01-01"), "year"))
     season = year.multiply(2 * math.pi)
     return (
         image.select()
@@ -65,15 +65,19 @@ def with_variables(image):
     )
 
 
+def predictors_of(years):
+    """Rows of the four predictors, rounded to 32 bits as the guide's are."""
+    columns = [np.ones_like(years), years, np.sin(2 * np.pi * years), np.cos(2 * np.pi * years)]
+    return np.stack(columns, axis=-1).astype("float32").astype("float64")
+
+
 def least_squares(values):
     """Coefficients `(height, width, 4)` of the same model, and where there are more than 4 observations."""
     # Differences of dates are in years of average length.
-    days = np.array([(date - datetime(2019, 1, 1, tzinfo=UTC)).days for date in DATES])
-    years = days / YEAR
-    design = np.column_stack([np.ones(14), years, np.sin(2 * np.pi * years), np.cos(2 * np.pi * years)])
+    design = predictors_of(np.array([date.timestamp() / 86_400 / YEAR for date in DATES]))
     red, nir = values[:, 0].astype("float64"), values[:, 1].astype("float64")
     valid = red > 0
-    index = np.divide(nir - red, nir + red, out=np.zeros_like(red), where=valid)
+    index = np.divide(nir - red, nir + red, out=np.zeros_like(red), where=valid).astype("float32")
     found = np.zeros((*SHAPE, 4))
     solvable = valid.sum(axis=0) > 4
     for row, col in np.argwhere(solvable):
@@ -115,8 +119,7 @@ def test_harmonic_regression_by_a_reducer_whose_output_is_an_array(world, series
     compared(bands, expected, solvable, 2e-4)
     # Fitted values and the amplitude of the season, as the harmonic modelling tutorial has them.
     fitted = with_variables(ee.Image("SERIES/s05")).select(NAMES).multiply(coefficients).reduce("sum")
-    years = (DATES[5] - datetime(2019, 1, 1, tzinfo=UTC)).days / YEAR
-    row = np.array([1, years, np.sin(2 * np.pi * years), np.cos(2 * np.pi * years)])
+    row = predictors_of(np.array(DATES[5].timestamp() / 86_400 / YEAR))
     ok = solvable & (series[5, 0] > 0)
     found = world.pixels(fitted.updateMask(enough), GRID)[0]
     assert np.allclose(found.data[ok], (expected @ row)[ok], atol=1e-3)
