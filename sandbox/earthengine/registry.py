@@ -11,6 +11,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+import numpy as np
+from numpy.exceptions import AxisError
 from pyproj.exceptions import ProjError
 from shapely.errors import ShapelyError
 
@@ -140,7 +142,7 @@ def call(context: Context, name: str, arguments: Mapping[str, Any]) -> Any:
         raise
     except Mismatch as error:
         raise invalid(f"{name}: a value has a type that the function cannot work with.") from error
-    except (ShapelyError, ProjError, OverflowError) as error:
+    except (ShapelyError, ProjError, OverflowError, UnicodeError, np.linalg.LinAlgError, AxisError) as error:
         raise invalid(f"{name}: {error}") from error
     except RecursionError as error:
         raise invalid(f"{name}: the expression is nested too deeply.") from error

@@ -388,6 +388,13 @@ class Collection(Element):
         """The same collection with some of its members, in any order; it is still the asset's own."""
         return replace(self, elements=LazySequence(elements))
 
+    def features(self, function: str) -> Iterator[Feature]:
+        """Its members, each proven to be a feature."""
+        for element in self.elements:
+            if not isinstance(element, Feature):
+                raise invalid(f"{function}: Expected a collection of features, found an element of type Image.")
+            yield element
+
     def images(self, function: str) -> Iterator[Image]:
         """Its members, each proven to be an image."""
         for element in self.elements:

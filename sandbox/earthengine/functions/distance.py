@@ -235,7 +235,7 @@ def distance_to_features(features: Collection, search_radius: float) -> Image:
     name = "Collection.distance"
     if not search_radius >= 0:
         raise invalid(f"{name}: searchRadius must not be negative, got {search_radius}.")
-    shapes = [item.geometry for item in features if item.geometry is not None]
+    shapes = [item.geometry for item in features.features(name) if item.geometry is not None]
     segments = _segments(shapes)
 
     def source(grid: Grid) -> Pixels:

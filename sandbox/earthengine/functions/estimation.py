@@ -33,7 +33,7 @@ _SHAPES: dict[str, Callable[[Array], Array]] = {
 def _points(name: str, collection: Collection, property_name: str, reducer: Reducer | None) -> tuple[Array, Array]:
     """(longitude and latitude of shape `(points, 2)`, values); points at one place become one."""
     found: dict[tuple[float, float], list[float]] = defaultdict(list)
-    for feature in collection:
+    for feature in collection.features(name):
         if feature.geometry is None or feature.get(property_name) is None:
             continue
         shape = feature.geometry.lonlat()

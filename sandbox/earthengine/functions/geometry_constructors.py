@@ -145,6 +145,8 @@ def multi_polygon(coordinates: list[Any], crs: Projection | None, geodesic: bool
     planar = not _geodesic(crs, geodesic)
     shapes = [part.shape if isinstance(part, Geometry) else _polygon(part, name, planar) for part in parts]
     polygons = [item for shape in shapes for item in shapely.get_parts(shape)]
+    if not all(isinstance(item, shapely.Polygon) for item in polygons):
+        raise invalid(f"{name}: 'coordinates' must be those of polygons, or polygons.")
     return _placed(shapely.MultiPolygon(polygons), crs, geodesic)
 
 

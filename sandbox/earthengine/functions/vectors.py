@@ -190,7 +190,7 @@ def reduce_to_image(collection: Collection, properties: list[str], reducer: Redu
     if reducer.inputs != len(properties):
         raise invalid(f"{name}: Need {reducer.inputs} properties for the reducer, got {len(properties)}.")
     members = []
-    for feature in collection:
+    for feature in collection.features(name):
         values = [feature.get(key) for key in properties]
         if feature.geometry is None or any(value is None for value in values):
             continue
