@@ -50,6 +50,8 @@ DEVIATIONS: Mapping[str, Sequence[str]] = {
         "the impurity by, weighted by samples; Google's scale is not documented.",
         "`smileNaiveBayes` is multinomial; where a count is negative, samples are left out and pixels masked.",
         "`libsvm` with the decision procedure `Margin` counts votes, and breaks ties by margins.",
+        "`amnhMaxent` solves the published problem with the program's default regularization, 24 knots for each input's "
+        "hinges and thresholds, and no test points; where it may not extrapolate, pixels are masked.",
         "Exported classifiers keep their samples, and learn the same again once loaded; any kind can be exported.",
         "A feature without a number in a property that a classifier needs is an error, in training and after; so are "
         "classes that are no whole numbers.",
@@ -206,7 +208,7 @@ def page() -> str:
     signatures, implemented = registry.signatures(), registry.implementations()
     classes: dict[str, list[str]] = defaultdict(list)
     for name in sorted(signatures):
-        classes[_class(name)].append(name)
+        classes[class_of(name)].append(name)
     lines = [_HEAD, f"**{len(implemented)} of {len(signatures)} server functions.**", ""]
     lines += ["## Deviations of everything", "", *(f"- {text}" for text in DEVIATIONS[""]), ""]
     lines += ["## Classes", "", "| class | implemented | of |", "|---|---:|---:|"]
@@ -234,7 +236,8 @@ def page() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _class(name: str) -> str:
+def class_of(name: str) -> str:
+    """The class that a server function is shown under."""
     return name.split(".", 1)[0] if "." in name else "Functions of no class"
 
 

@@ -157,4 +157,10 @@ def to_array(dictionary: Mapping[str, Any], keys: list[str] | None, axis: int) -
     parts = [item.data if isinstance(item, ArrayValue) else np.asarray(item, dtype="float64") for item in chosen]
     if not parts:
         return ArrayValue(np.zeros(0))
-    return ArrayValue(np.stack(parts, axis) if parts[0].ndim == 0 else np.concatenate(parts, axis))
+    rank = max(parts[0].ndim, 1)
+    if not 0 <= axis < rank:
+        raise invalid(f"Dictionary.toArray: Axis {axis} is out of range for values of {rank} dimensions.")
+    try:
+        return ArrayValue(np.stack(parts, axis) if parts[0].ndim == 0 else np.concatenate(parts, axis))
+    except ValueError as error:
+        raise invalid(f"Dictionary.toArray: the values do not fit together: {error}.") from error
