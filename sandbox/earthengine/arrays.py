@@ -265,12 +265,17 @@ def _stacked(batch: Array, axes: Sequence[int]) -> Array:
 def folded(reducer: Reducer, stacks: Sequence[Array]) -> list[tuple[Array, Array]]:
     """The reducer along the first axis of stacks `(K, …)`: values and whether there is one, for every output."""
     if reducer.fold is not None:
-        return reducer.reduce_stack(stacks, np.ones(stacks[0].shape, bool))
+        found = reducer.reduce_stack(stacks, np.ones(stacks[0].shape, bool))
+        if any(np.shape(values) != stacks[0].shape[1:] for values, _ in found):
+            raise invalid("Each output of the reducer must be a number.")
+        return found
     columns = [stack.reshape(len(stack), -1).T for stack in stacks]
     rows = [reducer.reduce_series(row, np.ones(len(row[0]))) for row in zip(*columns, strict=True)]
     if any(isinstance(value, list | dict | tuple) for row in rows for value in row):
         raise invalid("Each output of the reducer must be a number.")
     rest = stacks[0].shape[1:]
+    if not rows:
+        return [(np.zeros(rest), np.ones(rest, bool)) for _ in reducer.outputs]
     outputs = [np.array([np.nan if v is None else v for v in column]) for column in zip(*rows, strict=True)]
     return [(np.nan_to_num(values).reshape(rest), ~np.isnan(values).reshape(rest)) for values in outputs]
 

@@ -11,6 +11,8 @@ import numpy as np
 from sandbox.earthengine.pixels import Array
 from sandbox.errors import invalid
 
+# LAPACK cannot be interrupted: larger matrices would outlive the time that a request may take.
+_MOST_ROWS = 2_000
 _EPSILON = float(np.finfo("float64").eps)
 
 
@@ -22,6 +24,10 @@ def real(batch: Array) -> Array:
     """
     if batch.ndim != 3:
         raise invalid(f"A matrix is needed, which is a 2-dimensional array; got {batch.ndim - 1} dimensions.")
+    if max(batch.shape[1:]) > _MOST_ROWS:
+        raise invalid(
+            f"Computation timed out: a matrix of {batch.shape[1]}x{batch.shape[2]}; {_MOST_ROWS} rows and columns fit."
+        )
     return _packed(batch, "float64")
 
 
@@ -42,15 +48,24 @@ def square(batch: Array) -> Array:
 
 def product(left: Array, right: Array) -> Array:
     """The matrix product; whole numbers stay exact."""
-    if left.ndim != 3 or right.ndim != 3:
-        real(left if left.ndim != 3 else right)
+    for batch in (left, right):
+        real(batch[:1])
     if left.shape[2] != right.shape[1]:
         raise invalid(
             f"Matrices of {left.shape[1]}x{left.shape[2]} and {right.shape[1]}x{right.shape[2]} cannot be multiplied: "
             "the inner lengths must agree."
         )
-    kind = "float64" if "f" in (left.dtype.kind, right.dtype.kind) else "int64"
-    return np.asarray(np.matmul(_packed(left, kind), _packed(right, kind)))
+    whole = "f" not in (left.dtype.kind, right.dtype.kind)
+    # Doubles multiply integers exactly up to 2^53, and much faster.
+    exact = whole and left.shape[2] * _greatest(left) * _greatest(right) < 2**53
+    kind = "int64" if whole and not exact else "float64"
+    result = np.asarray(np.matmul(_packed(left, kind), _packed(right, kind)))
+    return result.astype("int64") if exact else result
+
+
+def _greatest(batch: Array) -> float:
+    """The greatest magnitude."""
+    return max(abs(float(batch.max())), abs(float(batch.min()))) if batch.size else 0.0
 
 
 def solution(left: Array, right: Array) -> Array:
@@ -101,9 +116,13 @@ def inverse(batch: Array) -> Array:
 
 
 def pseudo_inverse(batch: Array) -> Array:
-    """The Moore-Penrose pseudo-inverse."""
+    """The Moore-Penrose pseudo-inverse; not a number where the matrix holds what is none."""
     batch = real(batch)
-    return np.linalg.pinv(batch) if batch.size else np.swapaxes(batch, 1, 2)
+    found = np.full((len(batch), batch.shape[2], batch.shape[1]), np.nan)
+    if batch.size:
+        usable = np.asarray(np.isfinite(batch).all(axis=(1, 2)))
+        found[usable] = np.linalg.pinv(batch[usable])
+    return found
 
 
 def norm(batch: Array) -> Array:

@@ -65,7 +65,8 @@ def cast(data: Array, kind: PixelType) -> Array:
     Arrays round where images cut off: https://developers.google.com/earth-engine/apidocs/ee-array-byte
     """
     if kind.precision != "int":
-        return kind.converted(data)
+        with np.errstate(over="ignore"):
+            return kind.converted(data)
     info = np.iinfo(kind.dtype)
     if data.dtype.kind == "f":
         return kind.converted(np.sign(data) * np.floor(np.abs(data) + 0.5))
@@ -173,6 +174,8 @@ def reshape(array: ArrayValue, shape: ArrayValue) -> ArrayValue:
     """The same elements in axes of other lengths."""
     if shape.data.ndim != 1:
         raise invalid(f"Array.reshape: The shape must be a 1-dimensional array, got {shape.data.ndim} dimensions.")
+    if not np.isfinite(shape.data).all():
+        raise invalid(f"Array.reshape: The shape must be whole numbers, got {shape.data.tolist()}.")
     return one(arrays.reshaped(array.data[None], [int(size) for size in shape.data.tolist()]))
 
 

@@ -200,6 +200,8 @@ def test_matrices_agree_with_scipy(world):
                 "determinant": square.matrixDeterminant(),
                 "trace": square.matrixTrace(),
                 "norm": square.matrixFnorm(),
+                "large": ee.Array([[2**40, 1]]).matrixMultiply([[2**20], [1]]),
+                "nothing": ee.Array([[1.5, 2]]).matrixMultiply(ee.Array([[1], [2]]).slice(1, 1)),
                 "diagonal": square.matrixDiagonal(),
                 "to diagonal": ee.Array([[1], [2]]).matrixToDiag(),
                 "transpose": tall.matrixTranspose(),
@@ -221,12 +223,15 @@ def test_matrices_agree_with_scipy(world):
         "determinant": linalg.det(A),
         "trace": 15,
         "norm": linalg.norm(A),
+        "nothing": [[]],
         "diagonal": [[4], [5], [6]],
         "to diagonal": [[1, 0], [0, 2]],
         "transpose": TALL.T,
     }
     for name, value in expected.items():
         assert np.allclose(found[name], value, rtol=1e-12), name
+    # Whole numbers stay exact beyond what doubles hold.
+    assert found["large"] == [[2**60 + 1]]
     eigen = np.array(found["eigen"])
     values = linalg.eigh(A)[0][::-1]
     assert np.allclose(eigen[:, 0], values)
@@ -290,6 +295,10 @@ def test_lu_swaps_rows_of_a_matrix_that_begins_with_zero(world):
         (lambda: ee.Array([1]).repeat(0, 10**10), "User memory limit exceeded"),
         (lambda: ee.Array([1]).pad([10**10]), "User memory limit exceeded"),
         (lambda: ee.Array.identity(10**6), "'size' must be between"),
+        (lambda: ee.Array([1]).reshape(ee.Array([-1.0]).sqrt()), "The shape must be whole numbers"),
+        (lambda: ee.Array([1, 2]).accum(0, ee.Reducer.toList()), "must be a number"),
+        (lambda: grid().reduce(ee.Reducer.linearRegression(1, 1), [0], 1), "must be a number|inputs"),
+        (lambda: ee.Array(np.zeros((2, 2001)).tolist()).matrixPseudoInverse(), "2000 rows and columns fit"),
         (lambda: ee.Array([1, 2]).dotProduct([1]), "of the same length, got lengths"),
         (lambda: grid().matrixMultiply(grid()), "Matrices of 2x3 and 2x3 cannot be multiplied"),
         (lambda: grid().matrixSolve([[1], [2]]), "matrixSolve cannot solve underdetermined system."),
