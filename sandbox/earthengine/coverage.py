@@ -50,8 +50,8 @@ DEVIATIONS: Mapping[str, Sequence[str]] = {
         "the impurity by, weighted by samples; Google's scale is not documented.",
         "`smileNaiveBayes` is multinomial; where a count is negative, samples are left out and pixels masked.",
         "`libsvm` with the decision procedure `Margin` counts votes, and breaks ties by margins.",
-        "`amnhMaxent` solves the published problem with the program's default regularization, 24 knots for each input's "
-        "hinges and thresholds, and no test points; where it may not extrapolate, pixels are masked.",
+        "`amnhMaxent` solves the published problem with the program's default regularization, 24 knots for the "
+        "hinges and thresholds of each input, and no test points; where it may not extrapolate, pixels are masked.",
         "Exported classifiers keep their samples, and learn the same again once loaded; any kind can be exported.",
         "A feature without a number in a property that a classifier needs is an error, in training and after; so are "
         "classes that are no whole numbers.",

@@ -17,7 +17,7 @@ import numpy as np
 
 from sandbox.earthengine import computation
 from sandbox.earthengine.grid import Grid
-from sandbox.earthengine.pixels import Array, Pixels, PixelType, blank, combined
+from sandbox.earthengine.pixels import Array, Pixels, PixelType, Source, blank, combined
 from sandbox.earthengine.samples import Once, number_of
 from sandbox.earthengine.values import ArrayValue, Collection, Feature, Image
 from sandbox.errors import ApiError, invalid
@@ -104,11 +104,13 @@ class Classifier(Learner):
         modes: Output modes that it has.
         mode: The one asked for.
         several: Whether it gives arrays in every mode, such as the k nearest classes.
+        outputs: Names of its answers, where it has names of its own; they are numbers then, a column each.
     """
 
     modes: Sequence[str]
     mode: str = CLASSIFICATION
     several: bool = False
+    outputs: tuple[str, ...] = ()
 
     def fitted(self) -> Fitted:
         """What it learned, learning it first where nobody asked before.
@@ -123,6 +125,8 @@ class Classifier(Learner):
     @property
     def output(self) -> PixelType:
         """The type of its answers."""
+        if self.outputs:
+            return PixelType("double", None, None, 1)
         dimensions = 1 if self.several or self.mode in (MULTIPROBABILITY, RAW, RAW_REGRESSION) else 0
         if self.mode == CLASSIFICATION:
             return PixelType(INT.precision, INT.minimum, INT.maximum, dimensions)
@@ -140,6 +144,7 @@ class Clusterer(Learner):
     """A clusterer, trained or not."""
 
     output: PixelType = INT
+    outputs: tuple[str, ...] = ()
 
     def fitted(self) -> Fitted:
         """What it learned, learning it first where nobody asked before; raises ApiError INVALID_ARGUMENT."""
@@ -230,7 +235,20 @@ def image_of(function: str, image: Image, learner: Classifier | Clusterer, name:
             mask[rows[~usable], columns[~usable]] = 0
         return Pixels(values, mask)
 
-    return image.with_bands([bands[0].derived(source, kind, name)])
+    whole = bands[0].derived(source, kind, name)
+    if not learner.outputs:
+        return image.with_bands([whole])
+
+    def column(place: int) -> Source:
+        def of(grid: Grid) -> Pixels:
+            found = whole.fetch(grid)
+            # A tile without a valid pixel does not know how many columns there would be.
+            return Pixels(found.values[:, :, min(place, found.values.shape[2] - 1)], found.mask)
+
+        return of
+
+    number = PixelType(kind.precision)
+    return image.with_bands(whole.derived(column(i), number, own) for i, own in enumerate(learner.outputs))
 
 
 def features_of(function: str, collection: Collection, learner: Classifier | Clusterer, name: str) -> Collection:
@@ -249,7 +267,12 @@ def features_of(function: str, collection: Collection, learner: Classifier | Clu
             usable = learner.fitted().usable(inputs)
             answers = iter(predictions(learner, inputs[usable]).tolist() if usable.any() else ())
             for feature, found in zip(batch, usable.tolist(), strict=True):
-                yield feature.with_properties({name: next(answers) if found else None})
+                answer = next(answers) if found else None
+                if not learner.outputs:
+                    yield feature.with_properties({name: answer})
+                    continue
+                columns = answer if answer is not None else [None] * len(learner.outputs)
+                yield feature.with_properties(dict(zip(learner.outputs, columns, strict=True)))
 
     return collection.with_elements(answered())
 

@@ -8,6 +8,7 @@ import math
 import struct
 import zipfile
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -16,6 +17,7 @@ import pyproj
 import shapely
 from shapely.geometry import MultiPolygon, mapping
 
+from sandbox.earthengine import computation
 from sandbox.earthengine.grid import transformer
 
 #: Kinds of shapes, by their numbers.
@@ -23,6 +25,8 @@ NULL, POINT, LINE, POLYGON, MULTIPOINT = 0, 1, 3, 5, 8
 #: How every .shp and .shx file begins.
 CODE = b"\x00\x00\x27\x0a"
 _MAX_MEMBERS = 100
+# About what a row of nothing takes in memory, in bytes: a file may hold millions of them.
+_ROW_BYTES = 200
 
 
 class ShapefileError(ValueError):
@@ -81,7 +85,7 @@ def _read(content: Mapping[str, bytes], charset: Any) -> list[Record]:
             raise ShapefileError(f"it lacks the {suffix} file")
     named = str(charset or content.get(".cpg", b"utf-8").decode("ascii", "replace")).strip()
     try:
-        crs = pyproj.CRS.from_wkt(content[".prj"].decode("utf-8", "replace")).to_wkt()
+        crs = _system(content[".prj"].decode("utf-8", "replace"))
         geometries = [_geometry(record, crs) for record in _records(content[".shp"])]
         rows = list(_rows(content[".dbf"], named))
     except (struct.error, pyproj.exceptions.ProjError, shapely.errors.ShapelyError, LookupError, ValueError) as error:
@@ -89,6 +93,13 @@ def _read(content: Mapping[str, bytes], charset: Any) -> list[Record]:
     if len(geometries) != len(rows):
         raise ShapefileError(f"the .shp file has {len(geometries)} records, the .dbf file {len(rows)}")
     return list(zip(geometries, rows, strict=True))
+
+
+@lru_cache(maxsize=32)
+def _system(text: str) -> str:
+    """The reference system of a .prj file, in PROJ's own words; reading one takes PROJ tens of milliseconds."""
+    found: str = pyproj.CRS.from_wkt(text).to_wkt()
+    return found
 
 
 def _bounded(archive: zipfile.ZipFile, member: zipfile.ZipInfo, limit_bytes: int) -> bytes:
@@ -180,6 +191,7 @@ def _rows(data: bytes, charset: str) -> Iterator[dict[str, Any]]:
         columns.append((name, chr(data[at + 11]), data[at + 16]))
         at += 32
     for number in range(count):
+        computation.spend(_ROW_BYTES)
         row = data[start + number * size : start + (number + 1) * size]
         at, values = 1, {}
         for name, kind, width in columns:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sandbox.earthengine import decision_trees, estimators, spectral_classes, stored_classifiers
+from sandbox.earthengine import decision_trees, estimators, maxent, spectral_classes, stored_classifiers
 from sandbox.earthengine.functions.confusion_matrix import counted
 from sandbox.earthengine.learners import (
     CLASSIFICATION,
@@ -210,6 +210,61 @@ def spectral_region(coordinates: list[list[float]], schema: list[str] | None) ->
     return _ready("spectralRegion", region, (CLASSIFICATION,), names, coordinates=coordinates, schema=names)
 
 
+@function("Classifier.amnhMaxent", ignores=("randomTestPoints", "seed"))
+def amnh_maxent(
+    categorical_names: list[str] | None,
+    output_format: str,
+    auto_feature: bool,
+    linear: bool,
+    quadratic: bool,
+    product: bool,
+    threshold: bool,
+    hinge: bool,
+    hinge_threshold: int,
+    l2lq_threshold: int,
+    lq2lqpt_threshold: int,
+    add_samples_to_background: bool,
+    add_all_samples_to_background: bool,
+    beta_multiplier: float,
+    beta_hinge: float,
+    beta_lqp: float,
+    beta_categorical: float,
+    beta_threshold: float,
+    extrapolate: bool,
+    do_clamp: bool,
+    write_clamp_grid: bool,
+) -> Classifier:
+    """A model of maximum entropy of where a species lives."""
+    _one_of("outputFormat", output_format, maxent.OUTPUTS)
+    _at_least("betaMultiplier", beta_multiplier, 0)
+    options = {
+        "categoricalNames": categorical_names,
+        "outputFormat": output_format,
+        "autoFeature": auto_feature,
+        "linear": linear,
+        "quadratic": quadratic,
+        "product": product,
+        "threshold": threshold,
+        "hinge": hinge,
+        "hingeThreshold": hinge_threshold,
+        "l2lqThreshold": l2lq_threshold,
+        "lq2lqptThreshold": lq2lqpt_threshold,
+        "addSamplesToBackground": add_samples_to_background,
+        "addAllSamplesToBackground": add_all_samples_to_background,
+        "betaMultiplier": beta_multiplier,
+        "betaHinge": beta_hinge,
+        "betaLqp": beta_lqp,
+        "betaCategorical": beta_categorical,
+        "betaThreshold": beta_threshold,
+        "extrapolate": extrapolate,
+        "doClamp": do_clamp,
+        "writeClampGrid": write_clamp_grid,
+    }
+    outputs = ("probability", "clamp") if write_clamp_grid else ("probability",)
+    made = _made("amnhMaxent", maxent.maxent, (CLASSIFICATION, PROBABILITY), options)
+    return replace(made, outputs=outputs)
+
+
 @function("Classifier.decisionTree")
 def decision_tree(tree_string: str) -> Classifier:
     """A tree that was grown elsewhere."""
@@ -285,6 +340,8 @@ def confusion_matrix(classifier: Classifier) -> ConfusionMatrix:
     """Classes of the training samples against what the classifier makes of them."""
     if classifier.training is None:
         raise invalid("The classifier has no training samples.")
+    if classifier.outputs:
+        raise invalid(f"{classifier.kind} gives probabilities and no classes.")
     judged = replace(classifier, mode=CLASSIFICATION, several=False)
     samples = classifier.training()
     usable = judged.fitted().usable(samples.inputs)

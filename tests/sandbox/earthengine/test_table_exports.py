@@ -83,7 +83,7 @@ def same(first, second):
     return shape(first).normalize().equals_exact(shape(second).normalize(), 0)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(collections())
 def test_a_shapefile_is_read_back_as_it_was(features):
     names = sorted(features[0]["properties"])
@@ -97,7 +97,7 @@ def test_a_shapefile_is_read_back_as_it_was(features):
             assert properties[name] == ("" if value is None and isinstance(properties[name], str) else value)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(collections())
 def test_kml_holds_every_geometry_and_property(features):
     root = ElementTree.fromstring(tables.encode(features, "KML", None))
