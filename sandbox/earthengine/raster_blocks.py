@@ -107,6 +107,11 @@ class RasterBlocks:
         self._lock = threading.Lock()
         self._files = _Files()
 
+    @property
+    def kept_bytes(self) -> int:
+        """Bytes of what is kept now."""
+        return self._bytes
+
     def window(self, band: RasterBand, row: int, column: int, shape: tuple[int, int]) -> Block:
         """A window that lies within the file.
 

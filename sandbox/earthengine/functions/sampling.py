@@ -48,7 +48,7 @@ def _picks(image: Image, tile: Grid, chosen: Array, seed: int, drop_nulls: bool)
     if not chosen.any():
         return None
     pixels = image.fetch(tile, ragged=True)
-    masks = [item.mask > 0 for item in pixels]
+    masks = [_valid(item.mask) for item in pixels]
     if drop_nulls:
         chosen = combined(chosen, *masks)
     return _table(image, pixels, masks, tile, np.nonzero(chosen), seed)
@@ -66,6 +66,10 @@ def _table(
         [_numbers_or_arrays(item.values[places], band) for item, band in zip(pixels, image.bands, strict=True)],
         [mask[places] for mask in masks],
     )
+
+
+def _valid(mask: Array) -> Array:
+    return mask if mask.dtype == bool else mask > 0
 
 
 def _numbers_or_arrays(values: Array, band: Band) -> Array:
@@ -155,12 +159,14 @@ def stratified_sample(
         if not chosen.any():
             return None
         pixels = image.fetch(tile, ragged=True)
-        masks = [item.mask > 0 for item in pixels]
-        rows, columns = np.nonzero(combined(chosen, *masks) if drop_nulls else combined(chosen, masks[place]))
-        ranks = pixel_fractions(rows + tile.offset[0], columns + tile.offset[1], seed)
+        masks = [_valid(item.mask) for item in pixels]
+        eligible = np.flatnonzero(combined(chosen, *masks) if drop_nulls else combined(chosen, masks[place]))
+        (height, width), (top, left) = tile.shape, tile.offset
+        # By rows and columns as axes: what a rank owes to its row is worked out once for the row.
+        ranks = pixel_fractions(np.arange(top, top + height)[:, None], np.arange(left, left + width)[None, :], seed)
         # Only the few that are chosen of a tile are read from the other bands.
-        best = least_of_each(pixels[place].values[rows, columns], ranks, quota)
-        return _table(image, pixels, masks, tile, (rows[best], columns[best]), seed)
+        best = eligible[least_of_each(pixels[place].values.take(eligible), ranks.take(eligible), quota)]
+        return _table(image, pixels, masks, tile, np.divmod(best, width), seed)
 
     kept: list[Picks] = []
     for part in () if window is None else over_tiles(window, _TILE, of_tile):
@@ -265,7 +271,7 @@ def _of_points(
         tile = target.grid(int(r.min()), int(c.min()), (int(np.ptp(r)) + 1, int(np.ptp(c)) + 1))
         r, c = r - tile.offset[0], c - tile.offset[1]
         pixels = image.fetch(tile, ragged=True)
-        masks = [item.mask > 0 for item in pixels]
+        masks = [_valid(item.mask) for item in pixels]
         kept = np.nonzero(combined(*(mask[r, c] for mask in masks)))[0]
         found.append((numbers[places[kept]], _table(image, pixels, masks, tile, (r[kept], c[kept]), 0)))
     return found
