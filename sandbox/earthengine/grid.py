@@ -63,6 +63,7 @@ def transformer(source: str, target: str) -> pyproj.Transformer:
     return cache[key]
 
 
+@lru_cache(maxsize=256)
 def linear_unit(crs: str) -> float:
     """Metres per unit of a coordinate reference system, a degree being measured on the equator."""
     system = crs_of(crs)
@@ -173,6 +174,8 @@ class Grid:
         if transform[0] * transform[4] == transform[1] * transform[3]:
             raise invalid("Invalid value for field 'grid.affineTransform': the transform is not invertible.")
         crs = grid.get("crsCode") or grid.get("crsWkt") or WGS84
+        if not isinstance(crs, str):
+            raise invalid(f"Invalid value for field 'grid.crsCode': {crs!r} is not a string.")
         crs_of(crs)
         return cls(crs, transform, shape)
 

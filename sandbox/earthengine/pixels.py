@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -70,15 +71,7 @@ class PixelType:
     @property
     def dtype(self) -> np.dtype[Any]:
         """The smallest NumPy dtype that holds the range."""
-        if self.precision != "int":
-            return np.dtype("float32" if self.precision == "float" else "float64")
-        low = -(2**63) if self.minimum is None else self.minimum
-        high = 2**63 - 1 if self.maximum is None else self.maximum
-        for name in ("uint8", "int8", "uint16", "int16", "uint32", "int32"):
-            info = np.iinfo(name)
-            if info.min <= low and high <= info.max:
-                return np.dtype(name)
-        return np.dtype("int64")
+        return _smallest(self.precision, self.minimum, self.maximum)
 
     def union(self, other: "PixelType") -> "PixelType":
         """The narrowest type that holds the values of both."""
@@ -110,6 +103,19 @@ class PixelType:
         if self.dimensions:
             shown["dimensions"] = self.dimensions
         return shown
+
+
+@lru_cache(maxsize=1_024)
+def _smallest(precision: str, minimum: float | None, maximum: float | None) -> np.dtype[Any]:
+    if precision != "int":
+        return np.dtype("float32" if precision == "float" else "float64")
+    low = -(2**63) if minimum is None else minimum
+    high = 2**63 - 1 if maximum is None else maximum
+    for name in ("uint8", "int8", "uint16", "int16", "uint32", "int32"):
+        info = np.iinfo(name)
+        if info.min <= low and high <= info.max:
+            return np.dtype(name)
+    return np.dtype("int64")
 
 
 BOOLEAN = PixelType("int", 0, 1)
