@@ -61,18 +61,26 @@ def moved(shape: BaseGeometry, source: str, target: str, *, geodesic: bool) -> B
         shape, source = shapely.transform(shape, _conversion(source, WGS84)), WGS84
     elif not in_degrees:
         return _traced(shape, None, _conversion(source, target), TOLERANCE_METERS / linear_unit(target))
-    geodesic = geodesic and not goes_round(shape)
-    if geodesic:
+    if geodesic and goes_round(shape):
+        shape, geodesic = sound(shape), False
+    elif geodesic:
         shape = _continuous(shape)
     west, _, east, _ = shape.bounds
     if (west < -_SEAM - _EPSILON or east > _SEAM + _EPSILON) and _has_seam(target):
         if geodesic:
             shape, geodesic = _traced(shape, _great_circle, None, _degrees(TOLERANCE_METERS)), False
-        shape = _within_seam(shape)
+        shape = _within_seam(sound(shape))
     if same_crs(source, target):
-        return _traced(shape, _great_circle, None, _degrees(TOLERANCE_METERS)) if geodesic else shape
+        return sound(_traced(shape, _great_circle, None, _degrees(TOLERANCE_METERS))) if geodesic else shape
     course = _great_circle if geodesic else None
-    return _traced(shape, course, _conversion(source, target), TOLERANCE_METERS / linear_unit(target))
+    return sound(_traced(shape, course, _conversion(source, target), TOLERANCE_METERS / linear_unit(target)))
+
+
+def sound(shape: BaseGeometry) -> BaseGeometry:
+    """A shape whose rings do not cross: edges that bend may, as those of a polygon around half the globe do."""
+    if shapely.get_dimensions(shape) < 2 or shape.is_valid or not np.isfinite(shape.bounds).all():
+        return shape
+    return shapely.make_valid(shape, method="structure")
 
 
 @lru_cache(maxsize=256)
@@ -108,7 +116,7 @@ def in_gnomonic(shapes: Sequence[BaseGeometry], operate: Callable[..., BaseGeome
     x, y = math.degrees(math.atan2(middle[1], middle[0])), math.degrees(math.asin(middle[2] / length))
     plane, globe = f"+proj=gnom +lat_0={y!r} +lon_0={x!r} +R={_RADIUS}", f"+proj=longlat +R={_RADIUS}"
     there, back = _conversion(globe, plane), _conversion(plane, globe)
-    made = operate(*(shapely.transform(shape, there) for shape in shapes))
+    made = operate(*(sound(shapely.transform(shape, there)) for shape in shapes))
     # Vertices that were there before are those of before, to the last bit.
     tree = shapely.STRtree(shapely.points(there(vertices)))
 
@@ -176,7 +184,7 @@ def _within_seam(shape: BaseGeometry) -> BaseGeometry:
 def _continuous(shape: BaseGeometry) -> BaseGeometry:
     """Longitudes without jumps: every edge goes the short way round; a ring around a pole is closed through it."""
     start, end = _edges(shape)
-    return shape if not (np.abs(end - start)[:, 0] > _SEAM).any() else _rebuilt(shape, _unwound, valid=True)
+    return shape if not (np.abs(end - start)[:, 0] > _SEAM).any() else _rebuilt(shape, _unwound)
 
 
 def _unwound(line: FloatArray) -> FloatArray:
@@ -192,21 +200,17 @@ def _unwound(line: FloatArray) -> FloatArray:
     return np.asarray(found - [middle, 0])
 
 
-def _rebuilt(shape: BaseGeometry, change: Callable[[FloatArray], FloatArray], *, valid: bool = False) -> BaseGeometry:
+def _rebuilt(shape: BaseGeometry, change: Callable[[FloatArray], FloatArray]) -> BaseGeometry:
     """A shape with each of its lines and rings changed."""
     kind = shape.geom_type
     if kind in ("Point", "MultiPoint") or shape.is_empty:
         return shape
     if kind == "Polygon":
         rings = [change(shapely.get_coordinates(ring)) for ring in (shape.exterior, *shape.interiors)]
-        made = shapely.Polygon(rings[0], rings[1:])
-        return made if not valid or made.is_valid else shapely.make_valid(made, method="structure")
+        return shapely.Polygon(rings[0], rings[1:])
     if kind in ("LineString", "LinearRing"):
         return type(shape)(change(shapely.get_coordinates(shape)))
-    parts = [_rebuilt(part, change, valid=valid) for part in shape.geoms]
-    if any(part.geom_type != kind.removeprefix("Multi") for part in parts):
-        return shapely.union_all(parts) if kind != "GeometryCollection" else shapely.GeometryCollection(parts)
-    return type(shape)(parts)
+    return type(shape)([_rebuilt(part, change) for part in shape.geoms])
 
 
 Course = Callable[[FloatArray, FloatArray, FloatArray], FloatArray]

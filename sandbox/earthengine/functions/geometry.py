@@ -12,7 +12,7 @@ from shapely.geometry.base import BaseGeometry
 
 from sandbox.earthengine.coerce import geometry as to_geometry
 from sandbox.earthengine.functions.geometry_constructors import rectangle_of
-from sandbox.earthengine.geodesics import goes_round, in_gnomonic, rounded
+from sandbox.earthengine.geodesics import goes_round, in_gnomonic, rounded, sound
 from sandbox.earthengine.grid import IDENTITY, WGS84, Projection, crs_of, same_crs, transformer
 from sandbox.earthengine.registry import function
 from sandbox.earthengine.values import Collection, Element, ErrorMargin, Feature, Geometry
@@ -123,7 +123,7 @@ def area(geometry: Geometry, proj: Projection | None) -> float:
         # A ring that goes all the way round encloses either side of itself; its halves do not.
         middle = (west + east) / 2
         halves = [shapely.box(west, -91, middle, 91), shapely.box(middle, -91, east, 91)]
-        shape = shapely.GeometryCollection([rounded(shapely.intersection(shape, half)) for half in halves])
+        shape = shapely.GeometryCollection([rounded(shapely.intersection(sound(shape), half)) for half in halves])
     polygons = [part for part in shapely.get_parts(shapely.get_parts(shape)) if part.geom_type == "Polygon"]
     return float(sum(abs(GLOBE.geometry_area_perimeter(shapely.orient_polygons(part))[0]) for part in polygons))
 
@@ -425,6 +425,8 @@ def covering_grid(geometry: Geometry, proj: Projection, scale: float | None) -> 
     cell = proj if scale is None else Projection(proj.crs, _square(proj, scale))
     shape = geometry.in_crs(cell.crs)
     west, south, east, north = shape.bounds
+    if not np.isfinite([west, south, east, north]).all():
+        return Collection()
     xs, ys = cell.position(np.array([west, west, east, east]), np.array([south, north, south, north]))
     columns = range(math.floor(min(xs)), math.ceil(max(xs)))
     rows = range(math.floor(min(ys)), math.ceil(max(ys)))

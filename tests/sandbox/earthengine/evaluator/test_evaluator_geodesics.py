@@ -278,3 +278,17 @@ def test_combined_geodesic_shapes_have_no_vertex_more_than_they_need(world):
     assert found["bounds"][0][0] == [0, 30] and found["bounds"][0][2] == pytest.approx([30, great_circle(60)], abs=1e-4)
     assert (found["merged"], found["planar"]) == (True, False)
     assert found["both_sides"] == pytest.approx(found["one_side"], rel=1e-12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(-200, 200), st.integers(-90, 90)), min_size=3, max_size=6, unique=True),
+    st.sampled_from(["EPSG:4326", "EPSG:3857", "EPSG:3413"]),
+    st.booleans(),
+)
+def test_rings_that_bend_into_one_another_are_repaired(corners, target, geodesic):
+    shape = Geometry(shapely.make_valid(shapely.Polygon(corners), method="structure"), geodesic=geodesic)
+    found = shape.in_crs(target)
+    assert found.is_valid or not np.isfinite(found.bounds).all()
+    west, south, east, north = shape.lonlat().bounds if not found.is_empty else (0, 0, 0, 0)
+    assert -180 - 1e-6 <= west <= east <= 180 + 1e-6 and -90 <= south <= north <= 90
