@@ -155,6 +155,9 @@ def test_each_pixel_has_as_many_images_as_are_valid_there(world):
     assert (strict.mask[..., 0] == (counts < 4)).all()
     row, col = np.argwhere(counts == 4)[0]
     assert strict[row, col].tolist() == own[:, row, col].tolist()
+    # A reducer's lists are such arrays too.
+    listed = red.reduce(ee.Reducer.toList()).arrayReduce(ee.Reducer.max(), [0]).arrayGet([0])
+    assert (world.pixels(listed)[0].filled(0) == own.max(axis=0)).all()
     # Arithmetic, sorting, slicing and folding go on where lengths differ.
     doubled = array.multiply(2).arrayProject([0]).arraySort().arraySlice(0, -1).arrayGet([0])
     mean = array.arrayReduce(ee.Reducer.mean(), [0]).arrayProject([0]).arrayFlatten([["mean"]])
