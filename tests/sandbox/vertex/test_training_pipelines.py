@@ -1,5 +1,6 @@
 """Custom training through the unmodified client: scripts, packages and containers, and the models that they leave."""
 
+import time
 from typing import Any
 
 import pytest
@@ -72,6 +73,10 @@ wanting.run(machine_type="n1-standard-4", sync=False)
 endless = aiplatform.CustomContainerTrainingJob(
     display_name="endless", container_uri="earthline:0.1.0", command=["sleep", "600"])
 endless.run(machine_type="n1-standard-4", sync=False)
+local = aiplatform.CustomJob.from_local_script(
+    display_name="local", script_path=str(folder / "task.py"), container_uri=IMAGE, args=["local"],
+    environment_variables={"COLOUR": "green"}, base_output_dir="gs://training-pipelines/local")
+local.submit()
 endless.wait_for_resource_creation()
 endless.cancel()
 packaged.wait()
@@ -96,6 +101,10 @@ try:
     aiplatform.CustomContainerTrainingJob.get(name)
 except exceptions.NotFound:
     print("deleted")
+while local.state.name in ("JOB_STATE_PENDING", "JOB_STATE_RUNNING"):
+    time.sleep(0.2)
+assert local.state.name == "JOB_STATE_SUCCEEDED", local.error
+assert bucket.blob("local/model/weights.txt").download_as_text() == "local green"
 
 # What the model's registry keeps is its own: it leaves by an export, and is copied, also when the source is gone.
 bucket.blob("one/model/weights.txt").delete()
@@ -155,6 +164,26 @@ def test_malformed_pipelines_are_refused(vertex: Any, fields: dict[str, Any], wo
     assert error["status"] == "INVALID_ARGUMENT" and words in error["message"], error
     assert vertex.call("GET", "trainingPipelines") == {"trainingPipelines": []}
     assert vertex.call("GET", "customJobs") == {"customJobs": []}
+
+
+def test_packages_that_are_no_packages_fail_the_job_with_what_pip_says(vertex: Any) -> None:
+    (vertex.home / "storage" / "bucket").mkdir(parents=True)
+    (vertex.home / "storage" / "bucket" / "broken-1.0.tar.gz").write_bytes(b"no archive")
+
+    def failure(uri: str) -> str:
+        packages = {"executorImageUri": "any", "packageUris": [uri], "pythonModule": "broken.task"}
+        pool = {"machineSpec": {"machineType": "n1-standard-4"}, "replicaCount": 1, "pythonPackageSpec": packages}
+        job = {"displayName": "t", "jobSpec": {"workerPoolSpecs": [pool], "scheduling": {"disableRetries": True}}}
+        found = vertex.call("POST", "customJobs", job)
+        while "endTime" not in found:
+            time.sleep(0.1)
+            found = vertex.call("GET", f"/v1/{found['name']}")
+        assert found["state"] == "JOB_STATE_FAILED"
+        return str(found["error"]["message"])
+
+    assert "The package gs://bucket/absent.tar.gz is not there" in failure("gs://bucket/absent.tar.gz")
+    message = failure("gs://bucket/broken-1.0.tar.gz")
+    assert "broken-1.0.tar.gz could not be installed" in message and "not a gzip file" in message
 
 
 def settle(vertex: Any, name: str) -> dict[str, Any]:
