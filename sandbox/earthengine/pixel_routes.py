@@ -5,12 +5,13 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any
 
 from starlette.routing import Route
 
-from sandbox.earthengine import rendering, results, tables
+from sandbox.earthengine import films, rendering, results, tables
 from sandbox.earthengine.dispatch import Call, Dispatcher, unsupported
 from sandbox.earthengine.evaluation import Evaluator
 from sandbox.earthengine.limits import Limits
@@ -21,6 +22,7 @@ from sandbox.responses import JsonResponse
 
 _KEPT = 2_000
 _PAGE = 1_000
+_FILMS = ("videoThumbnails", "filmstripThumbnails")
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,8 @@ class Rendering:
     """A map, thumbnail or table that was created and may be fetched.
 
     Attributes:
-        kind: `maps`, `thumbnails` or `tables`.
-        value: The image or collection.
+        kind: `maps`, `thumbnails`, `videoThumbnails`, `filmstripThumbnails` or `tables`.
+        value: The image, collection or frames.
         request: The body that created it.
     """
 
@@ -93,9 +95,10 @@ class PixelRoutes:
             route("POST", f"{project}/tables", self._create_table, compute=True),
             route("GET", project + "/tables/{id}:getFeatures", self._table, compute=True),
         ]
+        for kind in _FILMS:
+            found.append(route("POST", f"{project}/{kind}", partial(self._create_film, kind), compute=True))
+            found.append(route("GET", f"{project}/{kind}/{{id}}:getPixels", partial(self._film, kind), compute=True))
         for path, what in (
-            ("videoThumbnails", "A video thumbnail"),
-            ("filmstripThumbnails", "A filmstrip thumbnail"),
             ("featureView", "A FeatureView"),
             ("imageCollection:computeImages", "imageCollection:computeImages"),
         ):
@@ -188,6 +191,17 @@ class PixelRoutes:
             download=True,
             filename=_filename(found.request.get("filenamePrefix")),
         )
+
+    def _create_film(self, kind: str, call: Call) -> Any:
+        frames = films.frames_of(self._evaluator.evaluate(call.section("expression")), self._limits)
+        return self._created(call, Rendering(kind, frames, call.body))
+
+    def _film(self, kind: str, call: Call) -> Any:
+        found = self.renderings.get(call, kind)
+        colors = found.request.get("visualizationOptions") or {}
+        if kind == "videoThumbnails":
+            return films.animation(found.value, colors, found.request.get("videoOptions") or {}), "image/gif"
+        return films.strip(found.value, colors, str(found.request.get("fileFormat")))
 
     def _create_table(self, call: Call) -> Any:
         value = self._evaluator.evaluate(call.section("expression"))
