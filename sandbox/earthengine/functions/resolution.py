@@ -6,7 +6,7 @@ convolution of Keys (1981), https://doi.org/10.1109/TASSP.1981.1163711, with a =
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -223,16 +223,14 @@ def _coarser(
         read = [band.fetch(own.grid(north, west, (south - north, east - west))) for band in bands]
         row, column = np.where(finite, top - north, 0), np.where(finite, left - west, 0)
         area = np.abs(_area(x, y))
+        whole_share = np.divide(1, area, out=np.zeros_like(area), where=finite & (area > 0))
         stacks: list[list[Array]] = [[] for _ in bands]
         weights = []
-        for down in range(high):
-            for right in range(wide):
-                share = np.abs(_overlap(x - (left + right), y - (top + down)))
-                share = np.where(finite & (area > 0), share / np.where(area > 0, area, 1), 0)
-                masks = [pixels.mask[row + down, column + right] for pixels in read]
-                weights.append(share * combined(*masks))
-                for stack, pixels in zip(stacks, read, strict=True):
-                    stack.append(pixels.values[row + down, column + right])
+        for down, right, shared_area in _overlaps(x - left, y - top, wide, high):
+            masks = [pixels.mask[row + down, column + right] for pixels in read]
+            weights.append(shared_area * whole_share * combined(*masks))
+            for stack, pixels in zip(stacks, read, strict=True):
+                stack.append(pixels.values[row + down, column + right])
         with np.errstate(all="ignore"):
             return reducer.reduce_stack([np.stack(stack) for stack in stacks], np.stack(weights))
 
@@ -262,6 +260,20 @@ def _corners(grid: Grid, target: Projection) -> tuple[Array, Array]:
 def _area(x: Array, y: Array) -> Array:
     """Signed areas of polygons whose corners run along the first axis."""
     return np.asarray((x * np.roll(y, -1, axis=0) - np.roll(x, -1, axis=0) * y).sum(axis=0) / 2)
+
+
+def _overlaps(x: Array, y: Array, wide: int, high: int) -> Iterator[tuple[int, int, Array]]:
+    """(row, column, area that polygons share with that unit square), polygons lying right of and below the origin."""
+    upright = np.array_equal(x[0], x[3]) and np.array_equal(x[1], x[2])
+    if upright and np.array_equal(y[0], y[1]) and np.array_equal(y[2], y[3]):
+        west, east, north, south = x.min(axis=0), x.max(axis=0), y.min(axis=0), y.max(axis=0)
+        across = [np.maximum(np.minimum(east, i + 1) - np.maximum(west, i), 0) for i in range(wide)]
+        along = [np.maximum(np.minimum(south, i + 1) - np.maximum(north, i), 0) for i in range(high)]
+        yield from ((down, right, along[down] * across[right]) for down in range(high) for right in range(wide))
+        return
+    for down in range(high):
+        for right in range(wide):
+            yield down, right, np.abs(_overlap(x - right, y - down))
 
 
 def _overlap(x: Array, y: Array) -> Array:
