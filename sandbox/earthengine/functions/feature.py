@@ -8,6 +8,8 @@ import numpy as np
 
 from sandbox.earthengine.coerce import footprint
 from sandbox.earthengine.coerce import geometry as to_geometry
+from sandbox.earthengine.functions.geometry import transform
+from sandbox.earthengine.grid import Projection
 from sandbox.earthengine.patterns import Pattern
 from sandbox.earthengine.registry import function
 from sandbox.earthengine.values import FOOTPRINT, INDEX, ArrayValue, Element, Feature, Geometry, Image
@@ -110,12 +112,16 @@ def replace_properties(destination: Element, source: Element | None) -> Any:
     return replace(destination, properties=held)
 
 
-@function("Element.geometry", "Feature.geometry", "Image.geometry", ignores=("maxError", "proj", "geodesics"))
-def geometry(feature: Element) -> Geometry | None:
-    """Where the element is."""
+@function("Element.geometry", "Feature.geometry", "Image.geometry", ignores=("maxError",))
+def geometry(feature: Element, proj: Projection | None, geodesics: bool | None) -> Geometry | None:
+    """Where the element is; in a projection where one is given, with the edges asked for or its own."""
     if isinstance(feature, Feature):
-        return feature.geometry
-    return footprint(feature) if isinstance(feature, Image) else to_geometry(feature)
+        place = feature.geometry
+    else:
+        place = footprint(feature) if isinstance(feature, Image) else to_geometry(feature)
+    if place is None or proj is None:
+        return place
+    return transform(place, proj, place.geodesic if geodesics is None else geodesics)
 
 
 @function("Feature.id")

@@ -208,8 +208,8 @@ def test_what_does_not_exist_is_not_found(ee):
 
 
 def test_an_unsupported_function_is_named_at_once(ee):
-    with pytest.raises(ee.EEException, match=r"Image\.directionalDistanceTransform"):
-        ee.Image(1).directionalDistanceTransform(0, 9).getInfo()
+    with pytest.raises(ee.EEException, match=r"FeatureCollection\.runBigQuery"):
+        ee.FeatureCollection.runBigQuery("SELECT 1").getInfo()
 
 
 def test_a_form_of_pixels_that_is_unsupported_is_named(ee, landsat):

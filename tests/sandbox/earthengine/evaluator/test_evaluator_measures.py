@@ -212,6 +212,7 @@ def test_small_functions(world):
                 "type": [uint8.minValue(), uint8.maxValue(), uint8.precision(), uint8.dimensions()],
                 "described": ee.Algorithms.Describe(ee.Reducer.mean()),
                 "image": ee.Algorithms.Describe(ee.Image(1)),
+                "place": feature.geometry(None, ee.Projection("EPSG:3857"), False),
                 "projection": call("Proj", "EPSG:32617", [30, 0, 0, 0, -30, 0]),
                 "moved": call("ProjectionTransform", feature, ee.Projection("EPSG:3857")).geometry().coordinates(),
             }
@@ -227,5 +228,7 @@ def test_small_functions(world):
     assert found["type"] == [0, 255, "int", 0]
     assert found["described"] == {"type": "Reducer", "outputs": ["mean"]}
     assert found["image"]["type"] == "Image"
+    assert found["place"]["coordinates"] == pytest.approx([111319.49, 222684.21], abs=0.01)
+    assert found["place"]["crs"]["properties"]["name"] == "EPSG:3857"
     assert found["projection"]["transform"] == [30, 0, 0, 0, -30, 0]
     assert found["moved"] == pytest.approx([111319.49, 222684.21], abs=0.01)
