@@ -23,7 +23,7 @@ from sandbox.errors import invalid
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _LINE = re.compile(
-    rf"\s*(?P<node>\d+)\)\s*(?:(?P<root>root)\b|(?P<name>\S+?)\s*(?P<sign><=|>=|<|>)\s*(?P<limit>{_NUMBER})(?=\s))"
+    rf"\s*(?P<node>\d{{1,4000}})\)\s*(?:(?P<root>root)\b|(?P<name>\S+?)\s*(?P<sign><=|>=|<|>)\s*(?P<limit>{_NUMBER})(?=\s))"
     r"\s*(?P<rest>.*)"
 )
 _START = re.compile(r"\s*1\)\s")

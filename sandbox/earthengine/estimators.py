@@ -27,7 +27,6 @@ Options = Mapping[str, Any]
 # A tree keeps a node per sample at worst; beyond this, a forest would take gigabytes.
 _MOST_TREE_SAMPLES = 20_000_000
 _NODE_BYTES = 80
-_LARGEST = float(np.finfo("float32").max)
 # scikit-learn's parallel helper swaps the warning filters of the process for each of its tasks; two threads that did so
 # at once would leave them swapped.
 _ALONE = threading.RLock()
@@ -42,8 +41,8 @@ class Estimator:
         self.cost = cost
 
     def usable(self, inputs: Array) -> Array:
-        """Rows of numbers that fit into four bytes, as scikit-learn's trees want them."""
-        return np.asarray((np.abs(inputs) < _LARGEST).all(axis=1))
+        """All rows can be predicted."""
+        return np.ones(len(inputs), dtype=bool)
 
     def predict(self, inputs: Array, mode: str) -> Array:
         """See `learners.Fitted`."""
@@ -144,7 +143,7 @@ class Counts(Estimator):
 
     def usable(self, inputs: Array) -> Array:
         """Rows without a negative number."""
-        return np.asarray(super().usable(inputs) & (inputs >= 0).all(axis=1))
+        return np.asarray((inputs >= 0).all(axis=1))
 
 
 class SupportVectors(Estimator):
@@ -202,6 +201,8 @@ def classes_of(samples: Samples) -> Array:
     assert samples.labels is not None
     if not np.array_equal(samples.labels, np.trunc(samples.labels)):
         raise invalid("Classes must be whole numbers; use setOutputMode('REGRESSION') to learn a continuous property.")
+    if np.abs(samples.labels).max() >= 2**31:
+        raise invalid("Classes must be whole numbers of 32 bits.")
     found = samples.labels.astype(np.int64)
     if (found == found[0]).all():
         raise invalid("Only one class.")
@@ -210,11 +211,8 @@ def classes_of(samples: Samples) -> Array:
 
 def _fitted(model: Any, samples: Samples, variant: str) -> Any:
     labels = samples.labels if variant == REGRESSION else classes_of(samples)
-    try:
-        with _ALONE:
-            return model.fit(samples.inputs, labels)
-    except ValueError as error:
-        raise invalid(f"The classifier cannot be trained: {error}") from error
+    with _ALONE:
+        return model.fit(samples.inputs, labels)
 
 
 def _values(model: Any, classes: Array | None) -> Array:

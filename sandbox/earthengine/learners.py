@@ -18,7 +18,7 @@ import numpy as np
 from sandbox.earthengine import computation
 from sandbox.earthengine.grid import Grid
 from sandbox.earthengine.pixels import Array, Pixels, PixelType, Source, blank, combined
-from sandbox.earthengine.samples import Once, number_of
+from sandbox.earthengine.samples import LARGEST, Once, number_of
 from sandbox.earthengine.values import ArrayValue, Collection, Feature, Image
 from sandbox.errors import ApiError, invalid
 
@@ -50,7 +50,7 @@ class Fitted(Protocol):
     cost: int
 
     def usable(self, inputs: Array) -> Array:
-        """Which rows of `(rows, inputs)` can be predicted; the others are masked."""
+        """Which rows of `(rows, inputs)`, all numbers of moderate size, can be predicted; the others are masked."""
 
     def predict(self, inputs: Array, mode: str) -> Array:
         """Numbers of shape `(rows,)`, or `(rows, n)` where the mode gives arrays."""
@@ -88,7 +88,10 @@ class Learner:
 
         def learn() -> Fitted:
             started = time.perf_counter()
-            made = self.fit(samples, variant)
+            try:
+                made = self.fit(samples, variant)
+            except ValueError as error:
+                raise invalid(f"{self.kind} cannot be trained: {error}") from error
             count = len(samples.inputs) if samples else 0
             logger.info("learned %s from %d samples in %.3f s", self.kind, count, time.perf_counter() - started)
             return made
@@ -222,7 +225,7 @@ def image_of(function: str, image: Image, learner: Classifier | Clusterer, name:
             if item.values.ndim > 2:
                 raise invalid(f"{function}: Band '{names[place]}' has array pixels; use arrayFlatten first.")
             inputs[:, place] = item.values[rows, columns]
-        usable = np.isfinite(inputs).all(axis=1)
+        usable = (np.abs(inputs) < LARGEST).all(axis=1)
         if len(rows):
             usable &= learner.fitted().usable(inputs)
         if not usable.any():
@@ -264,7 +267,7 @@ def features_of(function: str, collection: Collection, learner: Classifier | Clu
                 inputs = np.array([[number_of(feature, wanted) for wanted in names] for feature in batch])
             except ApiError as error:
                 raise invalid(f"{function}: {error.message}") from error
-            usable = learner.fitted().usable(inputs)
+            usable = (np.abs(inputs) < LARGEST).all(axis=1) & learner.fitted().usable(inputs)
             answers = iter(predictions(learner, inputs[usable]).tolist() if usable.any() else ())
             for feature, found in zip(batch, usable.tolist(), strict=True):
                 answer = next(answers) if found else None
@@ -279,6 +282,7 @@ def features_of(function: str, collection: Collection, learner: Classifier | Clu
 
 def predictions(learner: Classifier | Clusterer, inputs: Array) -> Array:
     """Answers for rows of inputs, computed some rows at a time."""
-    kind = learner.output.dtype
-    parts = [learner.predict(inputs[start : start + _ROWS]).astype(kind) for start in range(0, len(inputs), _ROWS)]
+    kind = learner.output
+    starts = range(0, len(inputs), _ROWS)
+    parts = [kind.converted(learner.predict(inputs[start : start + _ROWS])) for start in starts]
     return parts[0] if len(parts) == 1 else np.concatenate(parts)

@@ -1,6 +1,7 @@
 """Training samples: numbers out of the properties of features."""
 
 import hashlib
+import math
 import threading
 from array import array
 from collections.abc import Callable, Iterable, Sequence
@@ -16,6 +17,8 @@ from sandbox.errors import invalid
 
 #: Where `Image.sample` leaves the names of its bands, which trainings without `inputProperties` read.
 BAND_ORDER = "band_order"
+#: Greatest number, in four bytes, that scikit-learn's trees take.
+LARGEST = float(np.finfo("float32").max)
 _MOST_BYTES = 256 * 2**20
 
 
@@ -105,6 +108,8 @@ def collect(
     if not numbers:
         raise invalid("No data was found in classifier training input.")
     table = np.frombuffer(numbers, dtype="float64").reshape(-1, len(columns))
+    if np.abs(table).max() >= LARGEST:
+        raise invalid(f"A training sample has a number beyond {LARGEST:.6g}, the greatest that learners take.")
     if label is None:
         return Samples(tuple(names), table)
     return Samples(tuple(names), np.ascontiguousarray(table[:, :-1]), np.ascontiguousarray(table[:, -1]))
@@ -118,6 +123,10 @@ def number_of(feature: Element, name: str) -> float:
         raise invalid(f"{place} is missing.")
     if not isinstance(value, int | float | np.generic):
         raise invalid(f"{place} must be a number, but is '{str(value)[:50]}'.")
-    if not np.isfinite(value):
-        raise invalid(f"{place} is {value}; learners take finite numbers only.")
-    return float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise invalid(f"{place} is {str(value)[:50]}; learners take finite numbers only.")
+    return number

@@ -65,7 +65,7 @@ def _checked(order: list[int]) -> tuple[int, ...]:
 def error_matrix(collection: Collection, actual: str, predicted: str, order: list[int] | None) -> ConfusionMatrix:
     """Counts how often each actual class was predicted as each other."""
     pairs = [(number_of(member, actual), number_of(member, predicted)) for member in collection]
-    table = np.asarray(pairs, dtype="float64").reshape(-1, 2).astype(np.int64)
+    table = _whole(np.asarray(pairs, dtype="float64").reshape(-1, 2))
     return counted(table[:, 0], table[:, 1], order)
 
 
@@ -80,7 +80,7 @@ def confusion_matrix(array: Any, order: list[int] | None) -> ConfusionMatrix:
     checked = _checked(list(range(len(data))) if order is None else order)
     if len(checked) != len(data):
         raise invalid(f"'order' has {len(checked)} classes, but the array {len(data)} rows.")
-    return ConfusionMatrix(data.astype(np.int64), checked)
+    return ConfusionMatrix(_whole(data), checked)
 
 
 @function("ConfusionMatrix.array")
@@ -128,6 +128,10 @@ def kappa(confusion_matrix: ConfusionMatrix) -> float:
     observed = _ratio(np.trace(data), total)
     expected = _ratio(data.sum(axis=0) @ data.sum(axis=1), total**2)
     return float(_ratio(observed - expected, 1 - expected))
+
+
+def _whole(numbers: Array) -> Array:
+    return np.asarray(np.clip(np.nan_to_num(numbers), -(2.0**62), 2.0**62).astype(np.int64))
 
 
 def _consumers(matrix: ConfusionMatrix) -> Array:

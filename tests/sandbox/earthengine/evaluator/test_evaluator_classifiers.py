@@ -36,6 +36,12 @@ def column(collection, name="classification"):
     return ee.FeatureCollection(collection).aggregate_array(name)
 
 
+def odd(value, name="a"):
+    """Two samples of two classes, one of which has an odd number."""
+    plain = {"a": 1, "b": 2, "c": 3, "class": 1}
+    return ee.FeatureCollection([ee.Feature(None, plain), ee.Feature(None, {**plain, "class": 2, name: value})])
+
+
 def trained(classifier, samples, mode=None, label="class"):
     made = classifier if mode is None else classifier.setOutputMode(mode)
     return made.train(samples, label, NAMES)
@@ -298,6 +304,14 @@ def test_numbers_that_scikit_learn_cannot_hold_have_no_class(world, samples):
             lambda s: ee.ApiFunction("Classifier.randomForest").call(5),
             r"Classifier\.randomForest: This classifier has been removed.*smileRandomForest",
         ),
+        (lambda s: s.classify(trained(ee.Classifier.smileKNN(), odd(1e300))), "a number beyond 3.40282e"),
+        (
+            lambda s: s.classify(trained(ee.Classifier.smileKNN(), odd(ee.Number(1e308).multiply(10)))),
+            "finite numbers only",
+        ),
+        (lambda s: odd(2**40, "class").classify(trained(ee.Classifier.smileCart(), odd(2**40, "class"))), "of 32 bits"),
+        (lambda s: ee.Classifier.decisionTree("1" * 9_999 + ") root 1 1 1 *").schema(), "the line '1111"),
+        (lambda s: odd(1e300, "class").errorMatrix("class", "a").accuracy(), "give the classes as 'order'"),
         (lambda s: s.classify(ee.Classifier(ee.String("x").cat("y"))), "Expected type: Classifier"),
     ],
 )
