@@ -190,9 +190,10 @@ def _drawn(members: Sequence[tuple[Geometry, _Style]]) -> Image:
 def _layers(grid: Grid, geometry: Geometry, own: _Style) -> list[tuple[BaseGeometry, Colour]]:
     """What to paint, one over the other, as shapes in the pixel plane that the grid is a window of."""
     anchor = grid.anchor or grid.projection
-    shape = shapely.transform(
-        geometry.in_crs(grid.crs), lambda xy: np.column_stack(anchor.position(xy[:, 0], xy[:, 1]))
-    )
+    located = geometry.in_crs(grid.crs)
+    if located.is_empty or not np.isfinite(located.bounds).all():
+        return []
+    shape = shapely.transform(located, lambda xy: np.column_stack(anchor.position(xy[:, 0], xy[:, 1])))
     layers: list[tuple[BaseGeometry, Colour]] = []
     for part in shapely.get_parts(shape):
         if part.geom_type == "Point":
@@ -215,7 +216,7 @@ def _outlined(shape: BaseGeometry, own: _Style) -> list[tuple[BaseGeometry, Colo
 
 def _covered(grid: Grid, shape: BaseGeometry) -> tuple[tuple[slice, slice], Array] | None:
     """(block, pixels of the block whose centres lie in the shape), or None where it is not in the grid."""
-    if shape.is_empty or not np.isfinite(shape.bounds).all():
+    if shape.is_empty:
         return None
     columns, rows = grid.axes()
     west, north, east, south = shape.bounds

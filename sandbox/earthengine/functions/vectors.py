@@ -57,6 +57,9 @@ def reduce_to_vectors(
     label = one_band(name, image)
     if label.pixel_type.precision != "int":
         raise invalid(f"{name}: the first band, '{label.name}', must be of an integer type; toInt makes it one.")
+    for band in image.bands:
+        if band.pixel_type.dimensions:
+            raise invalid(f"{name}: the pixels of band '{band.name}' are arrays; use arrayGet or arrayFlatten first.")
     if geometry is None and label.size is None:
         raise invalid(f"{name}: The image is not bounded, so 'geometry' must be given.")
     region = footprint(image.with_bands([label])) if geometry is None else geometry

@@ -82,6 +82,8 @@ def test_vectors_refuse_what_cannot_be_labels(zones):
         zones.compute(ee.Image("zones").select("value").reduceToVectors())
     with pytest.raises(ApiError, match=r"Need 1\+1 bands for the reducer, but the image has 1"):
         zones.compute(ee.Image("zones").select("zone").reduceToVectors(ee.Reducer.mean()))
+    with pytest.raises(ApiError, match="the pixels of band 'array' are arrays"):
+        zones.compute(ee.Image("zones").select("zone").toArray().reduceToVectors())
     with pytest.raises(ApiError, match="not bounded"):
         zones.compute(ee.Image(1).reduceToVectors())
 
@@ -137,6 +139,8 @@ def test_a_feature_brings_its_own_style(world):
     assert (red[2, 10], green[2, 10], blue[2, 10]) == (0, 128, 0)
     drawn = world.pixels(features.draw("#abcdef", 3, 2), GRID)
     assert [part[0, 2] for part in drawn] == [0xAB, 0xCD, 0xEF]
+    beyond = ee.FeatureCollection(ee.Feature(ee.Geometry.LineString([[0, -89], [0, 91]], None, False))).draw("red")
+    assert world.pixels(beyond, Grid("EPSG:3857", (1000.0, 0.0, 0.0, 0.0, -1000.0, 0.0), (3, 3)))[0].mask.any()
     for bad, message in (
         ({"color": "nocolour"}, "Invalid color: 'nocolour'"),
         ({"pointShape": "heart"}, "Unknown pointShape 'heart'"),
