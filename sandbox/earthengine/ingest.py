@@ -3,7 +3,6 @@
 Manifests: https://developers.google.com/earth-engine/guides/image_manifest and table_upload.
 """
 
-import json
 import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from sandbox.earthengine import pyramids
 from sandbox.earthengine.assets import Assets, StoredAsset
@@ -150,9 +151,14 @@ class Ingestion:
             raise invalid("The table manifest's sources hold no features.")
         for number, feature in enumerate(features):
             feature.setdefault("id", f"{number:020x}")
+        try:
+            # Numbers that JSON has no words for, NaN and infinity, become null.
+            content = orjson.dumps({"type": "FeatureCollection", "features": features}, option=orjson.OPT_NON_STR_KEYS)
+        except TypeError as error:
+            raise invalid(f"The sources of the table hold a value that cannot be kept: {error}.") from error
         staging = self.assets.staging(name)
         path = staging / "features.geojson"
-        path.write_text(json.dumps({"type": "FeatureCollection", "features": features}), encoding="utf-8")
+        path.write_bytes(content)
         return self.assets.put(name, "TABLE", properties=_properties(manifest), features_path=path, overwrite=overwrite)
 
 

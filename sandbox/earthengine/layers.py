@@ -14,6 +14,7 @@ from rasterio.errors import CRSError, RasterioError
 from rasterio.merge import merge
 from rasterio.windows import Window
 
+from sandbox.earthengine import computation
 from sandbox.earthengine.records import BandRecord
 from sandbox.errors import invalid
 
@@ -98,7 +99,7 @@ def write_band(layer: Layer, name: str, target: Path, *, limit_bytes: int) -> Ba
         nodata = source.nodatavals[layer.index - 1]
     pixels = None
     if len(layer.paths) > 1:
-        pixels, transform, nodata = _mosaic(layer)
+        pixels, transform, nodata = _mosaic(layer, limit_bytes)
         shape = pixels.shape
     if shape[0] * shape[1] * np.dtype(data_type).itemsize > limit_bytes:
         raise invalid(
@@ -186,6 +187,7 @@ def _copy(layer: Layer, sink: Any, shape: tuple[int, int], nodata: float | None)
     with open_raster(layer.paths[0]) as source:
         masked = layer.mask is not None or MaskFlags.per_dataset in source.mask_flag_enums[layer.index - 1]
         for window in _windows(shape):
+            computation.check()
             try:
                 values = source.read(layer.index, window=window)
                 if masked:
@@ -227,9 +229,20 @@ def _unify(values: Any, missing: Sequence[float] | None, nodata: float | None) -
     return values
 
 
-def _mosaic(layer: Layer) -> tuple[Any, Any, float | None]:
+def _mosaic(layer: Layer, limit_bytes: int) -> tuple[Any, Any, float | None]:
     sources = [open_raster(path) for path in layer.paths]
     try:
+        west, south, east, north = zip(*(source.bounds for source in sources), strict=True)
+        across, down = sources[0].res
+        pixels_bytes = np.dtype(sources[0].dtypes[layer.index - 1]).itemsize
+        size = (max(east) - min(west)) / across * ((max(north) - min(south)) / down) * pixels_bytes
+        # Two small files far apart make a large mosaic: it is refused before it is allocated.
+        if not size <= limit_bytes:
+            raise invalid(
+                f"The sources of one tileset span more than {limit_bytes} bytes a band; the first of them is "
+                f"'{layer.paths[0].name}'."
+            )
+        computation.expect(int(size))
         nodata = sources[0].nodatavals[layer.index - 1]
         missing = layer.missing[0] if layer.missing else nodata
         fill = missing if missing is not None else 0

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from rasterio.transform import Affine
 from rasterio.windows import Window
 
+from sandbox.earthengine import computation
 from sandbox.earthengine.records import BandRecord
 
 #: A level of no more than so many pixels a side has none above it.
@@ -74,6 +75,7 @@ def _build_above(below: Path, above: Path, policy: str) -> None:
         with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(above, "w", **profile) as sink:
             for row in range(0, shape[0], _BLOCK):
                 for column in range(0, shape[1], _BLOCK):
+                    computation.check()
                     size = min(_BLOCK, shape[0] - row), min(_BLOCK, shape[1] - column)
                     values, valid = _read(source, 2 * row, 2 * column, (2 * size[0], 2 * size[1]))
                     result, seen = aggregated(values, valid, policy)

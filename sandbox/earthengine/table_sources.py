@@ -12,12 +12,16 @@ from typing import Any
 
 import numpy as np
 
+from sandbox.earthengine import computation
 from sandbox.earthengine.shapefiles import ShapefileError, read_archive, read_files
 from sandbox.earthengine.tfrecords import RecordError, Values, decode_example, records
 from sandbox.errors import invalid
 
 #: Largest file, uncompressed, in bytes.
 MAX_BYTES = 256 * 2**20
+# About what a feature, a property, and a byte of GeoJSON take in memory, in bytes: files of a few kilobytes may hold
+# millions of features that have nothing in them.
+_FEATURE_BYTES, _PROPERTY_BYTES, _JSON_BYTES = 600, 100, 20
 
 
 def read_table(uri: str, path: Path, source: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -68,6 +72,7 @@ def _text(uri: str, path: Path, charset: str) -> str:
 
 
 def _read_geojson(uri: str, text: str) -> list[dict[str, Any]]:
+    computation.expect(_JSON_BYTES * len(text))
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -113,13 +118,17 @@ def _point(properties: Mapping[str, Any], source: Mapping[str, Any]) -> dict[str
 
 
 def _feature(geometry: Any, properties: Mapping[str, Any]) -> dict[str, Any]:
+    computation.spend(_FEATURE_BYTES + _PROPERTY_BYTES * len(properties))
     return {"type": "Feature", "geometry": geometry, "properties": dict(properties)}
 
 
 def _number(text: Any) -> Any:
+    if not text:
+        return text
     try:
-        return int(text)
-    except (TypeError, ValueError):
+        whole = int(text)
+        return whole if -(2**63) <= whole < 2**63 else float(whole)
+    except (TypeError, ValueError, OverflowError):
         try:
             return float(text)
         except (TypeError, ValueError):
