@@ -6,12 +6,12 @@ CRS puts them, whatever was requested, so that two requests that share a pixel a
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
 from sandbox.earthengine.grid import Grid, Projection
 from sandbox.earthengine.pixels import Array, Band, Pixels
+from sandbox.earthengine.values import Image
 from sandbox.errors import invalid
 
 # Where a pixel's index changes, as a share of a pixel: nothing that people choose for an origin lies here, so rounding
@@ -87,9 +87,8 @@ def numbers(name: str, band: Band, grid: Grid) -> Pixels:
     return pixels
 
 
-def one_band(name: str, image: Any) -> Band:
+def one_band(name: str, image: Image) -> Band:
     """The first band of an image; raises INVALID_ARGUMENT where it has none."""
     if not image.bands:
         raise invalid(f"{name}: The image has no bands.")
-    band: Band = image.bands[0]
-    return band
+    return image.bands[0]
