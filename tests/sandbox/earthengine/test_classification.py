@@ -2,7 +2,10 @@
 
 import io
 import json
+import subprocess
+import sys
 import urllib.request
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +13,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 BANDS = ["B1", "B2", "B3", "B4", "B5", "B7"]
 TREES = 30
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def learned(sandbox):
@@ -75,6 +79,12 @@ def test_a_typical_script_gives_what_scikit_learn_gives_for_the_same_samples(ee,
         with urllib.request.urlopen(address.format(x=x, y=y, z=8)) as answer:
             assert answer.read().startswith(b"\x89PNG")
     assert learned(sandbox) == before + 1
+
+
+def test_the_sandbox_starts_without_scikit_learn():
+    script = "import sys, sandbox.earthengine.service; print('sklearn' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 def test_a_removed_classifier_names_its_successor(ee):
