@@ -3,7 +3,8 @@
 import threading
 import uuid
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -12,6 +13,7 @@ from typing import Any
 from starlette.routing import Route
 
 from sandbox.earthengine import films, rendering, results, tables
+from sandbox.earthengine.computation import Stopped
 from sandbox.earthengine.dispatch import Call, Dispatcher, unsupported
 from sandbox.earthengine.evaluation import Evaluator
 from sandbox.earthengine.limits import Limits
@@ -25,7 +27,7 @@ _PAGE = 1_000
 _FILMS = ("videoThumbnails", "filmstripThumbnails")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Rendering:
     """A map, thumbnail or table that was created and may be fetched.
 
@@ -33,11 +35,16 @@ class Rendering:
         kind: `maps`, `thumbnails`, `videoThumbnails`, `filmstripThumbnails` or `tables`.
         value: The image, collection or frames.
         request: The body that created it.
+        make: Makes the value anew.
+        broken: Whether a computation was cut off while it used the value: collections are computed as far as somebody
+            looked, and cannot go on from where that ended.
     """
 
     kind: str
     value: Any
     request: Mapping[str, Any]
+    make: Callable[[], Any]
+    broken: bool = False
 
 
 class Renderings:
@@ -64,6 +71,18 @@ class Renderings:
         if found is None:
             raise not_found(f"'{name}' was not found; it was created long ago, or by another sandbox. Create it again.")
         return found
+
+    @contextmanager
+    def use(self, call: Call, kind: str) -> Iterator[Rendering]:
+        """The one that a path names, whole; raises NOT_FOUND."""
+        found = self.get(call, kind)
+        if found.broken:
+            found.value, found.broken = found.make(), False
+        try:
+            yield found
+        except Stopped:
+            found.broken = True
+            raise
 
     def clear(self) -> None:
         """Forgets all."""
@@ -165,53 +184,57 @@ class PixelRoutes:
 
     def _create_map(self, call: Call) -> Any:
         image = self._image(call)
-        return self._created(call, Rendering("maps", image, call.body))
+        return self._created(call, Rendering("maps", image, call.body, partial(self._image, call)))
 
     def _tile(self, call: Call) -> Any:
-        found = self.renderings.get(call, "maps")
-        options = found.request.get("visualizationOptions") or {}
-        place = (int(call.path["zoom"]), int(call.path["x"]), int(call.path["y"]))
-        return rendering.tile(found.value, *place, options), "image/png"
+        with self.renderings.use(call, "maps") as found:
+            options = found.request.get("visualizationOptions") or {}
+            place = (int(call.path["zoom"]), int(call.path["x"]), int(call.path["y"]))
+            return rendering.tile(found.value, *place, options), "image/png"
 
     def _create_thumbnail(self, call: Call) -> Any:
         image = self._image(call)
         grid = rendering.native_grid(image)
         # Refused here, where the client shows the reason, rather than when a browser fetches the address.
         self._limits.check_pixels(grid.shape, rendering.pixel_bytes(image.bands), download=True)
-        return self._created(call, Rendering("thumbnails", image, call.body))
+        return self._created(call, Rendering("thumbnails", image, call.body, partial(self._image, call)))
 
     def _thumbnail(self, call: Call) -> Any:
-        found = self.renderings.get(call, "thumbnails")
-        return rendering.answer(
-            found.value,
-            rendering.native_grid(found.value),
-            str(found.request.get("fileFormat") or "AUTO_JPEG_PNG"),
-            visualization=found.request.get("visualizationOptions"),
-            limits=self._limits,
-            download=True,
-            filename=_filename(found.request.get("filenamePrefix")),
-        )
+        with self.renderings.use(call, "thumbnails") as found:
+            return rendering.answer(
+                found.value,
+                rendering.native_grid(found.value),
+                str(found.request.get("fileFormat") or "AUTO_JPEG_PNG"),
+                visualization=found.request.get("visualizationOptions"),
+                limits=self._limits,
+                download=True,
+                filename=_filename(found.request.get("filenamePrefix")),
+            )
 
     def _create_film(self, kind: str, call: Call) -> Any:
-        frames = films.frames_of(self._evaluator.evaluate(call.section("expression")), self._limits)
-        return self._created(call, Rendering(kind, frames, call.body))
+        return self._created(call, Rendering(kind, self._frames(call), call.body, partial(self._frames, call)))
+
+    def _frames(self, call: Call) -> Any:
+        return films.frames_of(self._evaluator.evaluate(call.section("expression")), self._limits)
 
     def _film(self, kind: str, call: Call) -> Any:
-        found = self.renderings.get(call, kind)
-        colors = found.request.get("visualizationOptions") or {}
-        if kind == "videoThumbnails":
-            return films.animation(found.value, colors, found.request.get("videoOptions") or {}), "image/gif"
-        return films.strip(found.value, colors, str(found.request.get("fileFormat")))
+        with self.renderings.use(call, kind) as found:
+            colors = found.request.get("visualizationOptions") or {}
+            if kind == "videoThumbnails":
+                return films.animation(found.value, colors, found.request.get("videoOptions") or {}), "image/gif"
+            return films.strip(found.value, colors, str(found.request.get("fileFormat")))
 
     def _create_table(self, call: Call) -> Any:
-        value = self._evaluator.evaluate(call.section("expression"))
-        return self._created(call, Rendering("tables", _collection(value), call.body))
+        return self._created(call, Rendering("tables", self._members(call), call.body, partial(self._members, call)))
+
+    def _members(self, call: Call) -> Collection:
+        return _collection(self._evaluator.evaluate(call.section("expression")))
 
     def _table(self, call: Call) -> Any:
-        found = self.renderings.get(call, "tables")
-        features = [self._feature(member, number) for number, member in enumerate(found.value)]
-        file_format = str(found.request.get("fileFormat") or "CSV")
-        return tables.encode(features, file_format, found.request.get("selectors")), tables.FORMATS[file_format]
+        with self.renderings.use(call, "tables") as found:
+            features = [self._feature(member, number) for number, member in enumerate(found.value)]
+            file_format = str(found.request.get("fileFormat") or "CSV")
+            return tables.encode(features, file_format, found.request.get("selectors")), tables.FORMATS[file_format]
 
     def _created(self, call: Call, made: Rendering) -> Any:
         return {"name": self.renderings.add(call.project, made)}

@@ -98,3 +98,20 @@ def test_a_computation_that_timed_out_ends_within_its_loop(sandbox, call_admin):
         waited(lambda: not call_admin("status")["services"]["earthengine"]["computations"], 5)
     finally:
         call_admin("earthengine/limits", {"interactive_seconds": limits["interactive_seconds"]})
+
+
+def test_a_table_that_was_cut_off_is_whole_when_it_is_asked_for_again(sandbox, ee, call_admin):
+    features = ee.FeatureCollection(
+        ee.List.sequence(1, 4000).map(lambda i: ee.Feature(None, {"i": ee.Number(i).add(0)}))
+    ).map(lambda feature: feature.set("j", ee.Number(feature.get("i")).multiply(2)))
+    path = ee.data.getTableDownloadId({"table": features, "format": "CSV"})["docid"]
+    limits = call_admin("earthengine/limits")["limits"]
+    call_admin("earthengine/limits", {"interactive_seconds": 0.05})
+    try:
+        answer = sandbox.request("GET", HOST, f"/v1/{path}:getFeatures")
+        assert (answer.status_code, answer.json()["error"]["message"]) == (400, "Computation timed out.")
+    finally:
+        call_admin("earthengine/limits", {"interactive_seconds": limits["interactive_seconds"]})
+    waited(lambda: not call_admin("status")["services"]["earthengine"]["computations"], 10)
+    answer = sandbox.request("GET", HOST, f"/v1/{path}:getFeatures")
+    assert answer.status_code == 200 and len(answer.text.splitlines()) == 4001
