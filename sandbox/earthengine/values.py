@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
+from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -49,6 +50,8 @@ VERSION = "system:version"
 FOOTPRINT = "system:footprint"
 # Side of the tiles that a large request is computed in: bounds memory, and gives every core its share.
 _TILE = 512
+# A tile alone is cut into strips of no fewer pixels than this, so that every core has one.
+_STRIP_PIXELS = 2**16
 TIME_START = "system:time_start"
 
 
@@ -306,7 +309,7 @@ class Image(Element):
         return found
 
     def _fetched(self, bands: Sequence[Band], grid: Grid) -> list[Pixels]:
-        tiles = grid.tiles(_TILE)
+        tiles = _tiles(grid)
         if len(tiles) == 1 or not bands:
             return _fetched(bands, grid)
         result: list[Pixels] = []
@@ -319,6 +322,17 @@ class Image(Element):
                 for index, part in enumerate(parts):
                     result[index] = _placed(result[index], part, block)
         return result
+
+
+def _tiles(grid: Grid) -> list[tuple[int, int, Grid]]:
+    """(row, column, window) of what is computed at a time."""
+    tiles = grid.tiles(_TILE)
+    height, width = grid.shape
+    strips = min(os.cpu_count() or 1, grid.size // _STRIP_PIXELS, height)
+    if len(tiles) > 1 or strips < 2:
+        return tiles
+    rows = [height * number // strips for number in range(strips + 1)]
+    return [(top, 0, grid.window(top, 0, (bottom - top, width))) for top, bottom in pairwise(rows)]
 
 
 def _fetched(bands: Sequence[Band], grid: Grid) -> list[Pixels]:

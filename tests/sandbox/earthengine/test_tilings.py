@@ -1,6 +1,7 @@
 """However a request is cut into tiles, the pixels are the same."""
 
 import io
+import os
 from itertools import pairwise
 
 import numpy as np
@@ -195,3 +196,14 @@ def test_tiles_over_the_wire_equal_one_request_too(ee, landsat):
             for band in ("B3", "B4"):
                 part = whole[band][row : row + shape[0], column : column + shape[1]]
                 assert np.array_equal(tile[band], part, equal_nan=True)
+
+
+@pytest.mark.parametrize("name", ["bicubic", "median", "neighbourhood in metres", "predicted", "reprojected elsewhere"])
+def test_pixels_do_not_depend_on_the_number_of_cores(images, monkeypatch, name):
+    grid = request("EPSG:32618", (62_000, 4_010_000), (29.0, 31.0), (290, 530))
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    alone = pixels(images[name], grid)
+    assert alone[alone.dtype.names[0]].any()
+    for cores in (2, 3):
+        monkeypatch.setattr(os, "cpu_count", lambda cores=cores: cores)
+        assert pixels(images[name], grid).tobytes() == alone.tobytes()
