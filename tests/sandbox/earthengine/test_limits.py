@@ -1,11 +1,15 @@
 import asyncio
+import socket
 import threading
+import time
 
 import httpx
 import pytest
 from starlette.applications import Starlette
 
+from sandbox.earthengine.computation import Computation
 from sandbox.earthengine.dispatch import Dispatcher
+from sandbox.earthengine.endpoints import VertexEndpoints
 from sandbox.earthengine.limits import Limits, Slots
 from sandbox.errors import ApiError
 from sandbox.responses import api_error_handler
@@ -126,3 +130,61 @@ def test_gzip_bodies_are_read_and_bombs_refused():
     assert good.json() == {"a": 1}
     assert bomb.status_code == 400 and "exceeds the limit" in bomb.json()["error"]["message"]
     dispatcher.close()
+
+
+@pytest.fixture
+def limited(call_admin):
+    """Sets limits of the running sandbox, and puts back what they were."""
+    before = call_admin("earthengine/limits")["limits"]
+    changed = {}
+
+    def limit(**values):
+        changed.update({name: before[name] for name in values})
+        call_admin("earthengine/limits", values)
+
+    yield limit
+    call_admin("earthengine/limits", changed)
+
+
+def ended(call_admin):
+    deadline = time.monotonic() + 10
+    while call_admin("status")["services"]["earthengine"]["computations"]:
+        assert time.monotonic() < deadline, "it went on"
+        time.sleep(0.05)
+
+
+def test_reductions_in_one_request_are_counted(ee, limited):
+    point = ee.Geometry.Point([0, 0])
+    images = [ee.Image(number) for number in range(6)]
+    statistics = ee.List([image.reduceRegion(ee.Reducer.first(), point, 30) for image in images])
+    limited(aggregations=6)
+    assert statistics.getInfo() == [{"constant": number} for number in range(6)]
+    limited(aggregations=5)
+    with pytest.raises(ee.EEException, match=r"Too many concurrent aggregations\."):
+        statistics.getInfo()
+
+
+def test_statistics_of_the_whole_world_end_in_time(ee, limited, call_admin):
+    limited(interactive_seconds=1)
+    world = ee.FeatureCollection([ee.Feature(ee.Geometry.Rectangle([-180, -85, 180, 85], None, False))])
+    image = ee.Image.random()
+    for asked in (
+        image.reduceRegions(world, ee.Reducer.mean(), 300),
+        image.reduceRegion(ee.Reducer.mean(), world.geometry(), 300, maxPixels=1e13),
+        image.sampleRegions(world, scale=9000),
+    ):
+        with pytest.raises(ee.EEException, match=r"^(Computation timed out\.|Image.sampleRegions: )"):
+            asked.getInfo()
+        ended(call_admin)
+
+
+def test_a_computation_does_not_wait_for_an_endpoint_when_it_must_end():
+    silent = socket.create_server(("127.0.0.1", 0))
+    client = VertexEndpoints(f"http://127.0.0.1:{silent.getsockname()[1]}")
+    computation = Computation(seconds=0.3)
+    begun = time.monotonic()
+    with pytest.raises(ApiError, match=r"Computation timed out\."):
+        computation.run(client.predict, "projects/p/locations/l/endpoints/1", [{}])
+    assert time.monotonic() - begun < 5
+    silent.close()
+    client.close()
