@@ -12,6 +12,7 @@ from sandbox.earthengine.coerce import Mismatch, date, date_range, footprint, ty
 from sandbox.earthengine.coerce import geometry as to_geometry
 from sandbox.earthengine.functions.geometry import area as area_of
 from sandbox.earthengine.functions.geometry import distance as distance_between
+from sandbox.earthengine.functions.geometry import holds
 from sandbox.earthengine.registry import function
 from sandbox.earthengine.values import TIME_START, Date, Element, Feature, Geometry, Image
 from sandbox.errors import invalid
@@ -137,8 +138,8 @@ _COMPARISONS: dict[tuple[str, ...], Callable[[Any, Any], bool]] = {
 }
 _SPATIAL = {
     "intersects": shapely.intersects,
-    "contains": shapely.contains,
-    "isContained": shapely.within,
+    "contains": holds,
+    "isContained": lambda one, two: holds(two, one),
     "disjoint": shapely.disjoint,
 }
 

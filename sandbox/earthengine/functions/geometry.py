@@ -245,6 +245,14 @@ def _combined(parts: list[Geometry], proj: Projection | None, operate: Callable[
     return _made(operate(*shapes), proj, geodesic)
 
 
+def holds(one: BaseGeometry, two: BaseGeometry) -> bool:
+    """Whether one shape contains another; what lies on the antimeridian is within a shape that goes over it."""
+    if shapely.contains(one, two):
+        return True
+    west, _, east, _ = one.bounds
+    return bool((west, east) == (-180, 180) and shapely.covers(one, two))
+
+
 _PAIRED: dict[str, Callable[[Any, Any], Any]] = {
     "intersection": shapely.intersection,
     "union": shapely.union,
@@ -253,8 +261,8 @@ _PAIRED: dict[str, Callable[[Any, Any], Any]] = {
 }
 _RELATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "intersects": shapely.intersects,
-    "contains": shapely.contains,
-    "containedIn": shapely.within,
+    "contains": holds,
+    "containedIn": lambda one, two: holds(two, one),
     "disjoint": shapely.disjoint,
 }
 _MEASURES = {"area": area, "length": length, "perimeter": perimeter}

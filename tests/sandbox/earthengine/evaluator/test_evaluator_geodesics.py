@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import Geod
 
+from sandbox.earthengine.functions.geometry import holds
 from sandbox.earthengine.geodesics import moved
 from sandbox.earthengine.grid import Grid, Projection, transformer
 from sandbox.earthengine.regions import inside
@@ -125,7 +126,7 @@ def test_boxes_over_the_antimeridian_are_like_any_other(world):
                 "ring": ring.area(),
                 "same_ring": G.Polygon([[[-10, -20], [10, -20], [10, 20], [-10, 20]]]).area(),
                 "east": there.contains(G.Point(-175, 1)),
-                "west": ring.contains(G.Point(175, 1)),
+                "west": ee.Number(ring.contains(G.Point(175, 1))).And(there.contains(G.Point(180, 1))),
                 "middle": ring.contains(G.Point(0, 1)),
                 "overlap": there.intersection(G.Rectangle([175, -5, 180, 5], None, False)).area(),
                 "same_overlap": G.Rectangle([-5, -5, 0, 5], None, False).area(),
@@ -143,7 +144,7 @@ def test_boxes_over_the_antimeridian_are_like_any_other(world):
     assert found["ring"] == pytest.approx(found["same_ring"], rel=1e-9)
     assert found["bounds"] == [[[170, -20], [190, -20], [190, 20], [170, 20], [170, -20]]]
     assert [found["ring_bounds"][0][i][0] for i in (0, 1)] == [170, 190]
-    assert (found["east"], found["west"], found["middle"]) == (True, True, False)
+    assert (found["east"], found["west"], found["middle"]) == (True, 1, False)
     assert found["overlap"] == pytest.approx(found["same_overlap"], rel=1e-9)
     assert found["filtered"] == 2
     assert abs(found["centroid"][0]) == pytest.approx(180) and found["centroid"][1] == pytest.approx(0, abs=1e-6)
@@ -221,10 +222,10 @@ def test_places_over_the_antimeridian_are_found_as_they_are_elsewhere(data, shif
             continue
         expected = here.lonlat().contains(shapely.Point(x, y))
         place = shapely.Point((x + shift + 180) % 360 - 180, y)
-        assert there.lonlat().contains(place) == expected
+        assert holds(there.lonlat(), place) == expected
         if geodesic:
             # Longitudes that jump say the same as longitudes that go on.
-            assert Geometry(wrapped).lonlat().contains(place) == expected
+            assert holds(Geometry(wrapped).lonlat(), place) == expected
 
 
 def test_pixels_of_a_geodesic_region_follow_its_edges():
@@ -287,6 +288,8 @@ def test_combined_geodesic_shapes_have_no_vertex_more_than_they_need(world):
     st.booleans(),
 )
 def test_rings_that_bend_into_one_another_are_repaired(corners, target, geodesic):
+    if target == "EPSG:3413":
+        corners = [(x, abs(y)) for x, y in corners]  # the other pole is infinitely far in this projection
     shape = Geometry(shapely.make_valid(shapely.Polygon(corners), method="structure"), geodesic=geodesic)
     found = shape.in_crs(target)
     assert found.is_valid or not np.isfinite(found.bounds).all()
