@@ -164,7 +164,7 @@ def test_a_clip_over_the_antimeridian_shows_both_sides(world):
     assert world.compute(count) == {"constant": 16}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=50, deadline=None, derandomize=True)
 @given(
     west=st.floats(-150, 100), south=st.floats(-70, 40), width=st.floats(0.001, 50), height=st.floats(0.001, 25),
     slant=st.floats(-0.5, 0.5), target=st.sampled_from(TARGETS),
@@ -203,7 +203,7 @@ def test_moved_edges_keep_their_course(west, south, width, height, slant, target
             assert np.abs(vertices - vertex).sum(axis=1).min() < 1e-6
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=50, deadline=None, derandomize=True)
 @given(
     data=st.data(), shift=st.floats(100, 260), geodesic=st.booleans(),
 )  # fmt: skip
@@ -281,7 +281,7 @@ def test_combined_geodesic_shapes_have_no_vertex_more_than_they_need(world):
     assert found["both_sides"] == pytest.approx(found["one_side"], rel=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=50, deadline=None, derandomize=True)
 @given(
     st.lists(st.tuples(st.integers(-200, 200), st.integers(-90, 90)), min_size=3, max_size=6, unique=True),
     st.sampled_from(["EPSG:4326", "EPSG:3857", "EPSG:3413"]),
