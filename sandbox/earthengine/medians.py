@@ -15,8 +15,9 @@ Array = NDArray[Any]
 
 #: Beyond so many entries, NumPy's own sort is as fast.
 MOST = 32
-#: Bytes of a plane that go through a network together: all planes of a piece fit into a processor's cache.
-_PIECE = 64 * 1024
+#: Bytes of a plane that go through a network together: few enough for a processor's cache, and so many that threads
+#: that compute tiles side by side seldom wait for the interpreter between two steps.
+_PIECE = 256 * 1024
 
 
 class Step(NamedTuple):
