@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, TypeVar
 
-import regex  # type: ignore[import-untyped]  # it publishes no types
+import regex
 
 from sandbox.earthengine import computation
 from sandbox.earthengine.computation import TIME
