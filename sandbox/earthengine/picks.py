@@ -180,7 +180,8 @@ def over_tiles(window: Grid, side: int, work: Callable[[Grid], T]) -> Iterator[T
     """
     tiles = window.tiles(side)
     cores = cpu_count() or 1
-    if len(tiles) == 1 or cores == 1:
+    # Threads in short steps wait for each other more than they gain: a few tiles are as quick one after another.
+    if window.size < 4 * side * side or cores == 1:
         yield from (work(tile) for _, _, tile in tiles)
         return
     carried = computation.carried(work)
