@@ -170,7 +170,7 @@ def rgba(pixels: Sequence[Pixels], types: Sequence[PixelType], options: Mapping[
 
 
 def png(colors: NDArray[np.uint8]) -> bytes:
-    """A PNG with transparency of `[height, width, 4]` colours, packed by the quickest means: a map waits for its tiles."""
+    """A PNG with transparency of `[height, width, 4]` colours, packed the quickest way: a map waits for its tiles."""
     sink = io.BytesIO()
     Picture.fromarray(colors).save(sink, "PNG", compress_level=1)
     return sink.getvalue()
