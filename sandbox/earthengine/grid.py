@@ -27,6 +27,9 @@ _EXTRA_CODES = {
     "SR-ORG:6974": "+proj=sinu +lon_0=0 +x_0=0 +y_0=0 +R=6371007.181 +units=m +no_defs",
     "SR-ORG:6627": "+proj=sinu +lon_0=0 +x_0=0 +y_0=0 +R=6371007.181 +units=m +no_defs",
 }
+# Shares of a pixel that the origin of a request is rounded to, and how many pixels from that of its CRS it may lie.
+_PARTS = 2**20
+_FARTHEST = 2.0**30
 # Pixel coordinates this near an edge count as on it, so that rounding cannot depend on how a request was tiled.
 _SNAP = 1e-6
 _LOOKUPS_KEPT = 8
@@ -177,7 +180,7 @@ class Grid:
         if not isinstance(crs, str):
             raise invalid(f"Invalid value for field 'grid.crsCode': {crs!r} is not a string.")
         crs_of(crs)
-        return cls(crs, transform, shape)
+        return cls(crs, transform, shape, *_plane(crs, transform))
 
     @property
     def projection(self) -> Projection:
@@ -290,6 +293,20 @@ class Grid:
         with np.errstate(invalid="ignore"):
             columns, rows = target.position(x, y)
             return _snapped(columns), _snapped(rows)
+
+
+def _plane(crs: str, transform: Transform) -> tuple[Projection | None, tuple[int, int]]:
+    """The pixel plane that a client's grid is a window of, and where (row, column) it begins there.
+
+    The plane begins within a pixel of the origin of the CRS, at a whole part of one. Requests that tile a region thus
+    share one plane whatever rounding the client's arithmetic did to their origins, and each pixel's coordinates.
+    """
+    a, b, c, d, e, f = transform
+    if b or d or abs(c / a) > _FARTHEST or abs(f / e) > _FARTHEST:
+        return None, (0, 0)
+    column, across = divmod(round(c / a * _PARTS), _PARTS)
+    row, down = divmod(round(f / e * _PARTS), _PARTS)
+    return Projection(crs, (a, 0.0, a * (across / _PARTS), 0.0, e, e * (down / _PARTS))), (row, column)
 
 
 def _snapped(positions: Any) -> Any:

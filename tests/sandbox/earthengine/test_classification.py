@@ -1,7 +1,6 @@
 """The script that people write: sample, split, train, classify, judge; through the real client."""
 
 import io
-import json
 import subprocess
 import sys
 import urllib.request
@@ -17,9 +16,9 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def learned(sandbox):
-    """How often the sandbox says that it learned a forest of as many trees as these tests grow."""
-    lines = [json.loads(line) for path in sandbox.home.rglob("*.log*") for line in path.read_text().splitlines()]
-    return sum("learned Classifier.smileRandomForest from" in str(line) for line in lines)
+    """How often the sandbox says that it learned a forest."""
+    logs = (path.read_text() for path in sandbox.home.glob("sandbox.log*"))
+    return sum(log.count("learned Classifier.smileRandomForest from") for log in logs)
 
 
 @pytest.fixture
