@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import hypothesis
+import psutil
 import pytest
 
 from sandbox.environment import names, restore
@@ -30,19 +31,20 @@ class Sandbox:
         home: Data folder.
         port: Loopback port of its application.
         proxy_port: Loopback port of its proxy.
+        pid: Process of the daemon when it was attached to.
         environment: Variables that send a client to it.
     """
 
     home: Path
     port: int
     proxy_port: int
+    pid: int
     environment: Mapping[str, str]
 
     @property
-    def pid(self) -> int:
-        """Process of the daemon, which tests may have started anew."""
-        found: int = json.loads((self.home / "state.json").read_text())["pid"]
-        return found
+    def process(self) -> psutil.Process:
+        """The daemon; another than at first where a test started it anew."""
+        return psutil.Process(json.loads((self.home / "state.json").read_text())["pid"])
 
     def command(self, *arguments: str, check: bool = True, timeout: float = 120) -> subprocess.CompletedProcess[str]:
         """Runs `python -m sandbox …` on this home."""
@@ -97,7 +99,7 @@ def attach(home: Path) -> Sandbox:
     """The handle of the sandbox that runs in `home`."""
     state = json.loads((home / "state.json").read_text())
     variables = json.loads(control(home, "env", "--json").stdout)
-    return Sandbox(home, state["port"], state["proxy_port"], variables)
+    return Sandbox(home, state["port"], state["proxy_port"], state["pid"], variables)
 
 
 @pytest.fixture(scope="session")

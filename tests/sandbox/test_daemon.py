@@ -126,7 +126,7 @@ def test_failed_start_says_why(home: Path) -> None:
 
 
 def test_everything_listens_on_loopback_alone(sandbox: Sandbox) -> None:
-    process = psutil.Process(sandbox.pid)
+    process = sandbox.process
     listening = [
         connection.laddr
         for member in (process, *process.children(recursive=True))
@@ -162,10 +162,11 @@ def test_the_log_is_structured_and_holds_no_token(sandbox: Sandbox) -> None:
 def test_reset_forgets_objects_and_keeps_the_process(sandbox: Sandbox) -> None:
     path = "/upload/storage/v1/b/earthline-sandbox/o?uploadType=media&name=gone"
     sandbox.request("POST", "storage.googleapis.com", path, content=b"x")
+    before = sandbox.process
     sandbox.command("reset")
     assert sandbox.request("GET", "storage.googleapis.com", "/earthline-sandbox/gone").status_code == 404
     assert sandbox.request("GET", "storage.googleapis.com", "/storage/v1/b/earthline-sandbox").status_code == 200
-    assert attach(sandbox.home).pid == sandbox.pid
+    assert sandbox.process == before
 
 
 def test_a_term_signal_stops_it_in_order(home: Path) -> None:
@@ -220,14 +221,15 @@ def test_env_without_a_sandbox_says_what_to_do(home: Path) -> None:
 
 def test_status_for_people(sandbox: Sandbox) -> None:
     text = sandbox.command("status").stdout
-    assert f"process {sandbox.pid}" in text
+    assert f"process {sandbox.process.pid}" in text
     assert "earthline-sandbox" in text
 
 
 def test_admin_calls_need_the_header_and_loopback(sandbox: Sandbox) -> None:
+    before = sandbox.process
     url = f"http://127.0.0.1:{sandbox.port}/_sandbox/reset"
     assert httpx.post(url, trust_env=False).status_code == 403
     assert httpx.post(url.replace("reset", "earthengine/seed"), trust_env=False).status_code == 403
     foreign = httpx.post(url, headers={"X-Sandbox": "1", "Host": "evil.example.com"}, trust_env=False)
     assert foreign.status_code == 404
-    assert attach(sandbox.home).pid == sandbox.pid
+    assert sandbox.process == before

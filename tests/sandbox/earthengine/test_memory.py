@@ -5,7 +5,6 @@ import threading
 import time
 
 import numpy as np
-import psutil
 import pytest
 
 from sandbox.earthengine.computation import AGGREGATIONS, CANCELLED, Charge, Computation, carried, extent, hold, size_of
@@ -225,7 +224,7 @@ def test_no_request_takes_more_memory_than_it_may(sandbox, call_admin, landsat):
             },
         },
     }
-    process = psutil.Process(sandbox.pid)
+    process = sandbox.process
     before = call_admin("earthengine/limits")["limits"]
     call_admin("earthengine/limits", {"memory_bytes": LIMIT, "interactive_seconds": 30})
     base = process.memory_info().rss

@@ -9,7 +9,6 @@ import zipfile
 import zlib
 
 import numpy as np
-import psutil
 import pyproj
 import pytest
 import rasterio
@@ -122,7 +121,7 @@ def bombs(sandbox, tmp_path_factory):
 
 
 def test_no_upload_explodes(ee, sandbox, call_admin, bombs):
-    process = psutil.Process(sandbox.pid)
+    process = sandbox.process
     before = call_admin("earthengine/limits")["limits"]["total_memory_bytes"]
     call_admin("earthengine/limits", {"total_memory_bytes": 256 * MEGABYTE})
     base = largest = process.memory_info().rss

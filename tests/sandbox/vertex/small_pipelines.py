@@ -74,7 +74,7 @@ class Jobs:
     def __init__(self, vertex: Any) -> None:
         self.vertex = vertex
         self.storage = vertex.home / "storage"
-        (self.storage / "bucket").mkdir(parents=True)
+        (self.storage / "bucket").mkdir(parents=True, exist_ok=True)
 
     def compile(self, pipeline: Any) -> dict[str, Any]:
         path = self.vertex.home / "pipeline.yaml"
