@@ -30,8 +30,8 @@ DEVIATIONS: Mapping[str, Sequence[str]] = {
         "The range of a result's `PixelType` may be wider or narrower than Google's where that is not documented.",
         "Arguments named below as taken without effect change only how Google's servers divide the work, or an error "
         "margin.",
-        "`computePixels` in `TF_RECORD_IMAGE` answers one record with one Example of the whole grid, a list per band as "
-        "in exports; Google names the format and documents no more.",
+        "`computePixels` in `TF_RECORD_IMAGE` answers one record with one Example of the whole grid, a list per band, "
+        "as in exports; Google names the format and documents no more.",
         "Cloud Storage and Google Drive are folders of the sandbox; sharing, quotas of assets and billing do not "
         "exist.",
     ),
