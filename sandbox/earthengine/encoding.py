@@ -166,6 +166,8 @@ def rgba(pixels: Sequence[Pixels], types: Sequence[PixelType], options: Mapping[
         shown[..., number] = np.rint(color)
     mask = combined(*(band.mask for band in pixels))
     shown[..., 3] = np.rint(mask.astype("float64") * opacity * 255.0)
+    # A reader that knows nothing of transparency must not see the first colour of a palette where there is nothing.
+    shown[np.asarray(mask) == 0] = 0
     return shown
 
 

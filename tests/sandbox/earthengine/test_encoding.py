@@ -96,3 +96,11 @@ def test_a_png_is_transparent_where_masked():
     colors = encoding.rgba(bands, [PixelType("float")], {})
     with Image.open(io.BytesIO(encoding.png(colors))) as picture:
         assert np.asarray(picture)[0, :, 3].tolist() == [0, 128]
+
+
+def test_masked_pixels_have_no_colour_under_their_transparency():
+    pixels = [Pixels(np.array([[1.0, 1.0]]), np.array([[True, False]]))]
+    colors = encoding.rgba(
+        pixels, [PixelType("double")], {"ranges": [{"min": 0, "max": 1}], "paletteColors": ["red", "blue"]}
+    )
+    assert colors[0].tolist() == [[0, 0, 255, 255], [0, 0, 0, 0]]
