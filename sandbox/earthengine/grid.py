@@ -224,6 +224,15 @@ class Grid:
             for column in range(0, width, side)
         ]
 
+    def halves(self) -> tuple["Grid", "Grid", int]:
+        """Two windows that make up this grid, and the axis (0: rows; the longer one) along which they lie."""
+        height, width = self.shape
+        if height >= width:
+            cut = height // 2
+            return self.window(0, 0, (cut, width)), self.window(cut, 0, (height - cut, width)), 0
+        cut = width // 2
+        return self.window(0, 0, (height, cut)), self.window(0, cut, (height, width - cut)), 1
+
     def axes(self) -> tuple[FloatArray, FloatArray]:
         """(columns, rows) of the pixel centres, counted in the anchor's pixel plane."""
         height, width = self.shape

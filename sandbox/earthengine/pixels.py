@@ -290,13 +290,7 @@ def pull(
 def _pull_halves(
     grid: Grid, projection: Projection, read: Source, pixel_type: PixelType, size: tuple[int, int] | None
 ) -> Pixels:
-    height, width = grid.shape
-    axis = 0 if height >= width else 1
-    cut = grid.shape[axis] // 2
-    if axis == 0:
-        halves = grid.window(0, 0, (cut, width)), grid.window(cut, 0, (height - cut, width))
-    else:
-        halves = grid.window(0, 0, (height, cut)), grid.window(0, cut, (height, width - cut))
+    *halves, axis = grid.halves()
     parts = [pull(half, projection, read, pixel_type, size) for half in halves]
     values = [part.values for part in parts]
     if values[0].shape[2:] != values[1].shape[2:] or values[0].dtype != values[1].dtype:

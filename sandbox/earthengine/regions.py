@@ -3,6 +3,7 @@
 import math
 import threading
 from collections import OrderedDict
+from collections.abc import Iterator
 
 import numpy as np
 import shapely
@@ -56,19 +57,8 @@ def inside(grid: Grid, region: Geometry) -> Array:
 def _held(grid: Grid, shape: BaseGeometry) -> Array:
     """The same for any shape: centres are tested one by one only in blocks that the outline passes through."""
     found, edge = np.zeros(grid.shape, dtype=bool), np.zeros(grid.shape, dtype=bool)
-    blocks = [(0, 0, *grid.shape)]
-    while blocks:
-        boxes = _boxes(grid, blocks)
-        within, touching = shapely.contains_properly(shape, boxes), shapely.intersects(shape, boxes)
-        rest = []
-        for (row, column, height, width), full, some in zip(blocks, within, touching, strict=True):
-            if full:
-                found[row : row + height, column : column + width] = True
-            elif some and height <= _BLOCK and width <= _BLOCK:
-                edge[row : row + height, column : column + width] = True
-            elif some:
-                rest.extend(_quarters(row, column, height, width))
-        blocks = rest
+    for (row, column, height, width), full in _parts(grid, shape):
+        (found if full else edge)[row : row + height, column : column + width] = True
     places = np.nonzero(edge)
     found[places] = shapely.contains_xy(shape, *grid.centres_of(*places))
     return found
@@ -114,21 +104,28 @@ def coverage(grid: Grid, region: Geometry) -> Array:
         return weights
     if shape.area == 0:
         return _touched(grid, shape).astype("float32")
+    for (row, column, height, width), full in _parts(grid, shape):
+        if full:
+            weights[row : row + height, column : column + width] = 1
+        else:
+            _measure(grid, shape, weights, (row, column, height, width))
+    weights[weights < 0.005] = 0
+    return weights
+
+
+def _parts(grid: Grid, shape: BaseGeometry) -> Iterator[tuple[tuple[int, int, int, int], bool]]:
+    """Blocks (row, column, height, width) that a shape touches, and whether each lies within it; else it is small."""
     blocks = [(0, 0, *grid.shape)]
     while blocks:
         boxes = _boxes(grid, blocks)
         within, touching = shapely.contains_properly(shape, boxes), shapely.intersects(shape, boxes)
         rest = []
-        for (row, column, height, width), full, some in zip(blocks, within, touching, strict=True):
-            if full:
-                weights[row : row + height, column : column + width] = 1
-            elif some and height <= _BLOCK and width <= _BLOCK:
-                _measure(grid, shape, weights, (row, column, height, width))
+        for block, full, some in zip(blocks, within, touching, strict=True):
+            if full or (some and block[2] <= _BLOCK and block[3] <= _BLOCK):
+                yield block, bool(full)
             elif some:
-                rest.extend(_quarters(row, column, height, width))
+                rest.extend(_quarters(*block))
         blocks = rest
-    weights[weights < 0.005] = 0
-    return weights
 
 
 def _boxes(grid: Grid, blocks: list[tuple[int, int, int, int]]) -> Array:

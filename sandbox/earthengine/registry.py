@@ -76,11 +76,14 @@ def function(*names: str, ignores: Sequence[str] = ()) -> Callable[[F], F]:
     """Registers an implementation under Earth Engine's names of it.
 
     Its parameters are the declared arguments in snake case (`from` is `from_`), and may be fewer by those it
-    `ignores`. It gets values already of the declared types, and None for an absent argument without a default.
+    `ignores`; `**arguments` takes them all. It gets values already of the declared types, and None for an absent
+    argument without a default.
     """
 
     def register(call: F) -> F:
-        parameters = list(inspect.signature(call).parameters)
+        signature = inspect.signature(call)
+        takes_all = any(item.kind is inspect.Parameter.VAR_KEYWORD for item in signature.parameters.values())
+        parameters = list(signature.parameters)
         wants_context = bool(parameters) and parameters[0] == "context"
         taken = parameters[1:] if wants_context else parameters
         for name in names:
@@ -88,7 +91,8 @@ def function(*names: str, ignores: Sequence[str] = ()) -> Callable[[F], F]:
                 raise ValueError(f"{name} is implemented twice.")
             declared = signatures().get(name)
             by_parameter = {parameter_name(p.name): p.name for p in declared.parameters} if declared else {}
-            accepted = {by_parameter.get(parameter, parameter): parameter for parameter in taken}
+            wanted = by_parameter if takes_all else taken
+            accepted = {by_parameter.get(parameter, parameter): parameter for parameter in wanted}
             _IMPLEMENTATIONS[name] = Implementation(call, accepted, frozenset(ignores), wants_context)
         return call
 

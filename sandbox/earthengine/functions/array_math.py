@@ -5,22 +5,10 @@ import numpy as np
 from sandbox.earthengine import arrays
 from sandbox.earthengine.coerce import NAMED_TYPES
 from sandbox.earthengine.functions.array import cast, one
-from sandbox.earthengine.functions.image_math import BINARY, UNARY
+from sandbox.earthengine.functions.image_math import BINARY, CASTS, UNARY
 from sandbox.earthengine.pixels import PixelType
 from sandbox.earthengine.registry import function, signatures
 from sandbox.earthengine.values import ArrayValue
-
-_CASTS = {
-    "uint8": ("uint8", "toUint8", "byte", "toByte"),
-    "int8": ("int8", "toInt8"),
-    "uint16": ("uint16", "toUint16"),
-    "int16": ("int16", "toInt16", "short", "toShort"),
-    "uint32": ("uint32", "toUint32"),
-    "int32": ("int32", "toInt32", "int", "toInt"),
-    "int64": ("int64", "toInt64", "long", "toLong"),
-    "float": ("float", "toFloat"),
-    "double": ("double", "toDouble"),
-}
 
 
 def type_of(array: ArrayValue) -> PixelType:
@@ -54,7 +42,7 @@ def _register_cast(name: str) -> None:
     def call(input: ArrayValue) -> ArrayValue:
         return ArrayValue(cast(input.data, NAMED_TYPES[name]))
 
-    function(*(f"Array.{alias}" for alias in _CASTS[name]))(call)
+    function(*(f"Array.{alias}" for alias in CASTS[name]))(call)
 
 
 for _name in BINARY:
@@ -63,7 +51,7 @@ for _name in BINARY:
 for _name in UNARY:
     if f"Array.{_name}" in signatures():
         _register_unary(_name)
-for _name in _CASTS:
+for _name in CASTS:
     _register_cast(_name)
 
 

@@ -1,6 +1,5 @@
 """Classifiers: made, trained, explained, and applied to images and features."""
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -22,7 +21,7 @@ from sandbox.earthengine.learners import (
     features_of,
     image_of,
 )
-from sandbox.earthengine.registry import Context, function, parameter_name, signatures
+from sandbox.earthengine.registry import Context, function
 from sandbox.earthengine.samples import Once, Samples, collect, input_names
 from sandbox.earthengine.values import Collection, Image
 from sandbox.errors import invalid
@@ -392,10 +391,6 @@ def _register_removed(name: str, successor: str | None) -> None:
             + advice
         )
 
-    kind = inspect.Parameter.KEYWORD_ONLY
-    names = [parameter_name(parameter.name) for parameter in signatures()[f"Classifier.{name}"].parameters]
-    # The registry reads which arguments a function takes: here all, whatever they are.
-    setattr(removed, "__signature__", inspect.Signature([inspect.Parameter(item, kind) for item in names]))  # noqa: B010
     function(f"Classifier.{name}")(removed)
 
 

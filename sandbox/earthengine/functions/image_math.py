@@ -330,14 +330,15 @@ UNARY: dict[str, tuple[Callable[[Array], Array], Callable[[PixelType], PixelType
     "lanczos": (_doubles(_lanczos), _real),
 }
 
-_CASTS = {
-    "byte": ("byte", "toByte", "uint8", "toUint8"),
+#: Names of the functions that convert to a type, of images, numbers and arrays alike.
+CASTS = {
+    "uint8": ("uint8", "toUint8", "byte", "toByte"),
     "int8": ("int8", "toInt8"),
-    "short": ("short", "toShort", "int16", "toInt16"),
     "uint16": ("uint16", "toUint16"),
-    "int": ("int", "toInt", "int32", "toInt32"),
+    "int16": ("int16", "toInt16", "short", "toShort"),
     "uint32": ("uint32", "toUint32"),
-    "long": ("long", "toLong", "int64", "toInt64"),
+    "int32": ("int32", "toInt32", "int", "toInt"),
+    "int64": ("int64", "toInt64", "long", "toLong"),
     "float": ("float", "toFloat"),
     "double": ("double", "toDouble"),
 }
@@ -379,14 +380,14 @@ def _register_cast(name: str) -> None:
     def call(value: Image) -> Image:
         return value.with_bands(cast(band, NAMED_TYPES[name]) for band in value.bands)
 
-    function(*(f"Image.{alias}" for alias in _CASTS[name]))(call)
+    function(*(f"Image.{alias}" for alias in CASTS[name]))(call)
 
 
 for _name in BINARY:
     _register_binary(_name)
 for _name in UNARY:
     _register_unary(_name)
-for _name in _CASTS:
+for _name in CASTS:
     _register_cast(_name)
 
 

@@ -8,21 +8,11 @@ from typing import Any
 import numpy as np
 
 from sandbox.earthengine.coerce import NAMED_TYPES
-from sandbox.earthengine.functions.image_math import BINARY, UNARY
+from sandbox.earthengine.functions.image_math import BINARY, CASTS, UNARY
 from sandbox.earthengine.registry import function
 from sandbox.errors import invalid
 
 Number = int | float
-
-_CASTS = {
-    "uint8": ("uint8", "toUint8", "byte", "toByte"),
-    "int8": ("int8", "toInt8"),
-    "uint16": ("uint16", "toUint16"),
-    "int16": ("int16", "toInt16", "short", "toShort"),
-    "uint32": ("uint32", "toUint32"),
-    "int32": ("int32", "toInt32", "int", "toInt"),
-    "int64": ("int64", "toInt64", "long", "toLong"),
-}
 
 
 def plain(value: Any) -> Number:
@@ -74,15 +64,16 @@ def _register_cast(name: str) -> None:
             return 0
         return int(min(max(math.trunc(input) if math.isfinite(input) else input, kind.minimum or 0), kind.maximum or 0))
 
-    function(*(f"Number.{alias}" for alias in _CASTS[name]))(call)
+    function(*(f"Number.{alias}" for alias in CASTS[name]))(call)
 
 
 for _name in BINARY:
     _register_binary(_name)
 for _name in UNARY:
     _register_unary(_name)
-for _name in _CASTS:
-    _register_cast(_name)
+for _name in CASTS:
+    if NAMED_TYPES[_name].precision == "int":
+        _register_cast(_name)
 
 
 @function("Number.float", "Number.toFloat")

@@ -298,13 +298,7 @@ def _primitive(y: Array) -> Array:
 
 
 def _halves(grid: Grid, compute: Callable[[Grid], list[tuple[Array, Array]]]) -> list[tuple[Array, Array]]:
-    height, width = grid.shape
-    axis = 0 if height >= width else 1
-    cut = grid.shape[axis] // 2
-    if axis == 0:
-        halves = grid.window(0, 0, (cut, width)), grid.window(cut, 0, (height - cut, width))
-    else:
-        halves = grid.window(0, 0, (height, cut)), grid.window(0, cut, (height, width - cut))
+    *halves, axis = grid.halves()
     first, second = (compute(half) for half in halves)
     return [
         (np.concatenate([v0, v1], axis), np.concatenate([m0, m1], axis))
