@@ -1,13 +1,13 @@
-"""Reading a config: one clear line per mistake, with the key, the value and the fix."""
+"""Reading a config: one clear line per mistake, with the key, the value, the line and the fix."""
 
-import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
+from earthline.config import document, mistakes
+from earthline.config.mistakes import Place
 from earthline.config.workflow import Config
 
 MAX_BYTES = 1_000_000
@@ -27,23 +27,22 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Config:
     Raises:
         ConfigError: The file is missing, too large or not YAML, or a key or value is wrong.
     """
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ConfigError(f"{path}: larger than {MAX_BYTES:,} bytes; a workflow's config is a short text")
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}); check the name") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from error
-    try:
-        content = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date such as 2021-02-30 is a plain ValueError
-        raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    written = _read(path)
+    content = written.content
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: holds {type(content).__name__} instead of keys such as `name:` and `data:`")
+    applied: dict[Place, str] = {}
     for override in overrides:
-        _set(content, override)
-    return parse(content, str(path))
+        _set(content, override, applied)
+
+    def origin(place: Place) -> str:
+        for length in range(len(place), 0, -1):
+            if place[:length] in applied:
+                return f"--set {applied[place[:length]]}"
+        line = written.line(place)
+        return f"{path}:{line}" if line is not None else str(path)
+
+    return _validated(content, origin)
 
 
 def parse(content: Mapping[str, Any], origin: str) -> Config:
@@ -56,87 +55,55 @@ def parse(content: Mapping[str, Any], origin: str) -> Config:
     Raises:
         ConfigError: As `load`.
     """
+    return _validated(content, lambda place: origin)
+
+
+def _read(path: Path) -> document.Document:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ConfigError(f"{path}: larger than {MAX_BYTES:,} bytes; a workflow's config is a short text")
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); check the name") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from error
+    try:
+        return document.read(text)
+    except document.DocumentError as error:
+        places = ((f"{path}:{line}" if line else str(path), said) for line, said in error.mistakes)
+        raise ConfigError("\n".join(f"{place}: {said}" for place, said in places)) from error
+
+
+def _validated(content: Mapping[str, Any], origin: Callable[[Place], str]) -> Config:
     try:
         return Config.model_validate(content)
     except ValidationError as error:
-        lines = [line for mistake in _own_mistakes(error.errors()) for line in _describe(mistake)]
-        raise ConfigError("\n".join(f"{origin}: {line}" for line in lines)) from error
+        found = mistakes.described(error.errors())
+        raise ConfigError("\n".join(f"{origin(place)}: {line}" for place, line in found)) from error
 
 
-def _set(content: dict[str, Any], override: str) -> None:
+def _set(content: dict[str, Any], override: str, applied: dict[Place, str]) -> None:
     key, separator, value = override.partition("=")
-    if not separator or not key:
+    parts = tuple(key.strip().split("."))
+    if not separator or not all(parts):
         raise ConfigError(f"--set {override}: write KEY=VALUE, such as --set train.epochs=1")
-    parts = key.strip().split(".")
+    for other, earlier in applied.items():
+        shorter = min(len(other), len(parts))
+        if other[:shorter] == parts[:shorter]:
+            raise ConfigError(f"--set {override}: `--set {earlier}` sets the same key; give one of the two")
     place = content
-    for part in parts[:-1]:
-        inner = place.setdefault(part, {})
+    for depth, part in enumerate(parts[:-1], start=1):
+        if place.get(part) is None:
+            # `train:` without keys below it is an empty section.
+            place[part] = {}
+        inner = place[part]
         if not isinstance(inner, dict):
-            raise ConfigError(f"--set {override}: `{part}` holds a value, not a section")
+            above = ".".join(parts[:depth])
+            what = "a list: set it whole" if isinstance(inner, list) else "a value, not a section"
+            raise ConfigError(f"--set {override}: `{above}` holds {what}, such as --set '{above}=…'")
         place = inner
     try:
-        place[parts[-1]] = yaml.safe_load(value)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError(f"--set {override}: the value is not valid YAML: {' '.join(str(error).split())}") from error
-
-
-def _own_mistakes(mistakes: Sequence[Any]) -> list[Any]:
-    """Leaves out a list that is called too short only because one of its items is wrong."""
-    places = [tuple(mistake["loc"]) for mistake in mistakes]
-
-    def follows(place: tuple[Any, ...]) -> bool:
-        return any(len(other) > len(place) and other[: len(place)] == place for other in places)
-
-    return [
-        mistake
-        for mistake, place in zip(mistakes, places, strict=True)
-        if mistake["type"] != "too_short" or not follows(place)
-    ]
-
-
-def _describe(mistake: Any) -> list[str]:
-    location = tuple(mistake["loc"])
-    key = ".".join(str(part) for part in location) or "the config"
-    kind = mistake["type"]
-    if kind == "extra_forbidden":
-        known = _known_keys(location[:-1])
-        close = difflib.get_close_matches(str(location[-1]), known, n=1)
-        hint = f"did you mean `{close[0]}`?" if close else f"known here: {', '.join(known)}"
-        return [f"{key}: unknown key (value {_shown(mistake['input'])}); {hint}"]
-    if kind == "missing":
-        return [f"{key}: required but not given; add it"]
-    message = str(mistake["msg"]).removeprefix("Value error, ")
-    if not location:
-        return message.splitlines()
-    if kind == "value_error":
-        return [f"{key}: {line}" for line in message.splitlines()]
-    return [f"{key}: {_shown(mistake['input'])} is not allowed: {message[0].lower()}{message[1:]}"]
-
-
-def _known_keys(location: Sequence[Any]) -> list[str]:
-    model: Any = Config
-    for part in location:
-        if isinstance(part, int):
-            continue
-        field = model.model_fields.get(part) if hasattr(model, "model_fields") else None
-        if field is None:
-            return []
-        model = _model_in(field.annotation)
-        if model is None:
-            return []
-    return list(model.model_fields)
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for inner in getattr(annotation, "__args__", ()):
-        found = _model_in(inner)
-        if found is not None:
-            return found
-    return None
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+        place[parts[-1]] = document.read(value).content
+    except document.DocumentError as error:
+        raise ConfigError("\n".join(f"--set {override}: {line}" for line in str(error).splitlines())) from error
+    applied[parts] = override

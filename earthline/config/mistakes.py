@@ -1,0 +1,200 @@
+"""From pydantic's errors to one clear line per mistake: the key, the value and the fix."""
+
+import difflib
+import math
+import re
+import reprlib
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from earthline.config.workflow import Config
+
+Place = tuple[str | int, ...]
+
+_LEADING_ZERO = re.compile(r"([-+]?)0[0-9_]*[0-9]")
+_BASE_60 = re.compile(r"[0-9]+(:[0-5]?[0-9])+")
+_RANGE = re.compile(r"(-?[0-9]+) *(?:-|\.\.|to) *(-?[0-9]+)")
+_GROUPED = re.compile(r"[-+]?[0-9]{1,3}(?:[_, '][0-9]{3})+")
+_DECIMAL_COMMA = re.compile(r"[-+]?[0-9]+,[0-9]+")
+_WORDS = frozenset({"yes", "no", "on", "off", "y", "n", "true", "false"})
+_WHOLE = frozenset({"int_type", "int_parsing", "int_from_float", "int_parsing_size"})
+_NUMBER = frozenset({"float_type", "float_parsing"})
+_SWITCH = frozenset({"bool_type", "bool_parsing"})
+_LIST = frozenset({"tuple_type", "list_type", "set_type", "frozen_set_type"})
+_SECTION = frozenset({"model_type", "model_attributes_type", "dict_type"})
+
+
+def described(mistakes: Sequence[Any]) -> list[tuple[Place, str]]:
+    """What is wrong with a config.
+
+    Args:
+        mistakes: `errors()` of a `pydantic.ValidationError` of `Config`.
+
+    Returns:
+        For each mistake where it is, and a line: key, value and fix.
+    """
+    return [line for mistake in _own(mistakes) for line in _lines(mistake)]
+
+
+def shown(value: Any) -> str:
+    """A value in a message: short, however large it is.
+
+    Args:
+        value: Any value of a config.
+    """
+    shortened = reprlib.Repr()
+    shortened.maxstring = shortened.maxother = 60
+    shortened.maxlevel = 3
+    text = shortened.repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _own(mistakes: Sequence[Any]) -> list[Any]:
+    """Leaves out a list that is called too short only because one of its items is wrong."""
+    places = [tuple(mistake["loc"]) for mistake in mistakes]
+
+    def follows(place: Place) -> bool:
+        return any(len(other) > len(place) and other[: len(place)] == place for other in places)
+
+    return [
+        mistake
+        for mistake, place in zip(mistakes, places, strict=True)
+        if mistake["type"] != "too_short" or not follows(place)
+    ]
+
+
+def _lines(mistake: Any) -> list[tuple[Place, str]]:
+    place: Place = tuple(mistake["loc"])
+    kind = mistake["type"]
+    message = str(mistake["msg"]).removeprefix("Value error, ")
+    if kind == "value_error":
+        # What several sections must agree on names its key in the text itself.
+        prefix = f"{_key(place)}: " if place else ""
+        return [(place or _named(line), f"{prefix}{line}") for line in message.splitlines()]
+    return [(place, f"{_key(place)}: {_fix(place, kind, mistake['input'], message)}")]
+
+
+def _key(place: Place) -> str:
+    return ".".join(str(part) for part in place) or "the config"
+
+
+def _named(line: str) -> Place:
+    key = re.match(r"[a-z_]+(?:\.[a-z_0-9]+)*(?=: )", line)
+    return tuple(int(part) if part.isdigit() else part for part in key[0].split(".")) if key else ()
+
+
+def _fix(place: Place, kind: str, value: Any, message: str) -> str:
+    if kind == "extra_forbidden":
+        known = _known_keys(place[:-1])
+        close = difflib.get_close_matches(str(place[-1]), known, n=1)
+        hint = f"did you mean `{close[0]}`?" if close else f"known here: {', '.join(known)}"
+        return f"unknown key (value {shown(value)}); {hint}"
+    if kind == "missing":
+        return "required but not given; add it"
+    if kind == "invalid_key":
+        return "a key is text; write a known one"
+    if value is None and kind in _WHOLE | _NUMBER | _SWITCH | _LIST | _SECTION | {"string_type"}:
+        return "nothing is given; write a value, or remove the key"
+    if kind in _WHOLE:
+        return _no_number(value, whole=True, example=_example(place, 1))
+    if kind in _NUMBER:
+        return _no_number(value, whole=False, example=_example(place, 0.5))
+    if kind in _SWITCH:
+        return f"{shown(value)} is neither true nor false; write one of them, without quotes"
+    if kind == "string_type":
+        written = str(value).lower() if isinstance(value, bool) else str(value)
+        return f'{shown(value)} is no text; write it in quotes, such as "{written[:40]}"'
+    if kind in _LIST:
+        item = f"[{value}]" if isinstance(value, str | int | float) and len(str(value)) < 60 else "[a, b]"
+        return f"{shown(value)} is no list; write it in brackets, such as {item}"
+    if kind in _SECTION:
+        return f"{shown(value)} stands where a section of keys is meant; known here: {', '.join(_known_keys(place))}"
+    text = f"{shown(value)} is not allowed: {message[0].lower()}{message[1:]}"
+    field = _field(place)
+    if kind == "string_pattern_mismatch" and field is not None and field.description:
+        return f"{text} ({field.description.rstrip('.')})"
+    return text
+
+
+def _no_number(value: Any, *, whole: bool, example: Any) -> str:
+    """Why a value is no number, and the number that may be meant."""
+    what = "whole number" if whole else "number"
+    such_as = f"write a {what} such as {example}, without quotes"
+    if isinstance(value, bool):
+        return f"{str(value).lower()} is no {what}; {such_as}"
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return f"{value} is no {what}; {such_as}"
+        return f"{value!r} is no {what}; write {round(value)}" + ("" if value.is_integer() else f" or {example}")
+    if not isinstance(value, str):
+        return f"{shown(value)} is no {what}; {such_as}"
+    text = value.strip()
+    if _LEADING_ZERO.fullmatch(text) and (whole or "." not in text):
+        digits = text.lstrip("+-").replace("_", "")
+        number = f"{'-' if text.startswith('-') else ''}{int(digits)}"
+        if set(digits) <= set("01234567") and int(digits, 8) != int(digits):
+            return f"{value!r} starts with 0, so YAML 1.1 reads {int(digits, 8)} and YAML 1.2 {number}; write {number}"
+        return f"{value!r} starts with 0; write {number}"
+    if _BASE_60.fullmatch(text):
+        seconds = 0
+        for digits in text.split(":"):
+            seconds = seconds * 60 + int(digits)
+        return f"{value!r} is text, which YAML 1.1 reads by base 60; write {seconds} if that is meant"
+    ends = _RANGE.fullmatch(text)
+    if ends and whole:
+        low = int(ends[1])
+        return f"{value!r} is a range, which is not understood; list each number: {low}, {low + 1} … {ends[2]}"
+    if _GROUPED.fullmatch(text) and (whole or "," not in text):
+        return f"{value!r} is text; write {re.sub('[^-0-9]', '', text)}"
+    if text.lower() in _WORDS:
+        return f"{value!r} is a word for true or false, no {what}; {such_as}"
+    if _DECIMAL_COMMA.fullmatch(text) and not whole:
+        return f"{value!r} has a comma; write {text.replace(',', '.')}"
+    try:
+        meant: float = int(text) if whole else float(text)
+    except ValueError:
+        return f"{value!r} is no {what}; {such_as}"
+    return f"{value!r} is text; write {meant if whole else format(meant, 'g')}, without quotes"
+
+
+def _example(place: Place, otherwise: Any) -> Any:
+    field = _field(place)
+    default = field.default if field is not None else None
+    return default if isinstance(default, int | float) and not isinstance(default, bool) else otherwise
+
+
+def _known_keys(place: Place) -> list[str]:
+    model = _model(place)
+    return list(model.model_fields) if model is not None else []
+
+
+def _field(place: Place) -> FieldInfo | None:
+    """The field of a key; None for an item of a list or mapping."""
+    if not place or not isinstance(place[-1], str):
+        return None
+    model = _model(place[:-1])
+    return model.model_fields.get(place[-1]) if model is not None else None
+
+
+def _model(place: Place) -> type[BaseModel] | None:
+    """The section at a place."""
+    model: type[BaseModel] | None = Config
+    for part in place:
+        if isinstance(part, int):
+            continue
+        field = model.model_fields.get(part) if model is not None else None
+        model = _model_in(field.annotation) if field is not None else None
+    return model
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for inner in getattr(annotation, "__args__", ()):
+        found = _model_in(inner)
+        if found is not None:
+            return found
+    return None
