@@ -1,9 +1,10 @@
 """The config: one YAML file, one frozen model, errors that name the key, the value and the fix."""
 
 from earthline.config.data import BoundingBox, Data, Imagery, LabelClass, Labels
+from earthline.config.environment import Dataflow, Environment
 from earthline.config.loading import ConfigError, load, parse
+from earthline.config.machines import Step, Steps
 from earthline.config.steps import (
-    Environment,
     Evaluate,
     Export,
     Predict,
@@ -19,6 +20,7 @@ __all__ = [
     "Config",
     "ConfigError",
     "Data",
+    "Dataflow",
     "Environment",
     "Evaluate",
     "Export",
@@ -29,6 +31,8 @@ __all__ = [
     "Schedule",
     "Serving",
     "SplitRegions",
+    "Step",
+    "Steps",
     "Train",
     "load",
     "parse",

@@ -9,7 +9,8 @@ from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
 from earthline.config.data import AssetId, BoundingBox
-from earthline.config.section import Section
+from earthline.config.environment import Image
+from earthline.config.section import Number, Section, WholeNumber
 
 _ZONE = re.compile(r"(?:CRON_)?TZ=(?P<zone>\S+)\s+(?P<rest>.*)", re.DOTALL)
 _CRON_FIELD = re.compile(r"(?:[0-9*,/-]|[A-Za-z]{3})+")
@@ -40,40 +41,8 @@ def _is_cron(text: str) -> str:
 
 
 Cron = Annotated[str, Field(max_length=200), AfterValidator(_is_cron)]
-Shape = tuple[Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)]]
+Shape = tuple[Annotated[WholeNumber, Field(gt=0)], Annotated[WholeNumber, Field(gt=0)]]
 SplitName = Literal["train", "validation", "test"]
-
-
-class Environment(Section):
-    """Where the pipeline runs."""
-
-    target: Literal["sandbox", "cloud"] = Field(
-        default="sandbox", description="`sandbox`: Google on this machine, no account; `cloud`: Google Cloud."
-    )
-    project: str = Field(
-        default="sandbox",
-        pattern=r"^[a-z][a-z0-9\-:.]{3,61}[a-z0-9]$",
-        description="Google Cloud project id.",
-    )
-    location: str = Field(
-        default="us-central1",
-        pattern=r"^[a-z]+-[a-z]+\d+$",
-        description="Vertex AI location, such as us-central1.",
-    )
-    bucket: str = Field(
-        default="earthline-sandbox",
-        pattern=r"^[a-z0-9][a-z0-9._\-]{1,61}[a-z0-9]$",
-        description="Cloud Storage bucket (without gs://) that keeps every artifact; in the same location.",
-    )
-    image: str = Field(
-        default="earthline:0.1.0",
-        pattern=r"^[a-z0-9][A-Za-z0-9._\-/:@]*$",
-        description="Container image of steps, Beam workers and endpoint.",
-    )
-    service_account: str | None = Field(default=None, description="Service account that runs the pipeline.")
-    resource_labels: dict[str, str] = Field(
-        default_factory=dict, description="Vertex AI labels on every resource that the workflow makes."
-    )
 
 
 class SplitRegions(Section):
@@ -103,7 +72,7 @@ class Export(Section):
     """Which patches are taken, and how."""
 
     patch_shape: Shape = Field(default=(64, 64), description="Shape of a patch in pixels (height, width).")
-    examples: dict[SplitName, Annotated[int, Field(gt=0)]] = Field(
+    examples: dict[SplitName, Annotated[WholeNumber, Field(gt=0)]] = Field(
         default={"train": 600, "validation": 120, "test": 200},
         description="Most patches per split; fewer where the split's area holds fewer distinct ones.",
     )
@@ -111,20 +80,20 @@ class Export(Section):
         default=(256, 256),
         description="Shape in pixels of the blocks that are dealt to splits, (height, width).",
     )
-    shares: dict[SplitName, Annotated[float, Field(gt=0, lt=1)]] = Field(
+    shares: dict[SplitName, Annotated[Number, Field(gt=0, lt=1)]] = Field(
         default={"train": 0.6, "validation": 0.15, "test": 0.25},
         description="Share of blocks per split; sum 1.",
     )
     split_regions: SplitRegions | None = Field(default=None, description="Fixed splits instead of random blocks.")
-    seed: int = Field(default=0, ge=0, description="Seed of the split and of the sample points.")
-    shards: int = Field(default=4, ge=1, le=1000, description="TFRecord files per split.")
+    seed: WholeNumber = Field(default=0, ge=0, description="Seed of the split and of the sample points.")
+    shards: WholeNumber = Field(default=4, ge=1, le=1000, description="TFRecord files per split.")
     runner: Literal["DirectRunner", "DataflowRunner", "FlinkRunner", "PortableRunner"] = Field(
         default="DirectRunner", description="Beam runner that fetches the patches."
     )
-    concurrency: int = Field(
+    concurrency: WholeNumber = Field(
         default=20, ge=1, le=40, description="Requests under way at once; Earth Engine's default quota is 40."
     )
-    attempts: int = Field(default=6, ge=1, le=20, description="Tries per patch before the step fails.")
+    attempts: WholeNumber = Field(default=6, ge=1, le=20, description="Tries per patch before the step fails.")
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
@@ -149,25 +118,43 @@ class Train(Section):
     """The model and how it learns."""
 
     model: Literal["unet"] = Field(default="unet", description="Architecture.")
-    filters: int = Field(default=16, ge=4, le=256, description="Convolution filters of the first level.")
-    depth: int = Field(default=3, ge=1, le=6, description="Number of halvings; the model's stride is 2**depth.")
-    dropout: float = Field(default=0.1, ge=0, lt=1, description="Share of features dropped.")
-    epochs: int = Field(default=40, ge=1, le=10_000, description="Most passes over the training examples.")
-    patience: int = Field(default=10, ge=1, description="Epochs without a better validation loss before stopping.")
-    batch_size: int = Field(default=16, ge=1, le=4096, description="Patches per step over all replicas.")
-    learning_rate: float = Field(default=1e-3, gt=0, lt=1, description="Peak learning rate of AdamW.")
-    weight_decay: float = Field(default=1e-4, ge=0, lt=1, description="Decoupled weight decay.")
-    label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="Share of certainty taken from each label.")
+    filters: WholeNumber = Field(default=16, ge=4, le=256, description="Convolution filters of the first level.")
+    depth: WholeNumber = Field(default=3, ge=1, le=6, description="Number of halvings; the model's stride is 2**depth.")
+    dropout: Number = Field(default=0.1, ge=0, lt=1, description="Share of features dropped.")
+    epochs: WholeNumber = Field(default=40, ge=1, le=10_000, description="Most passes over the training examples.")
+    patience: WholeNumber = Field(
+        default=10, ge=1, description="Epochs without a better validation loss before stopping."
+    )
+    batch_size: WholeNumber = Field(default=16, ge=1, le=4096, description="Patches per step over all replicas.")
+    learning_rate: Number = Field(default=1e-3, gt=0, lt=1, description="Peak learning rate of AdamW.")
+    weight_decay: Number = Field(default=1e-4, ge=0, lt=1, description="Decoupled weight decay.")
+    label_smoothing: Number = Field(default=0.0, ge=0, lt=1, description="Share of certainty taken from each label.")
     class_weights: Literal["none", "balanced", "sqrt"] = Field(
         default="none",
         description="Weight of a class in the loss: by nothing, 1/frequency, or 1/sqrt(frequency).",
     )
     augment: bool = Field(default=True, description="Random flips and quarter turns.")
-    seed: int = Field(default=0, ge=0, description="Seed of weights, order and augmentation.")
-    machine_type: str = Field(default="n1-standard-8", description="Vertex AI machine type of each replica.")
-    accelerator_type: str | None = Field(default=None, description="Such as NVIDIA_TESLA_T4; none for processors.")
-    accelerator_count: int = Field(default=0, ge=0, le=16, description="Accelerators per replica.")
-    replicas: int = Field(default=1, ge=1, le=64, description="Machines that train together.")
+    mask_share: Number = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="Share of training patches of which a part is masked at random: the model learns to map the edges "
+        "of clouds, gaps and scenes.",
+    )
+    seed: WholeNumber = Field(default=0, ge=0, description="Seed of weights, order and augmentation.")
+    image: Image | None = Field(
+        default=None,
+        description="Container image of the training; left out, `environment.image`. An accelerator needs one that was "
+        "built with TENSORFLOW=gpu, whose tag ends with -gpu.",
+    )
+    machine_type: str = Field(default="n1-standard-8", description="Vertex AI machine type.")
+    accelerator_type: str | None = Field(
+        default=None,
+        pattern=r"^NVIDIA_[A-Z0-9_]+$",
+        description="GPU, such as NVIDIA_TESLA_T4; none for processors. TPUs are not supported.",
+    )
+    accelerator_count: WholeNumber = Field(default=0, ge=0, le=16, description="Accelerators of the machine.")
+    replicas: WholeNumber = Field(default=1, ge=1, description="Machines that train together; one is supported.")
 
     @property
     def stride(self) -> int:
@@ -180,22 +167,32 @@ class Train(Section):
             raise ValueError("`accelerator_type` and a positive `accelerator_count` go together; give both or neither")
         return self
 
+    @model_validator(mode="after")
+    def _trains_on_one_machine(self) -> Self:
+        if self.replicas > 1:
+            raise ValueError(
+                f"replicas {self.replicas} is not supported: Keras 3 cannot train on several machines (its `fit` fails "
+                "under MultiWorkerMirroredStrategy, github.com/keras-team/keras/issues/20585); use 1, and for more "
+                "speed several accelerators of one machine (accelerator_count) or a larger machine_type"
+            )
+        return self
+
 
 class Evaluate(Section):
     """What a model must show before it is deployed."""
 
-    baseline_trees: int = Field(default=200, ge=10, le=5000, description="Trees of the random-forest baseline.")
-    baseline_context: int = Field(
+    baseline_trees: WholeNumber = Field(default=200, ge=10, le=5000, description="Trees of the random-forest baseline.")
+    baseline_context: WholeNumber = Field(
         default=3, ge=1, le=15, description="Side in pixels of the window whose bands the baseline sees; odd."
     )
-    min_gain: float = Field(
+    min_gain: Number = Field(
         default=0.0,
         ge=-1,
         le=1,
         description="Least difference in overall accuracy (0 to 1) to the champion, or to the baseline where none is "
         "deployed, for which a model is deployed.",
     )
-    seed: int = Field(default=0, ge=0, description="Seed of the baseline.")
+    seed: WholeNumber = Field(default=0, ge=0, description="Seed of the baseline.")
 
     @model_validator(mode="after")
     def _has_a_centre(self) -> Self:
@@ -213,21 +210,30 @@ class Serving(Section):
         description="Display name of the endpoint; left out, the workflow's name.",
     )
     machine_type: str = Field(default="n1-standard-4", description="Vertex AI machine type of each replica.")
-    min_replicas: int = Field(default=1, ge=1, description="Replicas that always run (and cost).")
-    max_replicas: int = Field(default=1, ge=1, description="Most replicas under load.")
-    traffic_percent: int = Field(default=100, ge=1, le=100, description="Traffic that a new model gets, in percent.")
+    min_replicas: WholeNumber = Field(default=1, ge=1, description="Replicas that always run (and cost).")
+    max_replicas: WholeNumber = Field(default=1, ge=1, description="Most replicas under load.")
+    traffic_percent: WholeNumber = Field(
+        default=100, ge=1, le=100, description="Traffic that a new model gets, in percent."
+    )
+    keep_previous: WholeNumber = Field(
+        default=1,
+        ge=0,
+        le=5,
+        description="Former champions that stay deployed without traffic, so that `earthline rollback` is a matter of "
+        "seconds; each costs its replicas. With 0 a rollback deploys the former champion again.",
+    )
     tile_shape: Shape = Field(
-        default=(96, 96),
+        default=(80, 80),
         description="Pixels of each tile that Earth Engine predicts, (height, width), without overlap.",
     )
     overlap: Shape = Field(
         default=(32, 32),
         description="Pixels of context in total per dimension (height, width), half on each side, trimmed afterwards.",
     )
-    max_payload_bytes: int = Field(
+    max_payload_bytes: WholeNumber = Field(
         default=1_500_000,
         gt=0,
-        description="Largest request in bytes; Vertex AI's shared endpoints take 1,500,000.",
+        description="Largest request and largest answer in bytes; Vertex AI's shared endpoints take 1,500,000.",
     )
 
     @model_validator(mode="after")
@@ -250,7 +256,7 @@ class Predict(Section):
     tile_shape: Shape = Field(
         default=(256, 256), description="Pixels of the map per request to Earth Engine, (height, width)."
     )
-    concurrency: int = Field(default=4, ge=1, le=40, description="Requests under way at once.")
+    concurrency: WholeNumber = Field(default=4, ge=1, le=40, description="Requests under way at once.")
 
 
 class Schedule(Section):
@@ -265,12 +271,14 @@ class Schedule(Section):
         default=None, description="No run before this moment, such as 2026-01-01T00:00:00Z; left out, from now on."
     )
     end: AwareDatetime | None = Field(default=None, description="No run after this moment; left out, for ever.")
-    max_runs: int | None = Field(default=None, ge=1, description="Most runs in all; left out, without limit.")
-    max_concurrent_runs: int = Field(default=1, ge=1, le=10, description="Runs of the schedule at the same time.")
+    max_runs: WholeNumber | None = Field(default=None, ge=1, description="Most runs in all; left out, without limit.")
+    max_concurrent_runs: WholeNumber = Field(
+        default=1, ge=1, le=10, description="Runs of the schedule at the same time."
+    )
     allow_queueing: bool = Field(
         default=False, description="Whether a run that is over `max_concurrent_runs` waits; otherwise it is skipped."
     )
-    drift_limit: float = Field(
+    drift_limit: Number = Field(
         default=0.25,
         gt=0,
         le=100,

@@ -5,13 +5,17 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from earthline.config.data import Data
+from earthline.config.environment import Environment
+from earthline.config.machines import Steps
 from earthline.config.section import Section
-from earthline.config.steps import Environment, Evaluate, Export, Predict, Schedule, Serving, Train
+from earthline.config.steps import Evaluate, Export, Predict, Schedule, Serving, Train
 
 FLOAT_BYTES = 4
 BASE64_GROWTH = 4 / 3
-BYTES_PER_BAND_OVERHEAD = 128
-"""Tensor header, JSON key and quotes of one band in a request, in bytes, rounded up."""
+BYTES_PER_TENSOR = 128
+"""Header of a tensor, its JSON key and quotes, in bytes, rounded up."""
+RESPONSE_BYTES = 1024
+"""What Vertex AI writes around the predictions of an answer (names of model and endpoint), in bytes, rounded up."""
 
 
 class Config(Section):
@@ -29,6 +33,7 @@ class Config(Section):
     serving: Serving = Field(default_factory=Serving, description="The endpoint, and how Earth Engine calls it.")
     predict: Predict = Field(default_factory=Predict, description="The map.")
     schedule: Schedule = Field(default_factory=Schedule, description="When the pipeline runs again.")
+    steps: Steps = Field(default_factory=Steps, description="Machine and tries of each step.")
 
     @property
     def endpoint_name(self) -> str:
@@ -36,13 +41,49 @@ class Config(Section):
         return self.serving.endpoint or self.name
 
     @property
-    def payload_bytes(self) -> int:
-        """Bytes of one tile's request to the endpoint, by arithmetic: float32 tensors in base64, one per band."""
+    def train_image(self) -> str:
+        """Container image of the training."""
+        return self.train.image or self.environment.image
+
+    @property
+    def sent_shape(self) -> tuple[int, int]:
+        """Pixels (height, width) of the largest tile that Earth Engine may send.
+
+        Google's texts say of the overlap both that it is the total per dimension and that it lies along each edge: a
+        plan has to fit either way.
+        """
         height, width = (
-            tile + overlap for tile, overlap in zip(self.serving.tile_shape, self.serving.overlap, strict=True)
+            tile + 2 * overlap for tile, overlap in zip(self.serving.tile_shape, self.serving.overlap, strict=True)
         )
-        band = height * width * FLOAT_BYTES * BASE64_GROWTH + BYTES_PER_BAND_OVERHEAD
-        return int(band * len(self.data.imagery.bands))
+        return height, width
+
+    @property
+    def payload_bytes(self) -> int:
+        """Bytes of one tile's request to the endpoint, by arithmetic: a float32 tensor in base64 for each input."""
+        height, width = self.sent_shape
+        return _request_bytes(height * width, self._inputs)
+
+    @property
+    def response_bytes(self) -> int:
+        """Bytes of the answer to it: one float32 tensor in base64 with a probability for each pixel and class."""
+        height, width = self.sent_shape
+        return _response_bytes(height * width, len(self.data.labels.classes))
+
+    @property
+    def largest_side(self) -> int:
+        """Pixels of the side of the largest square tile, overlap at both edges included, that fits both ways."""
+        limit, classes, side = self.serving.max_payload_bytes, len(self.data.labels.classes), 0
+        while (
+            _request_bytes((side + 1) ** 2, self._inputs) <= limit
+            and _response_bytes((side + 1) ** 2, classes) <= limit
+        ):
+            side += 1
+        return side
+
+    @property
+    def _inputs(self) -> int:
+        """Tensors of a request: one for each band, and one that says where the imagery is valid."""
+        return len(self.data.imagery.bands) + 1
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -69,14 +110,32 @@ class Config(Section):
         return problems
 
     def _payload_problems(self) -> list[str]:
-        if self.payload_bytes <= self.serving.max_payload_bytes:
-            return []
-        bands = len(self.data.imagery.bands)
-        side = int(
-            ((self.serving.max_payload_bytes / bands - BYTES_PER_BAND_OVERHEAD) / FLOAT_BYTES / BASE64_GROWTH) ** 0.5
+        limit, bands, classes = (
+            self.serving.max_payload_bytes,
+            len(self.data.imagery.bands),
+            len(self.data.labels.classes),
         )
+        too_large = []
+        if self.payload_bytes > limit:
+            too_large.append(f"a request of {self.payload_bytes:,} bytes ({bands} bands and the mask)")
+        if self.response_bytes > limit:
+            too_large.append(f"an answer of {self.response_bytes:,} bytes ({classes} classes)")
+        if not too_large:
+            return []
+        side = self.largest_side
+        fitting = [max(0, side - 2 * overlap) for overlap in self.serving.overlap]
+        change = f"use at most {fitting}, or less overlap" if all(fitting) else "use less overlap, bands or classes"
         return [
             f"serving.tile_shape: a tile of {list(self.serving.tile_shape)} with overlap {list(self.serving.overlap)} "
-            f"and {bands} bands makes a request of {self.payload_bytes:,} bytes, over serving.max_payload_bytes "
-            f"{self.serving.max_payload_bytes:,}; tile and overlap together may span at most {side} pixels a side"
+            f"makes {' and '.join(too_large)}, over serving.max_payload_bytes {limit:,}; tile and twice the overlap "
+            f"may span at most {side} pixels a side (Google's texts leave open whether the overlap is the total or "
+            f"lies at each edge): {change}"
         ]
+
+
+def _request_bytes(pixels: int, inputs: int) -> int:
+    return int((pixels * FLOAT_BYTES * BASE64_GROWTH + BYTES_PER_TENSOR) * inputs)
+
+
+def _response_bytes(pixels: int, classes: int) -> int:
+    return int(pixels * classes * FLOAT_BYTES * BASE64_GROWTH) + BYTES_PER_TENSOR + RESPONSE_BYTES
