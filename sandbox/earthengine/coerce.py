@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from shapely.geometry import shape as shape_of
 
 from sandbox.earthengine import computation
 from sandbox.earthengine.grid import IDENTITY, WGS84, Projection, crs_of
+from sandbox.earthengine.iso_dates import moment_of
 from sandbox.earthengine.learners import Classifier, Clusterer, ConfusionMatrix
 from sandbox.earthengine.pixels import DOUBLE, PixelType, constant_band
 from sandbox.earthengine.reducers import Reducer
@@ -32,7 +33,6 @@ from sandbox.earthengine.values import (
 )
 
 _SHORT_TYPES = {"Image<unknown bands>": "Image", "<any>": "Object"}
-_MOMENT_FORMATS = ("%Y-%m", "%Y")
 
 
 class Mismatch(Exception):
@@ -277,7 +277,10 @@ def date(value: Any) -> Date:
     if isinstance(value, Date):
         return value
     if isinstance(value, str):
-        return Date(moment_of(value).timestamp() * 1000)
+        try:
+            return Date(float(round(moment_of(value, UTC).timestamp() * 1000)))
+        except (ValueError, OverflowError) as error:
+            raise Mismatch from error
     if isinstance(value, DateRange):
         return Date(value.start)
     if isinstance(value, Element) and value.get(TIME_START) is not None:
@@ -288,22 +291,6 @@ def date(value: Any) -> Date:
     if not math.isfinite(milliseconds):
         raise Mismatch
     return Date(milliseconds)
-
-
-def moment_of(text: str) -> datetime:
-    """The moment that an ISO 8601 text names, UTC unless it says otherwise; raises Mismatch where it is none."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        for form in _MOMENT_FORMATS:
-            try:
-                moment = datetime.strptime(text, form)
-                break
-            except ValueError:
-                continue
-        else:
-            raise Mismatch from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def date_range(value: Any) -> DateRange:

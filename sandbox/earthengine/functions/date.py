@@ -1,14 +1,16 @@
-"""Dates, in UTC."""
+"""Dates: moments, with fields in a time zone, UTC by default."""
 
 import calendar
 import math
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
+from sandbox.earthengine import date_patterns
 from sandbox.earthengine.coerce import Mismatch
 from sandbox.earthengine.coerce import date as to_date
+from sandbox.earthengine.iso_dates import moment_of
 from sandbox.earthengine.registry import function
+from sandbox.earthengine.time_zones import placed, zone_of
 from sandbox.earthengine.values import Date, DateRange
 from sandbox.errors import invalid
 
@@ -21,7 +23,7 @@ _MILLISECONDS = {
 }
 # Mean lengths in the Gregorian calendar, for differences and fractions of units that vary.
 _MEAN = {"year": 365.2425 * 86_400_000, "month": 365.2425 * 86_400_000 / 12, **_MILLISECONDS}
-_UTC = (None, "UTC", "Etc/UTC", "GMT")
+_ISO = "yyyy-MM-dd'T'HH:mm:ss"
 
 
 def unit_of(unit: str) -> str:
@@ -34,9 +36,17 @@ def unit_of(unit: str) -> str:
     return single
 
 
-def _check_zone(time_zone: str | None) -> None:
-    if time_zone not in _UTC:
-        raise invalid(f"Date: the sandbox knows UTC only, got time zone '{time_zone}'.")
+def date_of(value: Any, zone: tzinfo, name: str) -> Date:
+    """A date of milliseconds since 1970, of a text in a time zone, or of another date.
+
+    Raises:
+        ApiError: INVALID_ARGUMENT: it is none.
+    """
+    try:
+        return _of(moment_of(value, zone)) if isinstance(value, str) else to_date(value)
+    except (Mismatch, ValueError, OverflowError) as error:
+        why = f": {error}" if isinstance(error, ValueError) else ""
+        raise invalid(f"{name}: Bad date/time '{str(value)[:100]}'{why}.") from error
 
 
 def _of(moment: datetime) -> Date:
@@ -44,51 +54,36 @@ def _of(moment: datetime) -> Date:
     return Date(since // timedelta(milliseconds=1) + 0.0)
 
 
+def _local(date: Date, time_zone: str | None) -> datetime:
+    """What a clock in a time zone shows."""
+    try:
+        return date.moment().astimezone(zone_of(time_zone))
+    except OverflowError as error:
+        raise invalid(f"Date: {date.milliseconds} milliseconds is outside the years 1 to 9999.") from error
+
+
 @function("Date")
 def make(value: Any, time_zone: str | None) -> Date:
-    """A date of milliseconds since 1970, of a text, or of another date."""
-    _check_zone(time_zone)
-    try:
-        return to_date(value)
-    except Mismatch as error:
-        raise invalid(f"Date: Cannot parse date: '{value}'.") from error
+    """A date of milliseconds since 1970, of a text in a time zone, or of another date."""
+    return date_of(value, zone_of(time_zone), "Date")
 
 
 @function("Date.fromYMD")
 def from_ymd(year: int, month: int, day: int, time_zone: str | None) -> Date:
     """The start of a day."""
-    _check_zone(time_zone)
     try:
-        return _of(datetime(year, month, day, tzinfo=UTC))
-    except ValueError as error:
+        return _of(placed(datetime(year, month, day), zone_of(time_zone)))
+    except (ValueError, OverflowError) as error:
         raise invalid(f"Date.fromYMD: {year}-{month}-{day} is not a date: {error}.") from error
 
 
 @function("Date.parse")
 def parse(format: str, date: str, time_zone: str | None) -> Date:
     """A date of a text by a Joda pattern."""
-    _check_zone(time_zone)
-    python = format
-    for joda, own in _PARSED:
-        python = python.replace(joda, own)
     try:
-        return _of(datetime.strptime(date, python).replace(tzinfo=UTC))
-    except ValueError as error:
-        raise invalid(f"Date.parse: Cannot parse '{date}' by the format '{format}'.") from error
-
-
-_PARSED = (
-    ("YYYY", "%Y"),
-    ("yyyy", "%Y"),
-    ("MMM", "%b"),
-    ("MM", "%m"),
-    ("DDD", "%j"),
-    ("dd", "%d"),
-    ("HH", "%H"),
-    ("mm", "%M"),
-    ("ss", "%S"),
-    ("'T'", "T"),
-)
+        return _of(date_patterns.read(date, format, zone_of(time_zone), "Date.parse"))
+    except (ValueError, OverflowError) as error:
+        raise invalid(f"Date.parse: Cannot parse '{date[:100]}' by the format '{format[:100]}': {error}.") from error
 
 
 @function("Date.millis")
@@ -99,15 +94,17 @@ def millis(date: Date) -> int:
 
 @function("Date.advance")
 def advance(date: Date, delta: float, unit: str, time_zone: str | None) -> Date:
-    """The date so many units later."""
-    _check_zone(time_zone)
+    """The date so many units later; days and longer units are those of the time zone's calendar."""
     single = unit_of(unit)
-    if single in _MILLISECONDS:
+    if single in ("hour", "minute", "second") or (single in _MILLISECONDS and zone_of(time_zone) is UTC):
         return Date(date.milliseconds + delta * _MILLISECONDS[single])
-    months = delta * (12 if single == "year" else 1)
-    whole = math.floor(months)
-    moved = _months_later(date.moment(), whole)
-    rest = (months - whole) * _MEAN["month"]
+    moment = _local(date, time_zone)
+    steps = delta * {"year": 12, "month": 1, "week": 7, "day": 1}[single]
+    whole = math.floor(steps)
+    if single in ("week", "day"):
+        moved, rest = moment + timedelta(days=whole), (steps - whole) * _MEAN["day"]
+    else:
+        moved, rest = _months_later(moment, whole), (steps - whole) * _MEAN["month"]
     return Date(_of(moved).milliseconds + rest)
 
 
@@ -135,8 +132,7 @@ def unit_ratio(numerator: str, denominator: str) -> float:
 @function("Date.get")
 def get(date: Date, unit: str, time_zone: str | None) -> int:
     """A field of the date."""
-    _check_zone(time_zone)
-    moment, single = date.moment(), unit_of(unit)
+    moment, single = _local(date, time_zone), unit_of(unit)
     if single == "week":
         return moment.isocalendar().week
     return int(getattr(moment, single))
@@ -145,8 +141,7 @@ def get(date: Date, unit: str, time_zone: str | None) -> int:
 @function("Date.getRelative")
 def get_relative(date: Date, unit: str, in_unit: str, time_zone: str | None) -> int:
     """A field of the date counted from 0 within a greater one."""
-    _check_zone(time_zone)
-    moment, single, outer = date.moment(), unit_of(unit), unit_of(in_unit)
+    moment, single, outer = _local(date, time_zone), unit_of(unit), unit_of(in_unit)
     start = _start(moment, outer)
     if single == "month":
         return (moment.year - start.year) * 12 + moment.month - start.month
@@ -178,10 +173,9 @@ def get_fraction(date: Date, unit: str, time_zone: str | None) -> float:
 @function("Date.getRange")
 def get_range(date: Date, unit: str, time_zone: str | None) -> DateRange:
     """The unit that it lies in."""
-    _check_zone(time_zone)
     single = unit_of(unit)
-    start = _of(_start(date.moment(), single))
-    return DateRange(start.milliseconds, advance(start, 1, single, None).milliseconds)
+    start = _of(_start(_local(date, time_zone), single))
+    return DateRange(start.milliseconds, advance(start, 1, single, time_zone).milliseconds)
 
 
 @function("Date.update")
@@ -196,54 +190,22 @@ def update(
     time_zone: str | None,
 ) -> Date:
     """Other fields."""
-    _check_zone(time_zone)
     fields = {"year": year, "month": month, "day": day, "hour": hour, "minute": minute}
     changes = {name: value for name, value in fields.items() if value is not None}
-    if second is not None:
-        changes["second"] = int(second)
+    zone = zone_of(time_zone)
+    moment = _local(date, time_zone).replace(tzinfo=None)
     try:
-        return _of(date.moment().replace(**changes))  # type: ignore[arg-type]  # only integers are left
-    except ValueError as error:
+        if second is not None:
+            changes["second"] = int(second)
+            if not float(second).is_integer():
+                changes["microsecond"] = int(second % 1 * 1_000_000)
+        # Only integers are left.
+        return _of(placed(moment.replace(**changes), zone))  # type: ignore[arg-type]
+    except (ValueError, OverflowError) as error:
         raise invalid(f"Date.update: not a date: {error}.") from error
 
 
 @function("Date.format")
 def format_date(date: Date, format: str | None, time_zone: str | None) -> str:
     """A text by a Joda pattern; ISO 8601 by default."""
-    _check_zone(time_zone)
-    moment = date.moment()
-    if format is None:
-        return moment.strftime("%Y-%m-%dT%H:%M:%S")
-    return re.sub(r"'([^']*)'|([A-Za-z])\2*", lambda match: _field(moment, match), format)
-
-
-def _field(moment: datetime, match: re.Match[str]) -> str:
-    if match[1] is not None:
-        return match[1] or "'"
-    letter, width = match[2], len(match[0])
-    if letter in "yYx":
-        return str(moment.year)[-2:] if width == 2 else f"{moment.year:0{width}d}"
-    if letter == "M" and width > 2:
-        return moment.strftime("%b" if width == 3 else "%B")
-    if letter == "E":
-        return moment.strftime("%a" if width < 4 else "%A")
-    numbers = {
-        "M": moment.month,
-        "d": moment.day,
-        "D": moment.timetuple().tm_yday,
-        "H": moment.hour,
-        "h": moment.hour % 12 or 12,
-        "m": moment.minute,
-        "s": moment.second,
-        "w": moment.isocalendar().week,
-        "e": moment.isoweekday(),
-    }
-    if letter == "S":
-        return f"{moment.microsecond:06d}"[:width]
-    if letter == "a":
-        return moment.strftime("%p")
-    if letter == "Z":
-        return "+0000"
-    if letter not in numbers:
-        raise invalid(f"Date.format: Illegal pattern component: {match[0]}")
-    return f"{numbers[letter]:0{width}d}"
+    return date_patterns.written(_local(date, time_zone), format or _ISO, "Date.format")

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from sandbox.earthengine.coerce import Mismatch, date
-from sandbox.earthengine.functions.date import advance, format_date, unit_of
+from sandbox.earthengine.functions.date import advance, date_of, format_date, unit_of
 from sandbox.earthengine.registry import function
+from sandbox.earthengine.time_zones import zone_of
 from sandbox.earthengine.values import INDEX, Collection, Date, DateRange, Feature
 from sandbox.errors import invalid
 
@@ -25,15 +26,16 @@ _FORMATS = {
 
 @function("DateRange")
 def make_date_range(start: Any, end: Any, time_zone: str | None) -> DateRange:
-    """From a date until just before another; one millisecond where there is no other."""
-    if time_zone not in (None, "UTC", "Etc/UTC"):
-        raise invalid(f"DateRange: the sandbox knows UTC only, got time zone '{time_zone}'.")
+    """From a date until just before another; one millisecond where there is no other.
+
+    One that ends before it begins is empty, as https://developers.google.com/earth-engine/apidocs/ee-daterange-isempty
+    shows.
+    """
     if isinstance(start, DateRange) and end is None:
         return start
-    first = date(start).milliseconds
-    last = first + 1 if end is None else date(end).milliseconds
-    if last <= first:
-        raise invalid("DateRange: Invalid range: the end of a date range must be after its start.")
+    zone = zone_of(time_zone)
+    first = date_of(start, zone, "DateRange").milliseconds
+    last = first + 1 if end is None else date_of(end, zone, "DateRange").milliseconds
     return DateRange(first, last)
 
 
@@ -82,6 +84,8 @@ def contains(date_range: DateRange, other: Any) -> bool:
 def intersects(date_range: DateRange, other: Any) -> bool:
     """Whether two ranges share a moment."""
     second = other if isinstance(other, DateRange) else make_date_range(other, None, None)
+    if is_empty(date_range) or is_empty(second):
+        return False
     return date_range.start < second.end and second.start < date_range.end
 
 
