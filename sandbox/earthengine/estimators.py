@@ -355,7 +355,8 @@ def support_vectors(options: Options, samples: Samples, variant: str) -> Fitted:
         chosen = samples.inputs[samples.labels == inside]
         if not len(chosen):
             raise invalid(f"There are no training samples of class {inside}, which 'oneClass' names.")
-        return OneClass(svm.OneClassSVM(nu=given("nu", 0.5), **common).fit(chosen), cost, inside)
+        with _ALONE:
+            return OneClass(svm.OneClassSVM(nu=given("nu", 0.5), **common).fit(chosen), cost, inside)
     if kind == "EPSILON_SVR":
         model = svm.SVR(C=given("cost", 1.0), epsilon=given("lossEpsilon", 0.1), **common)
     elif kind == "NU_SVR":

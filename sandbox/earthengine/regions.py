@@ -10,6 +10,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from sandbox.earthengine.grid import Grid, Projection
+from sandbox.earthengine.indexed_shapes import IndexedShape, indexed
 from sandbox.earthengine.pixels import Array
 from sandbox.earthengine.values import Geometry
 from sandbox.errors import invalid
@@ -22,15 +23,13 @@ _local = threading.local()
 _BLOCK = 8
 
 
-def _prepared(region: Geometry, crs: str) -> BaseGeometry:
-    """The region in a CRS, indexed for point tests; the last few are kept per thread."""
-    kept: OrderedDict[tuple[int, str], tuple[Geometry, BaseGeometry]]
+def _located(region: Geometry, crs: str) -> IndexedShape:
+    """The region in a CRS, indexed for this thread; the last few are kept per thread."""
+    kept: OrderedDict[tuple[int, str], tuple[Geometry, IndexedShape]]
     kept = _local.__dict__.setdefault("regions", OrderedDict())
     key = (id(region), crs)
     if key not in kept or kept[key][0] is not region:
-        shape = region.in_crs(crs)
-        shapely.prepare(shape)
-        kept[key] = (region, shape)
+        kept[key] = (region, indexed(region.in_crs(crs)))
         while len(kept) > _KEPT:
             kept.popitem(last=False)
     kept.move_to_end(key)
@@ -39,28 +38,29 @@ def _prepared(region: Geometry, crs: str) -> BaseGeometry:
 
 def inside(grid: Grid, region: Geometry) -> Array:
     """True where a pixel's centre lies within the region; a bool array of the grid's shape."""
-    shape = _prepared(region, grid.crs)
+    located = _located(region, grid.crs)
+    shape = located.shape
     if shape.is_empty:
         return np.zeros(grid.shape, dtype=bool)
     if shape.area == 0:
         return _touched(grid, shape)
     if not np.isfinite(shape.bounds).all():
-        return np.asarray(shapely.contains_xy(shape, *grid.centres()))
+        return located.contains(*grid.centres())
     if is_box(shape) and not grid.transform[1] and not grid.transform[3]:
         x, y = grid.centres()
         west, south, east, north = shape.bounds
         in_x, in_y = (x[0] >= west) & (x[0] <= east), (y[:, 0] >= south) & (y[:, 0] <= north)
         return np.asarray(in_y[:, None] & in_x[None, :])
-    return _held(grid, shape)
+    return _held(grid, located)
 
 
-def _held(grid: Grid, shape: BaseGeometry) -> Array:
+def _held(grid: Grid, located: IndexedShape) -> Array:
     """The same for any shape: centres are tested one by one only in blocks that the outline passes through."""
     found, edge = np.zeros(grid.shape, dtype=bool), np.zeros(grid.shape, dtype=bool)
-    for (row, column, height, width), full in _parts(grid, shape):
+    for (row, column, height, width), full in _parts(grid, located.shape):
         (found if full else edge)[row : row + height, column : column + width] = True
     places = np.nonzero(edge)
-    found[places] = shapely.contains_xy(shape, *grid.centres_of(*places))
+    found[places] = located.contains(*grid.centres_of(*places))
     return found
 
 
@@ -98,7 +98,7 @@ def coverage(grid: Grid, region: Geometry) -> Array:
 
     Below half a percent counts as nothing, as in Earth Engine's weighted reducers.
     """
-    shape = _prepared(region, grid.crs)
+    shape = _located(region, grid.crs).shape
     weights = np.zeros(grid.shape, dtype="float32")
     if shape.is_empty:
         return weights

@@ -6,6 +6,7 @@ import numpy as np
 import shapely
 
 from sandbox.earthengine.estimators import Options, classes_of
+from sandbox.earthengine.indexed_shapes import indexed
 from sandbox.earthengine.learners import CLASSIFICATION, RAW, Fitted
 from sandbox.earthengine.pixels import Array
 from sandbox.earthengine.samples import Samples
@@ -92,7 +93,6 @@ class SpectralRegion:
             region = shapely.symmetric_difference(region, shapely.Polygon(np.reshape(ring, (-1, 2))))
         if region.is_empty:
             raise invalid("'coordinates' must have at least one ring that has an area.")
-        shapely.prepare(region)
         self._region = region
 
     def usable(self, inputs: Array) -> Array:
@@ -101,4 +101,4 @@ class SpectralRegion:
 
     def predict(self, inputs: Array, mode: str) -> Array:
         """1 or 0."""
-        return np.asarray(shapely.contains_xy(self._region, inputs[:, 0], inputs[:, 1])).astype(np.int64)
+        return indexed(self._region).contains(inputs[:, 0], inputs[:, 1]).astype(np.int64)

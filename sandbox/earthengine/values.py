@@ -69,6 +69,11 @@ class Geometry:
     projection: Projection = LONLAT
     geodesic: bool = True
 
+    def __post_init__(self) -> None:
+        """Has GEOS compute what it keeps of a shape of several parts, so that threads only read what they share."""
+        if self.shape.geom_type.startswith(("Multi", "Geometry")):
+            shapely.bounds(self.shape)
+
     def in_crs(self, crs: str) -> BaseGeometry:
         """The shape in units of a CRS; edges that are not straight there gain points, and its seam cuts them."""
         shape = self.shape

@@ -12,7 +12,7 @@ from sandbox.earthengine.cells import shown
 from sandbox.earthengine.coerce import Mismatch, constant_type, number
 from sandbox.earthengine.functions.image_bands import select
 from sandbox.earthengine.grid import Grid
-from sandbox.earthengine.pixels import BYTE, Array, Band, Pixels, combined
+from sandbox.earthengine.pixels import BYTE, Array, Band, Pixels
 from sandbox.earthengine.regions import inside
 from sandbox.earthengine.registry import function
 from sandbox.earthengine.values import Collection, Feature, Geometry, Image
@@ -174,8 +174,9 @@ def paint(image: Image, feature_collection: Collection, color: Any, width: Any) 
             pixels = band.fetch(grid)
             result, mask = kind.converted(pixels.values).copy(), np.array(pixels.mask)
             for feature, value, line in zip(features, values, widths, strict=True):
-                chosen = combined(_covered(grid, feature.geometry, line), mask > 0)
-                result[chosen] = value
+                chosen = _covered(grid, feature.geometry, line)
+                # Masked pixels are painted too: scripts begin with the empty `ee.Image().byte()`.
+                result[chosen], mask[chosen] = value, 1
             return Pixels(result, mask)
 
         return band.derived(source, kind)

@@ -18,6 +18,7 @@ from shapely.geometry.base import BaseGeometry
 from sandbox.earthengine.coerce import Mismatch, number
 from sandbox.earthengine.functions.composite import Shared, output_source
 from sandbox.earthengine.grid import Grid, Projection
+from sandbox.earthengine.indexed_shapes import indexed
 from sandbox.earthengine.pixels import BYTE, Array, Band
 from sandbox.earthengine.registry import function
 from sandbox.earthengine.values import Collection, Feature, Geometry, Image
@@ -225,5 +226,4 @@ def _covered(grid: Grid, shape: BaseGeometry) -> tuple[tuple[slice, slice], Arra
     if left >= right or top >= bottom:
         return None
     x, y = np.meshgrid(columns[left:right], rows[top:bottom])
-    shapely.prepare(shape)
-    return (slice(top, bottom), slice(left, right)), shapely.intersects_xy(shape, x, y)
+    return (slice(top, bottom), slice(left, right)), indexed(shape).intersects(x, y)

@@ -11,6 +11,7 @@ from sandbox.earthengine.coerce import footprint
 from sandbox.earthengine.coerce import geometry as to_geometry
 from sandbox.earthengine.functions.image_projection import chosen_projection
 from sandbox.earthengine.grid import Grid, Projection
+from sandbox.earthengine.indexed_shapes import indexed
 from sandbox.earthengine.picks import PickedFeatures, Picks, centres, joined, least_of_each, named_rows, over_tiles
 from sandbox.earthengine.pixels import DOUBLE, Array, Band, Pixels, PixelType, boxed, combined
 from sandbox.earthengine.random import fractions, pixel_fractions
@@ -285,7 +286,7 @@ def random_points(region: Geometry, points: int, seed: int) -> Collection:
     shape = region.lonlat()
     if points and (shape.is_empty or shape.area == 0):
         raise invalid("FeatureCollection.randomPoints: The region must have an area.")
-    shapely.prepare(shape)
+    held = indexed(shape)
     west, south, east, north = shape.bounds
     low, high = np.sin(np.radians([south, north]))
     features: list[Feature] = []
@@ -295,7 +296,7 @@ def random_points(region: Geometry, points: int, seed: int) -> Collection:
         x = west + (east - west) * fractions(b"x%d" % draw, seed)
         y = float(np.degrees(np.arcsin(low + (high - low) * fractions(b"y%d" % draw, seed))))
         draw += 1
-        if shapely.contains_xy(shape, x, y):
+        if held.contains(x, y):
             features.append(Feature(geometry=Geometry(shapely.Point(x, y)), properties={INDEX: str(len(features))}))
         if draw > 1000 * (points + 100):
             raise invalid("FeatureCollection.randomPoints: The region is too thin to draw points in it.")
