@@ -1,10 +1,15 @@
 """How the Earth Engine client reaches its server: connections for many threads, and an end to silence."""
 
+import logging
 from typing import Any
 
 import httplib2
 import requests
 from requests.adapters import HTTPAdapter
+
+# Google's credentials give their own requests a timeout, and each time this adapter says on standard error that it has
+# its own: four lines at every command, and nothing that anybody could do about them.
+logging.getLogger("google_auth_httplib2").setLevel(logging.ERROR)
 
 
 class Transport:
