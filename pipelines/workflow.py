@@ -17,14 +17,16 @@ from components.check_news.component import check_news
 from components.check_news.news import RETRAIN
 from components.deploy_model.component import deploy_model
 from components.evaluate_model.component import evaluate_model
-from components.evaluate_model.evaluation import BLESSED
+from earthline.evaluations import BLESSED
 from components.export_examples.component import export_examples
 from components.predict_map.component import predict_map
 from components.prepare_saved_model.component import prepare_saved_model
 from components.register_ee_model.component import register_ee_model
 from components.train_model.component import train_model
 from components.validate_examples.component import validate_examples
-from earthline.config import Config
+from earthline.config import Config, Step
+from earthline.config.machines import BACK_OFF_FACTOR, BACK_OFF_SECONDS, LONGEST_BACK_OFF_SECONDS, Machine
+from pipelines.dataflow import beam_options
 from pipelines.labels import WORKFLOW_LABEL
 from pipelines.labels import resource_labels as labels_of
 
@@ -38,7 +40,7 @@ def build(config: Config) -> Any:
     Returns:
         A `kfp.dsl.graph_component.GraphComponent`.
     """
-    environment = config.environment
+    environment, machines = config.environment, config.steps
     image = environment.image
     train_job = _train_job(config)
 
@@ -56,6 +58,7 @@ def build(config: Config) -> Any:
         location: str = environment.location,
         endpoint_name: str = config.endpoint_name,
         temp_location: str = f"gs://{environment.bucket}/temp",
+        dataflow: str = json.dumps(beam_options(config), sort_keys=True),
         drift_limit: float = config.schedule.drift_limit,
         force: bool = False,
     ) -> None:
@@ -77,7 +80,7 @@ def build(config: Config) -> Any:
         )
         # What it finds lies outside the pipeline: in Earth Engine, and in the runs before this one.
         checked.set_caching_options(False)
-        steps = [checked]
+        placed = [(checked, machines.check_news)]
         with dsl.If(checked.outputs["Output"] == RETRAIN, name="retrain"):
             exported = export_examples(
                 data=data,
@@ -86,6 +89,7 @@ def build(config: Config) -> Any:
                 temp_location=temp_location,
                 location=location,
                 image=image_uri,
+                dataflow=dataflow,
                 sources=checked.outputs["fingerprint"],
             )
             examples = exported.outputs["examples"]
@@ -97,12 +101,16 @@ def build(config: Config) -> Any:
                 evaluate=evaluate,
                 project=project,
                 location=location,
-                endpoint_name=endpoint_name,
+                champion=checked.outputs["champion"],
                 examples=examples,
                 model=model,
             )
             evaluation = evaluated.outputs["evaluation"]
-            steps += [exported, validated, evaluated]
+            placed += [
+                (exported, machines.export_examples),
+                (validated, machines.validate_examples),
+                (evaluated, machines.evaluate_model),
+            ]
             with dsl.If(evaluated.outputs["Output"] == BLESSED, name="blessed"):
                 prepared = prepare_saved_model(
                     data=data, serving=serving, image=image_uri, examples=examples, model=model
@@ -137,19 +145,45 @@ def build(config: Config) -> Any:
                     model=model,
                     evaluation=evaluation,
                 )
-                steps += [prepared, deployed, registered, predicted]
-        for step in steps:
-            step.set_container_image(image)
+                # Their effects lie outside the pipeline, where the cache does not see that somebody undid them.
+                for task in (deployed, registered, predicted):
+                    task.set_caching_options(False)
+                placed += [
+                    (prepared, machines.prepare_saved_model),
+                    (deployed, machines.deploy_model),
+                    (registered, machines.register_ee_model),
+                    (predicted, machines.predict_map),
+                ]
+        for task, machine in placed:
+            _place(task, machine, image)
 
     description = f"Earthline workflow {config.name}: imagery in, a map out."
     return dsl.pipeline(name=config.name, description=description)(workflow)
 
 
+def _place(task: Any, machine: Machine, image: str) -> None:
+    """Says on what a task runs, and how often it is tried."""
+    task.set_container_image(image)
+    task.set_cpu_limit(str(machine.cpu))
+    task.set_memory_limit(machine.memory)
+    if isinstance(machine, Step) and machine.retries:
+        task.set_retry(
+            num_retries=machine.retries,
+            backoff_duration=f"{BACK_OFF_SECONDS}s",
+            backoff_factor=BACK_OFF_FACTOR,
+            backoff_max_duration=f"{LONGEST_BACK_OFF_SECONDS}s",
+        )
+
+
 def _train_job(config: Config) -> Any:
-    """train_model as a Vertex AI custom job of the config's machines."""
+    """train_model as a Vertex AI custom job of the config's machines.
+
+    Its task has no retry: Vertex AI itself starts a job anew whose machine is lost, and the trainer then goes on from
+    its checkpoint, while another job would begin, and cost, from the start.
+    """
     train = config.train
     return create_custom_training_job_from_component(
-        _with_image(train_model, config.environment.image),
+        _with_image(train_model, config.train_image),
         display_name=f"{config.name}-train-model",
         machine_type=train.machine_type,
         accelerator_type=train.accelerator_type or "",

@@ -12,7 +12,6 @@ MOST_RUNS = 50
 """Newest runs that are looked at; one is enough, unless somebody deleted what it left."""
 MOST_BYTES = 1 << 20
 """Size of a record that is read at all."""
-_DONE = ("SUCCEEDED", "SKIPPED")
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def _read_run(project: str, name: str) -> tuple[News | None, bool]:
     outputs: dict[str, Any] = dict(checked.outputs) if checked else {}
     artifacts = outputs["news"].artifacts if "news" in outputs else ()
     news = _read_record(project, artifacts[0].uri) if artifacts else None
-    return news, deployed is not None and deployed.state.name in _DONE
+    return news, deployed is not None and deployed.state.name == "SUCCEEDED"
 
 
 def _read_record(project: str, uri: str) -> News | None:

@@ -22,6 +22,7 @@ def check_news(
     endpoint_name: str,
     news: Output[Artifact],
     fingerprint: dsl.OutputPath(str),
+    champion: dsl.OutputPath(str),
 ) -> str:
     """Says whether there is reason to retrain: new imagery or labels, another config, drift, or because it is asked to.
 
@@ -42,6 +43,7 @@ def check_news(
         endpoint_name: Display name of the endpoint.
         news: Folder with `news.json`: the decision, its reasons, and what was seen.
         fingerprint: Changes when imagery or labels do, so that no step takes an outdated result from the cache.
+        champion: Resource name and version of the model that serves, or `none`: what a new model is compared with.
 
     Returns:
         `retrain` or `nothing_new`.
@@ -68,4 +70,5 @@ def check_news(
         endpoint_name=endpoint_name,
         news=news,
         fingerprint=fingerprint,
+        champion_file=champion,
     )

@@ -28,6 +28,7 @@ def run(
     endpoint_name: str,
     news: dsl.Artifact,
     fingerprint: str,
+    champion_file: str,
 ) -> str:
     """Decides whether there is reason to retrain.
 
@@ -42,6 +43,7 @@ def run(
         endpoint_name: Display name of the endpoint.
         news: Folder to write `news.json` into.
         fingerprint: File to write the state of imagery and labels into: a short text that changes when they do.
+        champion_file: File to write the name of the model that serves into, or `none`.
 
     Returns:
         `retrain` or `nothing_new`.
@@ -58,22 +60,28 @@ def run(
         bands=sources.read_bands(data),
     )
     last = accepted.find(project, location, workflow_label, name)
+    serving = champion.find(project, location, endpoint_name)
     found: News = decide(
         seen,
         last.seen if last else None,
         last.job_id if last else "",
-        deployed=last is not None and champion.find(project, location, endpoint_name) is not None,
+        deployed=serving is not None,
         force=force,
         drift_limit=drift_limit,
     )
     found.write(Path(news.path))
-    file = Path(fingerprint)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(_digest(str([source.model_dump() for source in seen.sources])))
+    _write(fingerprint, _digest(str([source.model_dump() for source in seen.sources])))
+    _write(champion_file, serving.name if serving else champion.NONE)
     news.metadata["decision"] = found.decision
     for reason in found.reasons:
         _logger.info("check_news: %s: %s", found.decision.replace("_", " "), reason)
     return found.decision
+
+
+def _write(path: str, text: str) -> None:
+    file = Path(path)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
 
 
 def _digest(text: str) -> str:

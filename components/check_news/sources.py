@@ -10,7 +10,6 @@ import ee
 from components.check_news.news import Band, Source
 from earthline import imagery
 from earthline.config import Data
-from earthline.grid import Grid
 from earthline.pixels import ask
 
 SAMPLES = 10_000
@@ -48,7 +47,7 @@ def read_bands(data: Data) -> dict[str, Band]:
         PixelsError: Earth Engine does not answer.
     """
     grid = imagery.grid(data)
-    coarse = thin(grid, SAMPLES)
+    coarse = grid.thinned(SAMPLES)
     reducer = ee.Reducer.mean().combine(ee.Reducer.stdDev(), sharedInputs=True)
     found: dict[str, Any] = ask(
         lambda: (
@@ -85,15 +84,6 @@ def statistics(found: Mapping[str, Any], bands: Sequence[str]) -> dict[str, Band
         and math.isfinite(mean)
         and math.isfinite(deviation)
     }
-
-
-def thin(grid: Grid, samples: int) -> Grid:
-    """The grid with pixels so large that about `samples` of them cover it."""
-    height, width = grid.shape
-    factor = max(1, math.ceil(math.sqrt(height * width / samples)))
-    a, b, c, d, e, f = grid.transform
-    shape = (math.ceil(height / factor), math.ceil(width / factor))
-    return Grid(grid.crs, (a * factor, b * factor, c, d * factor, e * factor, f), shape)
 
 
 def _image(role: str, asset: str) -> Source:

@@ -10,7 +10,7 @@ def evaluate_model(
     evaluate: str,
     project: str,
     location: str,
-    endpoint_name: str,
+    champion: str,
     examples: Input[Dataset],
     model: Input[Model],
     metrics: Output[Metrics],
@@ -23,8 +23,9 @@ def evaluate_model(
         data: The config's `data` section, as JSON.
         evaluate: The config's `evaluate` section, as JSON.
         project: Google Cloud project id.
-        location: Vertex AI location of the endpoint.
-        endpoint_name: Display name of the endpoint on which the champion runs.
+        location: Vertex AI location of the champion.
+        champion: Resource name and version of the model that serves, or `none`. It is an input so that a result in the
+            cache holds for one champion alone.
         examples: TFRecord shards and manifest.
         model: What train_model wrote.
         metrics: The most important figures.
@@ -41,7 +42,7 @@ def evaluate_model(
         evaluate=evaluate,
         project=project,
         location=location,
-        endpoint_name=endpoint_name,
+        champion_name=champion,
         examples=examples,
         model=model,
         metrics=metrics,

@@ -13,6 +13,7 @@ def export_examples(
     examples: Output[Dataset],
     location: str = "",
     image: str = "",
+    dataflow: str = "{}",
     sources: str = "",
 ):
     """Plans class-balanced patches on spatially separate splits and fetches them from Earth Engine.
@@ -25,6 +26,7 @@ def export_examples(
         examples: TFRecord shards per split, and a manifest.
         location: Where a remote Beam runner works.
         image: Container image of a remote Beam runner's workers.
+        dataflow: Options of Beam's Dataflow runner, as a JSON object.
         sources: Fingerprint of imagery and labels: when they change, no result of this step in the cache is taken.
     """
     from components.export_examples.run import run
@@ -37,4 +39,5 @@ def export_examples(
         examples=examples,
         location=location,
         image=image,
+        dataflow=dataflow,
     )

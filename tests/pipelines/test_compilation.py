@@ -197,7 +197,9 @@ def test_new_imagery_makes_the_cache_forget_the_export(spec: dict[str, Any]) -> 
         ("data.labels.offset=[0,0]", {"data"}),
         ("environment.bucket=elsewhere", {"temp_location"}),
         ("schedule.drift_limit=1", {"drift_limit"}),
-        ("schedule.cron=0 3 1 * *", set()),
+        ("schedule.cron='0 3 1 * *'", set()),
+        # What only the runner of the export reads leaves the parameters of another one as they were.
+        ("environment.dataflow.machine_type=n1-standard-4", set()),
     ],
 )
 def test_a_change_reaches_only_the_parameters_that_hold_it(
@@ -223,6 +225,7 @@ def test_a_change_of_epochs_leaves_the_export_cached(spec: dict[str, Any]) -> No
         "temp_location",
         "location",
         "image",
+        "dataflow",
         "sources",
     }
     assert inputs_of(spec, "validate_examples") == {"data"}
@@ -242,18 +245,20 @@ def test_machines_of_the_config_train_the_model() -> None:
         "train.machine_type=n1-highmem-8",
         "train.accelerator_type=NVIDIA_TESLA_T4",
         "train.accelerator_count=2",
-        "train.replicas=3",
+        "train.image=earthline:0.1.0-gpu",
         "environment.service_account=trainer@example.iam.gserviceaccount.com",
         "environment.resource_labels={team: land}",
     )
-    pools = train_pools(spec)
-    assert [pool["replica_count"] for pool in pools] == [1, 2]
-    for pool in pools:
-        assert pool["machine_spec"] == {
-            "machine_type": "n1-highmem-8",
-            "accelerator_type": "NVIDIA_TESLA_T4",
-            "accelerator_count": 2,
-        }
+    (pool,) = train_pools(spec)
+    assert pool["replica_count"] == 1
+    assert pool["machine_spec"] == {
+        "machine_type": "n1-highmem-8",
+        "accelerator_type": "NVIDIA_TESLA_T4",
+        "accelerator_count": 2,
+    }
+    # The training alone runs in its own image.
+    assert pool["container_spec"]["image_uri"] == "earthline:0.1.0-gpu"
+    assert executor(spec, "evaluate_model")["image"] == "earthline:0.1.0"
     parameters = spec["components"]["comp-train-model"]["inputDefinitions"]["parameters"]
     assert parameters["service_account"]["defaultValue"] == "trainer@example.iam.gserviceaccount.com"
     labels = {"team": "land", "earthline-workflow": "quickstart"}
@@ -271,3 +276,67 @@ def defaults(spec: dict[str, Any]) -> Iterator[Any]:
 
 def test_it_needs_nothing_beside_it(spec: dict[str, Any]) -> None:
     assert all(value not in (None, "") for value in defaults(spec))
+
+
+def task_of(spec: dict[str, Any], step: str) -> dict[str, Any]:
+    name = step.replace("_", "-")
+    dags = [spec["root"]["dag"], *(each["dag"] for each in spec["components"].values() if "dag" in each)]
+    (task,) = (dag["tasks"][name] for dag in dags if name in dag["tasks"])
+    assert isinstance(task, dict)
+    return task
+
+
+def test_what_has_effects_outside_is_never_taken_from_the_cache(spec: dict[str, Any]) -> None:
+    cached = {step for step in STEPS if task_of(spec, step).get("cachingOptions") == {"enableCache": True}}
+    assert cached == {"export_examples", "validate_examples", "train_model", "evaluate_model", "prepare_saved_model"}
+
+
+def test_another_champion_makes_the_cache_forget_the_evaluation(spec: dict[str, Any]) -> None:
+    inputs = task_of(spec, "evaluate_model")["inputs"]["parameters"]
+    assert inputs["champion"]["componentInputParameter"] == "pipelinechannel--check-news-champion"
+
+
+def test_what_may_be_done_twice_is_tried_again_with_growing_waits(spec: dict[str, Any]) -> None:
+    tried = {step: task_of(spec, step).get("retryPolicy", {}).get("maxRetryCount", 0) for step in STEPS}
+    assert {step for step, count in tried.items() if not count} == {"train_model", "deploy_model"}
+    policy = task_of(spec, "export_examples")["retryPolicy"]
+    assert (policy["backoffDuration"], policy["backoffFactor"]) == ("15s", 4.0)
+    other = compiled("steps.export_examples.retries=0", "steps.predict_map.retries=3")
+    assert "retryPolicy" not in task_of(other, "export_examples")
+    assert task_of(other, "predict_map")["retryPolicy"]["maxRetryCount"] == 3
+
+
+def test_each_step_has_the_machine_of_the_config(spec: dict[str, Any]) -> None:
+    def limits(compiled_spec: dict[str, Any], step: str) -> tuple[float, float]:
+        resources = executor(compiled_spec, step)["resources"]
+        return resources["cpuLimit"], resources["memoryLimit"]
+
+    assert limits(spec, "evaluate_model") == (8.0, 32.0)
+    assert {limits(spec, step) for step in STEPS if step not in ("evaluate_model", "train_model")} == {(4.0, 16.0)}
+    other = compiled("steps.evaluate_model={cpu: 16, memory: 100G}", "steps.deploy_model.memory=512M")
+    assert limits(other, "evaluate_model") == (16.0, 100.0)
+    assert limits(other, "deploy_model") == (4.0, 0.512)
+
+
+def test_dataflow_is_told_who_where_and_under_which_labels() -> None:
+    spec = compiled(
+        "export.runner=DataflowRunner",
+        "environment.service_account=steps@example.iam.gserviceaccount.com",
+        "environment.resource_labels={team: land}",
+        "environment.dataflow={network: lab, subnetwork: regions/us-central1/subnetworks/a, public_ips: false}",
+    )
+    told = json.loads(spec["root"]["inputDefinitions"]["parameters"]["dataflow"]["defaultValue"])
+    assert told == {
+        "sdk_location": "container",
+        "service_account_email": "steps@example.iam.gserviceaccount.com",
+        "network": "lab",
+        "subnetwork": "regions/us-central1/subnetworks/a",
+        "no_use_public_ips": True,
+        "labels": ["earthline-workflow=quickstart", "team=land"],
+        "machine_type": "n1-standard-2",
+        "job_name": "quickstart-export-examples",
+    }
+    own = compiled("export.runner=DataflowRunner", "environment.dataflow.service_account=w@x.iam.gserviceaccount.com")
+    told = json.loads(own["root"]["inputDefinitions"]["parameters"]["dataflow"]["defaultValue"])
+    assert told["service_account_email"] == "w@x.iam.gserviceaccount.com"
+    assert "no_use_public_ips" not in told
