@@ -1,94 +1,127 @@
-"""Regular expressions that clients wrote: matched within a time, since some would take longer than anyone lives.
+"""Regular expressions that clients wrote, in the dialect that Earth Engine takes: RE2's.
 
-Python's own matcher would hold every thread of the process meanwhile.
+https://developers.google.com/earth-engine/apidocs/ee-string-split splits by `[[:space:]]`, which Java's own expressions
+would read otherwise; texts are split and replaced as RE2/J, RE2 for Java, does it. RE2 looks neither ahead nor behind
+and has no references within an expression, so matching takes a time that grows with the text alone.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any
 
-import regex
+import re2
 
 from sandbox.earthengine import computation
-from sandbox.earthengine.computation import TIME
-from sandbox.errors import ApiError, invalid
+from sandbox.errors import invalid
 
-R = TypeVar("R")
-
-_SECONDS = 5.0
 _LONGEST = 1_000
-_FLAGS = {"g": 0, "i": regex.IGNORECASE, "m": regex.MULTILINE, "s": regex.DOTALL, "": 0}
+_REFERENCE = re.compile(r"\\(?P<escaped>.)|\$(?P<number>\d+)|\$\{(?P<name>\w+)\}", re.DOTALL)
 
 
 class Pattern:
-    """A compiled regular expression; its methods raise ApiError where matching takes too long."""
+    """A compiled regular expression."""
 
     def __init__(self, text: str, flags: str, name: str) -> None:
         """Compiles.
 
         Args:
             text: The expression.
-            flags: Of `g`, `i`, `m` and `s`; `g` is for the caller.
+            flags: Of `g` and `i`; `g` is for the caller.
             name: Of the function, for messages.
 
         Raises:
             ApiError: INVALID_ARGUMENT: an unknown flag, too long, or no regular expression.
         """
         self._name = name
-        options = 0
         for flag in flags:
-            if flag not in _FLAGS:
-                raise invalid(f"{name}: Unknown flag '{flag}': must be of 'g', 'i', 'm', 's'.")
-            options |= _FLAGS[flag]
+            if flag not in "gi":
+                raise invalid(f"{name}: Unknown flag '{flag}': must be of 'g' and 'i'.")
         if len(text) > _LONGEST:
             raise invalid(f"{name}: a regular expression may have at most {_LONGEST:,} characters.")
         try:
-            self._compiled = _compiled(text, options)
-        except (regex.error, RecursionError, OverflowError) as error:
-            raise invalid(f"{name}: Invalid regular expression '{text}': {error}.") from error
+            self._compiled = _compiled(text, "i" not in flags)
+        except (re2.error, RecursionError, UnicodeEncodeError) as error:
+            reason = error.args[0].decode() if error.args and isinstance(error.args[0], bytes) else error
+            raise invalid(f"{name}: Invalid regular expression '{text}': {reason}.") from error
 
     def fullmatch(self, text: str) -> bool:
         """Whether it matches all of a text."""
-        return self._timed(lambda: self._compiled.fullmatch(text, timeout=_SECONDS, concurrent=True)) is not None
+        return self._compiled.fullmatch(text) is not None
 
     def groups(self, text: str) -> list[str]:
         """The first match and its groups; empty where there is none."""
-        found = self._timed(lambda: self._compiled.search(text, timeout=_SECONDS, concurrent=True))
+        found = self._compiled.search(text)
         return [] if found is None else [found[0], *(group or "" for group in found.groups())]
 
     def matches(self, text: str) -> list[str]:
         """Every match."""
-        found = self._timed(lambda: [*self._compiled.finditer(text, timeout=_SECONDS, concurrent=True)])
-        return [match[0] for match in found]
+        return [match[0] for match in self._found(text)]
 
     def split(self, text: str) -> list[str]:
-        """What lies between the matches."""
-        return self._timed(lambda: [*self._compiled.split(text, timeout=_SECONDS, concurrent=True)])
+        """What lies between the matches, without what groups hold and without empty texts at the end."""
+        parts, place = [], 0
+        for match in self._found(text):
+            start, end = match.span()
+            if end > 0:
+                parts.append(text[place:start])
+                place = end
+        parts.append(text[place:])
+        while len(parts) > 1 and not parts[-1]:
+            parts.pop()
+        return parts
 
     def replaced(self, text: str, replacement: str, *, every: bool) -> str:
-        """Another text for the first match or for every one; `$1` is the first group."""
-        template = re.sub(r"\$(\d)", r"\\\1", replacement.replace("\\", "\\\\"))
-        if every:
-            # A group may be as long as the text: what each match becomes is bounded by both.
-            count = len(self.matches(text))
-            computation.expect(count * len(template) + (count * len(text) if "$" in replacement else len(text)))
-        options = {"count": 0 if every else 1, "timeout": _SECONDS, "concurrent": True}
-        try:
-            return self._timed(lambda: str(self._compiled.sub(template, text, **options)))
-        except (regex.error, IndexError) as error:
-            raise invalid(f"{self._name}: Invalid replacement '{replacement}': {error}.") from error
+        """Another text for the first match or for every one.
 
-    def _timed(self, work: Callable[[], R]) -> R:
-        try:
-            return work()
-        except TimeoutError as error:
-            if (running := computation.current()) is not None:
-                running.stop(TIME)
-                running.check()
-            raise ApiError(*TIME) from error
+        Args:
+            text: Where to look.
+            replacement: `$1` is the first group, `${name}` the one of that name, and a backslash quotes what follows.
+            every: Whether every match is replaced.
+        """
+        pieces, place, length = [], 0, len(text)
+        for match in self._found(text):
+            piece = self._expanded(replacement, match)
+            length += len(piece)
+            computation.expect(length)
+            pieces += [text[place : match.start()], piece]
+            place = match.end()
+            if not every:
+                break
+        return "".join([*pieces, text[place:]])
+
+    def _expanded(self, replacement: str, match: Any) -> str:
+        pieces, place = [], 0
+        while (found := _REFERENCE.search(replacement, place)) is not None:
+            pieces.append(replacement[place : found.start()])
+            place = found.end()
+            if found["escaped"]:
+                pieces.append(found["escaped"])
+                continue
+            group: str | int = found["name"] or ""
+            if found["number"]:
+                # As many digits as name a group; those that follow stand for themselves.
+                digits = found["number"]
+                while len(digits) > 1 and int(digits) > self._compiled.groups:
+                    digits = digits[:-1]
+                group, place = int(digits), found.start() + 1 + len(digits)
+            try:
+                pieces.append(match.group(group) or "")
+            except (IndexError, KeyError) as error:
+                raise invalid(
+                    f"{self._name}: Invalid replacement '{replacement}': there is no group {group}."
+                ) from error
+        return "".join([*pieces, replacement[place:]])
+
+    def _found(self, text: str) -> Iterator[Any]:
+        for match in self._compiled.finditer(text):
+            computation.check()
+            yield match
 
 
 @lru_cache(maxsize=256)
-def _compiled(text: str, options: int) -> Any:
-    return regex.compile(text, options)
+def _compiled(text: str, case_sensitive: bool) -> Any:
+    options = re2.Options()
+    options.log_errors = False
+    options.case_sensitive = case_sensitive
+    return re2.compile(text, options)

@@ -68,9 +68,9 @@ def sliced(string: str, start: int, end: int | None) -> str:
 
 @function("String.split")
 def split(string: str, regex: str, flags: str) -> list[str]:
-    """Parts between what a pattern matches."""
+    """Parts between what a pattern matches; its groups add none, and empty parts at the end are left out."""
     if not regex:
-        return list(string)
+        return list(string) or [""]
     return Pattern(regex, flags, "String.split").split(string)
 
 
