@@ -1,19 +1,16 @@
-"""Model registry and endpoint, through the Vertex AI SDK."""
+"""Puts a model into service: proved before it gets traffic, and everything as it was where that fails."""
 
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from google.api_core.exceptions import GoogleAPICallError
-from google.cloud import aiplatform
+from google.api_core.exceptions import GoogleAPIError
 
-from components.deploy_model import traffic
-from components.deploy_model.probe import Probe, ProbeError
+from components.deploy_model import endpoints, registry, traffic
+from components.deploy_model.endpoints import Place
+from components.deploy_model.probe import Probe
 from earthline.config import Serving
-
-CHAMPION = "champion"
-"""Version alias of the model that serves."""
 
 _logger = logging.getLogger(__name__)
 
@@ -30,115 +27,111 @@ class Deployed:
         model: The registered `aiplatform.Model`, of the new version.
         endpoint: The `aiplatform.Endpoint`.
         deployed_id: The new model's id on the endpoint.
+        kept: Ids of deployed models that stay without traffic.
     """
 
     model: Any
     endpoint: Any
     deployed_id: str
+    kept: tuple[str, ...] = ()
 
 
-def upload(name: str, uri: str, container: Mapping[str, Any], labels: Mapping[str, str], description: str) -> Any:
-    """Registers a model; a new version where the registry has one of this display name.
+def deploy(model: Any, place: Place, serving: Serving, probe: Probe, labels: Mapping[str, str]) -> Deployed:
+    """Lets a model prove itself, gives it its traffic and makes it the champion, or leaves everything as it was.
 
-    Args:
-        name: Display name.
-        uri: gs:// folder of the SavedModel.
-        container: Its ModelContainerSpec, as JSON names it.
-        labels: Vertex AI labels.
-        description: Of this version.
-
-    Returns:
-        The `aiplatform.Model`, with its version; not the default one until it has proved itself.
-    """
-    there = aiplatform.Model.list(filter=f'display_name="{name}"', order_by="create_time desc")
-    parent = there[0].resource_name if there else None
-    model = aiplatform.Model.upload(
-        display_name=name,
-        parent_model=parent,
-        is_default_version=parent is None,
-        version_description=description,
-        artifact_uri=uri,
-        serving_container_image_uri=container["imageUri"],
-        serving_container_command=container.get("command"),
-        serving_container_args=container.get("args"),
-        serving_container_environment_variables={
-            variable["name"]: variable["value"] for variable in container.get("env", ())
-        },
-        serving_container_ports=[int(port["containerPort"]) for port in container.get("ports", ())],
-        serving_container_predict_route=container.get("predictRoute"),
-        serving_container_health_route=container.get("healthRoute"),
-        labels=dict(labels),
-    )
-    _logger.info("deploy_model: registered %s@%s", model.resource_name, model.version_id)
-    return model
-
-
-def endpoint(name: str, labels: Mapping[str, str]) -> Any:
-    """The newest `aiplatform.Endpoint` of exactly this display name, created where there is none."""
-    there = aiplatform.Endpoint.list(filter=f'display_name="{name}"', order_by="create_time desc")
-    if there:
-        _logger.info("deploy_model: endpoint %s is there: %s", name, there[0].resource_name)
-        return there[0]
-    made = aiplatform.Endpoint.create(display_name=name, labels=dict(labels))
-    _logger.info("deploy_model: endpoint %s created: %s", name, made.resource_name)
-    return made
-
-
-def deploy(model: Any, to: Any, serving: Serving, probe: Probe) -> Deployed:
-    """Deploys a model, lets it prove itself, and makes it the champion or takes it back.
+    A model proves itself on an endpoint of its own. Two need none: one for an endpoint that was made just now, which
+    nobody can know yet, and one that is deployed already, which was proved then. Each is asked once more when it has
+    its traffic.
 
     Args:
         model: The `aiplatform.Model`.
-        to: The `aiplatform.Endpoint`.
+        place: Where.
         serving: The section.
         probe: What the model must answer.
+        labels: Vertex AI labels of what is made on the way.
 
     Raises:
         DeploymentError: It did not start or answered wrongly; the traffic split is what it was before.
     """
-    before = dict(to.traffic_split)
-    known = {deployed.id for deployed in to.list_models()}
-    display_name = f"{model.display_name}-{model.version_id}"
+    endpoint = place.endpoint
+    name = f"{model.display_name}-{model.version_id}"
+    there = endpoints.deployed_as(endpoint, model, serving)
+    before = dict(endpoint.traffic_split)
+    served = _told(endpoint, before)
     try:
-        to.deploy(
-            model,
-            deployed_model_display_name=display_name,
-            traffic_split=traffic.with_new(
-                {key: before[key] for key in before if key in known}, serving.traffic_percent
-            ),
-            machine_type=serving.machine_type,
-            min_replica_count=serving.min_replicas,
-            max_replica_count=serving.max_replicas,
+        if there is None and not place.new:
+            _prove(model, name, endpoint, serving, probe, labels)
+        deployed_id = _serve(model, name, endpoint, serving, probe, there, before)
+    except (GoogleAPIError, RuntimeError) as error:
+        if place.new:
+            endpoints.discard(endpoint)
+        kept = f"{endpoint.display_name} serves as before, {served}" if served else "nothing serves"
+        raise DeploymentError(f"{name} was not put into service, {kept}: {error}") from error
+    former = max(before, key=lambda each: before[each]) if before else None
+    kept_ids = endpoints.retire(endpoint, serving.keep_previous, former if former != deployed_id else None)
+    if kept_ids:
+        _logger.info(
+            "deploy_model: %s stays deployed without traffic, for a rollback (serving.keep_previous: %d)",
+            ", ".join(kept_ids),
+            serving.keep_previous,
         )
-    except (GoogleAPICallError, RuntimeError) as error:
-        raise DeploymentError(
-            f"{display_name} could not be deployed on {to.resource_name}: {error}; the endpoint serves what it did "
-            "before. Look at the model server's log"
-        ) from error
-    deployed_id = next(deployed.id for deployed in to.list_models() if deployed.id not in known)
+    return Deployed(model, endpoint, deployed_id, tuple(kept_ids))
+
+
+def _prove(model: Any, name: str, endpoint: Any, serving: Serving, probe: Probe, labels: Mapping[str, str]) -> None:
+    with endpoints.staging(endpoint.display_name, labels) as apart:
+        _logger.info("deploy_model: %s proves itself on an endpoint of its own", name)
+        deployed_id = endpoints.add(apart, model, serving, {traffic.NEW: 100}, (1, 1))
+        difference = probe.ask(apart, deployed_id)
+    _logger.info("deploy_model: %s answered real tiles as the proven SavedModel did (%.2g)", name, difference)
+
+
+def _serve(
+    model: Any, name: str, endpoint: Any, serving: Serving, probe: Probe, there: str | None, before: Mapping[str, int]
+) -> str:
+    """Deploys without traffic, moves the traffic, asks again, and promotes; takes all of it back at any failure."""
+    aliases = registry.aliases(model)
+    # A step that is cancelled here must not leave half a change behind either.
+    deployed_id = there
+    with endpoints.tidy_at_sigterm():
+        try:
+            if deployed_id is None:
+                deployed_id = endpoints.add(
+                    endpoint, model, serving, before, (serving.min_replicas, serving.max_replicas)
+                )
+            after = traffic.with_share(before, deployed_id, serving.traffic_percent)
+            endpoints.set_traffic(endpoint, after)
+            probe.ask(endpoint, deployed_id)
+            if after[deployed_id] == 100:
+                registry.promote(model)
+            _logger.info("deploy_model: %s gets %d %% of the traffic", name, after[deployed_id])
+        except BaseException:
+            _restore(model, endpoint, before, deployed_id if there is None else None, aliases)
+            raise
+    return deployed_id
+
+
+def _restore(
+    model: Any,
+    endpoint: Any,
+    before: Mapping[str, int],
+    added: str | None,
+    aliases: Mapping[str, tuple[str, ...]],
+) -> None:
     try:
-        probe.ask(to, deployed_id)
-    except (ProbeError, GoogleAPICallError) as error:
-        _roll_back(to, deployed_id, before)
-        kept = f"the traffic split is again {before}" if before else "nothing is deployed"
-        raise DeploymentError(f"{display_name} was deployed and taken back, {kept}: {error}") from error
-    if serving.traffic_percent == 100 or not before:
-        _promote(model)
-    _retire(to)
-    return Deployed(model, to, deployed_id)
+        endpoints.set_traffic(endpoint, before)
+        if added is not None:
+            endpoints.remove(endpoint, added)
+        registry.demote(model, aliases)
+    except (GoogleAPIError, RuntimeError) as error:
+        _logger.error(
+            "deploy_model: %s could not be brought back to the traffic split %s (%s): look at it in the console",
+            endpoint.resource_name,
+            dict(before),
+            error,
+        )
 
 
-def _roll_back(to: Any, deployed_id: str, before: Mapping[str, int]) -> None:
-    if before:
-        to.update(traffic_split=dict(before))
-    to.undeploy(deployed_id)
-
-
-def _promote(model: Any) -> None:
-    model.versioning_registry.add_version_aliases([CHAMPION, "default"], model.version_id)
-
-
-def _retire(to: Any) -> None:
-    for deployed_id in traffic.idle(to.traffic_split, [deployed.id for deployed in to.list_models()]):
-        _logger.info("deploy_model: %s has no traffic: undeployed, as idle replicas cost money", deployed_id)
-        to.undeploy(deployed_id)
+def _told(endpoint: Any, split: Mapping[str, int]) -> str:
+    names = {each.id: each.display_name for each in endpoint.list_models()}
+    return ", ".join(f"{share} % by {names.get(key, key)}" for key, share in split.items() if share)

@@ -1,74 +1,86 @@
-"""A question whose answer shows that a deployed model works: one tile, as Earth Engine would send it."""
+"""A question whose answer is known: real tiles, as Earth Engine sends them, and what the proven model gave for them."""
 
+import logging
 import math
+import time
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from google.api_core.exceptions import (
+    DeadlineExceeded,
+    FailedPrecondition,
+    GatewayTimeout,
+    GoogleAPICallError,
+    ServiceUnavailable,
+    TooManyRequests,
+)
+from google.api_core.retry import exponential_sleep_generator
 
 from earthline import tensors
 from earthline.contract import Contract
+from earthline.references import Reference
 
+WARMING_SECONDS = 300.0
+"""How long a deployed model may be unavailable: replicas that have just started answer 503 for a while."""
+ANSWER_SECONDS = 60.0
+"""How long Vertex AI's shared endpoints wait for a container."""
 MOST_REQUESTS = 600
 """Requests per percent of traffic: with so many, a model without an answer is missed once in 400 times at most."""
+SETTLING_SECONDS = 60.0
+"""How long a new traffic split may take to be followed everywhere."""
 TOLERANCE = 1e-3
-"""Largest deviation from 1 of the sum of a pixel's probabilities."""
+"""Largest difference of a probability: another processor rounds otherwise, another model differs by far more."""
+_WARMING = (ServiceUnavailable, TooManyRequests, DeadlineExceeded, GatewayTimeout)
+_logger = logging.getLogger(__name__)
 
 
 class ProbeError(RuntimeError):
-    """The model did not answer as its contract says; the text says what came instead."""
+    """The model did not answer as the proven SavedModel did; the text says what came instead."""
 
 
 @dataclass(frozen=True)
 class Probe:
-    """Asks for one tile of the contract's shape, overlap included.
+    """Asks for real tiles of the shape that Earth Engine sends, overlap included.
 
     Attributes:
         contract: What the model takes and gives.
+        reference: The tiles and what the SavedModel gave for them.
     """
 
     contract: Contract
+    reference: Reference
 
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Pixels (height, width) of the tile."""
-        (height, width), (rows, columns) = self.contract.tile_shape, self.contract.overlap
-        return height + rows, width + columns
-
-    def instance(self) -> dict[str, str]:
-        """The tile: every band a ramp of its own, so that no two pixels are alike."""
-        height, width = self.shape
-        ramp = np.linspace(0, 255, height * width, dtype=np.float32).reshape(height, width, 1)
-        return {band: tensors.encode(np.roll(ramp, index, axis=0)) for index, band in enumerate(self.contract.bands)}
-
-    def ask(self, endpoint: Any, deployed_id: str) -> None:
-        """Sends the tile until the deployed model itself has answered it, which a small share of traffic delays.
+    def ask(self, endpoint: Any, deployed_id: str) -> float:
+        """Sends each tile until the deployed model itself has answered it, which a small share of traffic delays.
 
         Args:
             endpoint: The `aiplatform.Endpoint`.
-            deployed_id: The model's id on it.
+            deployed_id: The model's id on it; it must have traffic.
+
+        Returns:
+            The largest difference of a probability.
 
         Raises:
             ProbeError: A wrong answer, or none from this model.
             google.api_core.exceptions.GoogleAPICallError: An error instead of an answer.
         """
-        percent = endpoint.traffic_split.get(deployed_id, 0)
-        instances = [self.instance()]
-        for _ in range(math.ceil(MOST_REQUESTS / percent) if percent else 0):
-            answer = endpoint.predict(instances=instances)
-            if answer.deployed_model_id == deployed_id:
-                self.check(answer.predictions)
-                return
-        raise ProbeError(f"no request reached the deployed model {deployed_id}, which has {percent} % of the traffic")
+        return max(
+            self.check(self._answer(endpoint, deployed_id, tile), tile) for tile in range(len(self.reference.image))
+        )
 
-    def check(self, predictions: Any) -> None:
-        """Checks what came back.
+    def check(self, predictions: Any, tile: int) -> float:
+        """Compares what came back for one tile.
 
         Args:
             predictions: The answer's list.
+            tile: Place of the tile that was sent.
+
+        Returns:
+            The largest difference of a probability.
 
         Raises:
-            ProbeError: Not one tensor of probabilities per pixel.
+            ProbeError: Not one tensor of the probabilities that the SavedModel gave.
         """
         if not isinstance(predictions, list) or len(predictions) != 1:
             raise ProbeError(f"one tile was sent; the answer is {_shown(predictions)} instead of a list of one")
@@ -76,15 +88,57 @@ class Probe:
         text = first.get(name) if isinstance(first, dict) else first
         if not isinstance(text, str):
             raise ProbeError(f"the answer has no text '{name}' but {_shown(first)}; see the contract's output")
-        classes = len(self.contract.class_names)
+        wanted = self.reference.probabilities[tile]
         try:
-            found = tensors.decode(text, math.prod(self.shape) * classes)
+            found = tensors.decode(text, wanted.size)
         except tensors.TensorError as error:
             raise ProbeError(f"the answer's '{name}' is no tensor: {error}") from error
-        if found.shape != (*self.shape, classes):
-            raise ProbeError(f"'{name}' has shape {list(found.shape)} instead of {[*self.shape, classes]}")
-        if not np.isfinite(found).all() or np.abs(found.sum(axis=-1) - 1).max() > TOLERANCE:
-            raise ProbeError(f"'{name}' holds values that are no probabilities: a pixel's do not sum to 1")
+        if found.shape != wanted.shape:
+            raise ProbeError(f"'{name}' has shape {list(found.shape)} instead of {list(wanted.shape)}")
+        difference = float(np.abs(found - wanted).max())
+        if not difference <= TOLERANCE:  # neither is NaN
+            raise ProbeError(
+                f"'{name}' of a real tile differs from the proven SavedModel's by up to {difference:.2g} (allowed: "
+                f"{TOLERANCE:g}): another model, or another server, answers than the one that was proved"
+            )
+        return difference
+
+    def _answer(self, endpoint: Any, deployed_id: str, tile: int) -> Any:
+        percent = endpoint.traffic_split.get(deployed_id, 0)
+        if not percent:
+            raise ProbeError(f"the deployed model {deployed_id} has no traffic, so that nothing can be asked of it")
+        instances = [self.reference.instance(tile, self.contract)]
+        most, settled = math.ceil(MOST_REQUESTS / percent), time.monotonic() + SETTLING_SECONDS
+        asked = 0
+        while asked < most or time.monotonic() < settled:
+            asked += 1
+            answer = _patient_answer(endpoint, instances)
+            if answer.deployed_model_id == deployed_id:
+                return answer.predictions
+            if asked >= most:
+                time.sleep(1.0)
+        raise ProbeError(
+            f"no request of {asked} reached the deployed model {deployed_id}, which has {percent} % of the traffic"
+        )
+
+
+def _patient_answer(endpoint: Any, instances: list[dict[str, str]]) -> Any:
+    """One answer; a model that warms up is waited for."""
+    ready = time.monotonic() + WARMING_SECONDS
+    for pause in exponential_sleep_generator(0.5, 15.0):
+        try:
+            return endpoint.predict(instances=instances, timeout=ANSWER_SECONDS)
+        except GoogleAPICallError as error:
+            if not _is_warming(error) or time.monotonic() + pause > ready:
+                raise
+            _logger.info("deploy_model: not ready yet (%s); asking again", error)
+            time.sleep(pause)
+    raise AssertionError("the pauses never end")
+
+
+def _is_warming(error: GoogleAPICallError) -> bool:
+    # A split that was set a moment ago may not have reached every front end.
+    return isinstance(error, _WARMING) or (isinstance(error, FailedPrecondition) and "traffic" in str(error))
 
 
 def _shown(value: Any) -> str:

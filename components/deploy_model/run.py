@@ -9,11 +9,12 @@ from google.protobuf import json_format
 from google_cloud_pipeline_components.proto.gcp_resources_pb2 import GcpResources
 from kfp import dsl
 
-from components.deploy_model import deployment
+from components.deploy_model import deployment, endpoints, registry
 from components.deploy_model.probe import Probe
-from components.evaluate_model.evaluation import Evaluation
 from earthline.config import Serving
 from earthline.contract import Contract
+from earthline.evaluations import Evaluation
+from earthline.references import Reference
 
 _logger = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ def run(
         project: Google Cloud project.
         location: Vertex AI location.
         endpoint_name: Display name of the endpoint.
-        prepared: SavedModel and contract, with the container in its metadata.
+        prepared: SavedModel, contract and probe, with the container in its metadata.
         evaluation: Folder of `evaluation.json`.
         gcp_resources: File to write what was made into, as Google's own components do.
         vertex_model: Gets the registered model's URI and resource name.
@@ -49,21 +50,23 @@ def run(
 
     Raises:
         DeploymentError: The model did not start or answered wrongly; the endpoint serves what it did before.
+        ProbeFileError: The prepared model has no probe.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
     section = Serving.model_validate_json(serving)
     labels: dict[str, str] = json.loads(resource_labels)
-    contract = Contract.read(Path(prepared.path))
+    folder = Path(prepared.path)
+    probe = Probe(Contract.read(folder), Reference.read(folder))
     accuracy = Evaluation.read(Path(evaluation.path)).model.overall
     aiplatform.init(project=project, location=location)
-    model = deployment.upload(
+    model = registry.upload(
         name,
         prepared.uri,
         prepared.metadata["containerSpec"],
         labels,
         f"Overall accuracy {accuracy:.3f} on the test blocks",
     )
-    made = deployment.deploy(model, deployment.endpoint(endpoint_name, labels), section, Probe(contract))
+    made = deployment.deploy(model, endpoints.find_or_create(endpoint_name, labels), section, probe, labels)
     service = f"https://{location}-aiplatform.googleapis.com/v1"
     written = GcpResources()
     for artifact, kind, resource in (
