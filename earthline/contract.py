@@ -4,6 +4,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from earthline.learned_ground import LearnedGround
+
+VALID_BAND = "earthline_valid"
+"""Band, and input of a served model: 1 where every band of the imagery is valid, 0 where one is masked."""
 CONTRACT = "contract.json"
 PROBABILITIES = "probabilities"
 """Name of the output: class probabilities, float32 (height, width, classes)."""
@@ -19,7 +23,11 @@ class Contract(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     bands: tuple[str, ...] = Field(
-        min_length=1, description="Names of the inputs; one float32 tensor (height, width, 1) each."
+        min_length=1, description="Imagery bands that the model takes; one float32 tensor (height, width, 1) each."
+    )
+    valid: str = Field(
+        default=VALID_BAND,
+        description="Name of the validity input, float32 (height, width, 1): 1 where every band is valid, else 0.",
     )
     output: str = Field(default=PROBABILITIES, description="Name of the one output, a float32 tensor.")
     class_names: tuple[str, ...] = Field(min_length=2, description="Names along the output's last axis.")
@@ -30,9 +38,17 @@ class Contract(BaseModel):
     stride: int = Field(gt=0, description="Stride of the network; other tile sizes are padded inside the graph.")
     max_payload_bytes: int = Field(gt=0, description="Largest request in bytes.")
     split_hash: str = Field(default="", description="Of the examples it learned from; empty where unknown.")
+    learned_ground: LearnedGround | None = Field(
+        default=None, description="Where its training and validation patches lay; None where unknown."
+    )
     max_difference: float | None = Field(
         default=None, description="Largest difference to the trained model that the proof found."
     )
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of all inputs: the bands in their order, then the validity."""
+        return (*self.bands, self.valid)
 
     def write(self, folder: Path) -> None:
         """Writes `contract.json` into a SavedModel's folder."""

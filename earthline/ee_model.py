@@ -12,7 +12,7 @@ from typing import Any
 
 import ee
 
-from earthline.contract import Contract
+from earthline.contract import VALID_BAND, Contract
 from earthline.examples import UNLABELLED
 from earthline.grid import Grid
 
@@ -39,7 +39,7 @@ def arguments(endpoint: str, contract: Contract, grid: Grid) -> dict[str, Any]:
     rows, columns = contract.overlap
     return {
         "endpoint": endpoint,
-        "inputTypeOverride": {band: _FLOAT for band in contract.bands},
+        "inputTypeOverride": {name: _FLOAT for name in contract.inputs},
         "proj": {"crs": grid.crs, "transform": list(grid.transform)},
         # A convolution means something only at the scale it was trained at.
         "fixInputProj": True,
@@ -70,11 +70,13 @@ def predict(model: Any, image: Any, output: str) -> Any:
 
     Args:
         model: The `ee.Model`.
-        image: The `ee.Image` with the bands that the model was trained on.
+        image: What `imagery.network_input` gives: the bands that the model was trained on and their validity.
         output: Name of the output with one probability per class.
     """
+    # Google's texts differ on whether the input's bands come along; selecting the output is right either way.
     probabilities = model.predictImage(image.toFloat()).select([output])
-    return probabilities.arrayArgmax().arrayGet([0]).rename([CLASS_BAND]).toUint8()
+    classes = probabilities.arrayArgmax().arrayGet([0]).rename([CLASS_BAND]).toUint8()
+    return classes.updateMask(image.select([VALID_BAND]))
 
 
 def unmasked(classes: Any) -> Any:

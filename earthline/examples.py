@@ -18,6 +18,8 @@ IMAGE = "image"
 """bytes: (height, width, bands), C order, little endian, of the manifest's `data_type`; 0 where masked."""
 LABEL = "label"
 """bytes: uint8 (height, width) of class ids; `UNLABELLED` where there is no label or the image is masked."""
+VALID = "valid"
+"""bytes: uint8 (height, width); 1 where every band of the image is valid, 0 where one is masked."""
 ROW = "row"
 """int64: row of the patch's first pixel on the manifest's grid."""
 COLUMN = "column"
@@ -26,7 +28,7 @@ COLUMN = "column"
 UNLABELLED = 255
 SPLITS = ("train", "validation", "test")
 MANIFEST = "manifest.json"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 def _example_class() -> Any:
@@ -81,26 +83,41 @@ class Patch:
     Attributes:
         image: (height, width, bands), in the imagery's data type; 0 where masked.
         label: uint8 (height, width) of class ids; `UNLABELLED` where there is none or the image is masked.
+        valid: bool (height, width), True where every band of the image is valid, labelled or not.
         row: Row of the first pixel on the manifest's grid.
         column: Column of the first pixel on the manifest's grid.
     """
 
     image: np.ndarray[Any, Any]
     label: np.ndarray[Any, Any]
+    valid: np.ndarray[Any, Any]
     row: int
     column: int
 
     def encode(self) -> bytes:
-        """The serialized Example. Raises ValueError where image and label differ in shape or the label is not uint8."""
-        if self.image.ndim != 3 or self.image.shape[:2] != self.label.shape:
-            raise ValueError(f"image {self.image.shape} and label {self.label.shape} do not cover the same pixels")
+        """The serialized Example.
+
+        Raises:
+            ValueError: Image, label and mask differ in shape, the label is not uint8 or the mask not bool, or a pixel
+                under the mask has a label.
+        """
+        if self.image.ndim != 3 or not self.image.shape[:2] == self.label.shape == self.valid.shape:
+            raise ValueError(
+                f"image {self.image.shape}, label {self.label.shape} and mask {self.valid.shape} do not cover the "
+                "same pixels"
+            )
         if self.label.dtype != np.uint8:
             raise ValueError(f"labels are uint8 class ids, not {self.label.dtype}")
+        if self.valid.dtype != np.bool_:
+            raise ValueError(f"the mask is bool, not {self.valid.dtype}")
+        if (self.label[~self.valid] != UNLABELLED).any():
+            raise ValueError("a masked pixel has a label")
         little = self.image.astype(self.image.dtype.newbyteorder("<"), copy=False)
         example = _Example()
         feature = example.features.feature
         feature[IMAGE].bytes_list.value.append(np.ascontiguousarray(little).tobytes())
         feature[LABEL].bytes_list.value.append(np.ascontiguousarray(self.label).tobytes())
+        feature[VALID].bytes_list.value.append(np.ascontiguousarray(self.valid).tobytes())
         feature[ROW].int64_list.value.append(self.row)
         feature[COLUMN].int64_list.value.append(self.column)
         return bytes(example.SerializeToString(deterministic=True))
@@ -145,6 +162,7 @@ class Patch:
         return cls(
             array(IMAGE, np.dtype(data_type).newbyteorder("<"), (*shape, bands)),
             array(LABEL, np.dtype(np.uint8), shape),
+            array(VALID, np.dtype(np.uint8), shape) != 0,
             number(ROW),
             number(COLUMN),
         )
@@ -168,6 +186,7 @@ class SplitSummary(_Record):
     shards: tuple[Shard, ...] = Field(description="Its files.")
     class_pixels: dict[str, int] = Field(description="Labelled pixels by class name.")
     unlabelled_pixels: int = Field(ge=0, description="Pixels without a label or with a masked image.")
+    masked_pixels: int = Field(ge=0, description="Pixels whose image is masked in at least one band.")
 
 
 class SourceRecord(_Record):
@@ -190,6 +209,9 @@ class Manifest(_Record):
     class_names: tuple[str, ...] = Field(description="Class id i is named class_names[i].")
     splits: dict[str, SplitSummary] = Field(description="By split name.")
     gap: int = Field(ge=0, description="Least distance in pixels between patches of different splits.")
+    block_shape: tuple[int, int] = Field(
+        description="Least shape in pixels (height, width) of the blocks of ground that are dealt to splits as a whole."
+    )
     split_areas: dict[str, Any] = Field(description="GeoJSON geometry of each split in pixels (x = column, y = row).")
     seed: int = Field(description="Seed of the split and of the sample points.")
     expression_hash: str = Field(description="SHA-256 of the imagery's and labels' expression graphs.")

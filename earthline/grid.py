@@ -1,10 +1,38 @@
 """Pixel grids: where a patch, a tile or a whole map lies, to the pixel."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from affine import Affine
+from pyproj import CRS, Transformer
+from pyproj.exceptions import CRSError
+
+Box = tuple[float, float, float, float]
+"""(west, south, east, north) in degrees."""
+_MODIS_SINUSOIDAL = "+proj=sinu +lon_0=0 +x_0=0 +y_0=0 +R=6371007.181 +units=m +no_defs"
+_NAMED_CRS = {"SR-ORG:6974": _MODIS_SINUSOIDAL, "SR-ORG:6842": _MODIS_SINUSOIDAL}
+"""What Earth Engine calls the CRS of MODIS products (lpdaac.usgs.gov), which PROJ knows by no code."""
+
+
+class GridError(ValueError):
+    """A CRS that nobody knows, or a region that the grid does not cover; the text says what to do."""
+
+
+def known_crs(name: str) -> CRS:
+    """The CRS of an authority code, WKT or a name that Earth Engine alone uses.
+
+    Raises:
+        GridError: PROJ does not know it.
+    """
+    try:
+        return CRS.from_user_input(_NAMED_CRS.get(name, name))
+    except CRSError as error:
+        shown = name if len(name) <= 60 else f"{name[:57]}..."
+        raise GridError(
+            f"{shown} is no CRS that PROJ knows; give an EPSG code by `data.crs`, with `data.scale`"
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -44,6 +72,17 @@ class Grid:
             shape,
         )
 
+    def thinned(self, pixels: int) -> "Grid":
+        """The same ground in about `pixels` larger pixels; the grid itself where it has no more than that."""
+        height, width = self.shape
+        step = max(1, math.ceil(math.sqrt(height * width / pixels)))
+        a, b, c, d, e, f = self.transform
+        return Grid(
+            self.crs,
+            (a * step, b * step, c, d * step, e * step, f),
+            (math.ceil(height / step), math.ceil(width / step)),
+        )
+
     def pixel(self, x: float, y: float) -> tuple[int, int]:
         """(row, column) of the pixel that holds a point given in CRS coordinates."""
         column, row = ~self.affine @ (x, y)
@@ -61,13 +100,54 @@ class Grid:
             for column in range(0, width, shape[1]):
                 yield row, column, (min(shape[0], height - row), min(shape[1], width - column))
 
+    @property
+    def pyproj_crs(self) -> CRS:
+        """The CRS as pyproj and rasterio take it. Raises GridError where PROJ does not know it."""
+        return known_crs(self.crs)
+
+    @property
+    def crs_name(self) -> str:
+        """The CRS in a few words, for captions: its code, or the name in its WKT."""
+        return self.crs if len(self.crs) <= 20 else str(self.pyproj_crs.name)
+
+    def project(self, box: Box) -> tuple[float, float, float, float]:
+        """(left, bottom, right, top) in CRS units of a rectangle in degrees, its edges followed at 21 points.
+
+        Raises:
+            GridError: The CRS does not cover it.
+        """
+        transformer = Transformer.from_crs("EPSG:4326", self.pyproj_crs, always_xy=True)
+        left, bottom, right, top = transformer.transform_bounds(*box, densify_pts=21)
+        if not all(map(math.isfinite, (left, bottom, right, top))):
+            raise GridError(f"{_shown(box)} cannot be expressed in {self.crs_name}; choose a `data.crs` that covers it")
+        return left, bottom, right, top
+
+    def crop(self, box: Box) -> "Grid":
+        """The part of the grid that a rectangle in degrees touches.
+
+        Raises:
+            GridError: They share nothing.
+        """
+        left, bottom, right, top = self.project(box)
+        corners = [~self.affine @ corner for corner in ((left, top), (right, top), (left, bottom), (right, bottom))]
+        columns, rows = zip(*corners, strict=True)
+        first = max(0, math.floor(min(rows))), max(0, math.floor(min(columns)))
+        last = min(self.shape[0], math.ceil(max(rows))), min(self.shape[1], math.ceil(max(columns)))
+        if last[0] <= first[0] or last[1] <= first[1]:
+            raise GridError(
+                f"{_shown(box)} lies outside the imagery; move it, or leave it out to use the image's footprint"
+            )
+        return self.window(*first, (last[0] - first[0], last[1] - first[1]))
+
     def to_request(self) -> dict[str, Any]:
         """The `grid` of Earth Engine's `image:computePixels`, whose dimensions are (width, height)."""
         names = ("scaleX", "shearX", "translateX", "shearY", "scaleY", "translateY")
+        # https://developers.google.com/earth-engine/reference/rest/v1/PixelGrid: a code or WKT, each in its own field.
+        coded = len(self.crs) <= 20
         return {
             "dimensions": {"width": self.shape[1], "height": self.shape[0]},
             "affineTransform": dict(zip(names, self.transform, strict=True)),
-            "crsCode": self.crs,
+            "crsCode" if coded else "crsWkt": self.crs,
         }
 
     def to_json(self) -> dict[str, Any]:
@@ -80,3 +160,7 @@ class Grid:
         a, b, c, d, e, f = (float(number) for number in value["transform"])
         height, width = value["shape"]
         return cls(str(value["crs"]), (a, b, c, d, e, f), (int(height), int(width)))
+
+
+def _shown(box: Box) -> str:
+    return f"({', '.join(f'{number:g}' for number in box)})"

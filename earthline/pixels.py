@@ -13,12 +13,13 @@ from google.api_core.retry import exponential_sleep_generator
 from googleapiclient.errors import HttpError
 
 from earthline.grid import Grid
-from earthline.imagery import HIGH_VOLUME
 from earthline.transport import Transport
 
 Answer = TypeVar("Answer")
 Item = TypeVar("Item")
 
+HIGH_VOLUME = "https://earthengine-highvolume.googleapis.com"
+"""Google's endpoint for many automated requests: developers.google.com/earth-engine/cloud/highvolume."""
 SILENCE_SECONDS = 330.0
 """Earth Engine ends interactive requests after five minutes; a connection that says nothing for longer is dead."""
 FIRST_PAUSE = 0.5

@@ -25,7 +25,7 @@ class Description(BaseModel):
     stride: int = Field(gt=0, description="Height and width of the input divide by it.")
     patch_shape: tuple[int, int] = Field(description="Shape of training patches in pixels (height, width).")
     mean: tuple[float, ...] = Field(description="Mean of each band over valid training pixels.")
-    deviation: tuple[float, ...] = Field(description="Standard deviation of each band, likewise.")
+    std: tuple[float, ...] = Field(description="Standard deviation of each band, likewise.")
     parameters: int = Field(description="Number of weights.")
     expression_hash: str = Field(description="SHA-256 of the expression graphs that the examples came from.")
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from earthline.examples import IMAGE, LABEL, Manifest
+from earthline.examples import IMAGE, LABEL, VALID, Manifest
+from trainer import masking
 
 _PRIME = 1_000_003
 """Keeps the keys of (epoch, seed) pairs apart."""
@@ -23,8 +24,8 @@ def read(folder: Path, manifest: Manifest, split: str, batch_size: int) -> Any:
         batch_size: Patches per element; the last one may hold fewer.
 
     Returns:
-        A `tf.data.Dataset` of (image, label): (patches, height, width, bands) in the manifest's data type, and
-        uint8 (patches, height, width).
+        A `tf.data.Dataset` of ((image, valid), label): (patches, height, width, bands) in the manifest's data type,
+        uint8 (patches, height, width, 1), and uint8 (patches, height, width).
 
     Raises:
         FileNotFoundError: A shard of the manifest is missing.
@@ -35,7 +36,9 @@ def read(folder: Path, manifest: Manifest, split: str, batch_size: int) -> Any:
     return _parsed(_records(folder, manifest, split).batch(batch_size), manifest).prefetch(tf.data.AUTOTUNE)
 
 
-def epoch(folder: Path, manifest: Manifest, *, batch_size: int, seed: int, number: int, augment: bool) -> Any:
+def epoch(
+    folder: Path, manifest: Manifest, *, batch_size: int, seed: int, number: int, augment: bool, mask_share: float
+) -> Any:
     """The training batches of one epoch, shuffled and augmented.
 
     An epoch looks the same whether the run began at 0 or went on from a checkpoint: order and augmentation
@@ -49,6 +52,7 @@ def epoch(folder: Path, manifest: Manifest, *, batch_size: int, seed: int, numbe
         seed: Seed of order and augmentation.
         number: Number of the epoch, from 0.
         augment: Apply `augmented`.
+        mask_share: Share of patches to which `masking.masked` is applied, 0 to 1.
 
     Returns:
         A `tf.data.Dataset` of `steps_per_epoch` elements as `read` gives them.
@@ -58,11 +62,16 @@ def epoch(folder: Path, manifest: Manifest, *, batch_size: int, seed: int, numbe
     records = _records(folder, manifest, "train")
     records = records.shuffle(min(count, _SHUFFLED), seed=key, reshuffle_each_iteration=False)
     batches = _parsed(records.batch(batch_size, drop_remainder=count >= batch_size), manifest)
-    if augment:
-        batches = batches.enumerate().map(
-            lambda step, batch: augmented(batch[0], batch[1], seed=tf.stack([key, step])),
-            num_parallel_calls=tf.data.AUTOTUNE,
-        )
+
+    def changed(step: Any, batch: Any) -> Any:
+        (image, valid), label = batch
+        if augment:
+            image, valid, label = augmented(image, valid, label, seed=tf.stack([key, step]))
+        if mask_share:
+            image, valid, label = masking.masked(image, valid, label, mask_share, seed=tf.stack([key, -1 - step]))
+        return (image, valid), label
+
+    batches = batches.enumerate().map(changed, num_parallel_calls=tf.data.AUTOTUNE)
     options = tf.data.Options()
     # Shards are too few to be dealt to workers as files.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
@@ -74,31 +83,31 @@ def steps_per_epoch(manifest: Manifest, batch_size: int) -> int:
     return max(1, manifest.splits["train"].examples // batch_size)
 
 
-def augmented(image: Any, label: Any, seed: Any) -> tuple[Any, Any]:
+def augmented(image: Any, valid: Any, label: Any, seed: Any) -> tuple[Any, Any, Any]:
     """Turns and mirrors each patch at random: one of the 8 symmetries of the square, of 4 where it is no square.
 
     Args:
         image: (patches, height, width, bands).
+        valid: (patches, height, width, 1).
         label: (patches, height, width).
         seed: Two integers; the same seed gives the same symmetries.
 
     Returns:
-        Both, moved alike; shapes and types unchanged.
+        All three, moved alike; shapes and types unchanged.
     """
     patches = tf.shape(image)[0]
     flips = tf.random.stateless_uniform((3, patches), seed=seed, maxval=2, dtype=tf.int32) == 1
-    label = label[..., tf.newaxis]
 
     def moved(values: Any, chosen: Any, change: Any) -> Any:
         return tf.where(chosen[:, tf.newaxis, tf.newaxis, tf.newaxis], change(values), values)
 
-    pair = [image, label]
+    parts = [image, valid, label[..., tf.newaxis]]
     for axis in (1, 2):
-        pair = [moved(values, flips[axis - 1], lambda each, axis=axis: tf.reverse(each, [axis])) for values in pair]
+        parts = [moved(values, flips[axis - 1], lambda each, axis=axis: tf.reverse(each, [axis])) for values in parts]
     if image.shape[1] is not None and image.shape[1] == image.shape[2]:
         # Mirrored at the diagonal: together with the two flips this gives every quarter turn.
-        pair = [moved(values, flips[2], lambda each: tf.transpose(each, [0, 2, 1, 3])) for values in pair]
-    return pair[0], pair[1][..., 0]
+        parts = [moved(values, flips[2], lambda each: tf.transpose(each, [0, 2, 1, 3])) for values in parts]
+    return parts[0], parts[1], parts[2][..., 0]
 
 
 def _records(folder: Path, manifest: Manifest, split: str) -> Any:
@@ -118,12 +127,16 @@ def _records(folder: Path, manifest: Manifest, split: str) -> Any:
 def _parsed(serialized: Any, manifest: Manifest) -> Any:
     height, width = manifest.patch_shape
     bands = len(manifest.bands)
-    features = {IMAGE: tf.io.FixedLenFeature([], tf.string), LABEL: tf.io.FixedLenFeature([], tf.string)}
+    features = {name: tf.io.FixedLenFeature([], tf.string) for name in (IMAGE, VALID, LABEL)}
 
-    def parse(records: Any) -> tuple[Any, Any]:
+    def parse(records: Any) -> tuple[tuple[Any, Any], Any]:
         parsed = tf.io.parse_example(records, features)
         image = tf.io.decode_raw(parsed[IMAGE], tf.as_dtype(manifest.data_type), little_endian=True)
+        valid = tf.io.decode_raw(parsed[VALID], tf.uint8)
         label = tf.io.decode_raw(parsed[LABEL], tf.uint8)
-        return tf.reshape(image, (-1, height, width, bands)), tf.reshape(label, (-1, height, width))
+        return (
+            (tf.reshape(image, (-1, height, width, bands)), tf.reshape(valid, (-1, height, width, 1))),
+            tf.reshape(label, (-1, height, width)),
+        )
 
     return serialized.map(parse, num_parallel_calls=tf.data.AUTOTUNE)

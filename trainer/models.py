@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+from earthline.examples import IMAGE, VALID
 from trainer.statistics import Statistics
 
 
@@ -20,12 +21,11 @@ def unet(
 ) -> Any:
     """A U-Net (Ronneberger et al. 2015) with batch normalization and nearest-neighbour upsampling.
 
-    Normalization is part of the model, so that nothing else ever needs the statistics. A pixel that is 0 in every
-    band is masked (that is how Earth Engine fills a mask): after normalization it is 0 as well, the mean of the
-    training pixels, rather than an outlier that would disturb its neighbours.
+    Normalization is part of the model, so that nothing else ever needs the statistics. Masked pixels hold what lies
+    around them (see `filled`), whatever value they came with, and the network is told which they are.
 
     Args:
-        statistics: Mean and deviation of every band.
+        statistics: Mean and std of every band.
         classes: Number of classes.
         filters: Filters of the first level; each halving doubles them.
         depth: Number of halvings. Height and width of the input must divide by 2**depth.
@@ -33,16 +33,17 @@ def unet(
         synchronized: Batch statistics over all replicas of a distributed run.
 
     Returns:
-        A Keras model from (patches, height, width, bands) to float32 probabilities (patches, height, width, classes),
-        for any height and width.
+        A Keras model from `image` (patches, height, width, bands) and `valid` (patches, height, width, 1), 1 where the
+        image is valid and 0 where it is masked, to float32 probabilities (patches, height, width, classes), for any
+        height and width.
     """
     bands = len(statistics.mean)
-    inputs = keras.Input((None, None, bands), name="image")
-    valid = ops.any(ops.not_equal(inputs, 0.0), axis=-1, keepdims=True)
-    normalized = layers.Normalization(
-        mean=list(statistics.mean), variance=[deviation**2 for deviation in statistics.deviation]
-    )(inputs)
-    x = normalized * ops.cast(valid, "float32")
+    image = keras.Input((None, None, bands), name=IMAGE)
+    valid = keras.Input((None, None, 1), name=VALID)
+    # Chosen, not multiplied: 0 times NaN is NaN.
+    seen = ops.where(ops.greater(valid, 0.5), image, ops.convert_to_tensor(statistics.mean, dtype="float32"))
+    normalized = layers.Normalization(mean=list(statistics.mean), variance=[std**2 for std in statistics.std])(seen)
+    x = layers.Concatenate()([filled(normalized, valid, depth), valid])
 
     skips: list[Any] = []
     for level in range(depth):
@@ -59,7 +60,34 @@ def unet(
     x = layers.SpatialDropout2D(dropout)(x)
     # float32 whatever the policy: probabilities of a half-precision softmax do not sum to 1.
     probabilities = layers.Conv2D(classes, 1, activation="softmax", dtype="float32", name="probabilities")(x)
-    return keras.Model(inputs, probabilities, name="unet")
+    return keras.Model([image, valid], probabilities, name="unet")
+
+
+def filled(x: Any, valid: Any, levels: int) -> Any:
+    """Gives masked pixels the mean of the valid ones around them, so that an edge of the mask is no edge of the image.
+
+    The window grows until it holds a valid pixel (the pull-push algorithm of Gortler et al. 1996, "The Lumigraph").
+    Zeros instead would be an edge that no landscape has.
+
+    Args:
+        x: (patches, height, width, bands), 0 where masked; height and width divide by 2**levels.
+        valid: (patches, height, width, 1), 1 where valid and 0 where masked.
+        levels: Number of halvings; what lies further from every valid pixel stays 0.
+
+    Returns:
+        Of the shape of `x`; valid pixels as they were.
+    """
+    sums, shares = [x], [valid]
+    for _ in range(levels):
+        sums.append(layers.AveragePooling2D(2)(sums[-1]))
+        shares.append(layers.AveragePooling2D(2)(shares[-1]))
+    around = ops.zeros_like(sums[-1])
+    for level in reversed(range(levels + 1)):
+        known = ops.greater(shares[level], 0.0)
+        around = ops.where(known, sums[level] / ops.maximum(shares[level], 1e-6), around)
+        if level:
+            around = layers.UpSampling2D(2)(around)
+    return around
 
 
 def _convolutions(x: Any, filters: int, synchronized: bool) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from earthline.config import Train
-from earthline.examples import Manifest
+from earthline.examples import IMAGE, VALID, Manifest
 from trainer import distribution, input_pipeline, models, statistics
 from trainer.description import HISTORY, KERAS_MODEL, SAVED_MODEL, Description
 from trainer.journal import Journal, State, write_history
@@ -47,7 +47,7 @@ def run(train: Train, examples: Path, model_folder: Path, checkpoint: Path | Non
     strategy = distribution.strategy()
     writes = distribution.is_chief()
     measured = statistics.of_patches(
-        image for image, _ in input_pipeline.read(examples, manifest, "train", 64).as_numpy_iterator()
+        inputs for inputs, _ in input_pipeline.read(examples, manifest, "train", 64).as_numpy_iterator()
     )
     pixels = class_pixels(manifest, "train")
     steps = input_pipeline.steps_per_epoch(manifest, train.batch_size)
@@ -98,7 +98,7 @@ def run(train: Train, examples: Path, model_folder: Path, checkpoint: Path | Non
             stride=train.stride,
             patch_shape=manifest.patch_shape,
             mean=measured.mean,
-            deviation=measured.deviation,
+            std=measured.std,
             parameters=model.count_params(),
             expression_hash=manifest.expression_hash,
         ).write(model_folder)
@@ -153,6 +153,7 @@ def _fit(model: Any, train: Train, examples: Path, manifest: Manifest, journal: 
             seed=train.seed,
             number=number,
             augment=train.augment,
+            mask_share=train.mask_share,
         )
         model.fit(
             batches,
@@ -168,16 +169,24 @@ def _fit(model: Any, train: Train, examples: Path, manifest: Manifest, journal: 
 def _save(model: Any, folder: Path, stride: int) -> None:
     model.save(folder / KERAS_MODEL)
     bands = int(model.inputs[0].shape[-1])
+    inputs = [
+        tf.TensorSpec((None, None, None, bands), tf.float32, name=IMAGE),
+        tf.TensorSpec((None, None, None, 1), tf.float32, name=VALID),
+    ]
 
-    @tf.function(input_signature=[tf.TensorSpec((None, None, None, bands), tf.float32, name="image")])  # type: ignore[untyped-decorator]  # TensorFlow publishes no types
-    def probabilities(image: Any) -> dict[str, Any]:
-        return {"probabilities": model(image, training=False)}
+    @tf.function(input_signature=inputs)  # type: ignore[untyped-decorator]  # TensorFlow publishes no types
+    def probabilities(image: Any, valid: Any) -> dict[str, Any]:
+        return {"probabilities": model([image, valid], training=False)}
 
     # Not model.export(): it would name the output `output_0`.
     module = tf.Module()
     module.model = model
     tf.saved_model.save(module, str(folder / SAVED_MODEL), signatures={"serving_default": probabilities})
     written = keras.models.load_model(folder / KERAS_MODEL)
-    probe = np.random.default_rng(0).normal(size=(1, 2 * stride, 2 * stride, bands)).astype(np.float32)
+    draw = np.random.default_rng(0)
+    probe = [
+        draw.normal(size=(1, 2 * stride, 2 * stride, bands)).astype(np.float32),
+        draw.integers(0, 2, size=(1, 2 * stride, 2 * stride, 1)).astype(np.float32),
+    ]
     if not np.allclose(written(probe), model(probe), atol=1e-6):
         raise ValueError(f"{KERAS_MODEL} read back gives other values than the model that was saved")

@@ -6,20 +6,16 @@ import numpy as np
 
 from earthline import imagery
 from earthline.config import Data
+from earthline.contract import VALID_BAND
 from earthline.examples import UNLABELLED, Patch
 from earthline.grid import Grid
 from earthline.pixels import fetch
 
-SEEN_BAND = "seen"
-"""1 where the imagery is valid; Earth Engine's NPY format has no mask of its own."""
-
 
 def request_image(data: Data) -> Any:
-    """The `ee.Image` of a patch's bands, label and validity, unmasked everywhere."""
-    image = imagery.image(data)
-    seen = image.select([0]).mask().gt(0).unmask(0, False).rename([SEEN_BAND]).toUint8()
+    """The `ee.Image` of a patch's bands, label and validity, masked nowhere: Earth Engine's NPY format has no mask."""
     label = imagery.labels(data).unmask(UNLABELLED, False).toUint8()
-    return image.unmask(0, False).addBands(label).addBands(seen)
+    return imagery.image(data).unmask(0, False).addBands(label).addBands(imagery.valid(data))
 
 
 def request_grid(grid: Grid, row: int, column: int, shape: tuple[int, int], offset: tuple[int, int]) -> Grid:
@@ -74,11 +70,11 @@ def to_patch(pixels: np.ndarray[Any, Any], data: Data, row: int, column: int, sh
     rows, columns = data.labels.offset
     here = _window(pixels, max(-rows, 0), max(-columns, 0), shape)
     there = _window(pixels, max(rows, 0), max(columns, 0), shape)
-    seen = here[SEEN_BAND] > 0
+    valid = here[VALID_BAND] > 0
     image = np.stack([here[band] for band in data.imagery.bands], axis=-1).astype(data.imagery.data_type)
-    image[~seen] = 0
-    label = np.where(seen, there[imagery.LABEL_BAND], UNLABELLED).astype(np.uint8)
-    return Patch(image, label, row, column)
+    image[~valid] = 0
+    label = np.where(valid, there[imagery.LABEL_BAND], UNLABELLED).astype(np.uint8)
+    return Patch(image, label, valid, row, column)
 
 
 def _window(pixels: np.ndarray[Any, Any], row: int, column: int, shape: tuple[int, int]) -> np.ndarray[Any, Any]:

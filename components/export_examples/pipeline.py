@@ -3,11 +3,13 @@
 import errno
 import logging
 import posixpath
+import secrets
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import apache_beam as beam
@@ -68,15 +70,17 @@ class WrittenShard:
         shard: File name.
         examples: Number of examples.
         pixels: Number of pixels by label value, 0 to 255.
+        masked: Number of pixels whose image is masked.
     """
 
     split: str
     shard: str
     examples: int
     pixels: tuple[int, ...]
+    masked: int
 
 
-def run(job: Job, planned: Sequence[PlannedPatch], manifest: Manifest, remote: Mapping[str, str]) -> None:
+def run(job: Job, planned: Sequence[PlannedPatch], manifest: Manifest, remote: Mapping[str, Any]) -> None:
     """Fetches and writes everything; the manifest comes last, so a folder without one is not finished.
 
     Args:
@@ -108,7 +112,12 @@ def run(job: Job, planned: Sequence[PlannedPatch], manifest: Manifest, remote: M
             )
 
 
-def options(job: Job, export: Export, remote: Mapping[str, str]) -> PipelineOptions:
+def run_suffix() -> str:
+    """The moment and four random digits: two runs within one second get two names."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def options(job: Job, export: Export, remote: Mapping[str, Any]) -> PipelineOptions:
     """Beam's options for the runner.
 
     Args:
@@ -118,9 +127,12 @@ def options(job: Job, export: Export, remote: Mapping[str, str]) -> PipelineOpti
     """
     if export.runner == "DirectRunner":
         return PipelineOptions([])
+    # Dataflow refuses a second active job of one name.
+    named = {"job_name": f"{remote['job_name']}-{run_suffix()}"} if remote.get("job_name") else {}
     return PipelineOptions.from_dictionary(
         {
             **remote,
+            **named,
             "project": job.project,
             "max_num_workers": max(1, export.concurrency // REQUESTS_PER_WORKER),
             "number_of_worker_harness_threads": 1,
@@ -200,11 +212,20 @@ class EncodePatches(beam.DoFn):  # type: ignore[misc]  # Beam publishes no types
 
     def process(
         self, fetched: tuple[PlannedPatch, _Pixels]
-    ) -> Iterator[tuple[tuple[str, str], tuple[int, int, bytes, bytes]]]:
-        """Gives (split, shard) and what the shard needs: row, column, example and pixels by label."""
+    ) -> Iterator[tuple[tuple[str, str], tuple[int, int, bytes, bytes, int]]]:
+        """Gives (split, shard) and what the shard needs: row, column, example, pixels by label, masked pixels."""
         planned, pixels = fetched
         patch = fetching.to_patch(pixels, self._data, planned.row, planned.column, self._shape)
-        yield (planned.split, planned.shard), (patch.row, patch.column, patch.encode(), _label_counts(patch))
+        yield (
+            (planned.split, planned.shard),
+            (
+                patch.row,
+                patch.column,
+                patch.encode(),
+                _label_counts(patch),
+                int((~patch.valid).sum()),
+            ),
+        )
 
 
 @dataclass(frozen=True)
@@ -217,13 +238,14 @@ class WriteShard:
 
     folder: str
 
-    def __call__(self, key: tuple[str, str], examples: Iterable[tuple[int, int, bytes, bytes]]) -> WrittenShard:
+    def __call__(self, key: tuple[str, str], examples: Iterable[tuple[int, int, bytes, bytes, int]]) -> WrittenShard:
         """Gives what was written."""
         split, shard = key
         ordered = sorted(examples, key=lambda example: example[:2])
-        write_whole(self.folder, shard, (frame(example) for _, _, example, _ in ordered))
-        pixels = np.sum([np.frombuffer(counts, np.int64) for *_, counts in ordered], axis=0)
-        return WrittenShard(split, shard, len(ordered), tuple(int(count) for count in pixels))
+        write_whole(self.folder, shard, (frame(example) for _, _, example, _, _ in ordered))
+        pixels = np.sum([np.frombuffer(counts, np.int64) for _, _, _, counts, _ in ordered], axis=0)
+        masked = sum(masked for *_, masked in ordered)
+        return WrittenShard(split, shard, len(ordered), tuple(int(count) for count in pixels), masked)
 
 
 @dataclass(frozen=True)
@@ -250,6 +272,7 @@ class WriteManifest:
                 shards=tuple(Shard(name=shard.shard, examples=shard.examples) for shard in shards),
                 class_pixels={name: int(pixels[class_id]) for class_id, name in enumerate(names)},
                 unlabelled_pixels=int(pixels[UNLABELLED]),
+                masked_pixels=sum(shard.masked for shard in shards),
             )
         complete = self.manifest.model_copy(update={"splits": splits})
         write_whole(self.folder, MANIFEST, [complete.model_dump_json(indent=2).encode() + b"\n"])

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import shapely
-from pyproj import Transformer
 from shapely.geometry.base import BaseGeometry
 
 from components.export_examples import blocks
@@ -86,11 +85,10 @@ def shard(corners: Mapping[str, Sequence[tuple[int, int]]], shards: int) -> list
 
 def _rectangles(grid: Grid, split: str, boxes: Sequence[BoundingBox]) -> list[BaseGeometry]:
     """Rectangles in degrees as rectangles of whole pixels, cut to the grid."""
-    transformer = Transformer.from_crs("EPSG:4326", grid.crs, always_xy=True)
     height, width = grid.shape
     rectangles = []
     for index, box in enumerate(boxes):
-        left, bottom, right, top = transformer.transform_bounds(box.west, box.south, box.east, box.north)
+        left, bottom, right, top = grid.project(box.degrees)
         columns, rows = zip(
             *(~grid.affine @ corner for corner in ((left, top), (right, top), (left, bottom), (right, bottom))),
             strict=True,

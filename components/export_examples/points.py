@@ -25,51 +25,6 @@ class PointsError(ValueError):
     """There is nothing to sample; the text names the key and the fix."""
 
 
-def verify_labels(data: Data, grid: Grid, attempts: int) -> None:
-    """Checks that the region holds imagery and labels, and that every label value is known.
-
-    Args:
-        data: The section.
-        grid: Of the whole region.
-        attempts: Most tries of each request.
-
-    Raises:
-        PointsError: All-masked imagery, no label, or values of no class.
-    """
-    image = imagery.image(data)
-    where = {
-        "geometry": geometry(grid, blocks.blocks(grid.shape, grid.shape)[0]),
-        "crs": grid.crs,
-        "crsTransform": list(grid.transform),
-        "maxPixels": 1e8,
-        "bestEffort": True,
-    }
-    seen = image.select([0]).mask().gt(0).unmask(0).rename(["seen"]).reduceRegion(reducer=ee.Reducer.max(), **where)
-    if not ask(seen.getInfo, attempts, "validity of the imagery").get("seen"):
-        raise PointsError(
-            f"data.imagery: every pixel of {data.imagery.asset} is masked in the region, in at least one of the bands "
-            f"{', '.join(data.imagery.bands)}; move data.region, or choose other bands, dates or cloud_mask"
-        )
-    band = data.labels.band
-    found = imagery.label_values(data).reduceRegion(reducer=ee.Reducer.frequencyHistogram(), **where)
-    counts = ask(found.getInfo, attempts, "label values").get(band) or {}
-    if not counts:
-        raise PointsError(
-            f"data.labels: {data.labels.asset} has no value in the region; move data.region, or choose other labels"
-        )
-    known = {value for described in data.labels.classes for value in described.values} | set(data.labels.ignore)
-    unknown = {value: count for value, count in counts.items() if float(value) not in known}
-    if unknown:
-        listed = ", ".join(
-            f"{float(value):g} ({count:,.0f} pixels)"
-            for value, count in sorted(unknown.items(), key=lambda item: float(item[0]))
-        )
-        raise PointsError(
-            f"data.labels.classes: the band {band} of {data.labels.asset} holds values of no class: {listed}; add them "
-            "to the `values` of a class, or to data.labels.ignore"
-        )
-
-
 def geometry(grid: Grid, area: BaseGeometry) -> Any:
     """An area in pixels of a grid as a planar `ee.Geometry` in the grid's CRS."""
     a, b, c, d, e, f = grid.transform
@@ -139,7 +94,7 @@ def _sample(
     middle = blocks.centers(area, export.patch_shape)
     region = geometry(grid, translate(middle, columns, rows))
     labels = imagery.labels(data).updateMask(imagery.image(data).select([0]).mask())
-    to_grid = Transformer.from_crs("EPSG:4326", grid.crs, always_xy=True)
+    to_grid = Transformer.from_crs("EPSG:4326", grid.pyproj_crs, always_xy=True)
     candidates: dict[int, list[tuple[int, int]]] = {}
     for class_id, name in enumerate(data.labels.class_names):
         points = labels.stratifiedSample(

@@ -1,5 +1,6 @@
 """Plans the patches, fetches them, and writes shards and manifest."""
 
+import json
 import logging
 import shutil
 from pathlib import Path
@@ -10,9 +11,10 @@ from kfp import dsl
 from shapely.geometry import mapping
 
 from components.export_examples import fetching, pipeline, plan, points
-from earthline import imagery
+from earthline import imagery, verification
 from earthline.config import Data, Export
 from earthline.examples import MANIFEST, Manifest, SourceRecord, expression_hash
+from earthline.grid import Grid
 from earthline.pixels import PixelsError, ask, connect
 
 _ATTRIBUTION = ("attribution", "provider", "author")
@@ -29,6 +31,7 @@ def run(
     examples: dsl.Dataset,
     location: str = "",
     image: str = "",
+    dataflow: str = "{}",
 ) -> None:
     """Exports the examples.
 
@@ -40,6 +43,7 @@ def run(
         examples: Folder of shards and manifest to write.
         location: Where a remote Beam runner works.
         image: Container image of a remote Beam runner's workers.
+        dataflow: Options of Beam's Dataflow runner, as a JSON object.
 
     Raises:
         ImageryError: The config names something that Earth Engine does not have.
@@ -54,17 +58,24 @@ def run(
     folder = Path(examples.path)
     _clear(folder)
     connect(project)
-    manifest, planned = _plan(*sections)
+    verification.verify(sections[0])
+    grid = imagery.grid(sections[0])
+    manifest, planned = _plan(*sections, grid)
     local = sections[1].runner == "DirectRunner"
     job = pipeline.Job(
         data=data,
         export=export,
         project=project,
-        grid=imagery.grid(sections[0]),
+        grid=grid,
         folder=str(folder) if local else examples.uri,
         total=len(planned),
     )
-    remote = {"temp_location": temp_location, "region": location, "sdk_container_image": image}
+    remote = {
+        "temp_location": temp_location,
+        "region": location,
+        "sdk_container_image": image,
+        **json.loads(dataflow),
+    }
     pipeline.run(job, planned, manifest, {key: value for key, value in remote.items() if value})
     written = Manifest.read(folder)
     for split, summary in written.splits.items():
@@ -72,11 +83,8 @@ def run(
     examples.metadata["expression_hash"] = written.expression_hash
 
 
-def _plan(data: Data, export: Export) -> tuple[Manifest, list[plan.PlannedPatch]]:
-    imagery.verify(data)
-    grid = imagery.grid(data)
+def _plan(data: Data, export: Export, grid: Grid) -> tuple[Manifest, list[plan.PlannedPatch]]:
     areas = plan.split_areas(grid, export)
-    points.verify_labels(data, grid, export.attempts)
     corners = points.draw(data, export, grid, areas)
     planned = plan.shard(corners, export.shards)
     counts = ", ".join(f"{len(patches)} {split}" for split, patches in corners.items())
@@ -89,6 +97,7 @@ def _plan(data: Data, export: Export) -> tuple[Manifest, list[plan.PlannedPatch]
         class_names=data.labels.class_names,
         splits={},
         gap=plan.gap(export),
+        block_shape=export.block_shape,
         split_areas={split: mapping(area) for split, area in areas.items()},
         seed=export.seed,
         expression_hash=expression_hash(ee.serializer.encode(fetching.request_image(data))),

@@ -143,10 +143,10 @@ def _ask(name: str, ask: "Callable[[Config], str]", fix: str, settings: "Config"
 
 
 def _check_imagery(settings: "Config") -> str:
-    from earthline import imagery
+    from earthline import pixels, verification
 
-    imagery.initialize(settings.environment.project)
-    imagery.verify(settings.data)
+    pixels.connect(settings.environment.project)
+    verification.verify(settings.data, settings.predict.region)
     return f"{settings.data.imagery.asset} and {settings.data.labels.asset} have what the config names"
 
 

@@ -1,8 +1,12 @@
 """`earthline submit`: a run that nobody watches; and what every command that starts runs shares."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
+import typer
 from rich.console import Console
 
 from earthline.command_line import display, target
@@ -12,6 +16,10 @@ if TYPE_CHECKING:  # these modules load pydantic and Google's client
     from earthline.config import Config, Environment
     from pipelines.following import Run
     from pipelines.records import Record
+
+
+class UncertainError(RuntimeError):
+    """A run may go on, or does, and nobody here can see it; the text has its id."""
 
 
 def submit(
@@ -31,10 +39,15 @@ def submit(
 
     from pipelines import submission
 
-    job_id = submission.submit(settings, template, caching=cache, force=force)
-    run, _ = note(settings.environment, settings.name, job_id, template)
-    tell(settings.environment, run, console)
-    console.print(f"follow it with `earthline runs follow {job_id}`", soft_wrap=True, highlight=False)
+    record = recorded(
+        settings.environment,
+        settings.name,
+        console,
+        partial(submission.submit, settings, template, caching=cache, force=force),
+        template,
+    )
+    found(settings.environment, record, console)
+    tell_how_to_follow(record, console)
 
 
 def prepare(settings: "Config", console: Console, *, seed_data: bool) -> bytes:
@@ -49,63 +62,126 @@ def prepare(settings: "Config", console: Console, *, seed_data: bool) -> bytes:
         The compiled pipeline.
 
     Raises:
+        RecordError: Records and results of runs cannot be written here.
         ImageryError: The config names something that Earth Engine does not have.
     """
-    from earthline import imagery
+    from earthline import pixels, verification
+    from pipelines import records
 
-    imagery.initialize(settings.environment.project)
+    records.require_writable()
+    pixels.connect(settings.environment.project)
     if seed_data and settings.environment.target == "sandbox":
         _seed(settings, console)
-    imagery.verify(settings.data)
+    verification.verify(settings.data, settings.predict.region)
 
     from pipelines.compilation import compile_workflow
 
     return compile_workflow(settings)
 
 
-def note(
-    environment: "Environment", workflow: str, job_id: str, template: bytes | None = None
-) -> tuple["Run", "Record"]:
-    """Keeps a record of a run that has just started.
+def recorded(
+    environment: "Environment",
+    workflow: str,
+    console: Console,
+    send: Callable[..., str],
+    template: bytes | None = None,
+) -> "Record":
+    """Submits a run. Its record is written, and its id told, before: neither is lost with the answer.
 
     Args:
         environment: Where it runs.
         workflow: Name of the workflow.
-        job_id: Id of the pipeline job.
-        template: Its compiled pipeline, kept beside the record where it is at hand.
+        console: Where to write.
+        send: Submits; takes `announce`, which it calls with the job's id before.
+        template: The compiled pipeline, kept beside the record where it is at hand.
 
     Returns:
-        The run and its record.
+        The record.
+
+    Raises:
+        RecordError: The record cannot be written; nothing was submitted.
+        UncertainError: It is not known whether the run was started.
+        google.api_core.exceptions.GoogleAPICallError: Vertex AI refuses the run.
     """
+    from google.api_core.exceptions import ClientError, Conflict
+
     from pipelines import records
-    from pipelines.following import Run
 
-    record = records.Record(
-        job_id=job_id,
-        workflow=workflow,
-        target=environment.target,
-        project=environment.project,
-        location=environment.location,
-        created=datetime.now(UTC),
-        state="PENDING",
-    )
-    record.write()
-    if template is not None:
-        (record.folder / "pipeline.yaml").write_bytes(template)
-    return Run(environment.project, environment.location, job_id), record
+    kept: list[Record] = []
+
+    def announce(job_id: str) -> None:
+        record = records.Record(
+            job_id=job_id,
+            workflow=workflow,
+            target=environment.target,
+            project=environment.project,
+            location=environment.location,
+            created=datetime.now(UTC),
+            state=records.SUBMITTING,
+        )
+        record.write(template)
+        kept.append(record)
+        console.print(f"run {job_id}", highlight=False)
+
+    try:
+        send(announce=announce)
+    except BaseException as error:
+        if not kept:
+            raise
+        # What is there already is what an answer that was lost had made.
+        if isinstance(error, ClientError) and not isinstance(error, Conflict):
+            kept[0].model_copy(update={"state": records.REFUSED}).write()
+            raise
+        unknown = f"it is not known whether it was started; `earthline runs show {kept[0].job_id}` tells"
+        if isinstance(error, Exception):
+            raise UncertainError(f"{' '.join(str(error).split())}; {unknown}") from error
+        typer.echo(unknown, err=True)
+        raise
+    submitted = kept[0].model_copy(update={"state": "PENDING"})
+    with suppress(records.RecordError):
+        # It runs, and the record that is there leads to it.
+        submitted.write()
+    return submitted
 
 
-def tell(environment: "Environment", run: "Run", console: Console) -> None:
-    """Says how a run that has just started is called, and where Google's console shows it.
+def found(environment: "Environment", record: "Record", console: Console) -> "Run":
+    """The run that a record is of; says where Google's console shows it.
 
     Args:
         environment: Where it runs.
-        run: The run.
+        record: Its record.
         console: Where to write.
+
+    Raises:
+        UncertainError: It was started, and cannot be read now.
     """
-    console.print(f"run {run.job_id}", highlight=False)
+    from google.api_core.exceptions import GoogleAPIError
+    from google.auth.exceptions import GoogleAuthError
+    from requests import RequestException
+
+    from pipelines.following import Run
+
+    try:
+        run = Run(environment.project, environment.location, record.job_id)
+    except (GoogleAPIError, GoogleAuthError, RequestException) as error:
+        why = " ".join(str(error).split())
+        raise UncertainError(
+            f"run {record.job_id} was started, and does not answer ({why}); `earthline runs follow {record.job_id}` "
+            "shows it once it does"
+        ) from error
     if environment.target == "cloud":
         console.print(run.console, soft_wrap=True, highlight=False)
+    return run
+
+
+def tell_how_to_follow(record: "Record", console: Console) -> None:
+    """Says how to see a run that nobody watches.
+
+    Args:
+        record: Its record.
+        console: Where to write.
+    """
+    console.print(f"follow it with `earthline runs follow {record.job_id}`", soft_wrap=True, highlight=False)
 
 
 def _seed(settings: "Config", console: Console) -> None:

@@ -5,11 +5,32 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from earthline.config.section import Section
+from earthline.config.section import Number, Section, WholeNumber
+from earthline.grid import Grid, GridError, known_crs
 
 DataType = Literal["uint8", "uint16", "int16", "float32"]
 CloudMask = Literal["none", "sentinel2_scl", "sentinel2_cloud_score", "landsat_qa"]
 Composite = Literal["median", "mean", "mosaic", "first"]
+RESERVED_PREFIX = "earthline_"
+"""Bands of Earthline's own, such as validity and label, begin like this; an imagery band must not."""
+MOST_PIXELS = 10**11
+"""Largest grid: 3,000 km a side at 10 m. More is a mistake of units, and nothing could hold the plan."""
+_CLOUD_PROPERTIES = {"COPERNICUS/S2": "CLOUDY_PIXEL_PERCENTAGE", "NASA/HLS/": "CLOUD_COVERAGE"}
+"""By the beginning of the collection's id, from the catalogue's pages."""
+METRES_PER_DEGREE = 111_320
+"""Of the equator."""
+_DEGREES_AT_MOST = 1.0
+"""Largest scale in degrees: a pixel of 111 km. Whoever writes more means metres."""
+
+
+def _one_line(name: str) -> str:
+    if not all(character.isprintable() for character in name):
+        raise ValueError(f"{name!r} holds a line break or another invisible character; write the name on one line")
+    return name.strip()
+
+
+ClassName = Annotated[str, AfterValidator(_one_line)]
+"""Printable text without spaces around it."""
 AssetId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_\-/.]+$", max_length=1024)]
 
 
@@ -32,10 +53,10 @@ Date = Annotated[str, BeforeValidator(_as_text), AfterValidator(_is_in_calendar)
 class BoundingBox(Section):
     """A rectangle in longitude and latitude (EPSG:4326)."""
 
-    west: float = Field(ge=-180, le=180, description="Western edge in degrees.")
-    south: float = Field(ge=-90, le=90, description="Southern edge in degrees.")
-    east: float = Field(ge=-180, le=180, description="Eastern edge in degrees.")
-    north: float = Field(ge=-90, le=90, description="Northern edge in degrees.")
+    west: Number = Field(ge=-180, le=180, description="Western edge in degrees.")
+    south: Number = Field(ge=-90, le=90, description="Southern edge in degrees.")
+    east: Number = Field(ge=-180, le=180, description="Eastern edge in degrees.")
+    north: Number = Field(ge=-90, le=90, description="Northern edge in degrees.")
 
     @model_validator(mode="after")
     def _is_ordered(self) -> Self:
@@ -45,6 +66,11 @@ class BoundingBox(Section):
                 f"north {self.north}; swap them (a region across the antimeridian needs two workflows)"
             )
         return self
+
+    @property
+    def degrees(self) -> tuple[float, float, float, float]:
+        """(west, south, east, north)."""
+        return self.west, self.south, self.east, self.north
 
     def overlaps(self, other: "BoundingBox") -> bool:
         """True where the two rectangles share any area."""
@@ -66,8 +92,15 @@ class Imagery(Section):
         description="How cloudy pixels are masked: `sentinel2_scl` by the scene classification, "
         "`sentinel2_cloud_score` by Cloud Score+ (cs_cdf), `landsat_qa` by QA_PIXEL.",
     )
-    max_cloud_percent: float | None = Field(
+    max_cloud_percent: Number | None = Field(
         default=None, ge=0, le=100, description="Leave out scenes with more cloud than this, in percent."
+    )
+    cloud_property: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=100,
+        description="Property of the scenes that holds their share of cloud in percent; left out, "
+        "CLOUDY_PIXEL_PERCENTAGE for Sentinel-2, CLOUD_COVERAGE for HLS, CLOUD_COVER for others.",
     )
     composite: Composite = Field(default="median", description="How a collection becomes one image.")
     data_type: DataType = Field(default="uint16", description="Type in which patches are stored and sent.")
@@ -82,6 +115,8 @@ class Imagery(Section):
             raise ValueError(f"start {self.start} must be before end {self.end}")
         if self.image is not None and (self.cloud_mask != "none" or self.max_cloud_percent is not None):
             raise ValueError("`cloud_mask` and `max_cloud_percent` apply to a `collection`; remove them or give one")
+        if self.cloud_property is not None and self.max_cloud_percent is None:
+            raise ValueError("`cloud_property` is read for `max_cloud_percent` alone; give that too, or remove it")
         return self
 
     @field_validator("bands")
@@ -90,6 +125,12 @@ class Imagery(Section):
         twice = sorted({band for band in bands if bands.count(band) > 1})
         if twice:
             raise ValueError(f"named twice: {', '.join(twice)}; each band once")
+        reserved = [band for band in bands if band.startswith(RESERVED_PREFIX)]
+        if reserved:
+            raise ValueError(
+                f"{', '.join(reserved)}: names that begin with `{RESERVED_PREFIX}` are Earthline's own; rename the "
+                "band in the asset"
+            )
         return bands
 
     @property
@@ -97,13 +138,23 @@ class Imagery(Section):
         """The id of whichever source is given."""
         return self.image or self.collection or ""
 
+    @property
+    def cloud_share_property(self) -> str:
+        """Property of the scenes that holds their share of cloud in percent."""
+        if self.cloud_property is not None:
+            return self.cloud_property
+        known = (name for prefix, name in _CLOUD_PROPERTIES.items() if self.asset.startswith(prefix))
+        return next(known, "CLOUD_COVER")
+
 
 class LabelClass(Section):
     """One class of the map. Its class id is its place in the list, from 0."""
 
-    name: str = Field(min_length=1, max_length=60, description="Name in maps and metrics.")
+    name: ClassName = Field(min_length=1, max_length=60, description="Name in maps and metrics.")
     color: str = Field(pattern=r"^#[0-9a-fA-F]{6}$", description="Colour in maps, as #rrggbb.")
-    values: tuple[int, ...] = Field(min_length=1, description="Values of the label raster that mean this class.")
+    values: tuple[WholeNumber, ...] = Field(
+        min_length=1, description="Values of the label raster that mean this class."
+    )
 
 
 class Labels(Section):
@@ -113,8 +164,8 @@ class Labels(Section):
     collection: AssetId | None = Field(default=None, description="Id of a collection whose mosaic holds the labels.")
     band: str = Field(description="Band that holds the values.")
     classes: tuple[LabelClass, ...] = Field(min_length=2, max_length=255, description="Classes of the map, in order.")
-    ignore: tuple[int, ...] = Field(default=(), description="Values of the label raster that mean no label.")
-    offset: tuple[int, int] = Field(
+    ignore: tuple[WholeNumber, ...] = Field(default=(), description="Values of the label raster that mean no label.")
+    offset: tuple[WholeNumber, WholeNumber] = Field(
         default=(0, 0),
         description="Known misregistration of the labels in pixels (rows, columns): the label of imagery pixel "
         "(r, c) is read at (r + rows, c + columns).",
@@ -125,11 +176,15 @@ class Labels(Section):
         if (self.image is None) == (self.collection is None):
             raise ValueError("give exactly one of `image` and `collection`")
         seen: dict[int, str] = {}
-        names: set[str] = set()
+        names: dict[str, str] = {}
         for described in self.classes:
-            if described.name in names:
-                raise ValueError(f"class '{described.name}' stands twice; merge their `values` into one")
-            names.add(described.name)
+            # Names that differ by case alone cannot be told apart in a legend.
+            folded = described.name.casefold()
+            if folded in names:
+                raise ValueError(
+                    f"class '{described.name}' stands twice (also as '{names[folded]}'); merge their `values` into one"
+                )
+            names[folded] = described.name
             for value in described.values:
                 if value in seen:
                     raise ValueError(
@@ -170,7 +225,22 @@ class Data(Section):
         pattern=r"^EPSG:\d+$",
         description="CRS of patches and map; left out, the image's own grid.",
     )
-    scale: float | None = Field(default=None, gt=0, description="Metres (CRS units) per pixel; goes with `crs`.")
+    scale: Number | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Size of a pixel in units of the CRS: metres, or degrees for one like EPSG:4326; goes with `crs`.",
+    )
+
+    @field_validator("crs")
+    @classmethod
+    def _is_known(cls, crs: str | None) -> str | None:
+        if crs is not None:
+            try:
+                known_crs(crs)
+            except GridError as error:
+                raise ValueError(f"{crs} is no CRS that PROJ knows; look its code up at epsg.io") from error
+        return crs
 
     @model_validator(mode="after")
     def _has_a_grid(self) -> Self:
@@ -183,4 +253,35 @@ class Data(Section):
                     f"a collection has no grid of its own: give {' and '.join(f'`{key}`' for key in missing)}"
                     " (such as crs: EPSG:32633, scale: 10)"
                 )
+        if self.crs is not None and self.scale is not None:
+            self._require_sane_scale(self.crs, self.scale)
         return self
+
+    def _require_sane_scale(self, crs: str, scale: float) -> None:
+        """Refuses metres where the CRS counts degrees and the other way round, while that is easy to mend."""
+        described = known_crs(crs)
+        unit = described.axis_info[0].unit_name if described.axis_info else "unit"
+        if described.is_geographic and scale > _DEGREES_AT_MOST:
+            raise ValueError(
+                f"scale {scale:g}: {crs} counts degrees, so a pixel would be {scale:g} degrees wide; for {scale:g} m "
+                f"write {scale / METRES_PER_DEGREE:.2g}, or choose a CRS in metres such as the region's UTM zone"
+            )
+        if self.region is None:
+            return
+        region = self.region
+        try:
+            left, bottom, right, top = Grid(crs, (scale, 0.0, 0.0, 0.0, -scale, 0.0), (1, 1)).project(region.degrees)
+        except GridError as error:
+            raise ValueError(f"region: {error}") from error
+        pixels = (right - left) * (top - bottom) / scale**2
+        if pixels > MOST_PIXELS:
+            raise ValueError(
+                f"scale {scale:g}: {crs} counts in {unit}s, so the region would be {(top - bottom) / scale:,.0f} x "
+                f"{(right - left) / scale:,.0f} pixels; use a larger scale (such as 10 for 10 {unit}s) or a smaller "
+                "region"
+            )
+        if pixels < 1:
+            raise ValueError(
+                f"scale {scale:g}: {crs} counts in {unit}s, so the whole region would be less than one pixel; use a "
+                "smaller scale or a larger region"
+            )

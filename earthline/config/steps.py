@@ -181,23 +181,40 @@ class Train(Section):
 class Evaluate(Section):
     """What a model must show before it is deployed."""
 
-    baseline_trees: WholeNumber = Field(default=200, ge=10, le=5000, description="Trees of the random-forest baseline.")
+    baseline_trees: WholeNumber = Field(
+        default=200, ge=10, le=5000, description="Trees of each random-forest baseline."
+    )
     baseline_context: WholeNumber = Field(
-        default=3, ge=1, le=15, description="Side in pixels of the window whose bands the baseline sees; odd."
+        default=3, ge=1, le=15, description="Side in pixels of the window whose bands the baselines see; odd."
+    )
+    baseline_windows: tuple[Annotated[WholeNumber, Field(ge=3, le=255)], ...] = Field(
+        default=(9, 21),
+        max_length=5,
+        description="Sides in pixels of the windows whose mean and standard deviation the second baseline sees as well; "
+        "odd. Empty: no second baseline.",
+    )
+    confidence: Number = Field(
+        default=0.9,
+        ge=0.5,
+        le=0.99,
+        description="Confidence of all intervals, 0.5 to 0.99, from resampled test blocks.",
     )
     min_gain: Number = Field(
         default=0.0,
         ge=-1,
         le=1,
-        description="Least difference in overall accuracy (0 to 1) to the champion, or to the baseline where none is "
-        "deployed, for which a model is deployed.",
+        description="Gain in overall accuracy (-1 to 1) over the champion, or over the better baseline where none counts, "
+        "above which the whole interval of the gain must lie for a model to be deployed. Below 0 it is what you are "
+        "ready to lose, such as -0.05; with -1 every model is deployed.",
     )
-    seed: WholeNumber = Field(default=0, ge=0, description="Seed of the baseline.")
+    seed: WholeNumber = Field(default=0, ge=0, description="Seed of the baselines and of the intervals.")
 
     @model_validator(mode="after")
-    def _has_a_centre(self) -> Self:
-        if self.baseline_context % 2 == 0:
-            raise ValueError(f"baseline_context {self.baseline_context} has no centre pixel; use an odd number")
+    def _has_centres(self) -> Self:
+        for key, sides in (("baseline_context", (self.baseline_context,)), ("baseline_windows", self.baseline_windows)):
+            for side in sides:
+                if side % 2 == 0:
+                    raise ValueError(f"{key} {side} has no centre pixel; use an odd number")
         return self
 
 

@@ -35,7 +35,7 @@ def _patch(random: np.random.Generator, row: int) -> Patch:
     image = (np.where(label[..., None] == 1, 3000, 1000) + noise).astype(np.uint16)
     image[0, 0] = 0
     label[0, 0] = UNLABELLED
-    return Patch(image, label, row, 0)
+    return Patch(image, label, label != UNLABELLED, row, 0)
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +50,11 @@ def labelled_examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / name).write_bytes(b"".join(shards.frame(patch.encode()) for patch in patches))
         pixels = {name: sum(int((patch.label == key).sum()) for patch in patches) for key, name in enumerate(CLASSES)}
         splits[split] = SplitSummary(
-            examples=count, shards=(Shard(name=name, examples=count),), class_pixels=pixels, unlabelled_pixels=count
+            examples=count,
+            shards=(Shard(name=name, examples=count),),
+            class_pixels=pixels,
+            unlabelled_pixels=count,
+            masked_pixels=count,
         )
     Manifest(
         grid={},
@@ -60,6 +64,7 @@ def labelled_examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
         class_names=CLASSES,
         splits=splits,
         gap=SIDE,
+        block_shape=(SIDE, SIDE),
         split_areas={},
         seed=0,
         expression_hash="0",

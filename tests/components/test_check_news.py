@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.check_news.news import NOTHING_NEW, RETRAIN, Band, News, Seen, Source, decide, drifts
-from components.check_news.sources import statistics, thin
+from components.check_news.sources import statistics
 from earthline.grid import Grid
 
 SOURCES = (
@@ -98,7 +98,7 @@ def test_drift_is_measured_in_deviations_and_has_no_direction(
 @given(st.integers(1, 50_000), st.integers(1, 50_000))
 def test_a_thinned_grid_covers_the_region_with_few_pixels(height: int, width: int) -> None:
     grid = Grid("EPSG:32119", (30.0, 0.0, 1000.0, 0.0, -30.0, 9000.0), (height, width))
-    coarse = thin(grid, 10_000)
+    coarse = grid.thinned(10_000)
     rows, columns = coarse.shape
     assert rows * columns <= 10_000 + rows + columns
     left, bottom, right, top = coarse.bounds

@@ -4,8 +4,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.export_examples.fetching import SEEN_BAND, request_grid, to_patch
+from components.export_examples.fetching import request_grid, to_patch
 from earthline.config import Data
+from earthline.contract import VALID_BAND
 from earthline.examples import UNLABELLED
 from earthline.grid import Grid
 from earthline.imagery import LABEL_BAND
@@ -34,10 +35,10 @@ def scene(window):
     """What Earth Engine would give for a window of a scene whose values tell their place."""
     row, column = GRID.pixel(*window.center(0, 0))
     rows, columns = np.mgrid[row : row + window.shape[0], column : column + window.shape[1]]
-    pixels = np.zeros(window.shape, [("B1", "i2"), ("B2", "i2"), (LABEL_BAND, "u1"), (SEEN_BAND, "u1")])
+    pixels = np.zeros(window.shape, [("B1", "i2"), ("B2", "i2"), (LABEL_BAND, "u1"), (VALID_BAND, "u1")])
     pixels["B1"], pixels["B2"] = rows, columns
     pixels[LABEL_BAND] = (3 * rows + 7 * columns) % 200
-    pixels[SEEN_BAND] = (rows + columns) % 5 != 0
+    pixels[VALID_BAND] = (rows + columns) % 5 != 0
     return pixels
 
 
@@ -58,4 +59,5 @@ def test_every_pixel_is_in_its_place(row, column, shape, offset):
     np.testing.assert_array_equal(patch.image[..., 1], np.where(seen, columns, 0))
     label = (3 * (rows + offset[0]) + 7 * (columns + offset[1])) % 200
     np.testing.assert_array_equal(patch.label, np.where(seen, label, UNLABELLED))
+    np.testing.assert_array_equal(patch.valid, seen)
     assert (patch.row, patch.column) == (row, column)

@@ -37,7 +37,7 @@ def patches(split):
         label = np.zeros(SHAPE, np.uint8)
         label[:3], label[3] = 1, UNLABELLED
         image = random.normal(100, 10, (*SHAPE, len(BANDS))).astype(np.float32)
-        yield Patch(image, label, 50 * SPLITS.index(split), 20 * index)
+        yield Patch(image, label, np.ones(SHAPE, bool), 50 * SPLITS.index(split), 20 * index)
 
 
 def write(folder, changed=None):
@@ -55,6 +55,7 @@ def write(folder, changed=None):
             shards=(Shard(name=name, examples=len(made)),),
             class_pixels={"land": int(counts[0]), "water": int(counts[1])},
             unlabelled_pixels=int(counts[UNLABELLED]),
+            masked_pixels=int(sum((~patch.valid).sum() for patch in made)),
         )
     manifest = Manifest(
         grid={"crs": "EPSG:32119", "transform": [30, 0, 0, 0, -30, 0], "shape": [200, 200]},
@@ -64,6 +65,7 @@ def write(folder, changed=None):
         class_names=("land", "water"),
         splits=splits,
         gap=8,
+        block_shape=(16, 16),
         split_areas={},
         seed=0,
         expression_hash="0",

@@ -9,8 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from earthline.examples import MANIFEST, Manifest, Patch, Shard, SourceRecord, SplitSummary, expression_hash, shard_name
+from earthline.examples import (
+    MANIFEST,
+    UNLABELLED,
+    Manifest,
+    Patch,
+    Shard,
+    SourceRecord,
+    SplitSummary,
+    expression_hash,
+    shard_name,
+)
 
+SEEN = np.ones((4, 4), bool)
 DATA_TYPES = ("uint8", "uint16", "int16", "float32")
 
 
@@ -20,8 +31,9 @@ def patches(draw: st.DrawFn) -> Patch:
     data_type = draw(st.sampled_from(DATA_TYPES))
     order = draw(st.sampled_from(["<", ">"]))
     image = draw(arrays.arrays(np.dtype(data_type).newbyteorder(order), (height, width, bands)))
-    label = draw(arrays.arrays(np.uint8, (height, width)))
-    return Patch(image, label, draw(st.integers(0, 2**40)), draw(st.integers(-(2**40), 2**40)))
+    valid = draw(arrays.arrays(np.bool_, (height, width)))
+    label = np.where(valid, draw(arrays.arrays(np.uint8, (height, width))), UNLABELLED).astype(np.uint8)
+    return Patch(image, label, valid, draw(st.integers(0, 2**40)), draw(st.integers(-(2**40), 2**40)))
 
 
 @given(patches())
@@ -30,6 +42,7 @@ def test_what_is_encoded_is_decoded(patch: Patch) -> None:
     again = Patch.decode(patch.encode(), (height, width), bands, patch.image.dtype.name)
     np.testing.assert_array_equal(again.image, patch.image)
     np.testing.assert_array_equal(again.label, patch.label)
+    np.testing.assert_array_equal(again.valid, patch.valid)
     assert (again.row, again.column) == (patch.row, patch.column)
     assert again.encode() == patch.encode()
 
@@ -46,7 +59,7 @@ def test_damaged_bytes_are_refused_by_name_or_read(patch: Patch, noise: bytes) -
 
 
 def test_a_wrong_shape_names_the_feature() -> None:
-    serialized = Patch(np.zeros((4, 4, 2), np.uint8), np.zeros((4, 4), np.uint8), 0, 0).encode()
+    serialized = Patch(np.zeros((4, 4, 2), np.uint8), np.zeros((4, 4), np.uint8), SEEN, 0, 0).encode()
     with pytest.raises(ValueError, match=r"feature 'image' holds 32 bytes; \(4, 4, 3\) of uint8 are 48"):
         Patch.decode(serialized, (4, 4), 3, "uint8")
     with pytest.raises(ValueError, match="feature 'image' holds 32 bytes"):
@@ -60,9 +73,11 @@ def test_an_empty_example_lacks_the_image() -> None:
 
 def test_image_and_label_cover_the_same_pixels() -> None:
     with pytest.raises(ValueError, match="do not cover the same pixels"):
-        Patch(np.zeros((4, 4, 1)), np.zeros((4, 5), np.uint8), 0, 0).encode()
+        Patch(np.zeros((4, 4, 1)), np.zeros((4, 5), np.uint8), SEEN, 0, 0).encode()
     with pytest.raises(ValueError, match="labels are uint8"):
-        Patch(np.zeros((4, 4, 1)), np.zeros((4, 4), np.int64), 0, 0).encode()
+        Patch(np.zeros((4, 4, 1)), np.zeros((4, 4), np.int64), SEEN, 0, 0).encode()
+    with pytest.raises(ValueError, match="masked pixel has a label"):
+        Patch(np.zeros((4, 4, 1)), np.zeros((4, 4), np.uint8), ~SEEN, 0, 0).encode()
 
 
 READ_BY_TENSORFLOW = """
@@ -90,6 +105,7 @@ def test_tensorflows_own_example_reads_and_writes_the_same_bytes() -> None:
         Patch(
             random.integers(0, 200, (5, 4, 3)).astype(data_type),
             random.integers(0, 9, (5, 4), np.uint8),
+            np.ones((5, 4), bool),
             7 * index,
             -index,
         )
@@ -101,7 +117,7 @@ def test_tensorflows_own_example_reads_and_writes_the_same_bytes() -> None:
         [sys.executable, "-c", READ_BY_TENSORFLOW], input=lines, capture_output=True, text=True, check=True
     )
     for patch, read in zip(made, json.loads(reply.stdout), strict=True):
-        assert read["names"] == ["column", "image", "label", "row"]
+        assert read["names"] == ["column", "image", "label", "row", "valid"]
         assert bytes.fromhex(read["image"]) == patch.image.tobytes()
         assert bytes.fromhex(read["label"]) == patch.label.tobytes()
         assert (read["row"], read["column"]) == ([patch.row], [patch.column])
@@ -115,6 +131,7 @@ def manifest() -> Manifest:
             shards=(Shard(name=shard_name(split, 0, 2), examples=2), Shard(name=shard_name(split, 1, 2), examples=1)),
             class_pixels={"land": 10},
             unlabelled_pixels=2,
+            masked_pixels=1,
         )
         for split in ("train", "validation", "test")
     }
@@ -126,6 +143,7 @@ def manifest() -> Manifest:
         class_names=("land", "water"),
         splits=splits,
         gap=4,
+        block_shape=(8, 8),
         split_areas={},
         seed=0,
         expression_hash=expression_hash({"b": 1, "a": 2}),

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from earthline import imagery
+
 SCRIPT = """
 import json
 import os
@@ -13,10 +15,10 @@ from pathlib import Path
 import ee
 import numpy as np
 
-from earthline import imagery
+from earthline import imagery, pixels as earth_engine, verification
 from earthline.config import BoundingBox, Data, load
 
-imagery.initialize("sandbox")
+earth_engine.connect("sandbox")
 data = load(Path(os.environ["CONFIG"])).data
 content = data.model_dump()
 said = {}
@@ -31,13 +33,13 @@ def changed(**sections):
 
 def refused(name, broken):
     try:
-        imagery.verify(broken)
+        verification.verify(broken)
         said[name] = "accepted"
     except imagery.ImageryError as error:
         said[name] = str(error)
 
 
-imagery.verify(data)
+verification.verify(data)
 refused("band", changed(imagery={"bands": ["B1", "B99"]}))
 refused("label band", changed(labels={"band": "nothing"}))
 refused("asset", changed(imagery={"image": "projects/sandbox/assets/nowhere"}))
@@ -68,7 +70,7 @@ reverse = pixels(imagery.image(changed(imagery={"bands": list(reversed(data.imag
 said["order"] = list(image.dtype.names) == list(data.imagery.bands)
 said["reversed"] = list(reverse.dtype.names) == list(reversed(data.imagery.bands))
 said["same pixels"] = all(np.array_equal(image[band], reverse[band]) for band in data.imagery.bands)
-labels = pixels(imagery.labels(data), window)["label"]
+labels = pixels(imagery.labels(data), window)[imagery.LABEL_BAND]
 raw = pixels(imagery.label_values(data), window)[data.labels.band]
 ids = {value: index for index, each in enumerate(data.labels.classes) for value in each.values}
 pairs = set(zip(raw.ravel().tolist(), labels.ravel().tolist()))
@@ -92,8 +94,8 @@ def said(sandbox: Any, request: pytest.FixtureRequest) -> dict[str, Any]:
     [
         ("band", ["data.imagery.bands: B99 not in", "which has B1"]),
         ("label band", ["data.labels.band: nothing not in", "which has landcover"]),
-        ("asset", ["data.imagery:", "projects/sandbox/assets/nowhere", "not found"]),
-        ("region", ["data.region: (10.0, 10.0, 11.0, 11.0) lies outside the imagery"]),
+        ("asset", ["data.imagery.image:", "projects/sandbox/assets/nowhere", "not found"]),
+        ("region", ["data.region: (10, 10, 11, 11) lies outside the imagery"]),
     ],
 )
 def test_what_is_not_there_is_named_with_its_key(said: dict[str, Any], name: str, words: list[str]) -> None:
@@ -122,6 +124,6 @@ def test_bands_keep_the_configs_order_and_pixels_do_not_care(said: dict[str, Any
 
 
 def test_labels_are_class_ids(said: dict[str, Any]) -> None:
-    assert said["label bands"] == ["label"]
+    assert said["label bands"] == [imagery.LABEL_BAND]
     assert len(said["values"]) > 1
     assert said["remapped"]

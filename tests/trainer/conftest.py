@@ -21,7 +21,7 @@ def patch(random: np.random.Generator, row: int) -> Patch:
     image = (np.where(label[..., None] == 1, 3000, 1000) + random.integers(0, 300, (SIDE, SIDE, 3))).astype(np.uint16)
     image[:2, :2] = 0
     label[:2, :2] = UNLABELLED
-    return Patch(image, label, row, 0)
+    return Patch(image, label, label != UNLABELLED, row, 0)
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +42,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
                     key: int(sum((each == number).sum() for each in labels)) for number, key in enumerate(CLASSES)
                 },
                 unlabelled_pixels=int(sum((each == UNLABELLED).sum() for each in labels)),
+                masked_pixels=int(sum((each == UNLABELLED).sum() for each in labels)),
             )
         Manifest(
             grid={},
@@ -51,6 +52,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
             class_names=CLASSES,
             splits=splits,
             gap=SIDE,
+            block_shape=(SIDE, SIDE),
             split_areas={},
             seed=0,
             expression_hash="0",

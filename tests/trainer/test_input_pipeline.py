@@ -21,9 +21,13 @@ def symmetries(values: np.ndarray) -> list[np.ndarray]:
 def test_a_label_follows_its_image_through_every_symmetry(seed: int, step: int) -> None:
     label = np.arange(16, dtype=np.uint8).reshape(1, 4, 4).repeat(6, axis=0)
     image = np.stack([label, label + 100], axis=-1).astype(np.uint16)
-    moved_image, moved_label = (
-        each.numpy() for each in input_pipeline.augmented(tf.constant(image), tf.constant(label), (seed, step))
+    moved_image, moved_valid, moved_label = (
+        each.numpy()
+        for each in input_pipeline.augmented(
+            tf.constant(image), tf.constant(label[..., None]), tf.constant(label), (seed, step)
+        )
     )
+    np.testing.assert_array_equal(moved_valid[..., 0], moved_label)
     assert moved_image.dtype == np.uint16 and moved_label.dtype == np.uint8
     for index in range(6):
         np.testing.assert_array_equal(moved_image[index, ..., 0], moved_label[index])
@@ -33,21 +37,27 @@ def test_a_label_follows_its_image_through_every_symmetry(seed: int, step: int) 
 
 def test_all_eight_symmetries_occur() -> None:
     label = np.arange(9, dtype=np.uint8).reshape(1, 3, 3).repeat(200, axis=0)
-    _, moved = input_pipeline.augmented(tf.constant(label[..., None]), tf.constant(label), (1, 2))
+    *_, moved = input_pipeline.augmented(
+        tf.constant(label[..., None]), tf.constant(label[..., None]), tf.constant(label), (1, 2)
+    )
     assert len({each.tobytes() for each in moved.numpy()}) == 8
 
 
 def test_patches_that_are_not_square_keep_their_shape() -> None:
     label = np.arange(8, dtype=np.uint8).reshape(1, 2, 4).repeat(100, axis=0)
-    _, moved = input_pipeline.augmented(tf.constant(label[..., None]), tf.constant(label), (1, 2))
+    *_, moved = input_pipeline.augmented(
+        tf.constant(label[..., None]), tf.constant(label[..., None]), tf.constant(label), (1, 2)
+    )
     assert moved.shape == (100, 2, 4)
     assert len({each.tobytes() for each in moved.numpy()}) == 4
 
 
 def test_batches_stay_in_the_imagery_type(dataset: Callable[..., Path]) -> None:
     folder = dataset()
-    image, label = next(iter(input_pipeline.read(folder, Manifest.read(folder), "test", 3)))
+    (image, valid), label = next(iter(input_pipeline.read(folder, Manifest.read(folder), "test", 3)))
     assert image.dtype == tf.uint16 and image.shape == (3, 8, 8, 3)
+    assert valid.shape == (3, 8, 8, 1)
+    np.testing.assert_array_equal(valid[..., 0].numpy() == 0, (image.numpy() == 0).all(axis=-1))
     assert label.dtype == tf.uint8 and label.shape == (3, 8, 8)
 
 
@@ -56,8 +66,12 @@ def test_an_epoch_depends_on_seed_and_number_alone(dataset: Callable[..., Path])
     manifest = Manifest.read(folder)
 
     def pixels(seed: int, number: int) -> bytes:
-        batches = input_pipeline.epoch(folder, manifest, batch_size=4, seed=seed, number=number, augment=True)
-        return b"".join(image.tobytes() + label.tobytes() for image, label in batches.as_numpy_iterator())
+        batches = input_pipeline.epoch(
+            folder, manifest, batch_size=4, seed=seed, number=number, augment=True, mask_share=0.5
+        )
+        return b"".join(
+            image.tobytes() + valid.tobytes() + label.tobytes() for (image, valid), label in batches.as_numpy_iterator()
+        )
 
     assert pixels(1, 3) == pixels(1, 3)
     assert pixels(1, 3) != pixels(1, 4)

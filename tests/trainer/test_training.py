@@ -29,9 +29,9 @@ def test_one_step_lowers_the_loss_of_its_own_batch(dataset: Callable[..., Path])
     keras.utils.set_random_seed(1)
     model = models.unet(Statistics((2000.0,) * 3, (1000.0,) * 3, 1), 2, filters=4, depth=1, dropout=0.0)
     model.compile(optimizer=keras.optimizers.SGD(0.1), loss=MaskedCrossEntropy([1, 1]))
-    image, label = next(iter(input_pipeline.read(folder, Manifest.read(folder), "train", 8)))
-    before = model.train_on_batch(image, label)
-    assert model.train_on_batch(image, label) < before
+    inputs, label = next(iter(input_pipeline.read(folder, Manifest.read(folder), "train", 8)))
+    before = model.train_on_batch(inputs, label)
+    assert model.train_on_batch(inputs, label) < before
 
 
 @dataclass(frozen=True)
@@ -57,13 +57,13 @@ def test_a_run_leaves_all_that_later_steps_read(whole: Run) -> None:
     described = Description.read(model_folder)
     assert described.bands == ("red", "nir", "swir") and described.stride == 2
 
-    image, _ = next(iter(input_pipeline.read(folder, Manifest.read(folder), "test", 4)))
-    values = tf.cast(image, tf.float32)
-    expected = keras.models.load_model(model_folder / KERAS_MODEL, compile=False)(values)
+    (image, valid), _ = next(iter(input_pipeline.read(folder, Manifest.read(folder), "test", 4)))
+    values, seen = tf.cast(image, tf.float32), tf.cast(valid, tf.float32)
+    expected = keras.models.load_model(model_folder / KERAS_MODEL, compile=False)([values, seen])
     np.testing.assert_allclose(tf.reduce_sum(expected, -1), 1, atol=1e-6)
     signature = tf.saved_model.load(str(model_folder / SAVED_MODEL)).signatures["serving_default"]
     assert set(signature.structured_outputs) == {"probabilities"}
-    np.testing.assert_allclose(signature(image=values)["probabilities"], expected, atol=1e-6)
+    np.testing.assert_allclose(signature(image=values, valid=seen)["probabilities"], expected, atol=1e-6)
 
 
 def test_an_interrupted_run_goes_on_as_if_it_had_not_been(
@@ -91,11 +91,18 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(
     assert not (tmp_path / "resumed" / "checkpoint").exists()
 
 
-def test_a_masked_pixel_is_the_mean_of_the_training_pixels() -> None:
+def test_values_under_the_mask_do_not_matter_and_valid_zeros_do() -> None:
     keras.utils.set_random_seed(1)
-    model = models.unet(Statistics((2000.0, 3000.0), (10.0, 10.0), 1), 2, filters=4, depth=1, dropout=0.0)
-    masked, mean = np.zeros((1, 4, 4, 2), np.float32), np.full((1, 4, 4, 2), (2000, 3000), np.float32)
-    np.testing.assert_array_equal(model(masked), model(mean))
+    model = models.unet(Statistics((20.0, 30.0), (10.0, 10.0), 1), 2, filters=4, depth=2, dropout=0.0)
+    random = np.random.default_rng(3)
+    image = random.uniform(0, 50, (1, 8, 8, 2)).astype(np.float32)
+    valid = (random.random((1, 8, 8, 1)) < 0.6).astype(np.float32)
+    expected = model([image, valid])
+    for value in (0.0, 1e6, np.nan, np.inf):
+        np.testing.assert_array_equal(model([np.where(valid > 0, image, value).astype(np.float32), valid]), expected)
+    zeros = np.zeros_like(image)
+    assert np.abs(model([zeros, np.ones_like(valid)]) - model([zeros + 7, np.ones_like(valid)])).max() > 1e-4
+    assert np.isfinite(model([zeros, np.zeros_like(valid)])).all()
 
 
 def test_a_patch_that_the_stride_does_not_divide_is_refused(dataset: Callable[..., Path], tmp_path: Path) -> None:

@@ -1,0 +1,56 @@
+"""Masks drawn into patches hide image and label alike, and show the network every kind of edge."""
+
+import numpy as np
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from earthline.examples import UNLABELLED
+from trainer import masking, models
+
+
+@settings(max_examples=15)
+@given(st.integers(0, 2**31), st.integers(1, 40), st.integers(1, 40), st.floats(0, 1))
+def test_a_masked_pixel_is_masked_everywhere_and_the_others_stay(
+    seed: int, height: int, width: int, share: float
+) -> None:
+    random = np.random.default_rng(seed)
+    image = random.integers(1, 255, (6, height, width, 2)).astype(np.uint8)
+    valid = random.integers(0, 2, (6, height, width, 1)).astype(np.uint8)
+    label = np.where(valid[..., 0] == 1, random.integers(0, 3, (6, height, width)), UNLABELLED).astype(np.uint8)
+    drawn = masking.masked(tf.constant(image), tf.constant(valid), tf.constant(label), share, (seed, 1))
+    new_image, new_valid, new_label = (each.numpy() for each in drawn)
+    hidden = (new_valid == 0) & (valid == 1)
+    assert new_image.dtype == image.dtype and new_label.dtype == label.dtype
+    assert (new_image[hidden[..., 0]] == 0).all() and (new_label[hidden[..., 0]] == UNLABELLED).all()
+    seen = new_valid[..., 0] == 1
+    np.testing.assert_array_equal(new_image[seen], image[seen])
+    np.testing.assert_array_equal(new_label[seen], label[seen])
+
+
+def test_the_share_is_kept_and_every_kind_occurs() -> None:
+    ones = np.ones((600, 32, 32, 1), np.uint8)
+    label = np.zeros((600, 32, 32), np.uint8)
+    _, valid, _ = masking.masked(tf.constant(ones), tf.constant(ones), tf.constant(label), 0.5, (1, 2))
+    hidden = valid.numpy()[..., 0] == 0
+    parts = hidden.mean(axis=(1, 2))
+    assert 0.35 < (parts > 0).mean() < 0.55, "a disc may fall outside of the patch"
+    corners = hidden[:, [0, 0, -1, -1], [0, -1, 0, -1]].sum(axis=1)
+    assert (corners[parts > 0] >= 2).any() and (corners[parts > 0] == 0).any()
+    rows = hidden.all(axis=2).sum(axis=1)
+    assert ((rows > 1) & (rows < 13) & (parts < 0.4)).any(), "gaps of whole rows"
+
+
+def test_a_hole_is_filled_with_what_is_around_it() -> None:
+    x = np.zeros((1, 16, 16, 1), np.float32)
+    x[:, :, 8:] = 4.0
+    valid = np.ones_like(x)
+    valid[:, 6:10] = 0
+    valid[:, :, :2] = 0
+    filled = np.asarray(models.filled(tf.constant(x * valid), tf.constant(valid), 3))
+    seen = valid > 0
+    np.testing.assert_allclose(filled[seen], x[seen], atol=1e-6)
+    assert filled.min() >= 0 and filled.max() <= 4
+    assert np.abs(filled[0, 6:10, 9:] - 4).max() < 1e-5 and np.abs(filled[0, :, :7]).max() < 1e-5
+    nothing = models.filled(tf.constant(x * 0), tf.constant(x * 0), 3)
+    np.testing.assert_array_equal(nothing, np.zeros_like(x))

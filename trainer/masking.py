@@ -1,0 +1,55 @@
+"""Masks drawn into training patches: a network that never saw a masked pixel is wrong wherever it meets one.
+
+Clouds, gaps of a sensor and the edge of a scene stand in for what a map has and a training patch, which is chosen for
+its labels, often has not.
+"""
+
+import math
+from typing import Any
+
+import tensorflow as tf
+
+from earthline.examples import UNLABELLED
+
+GAP_PIXELS = (2.0, 12.0)
+"""Narrowest and widest gap; the gaps of Landsat 7 without its scan-line corrector are up to 14 pixels wide."""
+
+
+def masked(image: Any, valid: Any, label: Any, share: float, seed: Any) -> tuple[Any, Any, Any]:
+    """Masks a part of some patches: what lies beyond a line, a gap along a line, or a disc, a third of them each.
+
+    Args:
+        image: (patches, height, width, bands).
+        valid: (patches, height, width, 1), 1 where the image is valid.
+        label: uint8 class ids (patches, height, width).
+        share: Share of patches that are changed, 0 to 1.
+        seed: Two integers; the same seed gives the same masks.
+
+    Returns:
+        All three: masked pixels are 0, 0 and `UNLABELLED`. Shapes and types unchanged.
+    """
+    patches, height, width = tf.unstack(tf.shape(image)[:3])
+    side = tf.cast(tf.maximum(height, width), tf.float32)
+    drawn = tf.random.stateless_uniform((6, patches, 1, 1), seed=seed)
+    chosen, kind, turn, place, across, extent = tf.unstack(drawn)
+    # Pixels from the middle of the patch.
+    rows = tf.range(tf.cast(height, tf.float32))[:, tf.newaxis] - tf.cast(height - 1, tf.float32) / 2
+    columns = tf.range(tf.cast(width, tf.float32))[tf.newaxis, :] - tf.cast(width - 1, tf.float32) / 2
+    angle = 2 * math.pi * turn
+    # Half of the lines run along rows or columns, as the edges of scenes and tiles do.
+    angle = tf.where(extent < 0.5, tf.round(angle / (math.pi / 2)) * (math.pi / 2), angle)
+    away = rows * tf.sin(angle) + columns * tf.cos(angle)
+    line = (place - 0.5) * 0.8 * side
+    beyond = away > line
+    gap_width = GAP_PIXELS[0] + across * (GAP_PIXELS[1] - GAP_PIXELS[0])
+    gap = tf.abs(away - line) < gap_width / 2
+    radius = (0.05 + 0.25 * extent) * side
+    down, right = (place - 0.5) * side, (across - 0.5) * side
+    disc = (rows - down) ** 2 + (columns - right) ** 2 < radius**2
+    hidden = tf.where(kind < 1 / 3, beyond, tf.where(kind < 2 / 3, gap, disc)) & (chosen < share)
+    pixels = hidden[..., tf.newaxis]
+    return (
+        tf.where(pixels, tf.zeros((), image.dtype), image),
+        tf.where(pixels, tf.zeros((), valid.dtype), valid),
+        tf.where(hidden, tf.constant(UNLABELLED, label.dtype), label),
+    )
