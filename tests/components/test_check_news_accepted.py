@@ -80,6 +80,8 @@ look()
 run("rejected", "d", deploy=False, before="deployed")
 run("unreadable", "e", deploy=True, content="{}")
 look()
+run("taken from the cache", "f", deploy=True, before="deployed")
+look()
 jobs["deployed"].delete()
 look()
 print("FOUND" + json.dumps(found))
@@ -109,5 +111,9 @@ def test_a_run_that_was_not_accepted_leads_to_the_one_before(found: list[Any]) -
     assert found[3] == ["deployed", "b"]
 
 
+def test_a_deployment_that_the_cache_gave_put_nothing_into_service(found: list[Any]) -> None:
+    assert found[4] == ["deployed", "b"]
+
+
 def test_what_was_deleted_is_no_longer_accepted(found: list[Any]) -> None:
-    assert found[4] is None
+    assert found[5] is None

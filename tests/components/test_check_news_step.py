@@ -44,10 +44,11 @@ def look(name):
     decision = run(
         sections={"data": case["data"], "train": "{}"}, drift_limit=0.25, force=False, project="sandbox",
         location="us-central1", workflow_label="earthline-workflow", name="nobody", endpoint_name="nobody",
-        news=artifact, fingerprint=str(folder / "fingerprint"))
+        news=artifact, fingerprint=str(folder / "fingerprint"), champion_file=str(folder / "champion"))
     news = News.read(folder / "news")
     said[name] = {
         "decision": decision, "reasons": news.reasons, "fingerprint": (folder / "fingerprint").read_text(),
+        "champion": (folder / "champion").read_text(),
         "sources": [source.model_dump() for source in news.seen.sources],
         "bands": {band: value.model_dump() for band, value in news.seen.bands.items()},
     }
@@ -112,6 +113,7 @@ def said(sandbox: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, An
 def test_without_an_accepted_run_there_is_always_reason(said: dict[str, Any]) -> None:
     assert {look["decision"] for look in said.values()} == {"retrain"}
     assert said["first"]["reasons"] == ["no run of this workflow was accepted yet"]
+    assert said["first"]["champion"] == "none"
 
 
 def test_the_sources_are_told_by_number_day_and_version(said: dict[str, Any]) -> None:
