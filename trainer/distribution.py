@@ -24,6 +24,35 @@ def strategy(environment: Mapping[str, str] = os.environ) -> Any:
     return tf.distribute.get_strategy()
 
 
+class AcceleratorError(RuntimeError):
+    """The accelerators that were asked for are not there; the text says why and what to do."""
+
+
+def require_accelerators(count: int) -> None:
+    """Checks that TensorFlow sees the accelerators which the machine was given, before hours go by on its processors.
+
+    Args:
+        count: GPUs of this machine that the config asks for.
+
+    Raises:
+        AcceleratorError: It sees fewer.
+    """
+    seen = len(tf.config.list_physical_devices("GPU"))
+    if seen >= count:
+        return
+    if not tf.test.is_built_with_cuda():
+        why = (
+            "this image holds TensorFlow for processors alone: build one with "
+            '`make image IMAGE=…:TAG-gpu BUILD_FLAGS="--build-arg TENSORFLOW=gpu"` and name it in train.image'
+        )
+    else:
+        why = "the machine has no more of them, or its driver does not work"
+    raise AcceleratorError(
+        f"train.accelerator_count asks for {count} GPU(s), TensorFlow sees {seen}: {why}; or set "
+        "train.accelerator_type to null and train.accelerator_count to 0 to train on processors"
+    )
+
+
 def is_chief(environment: Mapping[str, str] = os.environ) -> bool:
     """True in the one process that writes the results.
 

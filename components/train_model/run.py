@@ -22,11 +22,14 @@ def run(*, data: str, train: str, examples: Any, model: Any, metrics: Any) -> No
         metrics: system.Metrics (output): figures of the best epoch.
 
     Raises:
+        AcceleratorError: The config asks for accelerators that are not there.
         ValueError: The examples were exported for other bands or classes, or a split is empty.
     """
+    section = Train.model_validate_json(train)
+    distribution.require_accelerators(section.accelerator_count)
     require_match(Data.model_validate_json(data), Manifest.read(Path(examples.path)))
     folder = Path(model.path)
-    state = training.run(Train.model_validate_json(train), Path(examples.path), folder)
+    state = training.run(section, Path(examples.path), folder)
     if not distribution.is_chief():
         return
     best = state.history[state.best_epoch - 1]
