@@ -1,13 +1,13 @@
 """A run on Vertex AI: the states of its steps, their progress and their logs."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 import requests
-from google.api_core.exceptions import GoogleAPIError, NotFound
+from google.api_core.exceptions import ClientError, GoogleAPIError, NotFound, TooManyRequests
 from google.auth.exceptions import TransportError
 from google.cloud import aiplatform
 
@@ -23,6 +23,8 @@ _LOG_SECONDS = 2.0
 """Between two looks at the logs: Cloud Logging allows 60 reads a minute in a project."""
 _PATIENCE_SECONDS = 30.0
 _TIMEOUT_SECONDS = 20.0
+_GONE_SECONDS = 5.0
+"""Between two questions whether what does not answer is gone for good."""
 _UNREACHABLE = (GoogleAPIError, requests.RequestException, TransportError)
 
 
@@ -145,16 +147,19 @@ class Run:
         )
         return snapshot(resource, self._specs)
 
-    def follow(self) -> Iterator[Snapshot]:
+    def follow(self, gone: Callable[[], str] = lambda: "") -> Iterator[Snapshot]:
         """Snapshots until the run has ended, the last of them included.
 
+        Args:
+            gone: Says why what does not answer will not answer any more; empty where it may.
+
         Raises:
-            LostError: Vertex AI did not answer for half a minute.
+            LostError: Vertex AI is gone, or did not answer for half a minute.
         """
         progress: dict[str, str] = {}
         looked = 0.0
         while True:
-            current = self._patiently_read()
+            current = self._patiently_read(gone)
             running = [step for step in current.steps if step.state == "RUNNING"]
             if running and time.monotonic() - looked > _LOG_SECONDS:
                 looked = time.monotonic()
@@ -197,16 +202,24 @@ class Run:
             return aiplatform.CustomJob.get(job_id).gca_resource.error.message or step.error
         return step.error
 
-    def _patiently_read(self) -> Snapshot:
+    def _patiently_read(self, gone: Callable[[], str]) -> Snapshot:
         deadline = time.monotonic() + _PATIENCE_SECONDS
+        asked = 0.0
         while True:
             try:
                 return self.read()
             except _UNREACHABLE as error:
+                if isinstance(error, ClientError) and not isinstance(error, TooManyRequests):
+                    raise
+                why = ""
+                if time.monotonic() - asked > _GONE_SECONDS:
+                    why, asked = gone(), time.monotonic()
                 if time.monotonic() > deadline:
+                    why = why or f"Vertex AI has not answered for {_PATIENCE_SECONDS:.0f} s ({_brief(error)})"
+                if why:
                     raise LostError(
-                        f"Vertex AI has not answered for {_PATIENCE_SECONDS:.0f} s; start the same command again, "
-                        f"steps that have ended come from the cache ({str(error)[:300]})"
+                        f"{why}. Run {self.job_id}: start the same command again, steps that have ended come from the "
+                        "cache"
                     ) from error
                 time.sleep(POLL_SECONDS)
 
@@ -284,6 +297,11 @@ def _step(spec: StepSpec, detail: Any) -> Step:
         job_id=str(job or (failed[-1] if failed else "")).rpartition("/")[2],
         outputs={name: tuple(artifact.uri for artifact in each.artifacts) for name, each in detail.outputs.items()},
     )
+
+
+def _brief(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text if len(text) <= 300 else f"{text[:297]}..."
 
 
 def _timestamp(moment: datetime) -> str:

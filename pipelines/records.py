@@ -1,7 +1,13 @@
-"""What is kept of every run on this machine: `runs/<job id>/run.json`, beside the run's results."""
+"""What is kept of every run on this machine: `runs/<job id>/run.json`, beside the run's results.
+
+A record is written before its run is submitted, and completed afterwards: whatever happens in between, the id of a run
+that may cost money is here.
+"""
 
 import os
 import re
+import tempfile
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -11,11 +17,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 RUNS = Path("runs")
 """Folder of all runs, below the working directory."""
 RECORD = "run.json"
+PIPELINE = "pipeline.yaml"
+SUBMITTING = "SUBMITTING"
+"""State of a record whose run was about to be submitted: whether it was, Vertex AI knows."""
+REFUSED = "REFUSED"
+"""State of a record whose run Vertex AI did not take."""
 _JOB_ID = re.compile(r"[a-z][-a-z0-9]{0,127}")
 
 
 class RecordError(ValueError):
-    """A run that is not known here, or whose record cannot be read."""
+    """A run that is not known here, or whose record cannot be read or written."""
 
 
 class StepRecord(BaseModel):
@@ -39,7 +50,9 @@ class Record(BaseModel):
     project: str = Field(description="Google Cloud project id.")
     location: str = Field(description="Vertex AI location.")
     created: datetime = Field(description="When it was submitted.")
-    state: str = Field(description="State on Vertex AI, such as RUNNING.")
+    state: str = Field(
+        description="State on Vertex AI when it was last seen from here, such as RUNNING; SUBMITTING before it was."
+    )
     steps: tuple[StepRecord, ...] = Field(default=(), description="Steps in the order of the pipeline.")
     results: dict[str, str] = Field(default_factory=dict, description="Files of this folder by what they are.")
 
@@ -48,12 +61,49 @@ class Record(BaseModel):
         """Where the run's results lie."""
         return folder(self.job_id)
 
-    def write(self) -> None:
-        """Writes `run.json`, whole or not at all."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+    def write(self, template: bytes | None = None) -> None:
+        """Writes `run.json`, whole or not at all.
+
+        Args:
+            template: The compiled pipeline, to be kept beside it.
+
+        Raises:
+            RecordError: The folder cannot be written.
+        """
         part = self.folder / f".{RECORD}.{os.getpid()}"
-        part.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        part.replace(self.folder / RECORD)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if template is not None:
+                (self.folder / PIPELINE).write_bytes(template)
+            part.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            part.replace(self.folder / RECORD)
+        except OSError as error:
+            with suppress(OSError):
+                part.unlink()
+            raise _unwritable(self.folder, error) from error
+
+
+def require_writable() -> None:
+    """Makes sure that records and results can be written, before a run is started that has nowhere to put them.
+
+    Raises:
+        RecordError: They cannot.
+    """
+    try:
+        RUNS.mkdir(exist_ok=True)
+        with tempfile.TemporaryFile(dir=RUNS) as file:
+            # A full disk takes the name of a file and refuses its content.
+            file.write(b"\0" * 65536)
+            file.flush()
+    except OSError as error:
+        raise _unwritable(RUNS, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> RecordError:
+    return RecordError(
+        f"{path.absolute()} cannot be written ({error.strerror or error}): records and results of runs lie there; "
+        "start the command in a folder that you can write and that has room"
+    )
 
 
 def folder(job_id: str) -> Path:

@@ -1,5 +1,6 @@
 """Copying what a run made from Cloud Storage to this machine."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -47,6 +48,7 @@ def collect(snapshot: Snapshot, folder: Path, project: str) -> list[Path]:
 
     Raises:
         google.api_core.exceptions.GoogleAPICallError: An object cannot be read.
+        OSError: A copy cannot be written; no part of it stays.
     """
     client = storage.Client(project=project)
     folder.mkdir(parents=True, exist_ok=True)
@@ -62,9 +64,7 @@ def collect(snapshot: Snapshot, folder: Path, project: str) -> list[Path]:
 def _copy(client: storage.Client, uri: str, folder: Path, file: str) -> Iterator[Path]:
     bucket, _, name = uri.removeprefix("gs://").partition("/")
     if file:
-        path = folder / file
-        client.bucket(bucket).blob(name).download_to_filename(str(path))
-        yield path
+        yield _download(client.bucket(bucket).blob(name), folder / file)
         return
     prefix = name.rstrip("/") + "/"
     for blob in client.list_blobs(bucket, prefix=prefix):
@@ -72,7 +72,16 @@ def _copy(client: storage.Client, uri: str, folder: Path, file: str) -> Iterator
         # An object's name may hold "..": a copy never leaves the folder.
         if not relative.name or relative.is_absolute() or ".." in relative.parts:
             continue
-        path = folder / relative
-        path.parent.mkdir(parents=True, exist_ok=True)
-        blob.download_to_filename(str(path))
-        yield path
+        yield _download(blob, folder / relative)
+
+
+def _download(blob: storage.Blob, path: Path) -> Path:
+    """Copies an object, whole or not at all: half a map must not pass for a map."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        blob.download_to_filename(str(part))
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path

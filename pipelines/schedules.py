@@ -1,5 +1,6 @@
 """The schedule of a workflow on Vertex AI: one per workflow name, which creating it again brings up to date."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -202,12 +203,13 @@ class Schedules:
             self._client.delete_schedule(name=schedule.name).result()
         return len(there)
 
-    def run_now(self, workflow: str, *, force: bool) -> str:
+    def run_now(self, workflow: str, *, force: bool, announce: Callable[[str], None] = lambda job_id: None) -> str:
         """Starts what the schedule would start, now.
 
         Args:
             workflow: Name of the workflow.
             force: Whether it goes on where nothing is new since the last accepted run.
+            announce: Takes the id of the pipeline job before it is submitted.
 
         Returns:
             Id of the pipeline job.
@@ -222,6 +224,7 @@ class Schedules:
         with exclusive(self._project, workflow):
             refuse_active(workflow)
             job_id = new_job_id(workflow)
+            announce(job_id)
             self._jobs.create_pipeline_job(parent=self._parent, pipeline_job=job, pipeline_job_id=job_id)
         return job_id
 

@@ -3,7 +3,7 @@
 import logging
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,7 +58,14 @@ def connect(project: str, location: str) -> None:
     aiplatform.init(project=project, location=location, api_transport="rest")
 
 
-def submit(config: Config, template: bytes, *, caching: bool, force: bool = False) -> str:
+def submit(
+    config: Config,
+    template: bytes,
+    *,
+    caching: bool,
+    force: bool = False,
+    announce: Callable[[str], None] = lambda job_id: None,
+) -> str:
     """Starts a run, unless one of the same workflow is under way.
 
     Args:
@@ -66,6 +73,7 @@ def submit(config: Config, template: bytes, *, caching: bool, force: bool = Fals
         template: Its compiled pipeline.
         caching: Whether steps whose inputs have not changed are taken from earlier runs.
         force: Whether it goes on where nothing is new since the last accepted run.
+        announce: Takes the id of the pipeline job before it is submitted, so that it is known whatever happens then.
 
     Returns:
         Id of the pipeline job.
@@ -80,6 +88,7 @@ def submit(config: Config, template: bytes, *, caching: bool, force: bool = Fals
         refuse_active(config.name)
         job_id = new_job_id(config.name)
         job = pipeline_job(config, template, caching=caching, force=force, job_id=job_id)
+        announce(job_id)
         job.submit(service_account=environment.service_account)
         return job_id
 

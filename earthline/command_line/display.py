@@ -26,6 +26,7 @@ _WORDS = {
     "CANCELLING": ("cancelling", "yellow"),
     "CANCELLED": ("cancelled", "yellow"),
     "NOT_TRIGGERED": ("not run", "dim"),
+    "LOST": ("not started", "bold red"),
 }
 _UNBOUNDED = 10_000
 _QUIET_SECONDS = 30

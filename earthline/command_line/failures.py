@@ -1,12 +1,17 @@
 """From an exception to a line that a user can act on, and an exit code."""
 
+import errno
+import os
 import sys
+import tempfile
 import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 
 import typer
-from platformdirs import user_log_path
+from platformdirs import user_log_path, user_state_path
+
+from earthline.command_line import target
 
 RUN_FAILED = 1
 """The run started and did not succeed, or something broke."""
@@ -19,6 +24,7 @@ INTERRUPTED = 130
 EXPLAINED = {
     "earthline.config.loading.ConfigError": NOT_STARTED,
     "earthline.imagery.ImageryError": NOT_STARTED,
+    "earthline.command_line.submitting.UncertainError": RUN_FAILED,
     "earthline.command_line.target.TargetError": NOT_STARTED,
     "pipelines.following.LostError": RUN_FAILED,
     "pipelines.following.UnknownRunError": NOT_STARTED,
@@ -26,6 +32,17 @@ EXPLAINED = {
     "pipelines.schedules.ScheduleError": NOT_STARTED,
     "pipelines.submission.ActiveRunError": NOT_STARTED,
 }
+_MACHINE = {
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.EMFILE,
+}
+"""What a disk, a file or a folder refuses."""
 REFUSED = {
     "ee.ee_exception.EEException": "Earth Engine",
     "google.api_core.exceptions.GoogleAPIError": "Google Cloud",
@@ -51,10 +68,14 @@ def report(error: Exception) -> int:
     for name in names:
         if name in REFUSED:
             _say(f"{REFUSED[name]}: {' '.join(str(error).split())}{_hint(names)}")
+            if os.environ.get(target.MARKER) == "sandbox" and (ending := target.sandbox_ending()):
+                _say(ending)
             return NOT_STARTED
-    path = _keep(error)
+    if isinstance(error, OSError) and error.errno in _MACHINE:
+        _say(_explained(error))
+        return RUN_FAILED
     _say(f"unexpected {type(error).__name__}: {' '.join(str(error).split())[:500]}")
-    _say(f"this is a mistake of Earthline's; the traceback is in {path}")
+    _say(f"this is a mistake of Earthline's; {_keep(error)}")
     return RUN_FAILED
 
 
@@ -64,15 +85,33 @@ def _hint(names: list[str]) -> str:
     return ""
 
 
+def _explained(error: OSError) -> str:
+    """A full disk or a folder that may not be written is no mistake of Earthline's."""
+    path = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else None
+    said = f"{path}: {error.strerror}" if path is not None else str(error.strerror)
+    if path is not None and path.is_relative_to(user_state_path("earthline")):
+        return f"{said}; locks lie there: set XDG_STATE_HOME to a folder that you can write"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{said}; make room"
+    return f"{said}; make it one that you can write, or start the command in another folder"
+
+
 def _say(text: str) -> None:
-    for line in text.splitlines():
+    for line in text.splitlines() or [""]:
         typer.echo(f"{typer.style('error:', fg=typer.colors.RED, bold=True)} {line}", err=True)
 
 
-def _keep(error: Exception) -> Path:
-    folder = user_log_path("earthline")
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{datetime.now(UTC):%Y%m%d-%H%M%S}.log"
-    text = "".join(traceback.format_exception(error))
-    path.write_text(f"{' '.join(sys.argv)}\n\n{text}", encoding="utf-8")
-    return path
+def _keep(error: Exception) -> str:
+    """Writes the traceback to a file; says where, or gives it itself where nothing can be written."""
+    text = f"{' '.join(sys.argv)}\n\n{''.join(traceback.format_exception(error))}"
+    for folder in (user_log_path("earthline"), Path(tempfile.gettempdir())):
+        path = folder / f"earthline-{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.getpid()}.log"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            # In a folder that others write in, a file of that name may be a link of theirs.
+            with path.open("x", encoding="utf-8") as file:
+                file.write(text)
+        except OSError:
+            continue
+        return f"the traceback is in {path}"
+    return f"its traceback can be written nowhere:\n{text}"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.markup import escape
 
-from earthline.command_line import display, failures, log_end
+from earthline.command_line import display, failures, log_end, target
 
 if TYPE_CHECKING:  # these modules load Google's client
     from pipelines.following import Run, Snapshot, Step
@@ -42,7 +42,8 @@ def follow(run: "Run", record: "Record", console: Console, *, cancel_on_exit: bo
     """
     with _interruptible():
         try:
-            last = display.show(run.follow(), console)
+            gone = target.sandbox_ending if record.target == "sandbox" else _nothing
+            last = display.show(run.follow(gone), console)
         except KeyboardInterrupt:
             # The interrupt may have hit the console while it wrote, and such a one keeps all that follows to itself.
             return _leave(run, record, Console(file=console.file), cancel=cancel_on_exit)
@@ -63,7 +64,11 @@ def conclude(run: "Run", record: "Record", last: "Snapshot", console: Console) -
     """
     from pipelines import records, results
 
-    copies = results.collect(last, record.folder, record.project)
+    unwritten, copies = "", []
+    try:
+        copies = results.collect(last, record.folder, record.project)
+    except OSError as error:
+        unwritten = f"{error.filename or record.folder}: {error.strerror or error}"
     record = record.model_copy(
         update={
             "state": last.state,
@@ -73,9 +78,12 @@ def conclude(run: "Run", record: "Record", last: "Snapshot", console: Console) -
             "results": {_KINDS[path.name]: path.name for path in copies if path.name in _KINDS},
         }
     )
-    record.write()
+    try:
+        record.write()
+    except records.RecordError as error:
+        unwritten = unwritten or str(error)
     console.print()
-    if last.state == "SUCCEEDED":
+    if last.state == "SUCCEEDED" and not unwritten:
         _tell_results(record, console)
         return 0
     for step in last.steps:
@@ -84,6 +92,13 @@ def conclude(run: "Run", record: "Record", last: "Snapshot", console: Console) -
     if last.state == "FAILED" and last.error and not any(step.state == "FAILED" for step in last.steps):
         console.print(f"[bold red]failed:[/] {escape(last.error)}", soft_wrap=True, highlight=False)
     console.print(f"run {record.job_id} {display.word(last.state)}; its record: {record.folder}", soft_wrap=True)
+    if unwritten:
+        console.print(
+            f"[bold red]its results cannot be kept here:[/] {escape(unwritten)}. They stay in the bucket; make room, "
+            f"then fetch them with `earthline runs show {record.job_id}`",
+            soft_wrap=True,
+            highlight=False,
+        )
     return failures.RUN_FAILED
 
 
@@ -97,12 +112,20 @@ def save_log(run: "Run", record: "Record", step: "Step") -> tuple[Path, list[str
 
     Returns:
         Path of the copy, and its lines.
+
+    Raises:
+        requests.RequestException: Cloud Logging refuses.
+        OSError: The copy cannot be written.
     """
     path = record.folder / "logs" / f"{step.name}.log"
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = list(run.log(step))
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     return path, lines
+
+
+def _nothing() -> str:
+    return ""
 
 
 def _leave(run: "Run", record: "Record", console: Console, *, cancel: bool) -> int:
@@ -119,29 +142,42 @@ def _leave(run: "Run", record: "Record", console: Console, *, cancel: bool) -> i
 
 
 def _tell_failure(run: "Run", record: "Record", step: "Step", console: Console) -> None:
+    """What the step itself said comes first; then where the whole log is, and what Vertex AI says of its process."""
     import requests
     from google.api_core.exceptions import GoogleAPIError
 
-    console.print(f"[bold red]{step.name} failed[/]")
+    def show(text: str, style: str = "") -> None:
+        console.print(escape(text), style=style, soft_wrap=True, highlight=False)
+
+    show(f"{step.name} failed", "bold red")
+    reason, where = step.error, ""
+    lines: list[str] = []
     try:
         reason = run.reason(step)
         path, lines = save_log(run, record, step)
+        where = f"the whole log: {path}"
     except (requests.RequestException, GoogleAPIError) as error:
-        console.print(escape(step.error), soft_wrap=True, highlight=False)
-        console.print(f"its log cannot be read: {escape(str(error))}", soft_wrap=True, highlight=False)
-        return
+        where = f"its log cannot be read: {' '.join(str(error).split())}"
+    except OSError as error:
+        where = f"its log cannot be kept here: {error.filename or record.folder}: {error.strerror or error}"
     if not lines:
-        console.print(escape(reason), soft_wrap=True, highlight=False)
+        show(reason or "Vertex AI gives no reason")
+        show(f"{where}\n")
         return
-    # The sandbox appends the log's end to the message; in the cloud it stands in Cloud Logging alone.
-    first = reason.partition("\n")[0].removesuffix(" The end of its log:")
-    console.print(escape(first), soft_wrap=True, highlight=False)
     end = log_end.read(lines)
-    for line in end.before:
-        console.print(f"  {escape(line)}", style="dim", soft_wrap=True, highlight=False)
     for line in end.message:
-        console.print(f"  {escape(line)}", style="bold", soft_wrap=True, highlight=False)
-    console.print(f"the whole log: {path}\n", soft_wrap=True, highlight=False)
+        show(f"  {line}", "bold")
+    if end.raised:
+        show(f"  raised in {end.raised}", "dim")
+    # The sandbox appends the log's end to the message; in the cloud it stands in Cloud Logging alone.
+    status = reason.partition("\n")[0].removesuffix(" The end of its log:")
+    if status:
+        show(status, "dim")
+    if end.before:
+        show("before that it said:", "dim")
+        for line in end.before:
+            show(f"  {line}", "dim")
+    show(f"{where}\n")
 
 
 def _tell_results(record: "Record", console: Console) -> None:
@@ -150,10 +186,11 @@ def _tell_results(record: "Record", console: Console) -> None:
         word = "nothing new" if news["decision"] == "nothing_new" else "retrained"
         console.print(f"{word}: {escape(reason)}", soft_wrap=True, highlight=False)
     if "evaluation" in record.results:
-        from components.evaluate_model.evaluation import Evaluation
+        from earthline.evaluations import Evaluation
 
         found = Evaluation.read(record.folder)
-        shown = f"{found.model.overall:.3f} on the test blocks, random forest {found.baseline.overall:.3f}"
+        forest = found.best_baseline.accuracy.overall
+        shown = f"{found.model.overall:.3f} on the test blocks, random forest {forest:.3f}"
         console.print(f"{'accuracy':<10} {shown}", highlight=False)
         if not found.gate.blessed:
             reason = escape(found.gate.reason)

@@ -1,11 +1,21 @@
-"""What the end of a step's log says: the error that ended it, and the lines before."""
+"""What the end of a step's log says: the error that ended it, where it was raised, and the step's own words before."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 _TRACEBACK = "Traceback (most recent call last)"
-# Errors of these packages are written for the user: the frames would only hide them.
-_OWN = ("components.", "earthline.", "serving.", "trainer.")
+_CHAINED = re.compile(r"(The above exception was the direct cause|During handling of the above exception)")
+_FRAME = re.compile(r'\s+File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<function>\S+)')
+_RAISED = re.compile(r"(?P<kind>[A-Za-z_][\w.]*)(?:: (?P<text>.*))?")
+# Errors of these packages are written for the user: where they were raised says nothing to anybody else.
+_OWN = ("components.", "earthline.", "pipelines.", "serving.", "trainer.")
+# Lines of KFP's executor, whose JSON is indented or in braces, and of TensorFlow's C++ code (severity, date, time).
+_FOREIGN = re.compile(r"(\[KFP Executor|Wrote executor output|WARNING: All log messages before absl|[IWE]\d{4} \d)")
+# Beam's name of the stage, at the end of what the stage raised.
+_STAGE = re.compile(r" \[while running '[^']*'\]$")
+_MOST_MESSAGE = 20
+_JSON = re.compile(r'\s*(?:[{}\[\]],?|"[^"]*": .*|"[^"]*",?)\s*')
 
 
 @dataclass(frozen=True)
@@ -14,14 +24,16 @@ class LogEnd:
 
     Attributes:
         message: Lines of the error; without its class where the error is one of Earthline's own.
-        before: Last lines before it, with the frames of its traceback only where the error is not Earthline's own.
+        raised: File and line of the code that raised it, where the error is not Earthline's own.
+        before: The step's own last lines before it, without frames and without the executor's.
     """
 
     message: tuple[str, ...]
+    raised: str
     before: tuple[str, ...]
 
 
-def read(lines: Sequence[str], most: int = 20) -> LogEnd:
+def read(lines: Sequence[str], most: int = 8) -> LogEnd:
     """Takes the end of a log apart.
 
     Args:
@@ -29,19 +41,59 @@ def read(lines: Sequence[str], most: int = 20) -> LogEnd:
         most: Number of lines to keep before the message.
 
     Returns:
-        The end; where nothing was raised, the message is the last line.
+        The end; where nothing was raised, the message is the last line that is the step's own.
     """
     starts = [place for place, line in enumerate(lines) if line.startswith(_TRACEBACK)]
-    # Frames are indented; the first line that is not holds the class and the message.
-    ends = (
-        [place for place in range(starts[-1] + 1, len(lines)) if lines[place].strip() and lines[place][:1] != " "]
-        if starts
-        else []
+    end = _ends(lines, starts[-1]) if starts else None
+    if end is None:
+        own = _own_lines(lines)
+        return LogEnd(tuple(own[-1:]) or tuple(lines[-1:]), "", tuple(own[-most - 1 : -1]))
+    message = [_STAGE.sub("", line) for line in lines[end:] if not _FOREIGN.match(line)][:_MOST_MESSAGE]
+    while len(message) > 1 and not message[-1].strip():
+        message.pop()
+    before = tuple(_own_lines(lines[: _first(lines, starts)])[-most:])
+    raised = _RAISED.fullmatch(message[0])
+    if raised and raised["text"] and raised["kind"].startswith(_OWN):
+        return LogEnd((raised["text"], *message[1:]), "", before)
+    return LogEnd(tuple(message), _innermost(lines[starts[-1] : end]), before)
+
+
+def _ends(lines: Sequence[str], start: int) -> int | None:
+    """Frames are indented; the first line that is not holds the class and the message."""
+    return next(
+        (place for place in range(start + 1, len(lines)) if lines[place].strip() and lines[place][0] != " "), None
     )
-    if not ends:
-        return LogEnd(tuple(lines[-1:]), tuple(lines[-most - 1 : -1]))
-    raised = list(lines[ends[0] :])
-    name, separator, text = raised[0].partition(": ")
-    if not (separator and name.startswith(_OWN)):
-        return LogEnd(tuple(raised), tuple(lines[max(0, ends[0] - most) : ends[0]]))
-    return LogEnd((text, *raised[1:]), tuple(lines[max(0, starts[-1] - most) : starts[-1]]))
+
+
+def _first(lines: Sequence[str], starts: Sequence[int]) -> int:
+    """Where the chain of errors begins whose last one ended the step."""
+    first = starts[-1]
+    for start in reversed(starts[:-1]):
+        if not any(_CHAINED.match(line) for line in lines[start:first]):
+            break
+        first = start
+    return first
+
+
+def _own_lines(lines: Sequence[str]) -> list[str]:
+    """What the step itself said: neither KFP's executor with its JSON, nor a native library, nor a blank line."""
+    own, json = [], False
+    for line in lines:
+        if _FOREIGN.match(line):
+            json = line.endswith("executor_input:")
+            continue
+        # The executor prints its input over many lines.
+        json = json and bool(_JSON.fullmatch(line))
+        if not json and line.strip():
+            own.append(line)
+    return own
+
+
+def _innermost(frames: Sequence[str]) -> str:
+    found = [frame for line in frames if (frame := _FRAME.match(line))]
+    if not found:
+        return ""
+    # What the step's own code did last says more than the library that it called.
+    own = [frame for frame in found if "site-packages" not in frame["file"] and not frame["file"].startswith("<")]
+    frame = (own or found)[-1]
+    return f"{frame['file']}, line {frame['line']}, in {frame['function']}"

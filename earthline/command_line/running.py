@@ -1,5 +1,6 @@
 """`earthline run`: from a config to a map."""
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -7,7 +8,7 @@ import typer
 from earthline.command_line import display, target
 from earthline.command_line.following import follow
 from earthline.command_line.options import Cache, ConfigPath, Overrides, SeedData
-from earthline.command_line.submitting import note, prepare, tell
+from earthline.command_line.submitting import found, prepare, recorded, tell_how_to_follow
 
 
 def run(
@@ -35,10 +36,10 @@ def run(
     from pipelines import submission
 
     # Somebody waits for a map: nothing new is no reason to keep it back, and steps of earlier runs cost no time.
-    job_id = submission.submit(settings, template, caching=cache, force=True)
-    submitted, record = note(settings.environment, settings.name, job_id, template)
-    tell(settings.environment, submitted, console)
+    send = partial(submission.submit, settings, template, caching=cache, force=True)
+    record = recorded(settings.environment, settings.name, console, send, template)
+    submitted = found(settings.environment, record, console)
     if detach:
-        console.print(f"follow it with `earthline runs follow {job_id}`", soft_wrap=True, highlight=False)
+        tell_how_to_follow(record, console)
         return
     raise typer.Exit(follow(submitted, record, console, cancel_on_exit=cancel_on_exit))

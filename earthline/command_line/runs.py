@@ -31,10 +31,19 @@ def list_runs(
     drawn = Table(box=None, pad_edge=False)
     for column in ("id", "workflow", "state", "created", "by"):
         drawn.add_column(column, no_wrap=True)
-    for snapshot in listed(environment.project, environment.location, workflow):
-        created = snapshot.created.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        by = "schedule" if snapshot.scheduled else "hand"
-        drawn.add_row(snapshot.job_id, snapshot.workflow, display.styled(snapshot.state), created, by)
+    known = listed(environment.project, environment.location, workflow)
+    rows = [
+        (each.created, each.job_id, each.workflow, each.state, "schedule" if each.scheduled else "hand")
+        for each in known
+    ]
+    rows += [
+        (each.created, each.job_id, each.workflow, "LOST", "hand")
+        for each in _unsubmitted(environment)
+        if each.job_id not in {job.job_id for job in known} and workflow in (None, each.workflow)
+    ]
+    for created, job_id, name, state, by in sorted(rows, key=lambda row: row[0], reverse=True):
+        moment = created.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        drawn.add_row(job_id, name, display.styled(state), moment, by)
     display.on_output().print(drawn)
 
 
@@ -98,6 +107,18 @@ def _chosen(run: "Run", name: str | None) -> list["Step"]:
     return chosen
 
 
+def _unsubmitted(environment: "Environment") -> list["Record"]:
+    """Records of this folder whose command ended before it knew whether its run was started."""
+    from pipelines import records
+
+    where = (environment.target, environment.project, environment.location)
+    return [
+        record
+        for record in records.read_all()
+        if record.state == records.SUBMITTING and (record.target, record.project, record.location) == where
+    ]
+
+
 def _environment(config: Path | None) -> "Environment":
     """The config's environment; without one, that of the newest run from this folder, or the sandbox's."""
     from earthline.config import Environment, load
@@ -129,9 +150,20 @@ def _find(job_id: str, config: Path | None) -> tuple["Run", "Record"]:
         environment = _environment(None)
     target.enter(environment)
 
-    from pipelines.following import Run
+    from pipelines.following import Run, UnknownRunError
 
-    run = Run(environment.project, environment.location, job_id)
+    try:
+        run = Run(environment.project, environment.location, job_id)
+    except UnknownRunError as error:
+        if record is None or record.state not in (records.SUBMITTING, records.REFUSED):
+            raise
+        why = "was refused by" if record.state == records.REFUSED else "never arrived at"
+        raise UnknownRunError(
+            f"run '{job_id}' {why} Vertex AI: nothing runs. Start it again with `earthline run`"
+        ) from error
+    if record is not None and record.state == records.SUBMITTING:
+        record = record.model_copy(update={"state": "PENDING"})
+        record.write()
     if record is None:
         snapshot = run.read()
         record = records.Record(

@@ -1,6 +1,7 @@
 """`earthline schedule`: when a workflow runs again by itself; one schedule per workflow."""
 
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,7 @@ from rich.table import Table
 
 from earthline.command_line import display, target
 from earthline.command_line.options import Cache, ConfigPath, Force, Overrides, SeedData
-from earthline.command_line.submitting import note, prepare, tell
+from earthline.command_line.submitting import found, prepare, recorded, tell_how_to_follow
 
 if TYPE_CHECKING:  # these modules load pydantic and Google's client
     from earthline.config import Config
@@ -85,11 +86,14 @@ def resume(
 @schedule.command("run-now")
 def run_now(config: ConfigPath, overrides: Overrides = None, force: Force = False) -> None:
     """Start now what the schedule would start when it is due."""
+    from pipelines import records
+
     settings, console = _enter(config, overrides)
-    job_id = _open(settings).run_now(settings.name, force=force)
-    run, _ = note(settings.environment, settings.name, job_id)
-    tell(settings.environment, run, console)
-    console.print(f"follow it with `earthline runs follow {job_id}`", soft_wrap=True, highlight=False)
+    records.require_writable()
+    send = partial(_open(settings).run_now, settings.name, force=force)
+    record = recorded(settings.environment, settings.name, console, send)
+    found(settings.environment, record, console)
+    tell_how_to_follow(record, console)
 
 
 @schedule.command("delete")

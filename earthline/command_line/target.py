@@ -4,6 +4,7 @@ The choice is made here, once, by the variables of the process: a command whose 
 anew in a process that has them. From there on nothing in the product knows which of the two it talks to.
 """
 
+import json
 import os
 import shlex
 import subprocess
@@ -80,6 +81,19 @@ def sandbox_runs() -> bool:
     """True where a sandbox answers on this machine; none is started."""
     reply = subprocess.run([*SANDBOX, "status", "--json"], capture_output=True, text=True, check=False)
     return reply.returncode == 0
+
+
+def sandbox_ending() -> str:
+    """How the sandbox of this machine ended, in a sentence; empty where it runs, or where that is not known."""
+    reply = subprocess.run([*SANDBOX, "status", "--json"], capture_output=True, text=True, check=False)
+    try:
+        status = json.loads(reply.stdout)
+    except ValueError:
+        return ""
+    last = status.get("last") if isinstance(status, dict) and status.get("running") is False else None
+    if not isinstance(last, dict):
+        return ""
+    return str(last.get("message", ""))
 
 
 def control_sandbox(arguments: Sequence[str]) -> str:
