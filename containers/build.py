@@ -27,6 +27,8 @@ SECTIONS = ("global", "install", ":env:")
 """Of pip's configuration, in the order in which later ones win."""
 
 ADDRESSES = ("index-url", "extra-index-url", "find-links")
+GPU_SUFFIX = "-gpu"
+"""Ends the tag of an image whose TensorFlow uses GPUs, and of no other: `earthline check` goes by it."""
 CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 UNITS = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9}
 
@@ -39,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Builds, then reports; gives the exit status."""
     options, rest = _parser().parse_known_args(arguments)
     try:
+        check_tag(options.tag, rest)
         docker = builder(os.environ)
         with tempfile.TemporaryDirectory() as folder:
             secrets = write_secrets(Path(folder), pip_settings(_pip_config()), os.environ)
@@ -70,6 +73,27 @@ def builder(environment: Mapping[str, str]) -> str:
             return docker
     found = f"found {', '.join(seen)} without it" if seen else "there is no docker command on PATH"
     raise BuildError(f"building takes Docker with BuildKit; {found}: install Docker and its buildx plugin")
+
+
+def check_tag(tag: str, flags: Sequence[str]) -> None:
+    """Sees to it that the tag says which TensorFlow the image holds.
+
+    Args:
+        tag: Name of the image with its tag.
+        flags: Further options of `docker build`.
+
+    Raises:
+        BuildError: It says otherwise.
+    """
+    chosen = [flag.removeprefix("--build-arg=") for flag in flags if "TENSORFLOW=" in flag]
+    is_gpu = chosen[-1:] == ["TENSORFLOW=gpu"]
+    if is_gpu and not tag.endswith(GPU_SUFFIX):
+        raise BuildError(f"TENSORFLOW=gpu makes an image whose tag must end with {GPU_SUFFIX}: use {tag}{GPU_SUFFIX}")
+    if tag.endswith(GPU_SUFFIX) and not is_gpu:
+        raise BuildError(
+            f"{tag} would hold TensorFlow for processors alone: add --build-arg TENSORFLOW=gpu, or use "
+            f"{tag.removesuffix(GPU_SUFFIX)}"
+        )
 
 
 def build(docker: str, options: argparse.Namespace, flags: Sequence[str]) -> None:

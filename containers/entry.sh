@@ -7,9 +7,13 @@
 set -eu
 
 boot=/opt/apache/beam/boot
+server=10001
 
 case "${1:-serve}" in
   serve)
+    if [ "$(id -u)" = 0 ]; then
+      HOME=/home/earthline exec setpriv --reuid="$server" --regid="$server" --clear-groups python3 -m serving
+    fi
     exec python3 -m serving
     ;;
   -*)

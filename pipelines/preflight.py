@@ -6,7 +6,6 @@ its package, so that nothing has to be discovered over the network.
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import google.auth
@@ -15,6 +14,7 @@ from googleapiclient.discovery import build
 from googleapiclient.errors import HttpError
 
 from earthline.config import Config
+from pipelines.findings import Finding as Finding
 from pipelines.images import ImageReference
 from pipelines.quotas import UNLIMITED, limits_of, needs
 
@@ -34,23 +34,6 @@ _ROLES = {
     "storage.objects.create": "roles/storage.objectAdmin",
 }
 """Least role that grants each permission, by cloud.google.com/iam/docs/understanding-roles."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One check's outcome.
-
-    Attributes:
-        name: What was checked.
-        passed: None where it was left out.
-        detail: What was found.
-        fix: Command or change that mends it.
-    """
-
-    name: str
-    passed: bool | None
-    detail: str
-    fix: str = ""
 
 
 class Preflight:

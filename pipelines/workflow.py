@@ -17,7 +17,6 @@ from components.check_news.component import check_news
 from components.check_news.news import RETRAIN
 from components.deploy_model.component import deploy_model
 from components.evaluate_model.component import evaluate_model
-from earthline.evaluations import BLESSED
 from components.export_examples.component import export_examples
 from components.predict_map.component import predict_map
 from components.prepare_saved_model.component import prepare_saved_model
@@ -26,6 +25,7 @@ from components.train_model.component import train_model
 from components.validate_examples.component import validate_examples
 from earthline.config import Config, Step
 from earthline.config.machines import BACK_OFF_FACTOR, BACK_OFF_SECONDS, LONGEST_BACK_OFF_SECONDS, Machine
+from earthline.evaluations import BLESSED
 from pipelines.dataflow import beam_options
 from pipelines.labels import WORKFLOW_LABEL
 from pipelines.labels import resource_labels as labels_of
@@ -80,7 +80,7 @@ def build(config: Config) -> Any:
         )
         # What it finds lies outside the pipeline: in Earth Engine, and in the runs before this one.
         checked.set_caching_options(False)
-        placed = [(checked, machines.check_news)]
+        placed: list[tuple[Any, Machine]] = [(checked, machines.check_news)]
         with dsl.If(checked.outputs["Output"] == RETRAIN, name="retrain"):
             exported = export_examples(
                 data=data,

@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +17,12 @@ if TYPE_CHECKING:  # these modules load pydantic and Google's client
     from earthline.config import Config
     from pipelines.preflight import Finding
 
+_NEEDS = {
+    "imagery": ("grid", "data type", "label values"),
+    "labels": ("label values",),
+    "grid": ("data type", "label values"),
+}
+"""Questions about the data that have no answer where another one failed."""
 _CREDENTIALS = "gcloud/application_default_credentials.json"
 
 
@@ -58,7 +66,8 @@ def check(
     failed = False
     for finding in _findings(settings, reachable):
         mark = {True: "[green]✓[/]", False: "[bold red]✗[/]", None: "[dim]-[/]"}[finding.passed]
-        console.print(f"{mark} {finding.name:<22} {escape(finding.detail)}", soft_wrap=True, highlight=False)
+        detail = finding.detail.replace("\n", f"\n{'':<25}")
+        console.print(f"{mark} {finding.name:<22} {escape(detail)}", soft_wrap=True, highlight=False)
         if finding.fix:
             console.print(f"  {'fix:':<22} {escape(finding.fix)}", soft_wrap=True, highlight=False)
         failed = failed or finding.passed is False
@@ -66,6 +75,7 @@ def check(
 
 
 def _findings(settings: "Config", reachable: bool) -> "Iterator[Finding]":
+    from pipelines import findings
     from pipelines.compilation import SpecificationError, compile_workflow, verify
     from pipelines.images import ImageError, ImageReference
     from pipelines.preflight import Finding
@@ -73,7 +83,8 @@ def _findings(settings: "Config", reachable: bool) -> "Iterator[Finding]":
     environment, data = settings.environment, settings.data
     yield Finding("config", True, f"workflow {settings.name}, {len(data.labels.classes)} classes")
     limit = settings.serving.max_payload_bytes
-    yield Finding("request to endpoint", True, f"{settings.payload_bytes:,} of {limit:,} bytes per tile")
+    sizes = f"request of {settings.payload_bytes:,} and answer of {settings.response_bytes:,} of {limit:,} bytes"
+    yield Finding("tile for the endpoint", True, f"{sizes}, whichever way overlap is counted")
     template = compile_workflow(settings)
     try:
         steps = verify(template, environment.image)
@@ -83,16 +94,12 @@ def _findings(settings: "Config", reachable: bool) -> "Iterator[Finding]":
     try:
         ImageReference.parse(environment.image)
         yield Finding("image", True, environment.image)
+        yield from findings.of_config(settings)
     except ImageError as error:
         yield Finding("image", False, str(error))
     if settings.schedule.cron is not None:
         yield Finding("schedule", True, f"due at {settings.schedule.cron}; `earthline schedule create` sets it up")
-    online: tuple[tuple[str, Callable[[Config], str], str], ...] = (
-        (
-            "Earth Engine",
-            _check_imagery,
-            f"gcloud services enable earthengine.googleapis.com --project={environment.project}",
-        ),
+    services: tuple[tuple[str, Callable[[Config], str], str], ...] = (
         (
             "bucket",
             _check_bucket,
@@ -105,11 +112,46 @@ def _findings(settings: "Config", reachable: bool) -> "Iterator[Finding]":
             f"gcloud services enable aiplatform.googleapis.com --project={environment.project}",
         ),
     )
-    for name, ask, fix in online:
-        yield _ask(name, ask, fix, settings) if reachable else Finding(name, None, _why_skipped(settings))
-    if environment.target == "cloud" and reachable:
+    if not reachable:
+        for name in ("Earth Engine", *(name for name, _, _ in services)):
+            yield Finding(name, None, _why_skipped(settings))
+        return
+    # Services are asked while Earth Engine computes; its own questions build on each other.
+    with ThreadPoolExecutor(len(services)) as pool:
+        asked = [pool.submit(_ask, name, partial(ask, settings), fix) for name, ask, fix in services]
+        yield from _ask_earth_engine(settings)
+        yield from (one.result() for one in asked)
+    if environment.target == "cloud":
         # A project's APIs, roles and quotas: the sandbox is one project that may do everything.
         yield from _ask_cloud(settings)
+
+
+def _ask_earth_engine(settings: "Config") -> "Iterator[Finding]":
+    """Whether it answers, and then every question about imagery and labels that an earlier answer leaves open."""
+    from earthline import pixels, verification
+    from pipelines.preflight import Finding
+
+    project = settings.environment.project
+
+    def connect() -> str:
+        pixels.connect(project)
+        return f"answers to project {project}"
+
+    enable = f"gcloud services enable earthengine.googleapis.com --project={project}"
+    found = _ask("Earth Engine", connect, enable)
+    yield found
+    if not found.passed:
+        return
+    failed: list[str] = []
+    for question in verification.questions(settings.data, settings.predict.region):
+        missing = [name for name in failed if question.name in _NEEDS.get(name, ())]
+        if missing:
+            yield Finding(question.name, None, f"not asked: it needs {' and '.join(missing)}")
+            continue
+        found = _ask(question.name, question.ask, "")
+        yield found
+        if not found.passed:
+            failed.append(question.name)
 
 
 def _ask_cloud(settings: "Config") -> "Iterator[Finding]":
@@ -123,31 +165,24 @@ def _ask_cloud(settings: "Config") -> "Iterator[Finding]":
         yield Finding("project", False, " ".join(str(error).split()), "gcloud auth application-default login")
 
 
-def _ask(name: str, ask: "Callable[[Config], str]", fix: str, settings: "Config") -> "Finding":
+def _ask(name: str, ask: Callable[[], str], fix: str) -> "Finding":
     import ee
     from google.api_core.exceptions import GoogleAPIError
     from google.auth.exceptions import GoogleAuthError
     from requests import RequestException
 
     from earthline.imagery import ImageryError
+    from earthline.pixels import PixelsError
     from pipelines.preflight import Finding
 
     try:
-        return Finding(name, True, ask(settings))
-    except ImageryError as error:
+        return Finding(name, True, ask())
+    except (ImageryError, PixelsError) as error:
         return Finding(name, False, str(error))
     except GoogleAuthError as error:
         return Finding(name, False, str(error), "gcloud auth application-default login")
     except (ee.EEException, GoogleAPIError, RequestException, LookupError) as error:
         return Finding(name, False, " ".join(str(error).split()), fix)
-
-
-def _check_imagery(settings: "Config") -> str:
-    from earthline import pixels, verification
-
-    pixels.connect(settings.environment.project)
-    verification.verify(settings.data, settings.predict.region)
-    return f"{settings.data.imagery.asset} and {settings.data.labels.asset} have what the config names"
 
 
 def _check_bucket(settings: "Config") -> str:

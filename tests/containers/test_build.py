@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import stat
 from pathlib import Path
 from types import ModuleType
@@ -119,3 +120,22 @@ def test_only_a_server_has_to_answer_the_health_check(capsys: pytest.CaptureFixt
     assert health.check({}) == 0
     assert health.check({"AIP_STORAGE_URI": "gs://b/m", "AIP_HTTP_PORT": "1"}) == 1
     assert "http://127.0.0.1:1/health does not answer" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("tag", "flags", "said"),
+    [
+        ("earthline:0.1.0", ["--build-arg", "TENSORFLOW=gpu"], "use earthline:0.1.0-gpu"),
+        ("earthline:0.1.0", ["--build-arg=TENSORFLOW=gpu", "--pull"], "use earthline:0.1.0-gpu"),
+        ("earthline:0.1.0-gpu", [], "for processors alone"),
+        ("earthline:0.1.0-gpu", ["--build-arg", "TENSORFLOW=cpu"], "or use earthline:0.1.0"),
+    ],
+)
+def test_a_tag_that_says_the_wrong_tensorflow_is_refused(tag: str, flags: list[str], said: str) -> None:
+    with pytest.raises(build.BuildError, match=re.escape(said)):
+        build.check_tag(tag, flags)
+
+
+def test_a_tag_that_says_the_right_one_is_taken() -> None:
+    build.check_tag("earthline:0.1.0-gpu", ["--network", "host", "--build-arg", "TENSORFLOW=gpu"])
+    build.check_tag("earthline:0.1.0", ["--build-arg", "BEAM_BOOT=with"])

@@ -72,9 +72,17 @@ def test_every_module_is_compiled_already(docker: Docker, image: str) -> None:
 
 
 @pytest.mark.slow
-def test_nobody_is_root_and_any_user_can_run_every_step(docker: Docker, image: str) -> None:
-    assert run(docker, image, "id", "-u").strip() == "10001"
-    assert docker("image", "inspect", "--format", "{{.Config.User}}", image).stdout.strip() == "10001:10001"
+def test_steps_run_as_root_the_server_does_not_and_any_user_can_run_every_step(docker: Docker, image: str) -> None:
+    assert run(docker, image, "id", "-u").strip() == "0"
+    # The server's entry, with the server replaced by a look at who it is.
+    spy = "--env=PYTHONPATH=/spy", "--entrypoint=sh"
+    script = (
+        "mkdir -p /spy/serving && echo 'import os; print(os.getuid(), os.getgid(), os.getgroups())' "
+        "> /spy/serving/__init__.py && touch /spy/serving/__main__.py && exec earthline-entry serve"
+    )
+    assert run(docker, image, "-c", script, options=spy).strip() == "10001 10001 []"
+    labels = json.loads(docker("image", "inspect", "--format", "{{json .Config.Labels}}", image).stdout)
+    assert labels["earthline.tensorflow"] == "cpu"
     imports = "; ".join(f"import components.{step}.run" for step in STEPS)
     stranger = ("--user=4321:4321", "--env=HOME=/tmp", "--read-only", "--tmpfs=/tmp")
     python(docker, image, f"{imports}; import serving, trainer.task, google_cloud_pipeline_components", *stranger)
@@ -114,6 +122,7 @@ def test_with_beams_starter_it_is_a_beam_worker(docker: Docker, image: str, base
     words = ("--id=1-1", "--provision_endpoint=localhost:1")
     assert run(docker, f"{image}-beam", *words).strip() == f"started with {' '.join(words)}"
     assert run(docker, f"{image}-beam", "echo", "a step").strip() == "a step"
+    assert run(docker, f"{image}-beam", "printenv", "RUN_PYTHON_SDK_IN_DEFAULT_ENVIRONMENT").strip() == "1"
 
 
 @pytest.mark.slow
