@@ -10,7 +10,7 @@ from typing import Any
 
 import platformdirs
 
-from sandbox import control
+from sandbox import control, ending
 from sandbox.earthengine.commands import register
 from sandbox.environment import HOME, exports, shell
 from sandbox.settings import Home
@@ -34,6 +34,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read, `head` for one, has enough. The interpreter must not fail on it once more when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        # A folder of the user's that cannot be written, or a full disk: the frames would only hide it.
+        print(f"sandbox: {error.filename or home.root}: {error.strerror or error}", file=sys.stderr)
+        print(f"sandbox: set {HOME} to a folder that you can write and that has room", file=sys.stderr)
+        return 1
     return status
 
 
@@ -62,10 +67,15 @@ def _stop(home: Home, options: argparse.Namespace) -> int:
 
 
 def _status(home: Home, options: argparse.Namespace) -> int:
-    if not control.running(home):
-        print(json.dumps({"running": False, "home": str(home.root)}) if options.json else "No sandbox is running.")
+    runs = control.running(home)
+    found = ending.last(home)
+    last = found.to_json() if found else None
+    if not runs:
+        told = f" The last one is gone: {found.sentence()}." if found and found.died else ""
+        plain = {"running": False, "home": str(home.root), "last": last}
+        print(json.dumps(plain) if options.json else f"No sandbox is running.{told}")
         return NOT_RUNNING
-    status = control.call(home, "GET", "status")
+    status = {**control.call(home, "GET", "status"), "last": last}
     if options.json:
         print(json.dumps(status, indent=1))
         return 0

@@ -1,6 +1,7 @@
 """The one web application: it picks a service by the request's Host, and answers the sandbox's own admin calls."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -13,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from sandbox.ending import Notes
 from sandbox.errors import ApiError, not_found
 from sandbox.identity import Account
 from sandbox.metadata import MetadataServer
@@ -68,6 +70,7 @@ class Application:
         *,
         describe: Callable[[], dict[str, Any]],
         stop: Callable[[], None],
+        notes: Notes | None = None,
     ) -> None:
         """Makes the application.
 
@@ -76,12 +79,14 @@ class Application:
             services: Already built, not yet started.
             describe: Gives what `status` shows, without the services' part.
             stop: Asks the daemon to end.
+            notes: Where the requests under way stand, for the case that the process dies.
         """
         account = Account(settings)
         self.activity = Activity()
         self.services: tuple[Service, ...] = (*services, IdentityService(settings, account))
         self._describe = describe
         self._stop = stop
+        self._notes = notes
         self._resetting = asyncio.Lock()
         self._apps: dict[str, ASGIApp] = {service.name: ErrorBoundary(service.app) for service in self.services}
         metadata = MetadataServer(settings, account)
@@ -108,8 +113,10 @@ class Application:
 
         if not admin:
             self.activity.running += 1
+        shown = f"{scope['method']} {host}{path}"
         try:
-            await self._pick(host, path, admin)(scope, receive, watch)
+            with self._notes.answering(shown) if self._notes else contextlib.nullcontext():
+                await self._pick(host, path, admin)(scope, receive, watch)
         finally:
             if not admin:
                 self.activity.running -= 1

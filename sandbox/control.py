@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from typing import Any
 import filelock
 import psutil
 
+from sandbox import ending
 from sandbox.environment import names, redirect, restore, start_up
 from sandbox.settings import Home
 from sandbox.state import ports_file, read_json
@@ -27,7 +29,7 @@ class ControlError(RuntimeError):
 
 
 def running(home: Home) -> dict[str, Any]:
-    """The state that the running daemon wrote; empty where none runs (what a killed one left is removed)."""
+    """The state that the running daemon wrote; empty where none runs (that one died is noted then)."""
     state = read_json(home.state_file)
     if not state:
         return {}
@@ -40,7 +42,9 @@ def running(home: Home) -> dict[str, Any]:
         alive = False
     if alive:
         return state
-    home.state_file.unlink(missing_ok=True)
+    if read_json(home.state_file) == state:
+        ending.died(home, state)
+        home.state_file.unlink(missing_ok=True)
     return {}
 
 
@@ -92,7 +96,9 @@ def start(home: Home, *, idle_minutes: float, containers: str | None = None) -> 
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline:
             if process.poll() is not None:
-                raise ControlError(f"The sandbox ended with status {process.returncode}:\n{_tail(output)}")
+                code = process.returncode
+                how = f"died of {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
+                raise ControlError(f"The sandbox {how}:\n{_tail(output)}")
             if (state := running(home)) and state["pid"] == process.pid:
                 return state
             time.sleep(0.05)
@@ -134,6 +140,8 @@ def call(home: Home, method: str, path: str, body: Any = None, *, timeout_s: flo
             trust_env=False,
         )
     except httpx.HTTPError as error:
+        if not running(home) and (found := ending.last(home)) and found.died:
+            raise ControlError(f"{found.sentence()}. Start it: `earthline sandbox start`.") from error
         raise ControlError(f"The sandbox (process {state['pid']}) does not answer: {error!r}") from error
     if response.is_error:
         try:
@@ -171,7 +179,9 @@ def required(home: Home) -> dict[str, Any]:
     state = running(home)
     if not state:
         known = f" (home {home.root})" if ports_file(home).exists() else f": {home.root} is empty"
-        raise ControlError(f"No sandbox is running{known}. Start it: `earthline sandbox start`.")
+        found = ending.last(home)
+        last = f" The last one is gone: {found.sentence()}." if found and found.died else ""
+        raise ControlError(f"No sandbox is running{known}.{last} Start it: `earthline sandbox start`.")
     return state
 
 

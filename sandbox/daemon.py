@@ -12,6 +12,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import anyio.to_thread
@@ -19,8 +20,10 @@ import filelock
 import psutil
 import uvicorn
 
+from sandbox import ending
 from sandbox.application import Application
 from sandbox.authority import Authority
+from sandbox.ending import Notes
 from sandbox.environment import redirect, start_up
 from sandbox.journal import configure
 from sandbox.proxy import Proxy
@@ -36,6 +39,7 @@ STOP_TIMEOUT_S = 20.0
 #: Seconds after the services' end that handlers in threads, which cannot be interrupted, may still hold the process.
 LINGER_S = 10.0
 HANDLER_THREADS = 256
+_TRACE_CHARACTERS = 20_000
 
 
 class AlreadyRunningError(RuntimeError):
@@ -50,14 +54,17 @@ class Daemon:
         application: The web application.
     """
 
-    def __init__(self, home: Home, *, idle_minutes: float, containers: str = "") -> None:
+    def __init__(self, home: Home, *, idle_minutes: float, containers: str = "", notes: Notes | None = None) -> None:
         """Binds the sockets and builds the services.
 
         Args:
             home: Data folder.
             idle_minutes: Minutes without requests and without work after which the daemon ends; 0 means never.
             containers: Image of the containers that run on a Docker engine; empty runs them as processes.
+            notes: What it leaves behind where it dies.
         """
+        self._notes = notes
+        self._ended_by = "stopped"
         self._home = home
         self._idle_minutes = idle_minutes
         authority = Authority(home.authority)
@@ -83,7 +90,7 @@ class Daemon:
         self._ports = {"port": port, "proxy_port": proxy_port}
         self._ended = asyncio.Event()
         self.application = Application(
-            self.settings, build_services(self.settings), describe=self.describe, stop=self._ended.set
+            self.settings, build_services(self.settings), describe=self.describe, stop=self._ended.set, notes=notes
         )
         self._proxy: Proxy | None = None
         self._bridge = Bridge(port, lambda peer: self._proxy.host_of(peer) if self._proxy else None)
@@ -157,11 +164,14 @@ class Daemon:
                 continue
             if not self.application.busy():
                 logger.info("no request for %g minutes: stopping", self._idle_minutes)
+                self._ended_by = "idle"
                 self._ended.set()
 
     async def _shut_down(self, serving: asyncio.Task[None] | None) -> None:
         # Without the state file nobody is sent here any more.
         self._home.state_file.unlink(missing_ok=True)
+        if self._notes is not None:
+            self._notes.end(self._ended_by)
         for service in reversed(self.application.services):
             try:
                 async with asyncio.timeout(STOP_TIMEOUT_S):
@@ -220,19 +230,39 @@ def serve(home: Home, *, idle_minutes: float, containers: str = "", echo: bool) 
         # Child processes are started from threads; gRPC's fork handlers would only warn about them.
         os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
         configure(home.log_file, echo=echo)
+        _tell_of_the_last(home)
+        notes = Notes(home)
 
         async def main() -> None:
-            await Daemon(home, idle_minutes=idle_minutes, containers=containers).run()
+            await Daemon(home, idle_minutes=idle_minutes, containers=containers, notes=notes).run()
 
         try:
             asyncio.run(main())
         except Exception:
             logger.exception("the sandbox failed")
+            notes.end("failed")
             if not echo:
                 traceback.print_exc()
             raise SystemExit(1) from None
+        finally:
+            notes.close()
     finally:
         lock.release()
+
+
+def _tell_of_the_last(home: Home) -> None:
+    """Notes in the log that the sandbox before this one died, and of what."""
+    state = read_json(home.state_file)
+    if state:
+        # Nobody has looked since: this process holds the lock, so the one that wrote it is gone.
+        ending.died(home, state)
+        home.state_file.unlink(missing_ok=True)
+    found = ending.last(home)
+    if found is not None and found.how == "died":
+        logger.error("before this one, %s", found.sentence())
+        with contextlib.suppress(OSError):
+            if found.trace:
+                logger.error("its trace: %s", Path(found.trace).read_text(errors="replace")[:_TRACE_CHARACTERS])
 
 
 def bind(port: Any) -> socket.socket:

@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import re
@@ -6,6 +7,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,6 +62,9 @@ def test_killed_sandbox_starts_again_with_its_objects_and_ports(home: Path) -> N
     assert (home / "state.json").exists()
     assert status(home)["running"] is False
     assert not (home / "state.json").exists()
+    said = control(home, "status", check=False).stdout
+    assert "died of SIGKILL (somebody killed it, or the machine did as its memory ran out)" in said
+    assert str(home / "sandbox.log") in said
     control(home, "start")
     after = attach(home)
     # A shell that has the old environment goes on working.
@@ -233,3 +238,50 @@ def test_admin_calls_need_the_header_and_loopback(sandbox: Sandbox) -> None:
     foreign = httpx.post(url, headers={"X-Sandbox": "1", "Host": "evil.example.com"}, trust_env=False)
     assert foreign.status_code == 404
     assert sandbox.process == before
+
+
+def _ask(running: Sandbox, path: str) -> None:
+    with contextlib.suppress(httpx.HTTPError):
+        running.request("POST", "earthengine.googleapis.com", path, json={"expression": {}})
+
+
+def test_a_sandbox_that_crashed_is_said_to_have_died(home: Path) -> None:
+    control(home, "start")
+    before = attach(home)
+    control(home, "faults", "add", "stall", "--method", "value:compute", "--seconds", "60")
+    path = "/v1/projects/sandbox/value:compute"
+    asking = threading.Thread(target=_ask, args=(before, path), daemon=True)
+    asking.start()
+    notes = home / "requests.now"
+    deadline = time.monotonic() + 20
+    while b"value:compute" not in notes.read_bytes() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process = before.process
+    process.send_signal(signal.SIGSEGV)
+    psutil.wait_procs([process], 10)
+    asking.join(20)
+    said = control(home, "status", check=False)
+    assert said.returncode == 3
+    assert f"the sandbox (process {before.pid}) died of SIGSEGV while it answered POST " in said.stdout
+    assert "earthengine.googleapis.com/v1/projects/sandbox/value:compute" in said.stdout
+    last = status(home)["last"]
+    assert isinstance(last, dict)
+    assert (last["died"], last["how"], last["signal"], last["pid"]) == (True, "died", "SIGSEGV", before.pid)
+    trace = Path(last["trace"]).read_text()
+    assert "Fatal Python error: Segmentation fault" in trace
+    assert "daemon.py" in trace
+    # Commands that need one say so, and the next one has it in its log.
+    refused = control(home, "env", check=False)
+    assert refused.returncode == 1
+    assert "died of SIGSEGV" in refused.stderr
+    assert "Start it: `earthline sandbox start`" in refused.stderr
+    control(home, "start")
+    assert "Segmentation fault" in (home / "sandbox.log").read_text()
+    now = status(home)
+    assert now["running"] is True
+    assert now["last"] == last
+    control(home, "stop")
+    after = status(home)["last"]
+    assert isinstance(after, dict)
+    assert (after["how"], after["died"]) == ("stopped", False)
+    assert "last one" not in control(home, "status", check=False).stdout
