@@ -1,4 +1,4 @@
-"""Which part of the region belongs to which split: blocks dealt at random, kept apart by a gap. Pure geometry.
+"""Which part of the region belongs to which split: blocks, kept apart by a gap. Pure geometry.
 
 Coordinates are pixels of the region's grid: x grows with the column, y with the row, pixel (row, column) covers the
 unit square from (column, row). Distances are Chebyshev distances: the larger of the two differences.
@@ -8,12 +8,12 @@ import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-import numpy as np
 import shapely
 from shapely import BufferJoinStyle
 from shapely.affinity import scale, translate
 from shapely.geometry.base import BaseGeometry
 
+from earthline.blocks import edges
 from earthline.examples import SPLITS
 
 _INSET = 0.25
@@ -34,44 +34,10 @@ def blocks(shape: tuple[int, int], block_shape: tuple[int, int]) -> list[BaseGeo
     Returns:
         Rectangles with whole coordinates that cover the grid, row by row.
     """
-    rows, columns = (
-        [length * part // count for part in range(count + 1)]
-        for length, block in zip(shape, block_shape, strict=True)
-        for count in [max(1, length // block)]
-    )
+    rows, columns = (edges(length, block) for length, block in zip(shape, block_shape, strict=True))
     return [
         shapely.box(left, top, right, bottom) for top, bottom in pairwise(rows) for left, right in pairwise(columns)
     ]
-
-
-def deal(count: int, shares: Mapping[str, float], seed: int) -> list[str]:
-    """Deals blocks to splits at random, in proportion to the shares and at least one to each.
-
-    Args:
-        count: Number of blocks.
-        shares: Share of blocks by split; sum 1.
-        seed: Seed of the order.
-
-    Returns:
-        The split of each block.
-
-    Raises:
-        SplitError: Fewer blocks than splits.
-    """
-    if count < len(SPLITS):
-        raise SplitError(
-            f"export.block_shape: empty split '{SPLITS[count]}': the region holds {count} block(s) of this shape and "
-            f"each of {', '.join(SPLITS)} needs one; use smaller blocks or a larger region"
-        )
-    exact = {split: shares[split] * count for split in SPLITS}
-    counts = {split: max(1, math.floor(exact[split])) for split in SPLITS}
-    while sum(counts.values()) < count:
-        counts[max(SPLITS, key=lambda split: exact[split] - counts[split])] += 1
-    while sum(counts.values()) > count:
-        over = [split for split in SPLITS if counts[split] > 1]
-        counts[max(over, key=lambda split: counts[split] - exact[split])] -= 1
-    dealt = [split for split in SPLITS for _ in range(counts[split])]
-    return [dealt[place] for place in np.random.default_rng(seed).permutation(count)]
 
 
 def areas(parts: Mapping[str, Sequence[BaseGeometry]], gap: int) -> dict[str, BaseGeometry]:

@@ -1,17 +1,22 @@
 """What is to be fetched: the splits' areas, and the patches of each, dealt to shards. Pure."""
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from components.export_examples import blocks
+from components.export_examples import blocks, dealing
 from components.export_examples.blocks import SplitError
+from components.export_examples.dealing import Candidates
 from earthline.config import BoundingBox, Export
 from earthline.examples import SPLITS, shard_name
 from earthline.grid import Grid
+
+MOST_BLOCKS = 200_000
+"""More blocks make the splits' areas too intricate to compute with."""
 
 
 @dataclass(frozen=True)
@@ -36,30 +41,67 @@ def gap(export: Export) -> int:
     return max(export.patch_shape)
 
 
-def split_areas(grid: Grid, export: Export) -> dict[str, BaseGeometry]:
-    """The area of each split in pixels of the grid (x = column, y = row).
-
-    Args:
-        grid: Of the whole region.
-        export: The section.
+def require_room(grid: Grid, export: Export) -> None:
+    """Checks that a patch fits into the region.
 
     Raises:
-        SplitError: A patch is larger than the region, or a split holds no patch.
+        SplitError: It does not.
     """
     if any(patch > side for patch, side in zip(export.patch_shape, grid.shape, strict=True)):
         raise SplitError(
             f"export.patch_shape: {list(export.patch_shape)} is larger than the region, which is "
             f"{grid.shape[0]} x {grid.shape[1]} pixels; use smaller patches or a larger region"
         )
+
+
+def split_areas(
+    grid: Grid, export: Export, candidates: Candidates | None = None, classes: int = 0
+) -> dict[str, BaseGeometry]:
+    """The area of each split in pixels of the grid (x = column, y = row).
+
+    Args:
+        grid: Of the whole region.
+        export: The section.
+        candidates: Patches of the region by class, for a deal of blocks that gives every split every class; left out,
+            blocks are dealt without a look at classes.
+        classes: Number of classes.
+
+    Raises:
+        SplitError: A patch is larger than the region, there are too many blocks, or a split holds no patch.
+    """
+    require_room(grid, export)
     if export.split_regions is not None:
         regions = export.split_regions
         boxes = {"train": regions.train, "validation": regions.validation, "test": regions.test}
         parts = {split: _rectangles(grid, split, boxes[split]) for split in SPLITS}
         areas, key = blocks.separated(parts, gap(export)), "export.split_regions"
     else:
+        number = math.prod(max(1, side // block) for side, block in zip(grid.shape, export.block_shape, strict=True))
+        if number > MOST_BLOCKS:
+            raise SplitError(
+                f"export.block_shape: {list(export.block_shape)} cuts the region of {grid.shape[0]:,} x "
+                f"{grid.shape[1]:,} pixels into {number:,} blocks; use larger ones, so that there are at most "
+                f"{MOST_BLOCKS:,}"
+            )
         cut = blocks.blocks(grid.shape, export.block_shape)
-        dealt = blocks.deal(len(cut), {str(split): share for split, share in export.shares.items()}, export.seed)
-        parts = {split: [block for block, owner in zip(cut, dealt, strict=True) if owner == split] for split in SPLITS}
+        shares: dict[str, float] = {str(split): share for split, share in export.shares.items()}
+        if candidates is None:
+            owners = dealing.deal(len(cut), shares, export.seed)
+        else:
+            owners = dealing.deal_by_class(
+                candidates,
+                classes,
+                grid.shape,
+                export.block_shape,
+                export.patch_shape,
+                gap(export),
+                shares,
+                export.seed,
+            )
+        parts = {
+            split: [block for block, owner in zip(cut, owners, strict=True) if owner == place]
+            for place, split in enumerate(SPLITS)
+        }
         areas, key = blocks.areas(parts, gap(export)), "export.block_shape"
     blocks.require_room(areas, export.patch_shape, key)
     return areas

@@ -1,5 +1,6 @@
 """Where patches are centred: points drawn by Earth Engine, balanced over classes, inside each split's area."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,15 +8,18 @@ import ee
 import numpy as np
 from pyproj import Transformer
 from shapely.affinity import affine_transform, translate
-from shapely.geometry import mapping
+from shapely.geometry import box, mapping
 from shapely.geometry.base import BaseGeometry
 
 from components.export_examples import blocks
+from components.export_examples.dealing import Candidates
 from earthline import imagery
 from earthline.config import Data, Export
 from earthline.examples import SPLITS
 from earthline.grid import Grid
 from earthline.pixels import ask
+
+_logger = logging.getLogger(__name__)
 
 FEATURES_PER_REQUEST = 5000
 """Earth Engine answers an interactive request with at most so many features."""
@@ -29,6 +33,28 @@ def geometry(grid: Grid, area: BaseGeometry) -> Any:
     """An area in pixels of a grid as a planar `ee.Geometry` in the grid's CRS."""
     a, b, c, d, e, f = grid.transform
     return ee.Geometry(mapping(affine_transform(area, [a, b, d, e, c, f])), proj=grid.crs, geodesic=False)
+
+
+def candidates(data: Data, export: Export, grid: Grid) -> Candidates:
+    """Patches of the whole region by the class of their middle pixel, drawn at random, a bounded number of each.
+
+    Args:
+        data: The section.
+        export: The section.
+        grid: Of the whole region.
+
+    Raises:
+        PixelsError: Earth Engine does not answer.
+    """
+    height, width = grid.shape
+    found = _sample(data, export, grid, box(0, 0, width, height), FEATURES_PER_REQUEST, seed=export.seed)
+    for class_id, corners in found.items():
+        if not corners:
+            _logger.warning(
+                "export_examples: class '%s' has no pixel with imagery far enough from the region's edge",
+                data.labels.class_names[class_id],
+            )
+    return Candidates.of(found)
 
 
 def draw(data: Data, export: Export, grid: Grid, areas: Mapping[str, BaseGeometry]) -> dict[str, list[tuple[int, int]]]:
@@ -45,18 +71,27 @@ def draw(data: Data, export: Export, grid: Grid, areas: Mapping[str, BaseGeometr
 
     Raises:
         PointsError: A split without a labelled pixel.
+        PixelsError: Earth Engine does not answer.
     """
     drawn = {}
     wanted: dict[str, int] = {str(split): number for split, number in export.examples.items()}
     for number, split in enumerate(SPLITS):
-        candidates = _sample(data, export, grid, areas[split], wanted[split], seed=export.seed * len(SPLITS) + number)
-        corners = balance(candidates, wanted[split], np.random.default_rng((export.seed, number)))
+        found = _sample(data, export, grid, areas[split], wanted[split], seed=export.seed * len(SPLITS) + number)
+        corners = balance(found, wanted[split], np.random.default_rng((export.seed, number)))
         if not corners:
             raise PointsError(
                 f"export: empty split '{split}': no pixel of its area has both imagery and a label; change "
                 "export.seed or export.block_shape, or give export.split_regions"
             )
         drawn[split] = corners
+        absent = [name for class_id, name in enumerate(data.labels.class_names) if not found[class_id]]
+        if absent:
+            _logger.warning(
+                "export_examples: no patch of %s is centred on %s: too little of it, or all of it in blocks of other "
+                "splits; smaller export.block_shape and export.patch_shape give it more places",
+                split,
+                ", ".join(f"'{name}'" for name in absent),
+            )
     return drawn
 
 
@@ -95,7 +130,7 @@ def _sample(
     region = geometry(grid, translate(middle, columns, rows))
     labels = imagery.labels(data).updateMask(imagery.image(data).select([0]).mask())
     to_grid = Transformer.from_crs("EPSG:4326", grid.pyproj_crs, always_xy=True)
-    candidates: dict[int, list[tuple[int, int]]] = {}
+    found: dict[int, list[tuple[int, int]]] = {}
     for class_id, name in enumerate(data.labels.class_names):
         points = labels.stratifiedSample(
             numPoints=0,
@@ -113,5 +148,5 @@ def _sample(
         for feature in answer["features"]:
             row, column = grid.pixel(*to_grid.transform(*feature["geometry"]["coordinates"]))
             corners.append((row - rows - height // 2, column - columns - width // 2))
-        candidates[class_id] = corners
-    return candidates
+        found[class_id] = corners
+    return found

@@ -84,7 +84,10 @@ def run(
 
 
 def _plan(data: Data, export: Export, grid: Grid) -> tuple[Manifest, list[plan.PlannedPatch]]:
-    areas = plan.split_areas(grid, export)
+    plan.require_room(grid, export)
+    fixed = export.split_regions is not None
+    candidates = None if fixed else points.candidates(data, export, grid)
+    areas = plan.split_areas(grid, export, candidates, len(data.labels.classes))
     corners = points.draw(data, export, grid, areas)
     planned = plan.shard(corners, export.shards)
     counts = ", ".join(f"{len(patches)} {split}" for split, patches in corners.items())

@@ -1,5 +1,6 @@
 """What is wrong with a dataset: every mistake is found before any is reported."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,13 @@ from earthline.examples import SPLITS, UNLABELLED, Manifest, Patch
 from earthline.grid import Grid
 from earthline.shards import ShardError, read
 
+LEAST_TRAINING_PIXELS = 30
+"""Fewer pixels of the ground tell nothing of a class: five would be learned by heart."""
+MOST_SATURATED = 0.05
+"""Largest share of a band at its type's largest value; bright roofs and clouds reach a few percent."""
+LEAST_OWN_GROUND = 0.6
+"""Least share of a split's pixels that should be ground of their own."""
+WIDER = {"uint8": "uint16", "uint16": "float32", "int16": "float32"}
 SHOWN = 5
 """Anomalies of one kind that are listed in full; the others are counted."""
 
@@ -104,7 +112,24 @@ def check_splits(manifest: Manifest, statistics: Mapping[str, SplitStatistics], 
         if figures.examples and not figures.labelled:
             findings.add("labels", f"{split}: no pixel has a label; check data.labels and data.region")
         for band in figures.constant_bands():
-            findings.add("constant band", f"{split}: {band} holds one value everywhere; leave it out of data.imagery")
+            findings.add(
+                "constant band",
+                f"{split}: {band} holds one value everywhere; leave it out of data.imagery, or choose another "
+                "data.imagery.data_type where the asset itself has more values than one",
+            )
+        for band, share in figures.saturated_bands(MOST_SATURATED):
+            findings.add(
+                "saturated band",
+                f"{split}: {100 * share:.2g} % of {band} holds {np.iinfo(manifest.data_type).max:,}, the largest "
+                f"{manifest.data_type}, so its values are cut; use data.imagery.data_type: "
+                f"{WIDER[manifest.data_type]}, or leave the band out where the asset itself is cut like this",
+            )
+        if figures.patches_of_ground < LEAST_OWN_GROUND * figures.examples:
+            findings.warnings.append(
+                f"{split}: {figures.examples:,} patches hold only {figures.patches_of_ground:,.0f} patches' worth of "
+                f"ground, the rest is overlap; export.examples.{split} of about "
+                f"{math.ceil(2 * figures.patches_of_ground):,} would say as much, a larger region more"
+            )
     _check_balance(manifest, statistics, findings)
     _check_places(manifest, statistics, findings)
 
@@ -114,7 +139,7 @@ def _check_values(patch: Patch, manifest: Manifest, place: str, findings: Findin
     if len(unknown):
         findings.add("schema", f"{place}: field 'label' holds {unknown.tolist()}, which are no class ids")
     if patch.image.dtype.kind == "f":
-        wrong = (~np.isfinite(patch.image)).sum(axis=(0, 1))
+        wrong = (~np.isfinite(patch.image[patch.valid])).sum(axis=0)
         for band, count in zip(manifest.bands, wrong, strict=True):
             if count:
                 findings.add(
@@ -125,18 +150,27 @@ def _check_values(patch: Patch, manifest: Manifest, place: str, findings: Findin
 
 def _check_balance(manifest: Manifest, statistics: Mapping[str, SplitStatistics], findings: Findings) -> None:
     for class_id, name in enumerate(manifest.class_names):
-        counts = {split: int(figures.pixels[class_id]) for split, figures in statistics.items()}
+        counts = {split: int(figures.ground[class_id]) for split, figures in statistics.items()}
         if not any(counts.values()):
             findings.warnings.append(f"class '{name}' has no pixel in any split: the map cannot show it")
-        elif not counts.get("train"):
-            there = ", ".join(f"{count:,} pixels in {split}" for split, count in counts.items() if count)
+            continue
+        train = counts.get("train", 0)
+        if train < LEAST_TRAINING_PIXELS:
+            there = ", ".join(f"{count:,} in {split}" for split, count in counts.items() if split != "train")
+            what = f"only {train:,} pixels" if train else "no pixel"
             findings.add(
                 "class balance",
-                f"'{name}' is absent from train but has {there}; change export.seed or export.block_shape, or merge "
-                "it with another class",
+                f"'{name}' has {what} in train ({there}), too few to learn from; merge it with another class or add "
+                "its values to data.labels.ignore, or give it more ground: a larger region, smaller "
+                "export.block_shape, or export.split_regions",
             )
-        elif not counts.get("test"):
-            findings.warnings.append(f"class '{name}' has no pixel in test: its accuracy stays unknown")
+        lost = {"validation": "no epoch is chosen for its sake", "test": "its accuracy stays unknown"}
+        for split, meaning in lost.items():
+            if split in counts and not counts[split]:
+                findings.warnings.append(
+                    f"class '{name}' has no pixel in {split}: {meaning}; smaller export.block_shape and "
+                    "export.patch_shape give it more places, or choose the places by export.split_regions"
+                )
 
 
 def _check_places(manifest: Manifest, statistics: Mapping[str, SplitStatistics], findings: Findings) -> None:

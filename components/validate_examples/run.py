@@ -12,7 +12,7 @@ from components.validate_examples.anomalies import ExamplesError, Findings, chec
 from components.validate_examples.statistics import SplitStatistics
 from earthline import pictures
 from earthline.config import Data
-from earthline.examples import SPLITS, UNLABELLED, Manifest, Patch
+from earthline.examples import SPLITS, Manifest, Patch
 from earthline.reports import render
 
 STATISTICS = "statistics.json"
@@ -91,8 +91,7 @@ def _pictures(
     every = [patch for patches_of_split in shown.values() for patch in patches_of_split]
     if not every:
         return {}
-    labels = np.stack([patch.label for patch in every])
-    limits = pictures.stretch(np.stack([patch.image for patch in every]), labels != UNLABELLED)
+    limits = pictures.stretch(np.stack([patch.image for patch in every]), np.stack([patch.valid for patch in every]))
     return {
         split: [
             {

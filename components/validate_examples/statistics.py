@@ -7,6 +7,9 @@ import numpy as np
 
 from earthline.examples import UNLABELLED, Patch
 
+_TILE = 256
+"""Side in pixels of the pieces in which the ground that patches cover is remembered."""
+
 
 @dataclass
 class SplitStatistics:
@@ -17,6 +20,7 @@ class SplitStatistics:
         classes: Number of classes.
         examples: Patches so far.
         pixels: Pixels so far by label value, (256,).
+        ground: The same with each pixel of the ground counted once, however many patches hold it, (256,).
         places: First pixel (row, column) of every patch, in order.
     """
 
@@ -24,11 +28,15 @@ class SplitStatistics:
     classes: int
     examples: int = 0
     pixels: np.ndarray[Any, Any] = field(default_factory=lambda: np.zeros(UNLABELLED + 1, np.int64))
+    ground: np.ndarray[Any, Any] = field(default_factory=lambda: np.zeros(UNLABELLED + 1, np.int64))
     places: list[tuple[int, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Starts the sums, one per band."""
         count = len(self.bands)
+        self._covered: dict[tuple[int, int], np.ndarray[Any, Any]] = {}
+        self._masked = 0
+        self._at_limit = np.zeros(count, np.int64)
         self._valid = np.zeros(count, np.int64)
         self._not_finite = np.zeros(count, np.int64)
         self._sum = np.zeros(count)
@@ -37,11 +45,15 @@ class SplitStatistics:
         self._most = np.full(count, -np.inf)
 
     def add(self, patch: Patch) -> None:
-        """Counts a patch. Band figures are over labelled pixels: the others may be masked, and hold 0."""
+        """Counts a patch. Band figures are over valid pixels, labelled or not."""
         self.examples += 1
         self.places.append((patch.row, patch.column))
         self.pixels += np.bincount(patch.label.ravel(), minlength=UNLABELLED + 1)
-        values = patch.image[patch.label != UNLABELLED].astype(np.float64)
+        self.ground += np.bincount(patch.label[self._fresh(patch)], minlength=UNLABELLED + 1)
+        self._masked += int((~patch.valid).sum())
+        if patch.image.dtype.kind in "iu":
+            self._at_limit += (patch.image[patch.valid] == np.iinfo(patch.image.dtype).max).sum(axis=0)
+        values = patch.image[patch.valid].astype(np.float64)
         finite = np.isfinite(values)
         self._valid += finite.sum(axis=0)
         self._not_finite += (~finite).sum(axis=0)
@@ -62,13 +74,47 @@ class SplitStatistics:
         """Pixels without a label or with a masked image."""
         return int(self.pixels[UNLABELLED])
 
+    @property
+    def masked(self) -> int:
+        """Pixels whose image is masked."""
+        return self._masked
+
+    @property
+    def patches_of_ground(self) -> float:
+        """How many patches the ground would fill if none overlapped another."""
+        pixels = int(self.pixels.sum())
+        return self.examples * int(self.ground.sum()) / pixels if pixels else 0.0
+
+    def saturated_bands(self, share: float) -> list[tuple[str, float]]:
+        """Bands of which more than a share of the valid pixels hold the data type's largest value, with that share."""
+        shares = self._at_limit / np.maximum(self._valid, 1)
+        return [(band, float(held)) for band, held in zip(self.bands, shares, strict=True) if held > share]
+
+    def _fresh(self, patch: Patch) -> np.ndarray[Any, Any]:
+        """True where no earlier patch holds a pixel of the ground, (height, width); remembers these as well."""
+        fresh = np.ones(patch.label.shape, bool)
+        height, width = fresh.shape
+        last_row, last_column = patch.row + height, patch.column + width
+        for down in range(patch.row // _TILE, (last_row - 1) // _TILE + 1):
+            for across in range(patch.column // _TILE, (last_column - 1) // _TILE + 1):
+                covered = self._covered.setdefault((down, across), np.zeros((_TILE, _TILE), bool))
+                top, left = max(patch.row, down * _TILE), max(patch.column, across * _TILE)
+                bottom, right = min(last_row, (down + 1) * _TILE), min(last_column, (across + 1) * _TILE)
+                there = np.s_[
+                    top - down * _TILE : bottom - down * _TILE, left - across * _TILE : right - across * _TILE
+                ]
+                here = np.s_[top - patch.row : bottom - patch.row, left - patch.column : right - patch.column]
+                fresh[here] = ~covered[there]
+                covered[there] = True
+        return fresh
+
     def constant_bands(self) -> list[str]:
         """Bands that hold one and the same value everywhere."""
         same = (self._valid > 0) & (self._least == self._most)
         return [band for band, constant in zip(self.bands, same, strict=True) if constant]
 
     def to_json(self, class_names: tuple[str, ...]) -> dict[str, Any]:
-        """Plain values: counts, and per band minimum, maximum, mean and standard deviation (null where unknown)."""
+        """Plain values: counts, and per band minimum, maximum, mean and std (null where unknown)."""
         bands = {}
         for index, band in enumerate(self.bands):
             valid = int(self._valid[index])
@@ -80,12 +126,15 @@ class SplitStatistics:
                 "minimum": float(self._least[index]) if valid else None,
                 "maximum": float(self._most[index]) if valid else None,
                 "mean": float(mean) if valid else None,
-                "standard_deviation": float(variance**0.5) if valid else None,
+                "std": float(variance**0.5) if valid else None,
             }
         return {
             "examples": self.examples,
             "labelled_pixels": self.labelled,
             "unlabelled_pixels": self.unlabelled,
+            "masked_pixels": self.masked,
+            "patches_of_ground": round(self.patches_of_ground, 1),
+            "class_ground_pixels": {name: int(self.ground[class_id]) for class_id, name in enumerate(class_names)},
             "class_pixels": {name: int(self.pixels[class_id]) for class_id, name in enumerate(class_names)},
             "bands": bands,
         }

@@ -82,10 +82,10 @@ def folder(tmp_path):
     return made
 
 
-def validate(folder):
+def validate(folder, data=DATA):
     beside = folder.parent
     run(
-        data=DATA.model_dump_json(),
+        data=data.model_dump_json(),
         examples=dsl.Dataset(uri=str(folder)),
         statistics=dsl.Artifact(uri=str(beside / "statistics")),
         report=dsl.HTML(uri=str(beside / "report.html")),
@@ -104,10 +104,10 @@ def test_a_sound_dataset_passes_and_its_figures_are_right(folder):
     assert statistics["anomalies"] == []
     assert train["class_pixels"] == {"land": 64, "water": 48}
     assert train["unlabelled_pixels"] == 16
-    seen = np.concatenate([patch.image[patch.label != UNLABELLED] for patch in patches("train")])
+    seen = np.concatenate([patch.image[patch.valid] for patch in patches("train")])
     for index, band in enumerate(BANDS):
         assert train["bands"][band]["mean"] == pytest.approx(seen[:, index].mean(), rel=1e-5)
-        assert train["bands"][band]["standard_deviation"] == pytest.approx(seen[:, index].std(), rel=1e-4)
+        assert train["bands"][band]["std"] == pytest.approx(seen[:, index].std(), rel=1e-4)
         assert train["bands"][band]["minimum"] == pytest.approx(seen[:, index].min())
     page = Path(folder.parent / "report.html").read_text()
     assert page.count("data:image/png;base64,") == 12
@@ -142,7 +142,7 @@ def test_a_constant_band_is_named(folder):
 
 def test_a_class_that_train_lacks_is_named(folder):
     write(folder, lambda split, _, patch: replaced(patch, label=patch.label % 2 * 0) if split == "train" else patch)
-    with pytest.raises(ExamplesError, match=r"class balance: 'water' is absent from train but has 48 pixels in valid"):
+    with pytest.raises(ExamplesError, match=r"class balance: 'water' has no pixel in train \(48 in validation"):
         validate(folder)
 
 
@@ -187,7 +187,7 @@ def test_a_damaged_record_names_the_shard_and_others_are_still_read(folder):
     shard.write_bytes(bytes(content))
     with pytest.raises(ExamplesError, match=r"shard: train-00000-of-00001\.tfrecord, record 1: the checksum") as seen:
         validate(folder)
-    assert "validation" not in str(seen.value)
+    assert "validation-00000" not in str(seen.value)
 
 
 def test_a_foreign_record_names_the_missing_field(folder):
@@ -217,3 +217,68 @@ def test_counts_that_differ_from_the_manifest_are_named(folder):
     manifest.model_copy(update={"splits": {**manifest.splits, "train": train}}).write(folder)
     with pytest.raises(ExamplesError, match="counts: train: 64 pixels of 'land', the manifest says 65"):
         validate(folder)
+
+
+def test_a_class_of_a_few_pixels_names_split_and_class(folder):
+    def thin(split, index, patch):
+        if split == "train":
+            patch.label[patch.label == 1] = UNLABELLED
+            patch.label[0, : 2 + index] = 1
+        return patch
+
+    write(folder, thin)
+    with pytest.raises(ExamplesError, match=r"class balance: 'water' has only 5 pixels in train \(48 in validation"):
+        validate(folder)
+
+
+def test_a_class_that_validation_or_test_lacks_is_said(folder):
+    write(folder, lambda split, _, patch: replaced(patch, label=patch.label * 0) if split != "train" else patch)
+    warnings = validate(folder)["warnings"]
+    assert any("'water' has no pixel in validation" in text for text in warnings)
+    assert any("'water' has no pixel in test: its accuracy stays unknown" in text for text in warnings)
+
+
+def test_ground_under_several_patches_counts_once(folder):
+    """Two patches that share 7 of 8 rows: 9 rows of ground, with labels that agree where they overlap."""
+
+    def shifted(split, index, patch):
+        label = np.zeros(SHAPE, np.uint8)
+        label[:, :4] = 1
+        return replaced(patch, column=40, row=50 * SPLITS.index(split) + index, label=label)
+
+    write(folder, shifted)
+    statistics = validate(folder)
+    train = statistics["splits"]["train"]
+    assert train["class_pixels"] == {"land": 64, "water": 64}
+    assert train["class_ground_pixels"] == {"land": 36, "water": 36}
+    assert train["patches_of_ground"] == pytest.approx(72 / 64, abs=0.05)
+    assert any("train: 2 patches hold only 1 patches' worth of ground" in text for text in statistics["warnings"])
+
+
+def test_figures_are_of_valid_pixels_whatever_their_value(folder):
+    def holed(split, _, patch):
+        patch.image[:2] = 0  # valid zeros
+        valid = patch.valid.copy()
+        valid[-1] = False
+        patch.image[-1] = 0
+        label = np.where(valid, patch.label, UNLABELLED).astype(np.uint8)
+        return replaced(patch, valid=valid, label=label)
+
+    write(folder, holed)
+    train = validate(folder)["splits"]["train"]
+    assert train["masked_pixels"] == 16
+    assert train["bands"]["B1"]["pixels"] == 2 * 7 * 8 and train["bands"]["B1"]["minimum"] == 0
+    # The mean of two rows of zeros and five of about 100.
+    assert train["bands"]["B1"]["mean"] == pytest.approx(100 * 5 / 7, rel=0.1)
+
+
+def test_a_band_at_the_end_of_its_type_is_an_anomaly_with_the_type_that_fits(folder):
+    def cut(split, _, patch):
+        image = np.minimum(patch.image * 2.4, 255).astype(np.uint8)
+        return replaced(patch, image=image)
+
+    manifest = write(folder, cut).model_copy(update={"data_type": "uint8"})
+    manifest.write(folder)
+    data = DATA.model_copy(update={"imagery": DATA.imagery.model_copy(update={"data_type": "uint8"})})
+    with pytest.raises(ExamplesError, match=r"saturated band: train: \d+ % of B1 holds 255, .*data_type: uint16"):
+        validate(folder, data)

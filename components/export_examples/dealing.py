@@ -1,0 +1,168 @@
+"""Which block belongs to which split: dealt at random, with an eye to where the classes are. Pure arithmetic."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from components.export_examples.blocks import SplitError
+from earthline.blocks import edges
+from earthline.examples import SPLITS
+
+Array = np.ndarray[Any, Any]
+Corner = tuple[int, int]
+
+TRIES = 32
+"""Deals that are drawn at random; the best one goes on."""
+SWAPS = 400
+"""Pairs of blocks that are tried for a change of places; each that makes the deal better is kept."""
+FAIR = 0.5
+"""A split has enough of a class with this part of what its share of the blocks would give it. More would make every
+seed deal alike."""
+_WEIGHTS = {"train": 3.0, "validation": 1.0, "test": 2.0}
+"""What it is worth that a split has a class at all: without it in train the map cannot show it, without it in test
+nobody knows how well."""
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Patches that could be taken, by the class of their middle pixel.
+
+    Attributes:
+        corners: First pixels (row, column), (patches, 2).
+        class_ids: (patches,).
+    """
+
+    corners: Array
+    class_ids: Array
+
+    @classmethod
+    def of(cls, corners: Mapping[int, Sequence[Corner]]) -> "Candidates":
+        """From first pixels by class id."""
+        return cls(
+            np.array([corner for each in corners.values() for corner in each], np.int64).reshape(-1, 2),
+            np.array([class_id for class_id, each in corners.items() for _ in each], np.int64),
+        )
+
+
+def deal(count: int, shares: Mapping[str, float], seed: int) -> Array:
+    """Deals blocks to splits at random, in proportion to the shares and at least one to each.
+
+    Args:
+        count: Number of blocks.
+        shares: Share of blocks by split; sum 1.
+        seed: Seed of the order.
+
+    Returns:
+        Place in `SPLITS` of each block's split, (count,).
+
+    Raises:
+        SplitError: Fewer blocks than splits.
+    """
+    return np.random.default_rng(seed).permutation(_cards(count, shares))
+
+
+def deal_by_class(
+    candidates: Candidates,
+    classes: int,
+    shape: tuple[int, int],
+    block_shape: tuple[int, int],
+    patch_shape: tuple[int, int],
+    gap: int,
+    shares: Mapping[str, float],
+    seed: int,
+) -> Array:
+    """Deals blocks so that every split has patches of every class, where the classes' places allow it.
+
+    The best of `TRIES` random deals is made better by swaps. A patch counts for a split where it and half the gap
+    around it lie in blocks of that split alone.
+
+    Args:
+        candidates: Patches of the whole region.
+        classes: Number of classes.
+        shape: Shape of the grid in pixels `(height, width)`.
+        block_shape: Least shape of a block in pixels `(height, width)`.
+        patch_shape: Shape of a patch in pixels `(height, width)`.
+        gap: Least distance in pixels between patches of different splits.
+        shares: Share of blocks by split; sum 1.
+        seed: Seed of deals and swaps.
+
+    Returns:
+        As `deal`.
+
+    Raises:
+        SplitError: Fewer blocks than splits.
+    """
+    touched, count = _touched(candidates.corners, shape, block_shape, patch_shape, math.ceil(gap / 2))
+    random = np.random.default_rng(seed)
+    cards = _cards(count, shares)
+    totals = np.bincount(candidates.class_ids, minlength=classes)
+    fair = np.maximum(1.0, FAIR * totals[:, None] * np.array([shares[split] for split in SPLITS]))
+
+    def worth(owners: Array) -> float:
+        mine = owners[touched]
+        inside = (mine == mine[:, :1]).all(axis=1)
+        cells = candidates.class_ids[inside] * len(SPLITS) + mine[inside, 0]
+        counts = np.bincount(cells, minlength=classes * len(SPLITS)).reshape(classes, len(SPLITS))
+        weights = np.array([_WEIGHTS[split] for split in SPLITS])
+        return float(((counts > 0) * weights * 10 + np.minimum(1.0, counts / fair)).sum())
+
+    owners = max((random.permutation(cards) for _ in range(TRIES)), key=worth)
+    best, perfect = worth(owners), _perfect(classes, totals)
+    for _ in range(SWAPS):
+        if best >= perfect:
+            break
+        one, two = random.integers(0, count, 2)
+        if owners[one] == owners[two]:
+            continue
+        swapped = owners.copy()
+        swapped[[one, two]] = owners[[two, one]]
+        reached = worth(swapped)
+        if reached >= best:
+            owners, best = swapped, reached
+    return owners
+
+
+def _perfect(classes: int, totals: Array) -> float:
+    """The worth of a deal in which every split has enough of every class that is there."""
+    there = int((totals[:classes] > 0).sum())
+    return there * (10 * sum(_WEIGHTS.values()) + len(SPLITS))
+
+
+def _cards(count: int, shares: Mapping[str, float]) -> Array:
+    if count < len(SPLITS):
+        raise SplitError(
+            f"export.block_shape: empty split '{SPLITS[count]}': the region holds {count} block(s) of this shape and "
+            f"each of {', '.join(SPLITS)} needs one; use smaller blocks or a larger region"
+        )
+    exact = {split: shares[split] * count for split in SPLITS}
+    counts = {split: max(1, math.floor(exact[split])) for split in SPLITS}
+    while sum(counts.values()) < count:
+        counts[max(SPLITS, key=lambda split: exact[split] - counts[split])] += 1
+    while sum(counts.values()) > count:
+        over = [split for split in SPLITS if counts[split] > 1]
+        counts[max(over, key=lambda split: counts[split] - exact[split])] -= 1
+    return np.repeat(np.arange(len(SPLITS)), [counts[split] for split in SPLITS])
+
+
+def _touched(
+    corners: Array, shape: tuple[int, int], block_shape: tuple[int, int], patch_shape: tuple[int, int], margin: int
+) -> tuple[Array, int]:
+    """The blocks at the four corners of each patch with its margin, (patches, 4), and the number of blocks.
+
+    A patch with its margin is no larger than a block, so it touches no other ones.
+    """
+    sides = []
+    for axis in (0, 1):
+        cuts = edges(shape[axis], block_shape[axis])
+        first = np.maximum(corners[:, axis] - margin, 0)
+        last = np.minimum(corners[:, axis] + patch_shape[axis] - 1 + margin, shape[axis] - 1)
+        inner = np.array(cuts[1:-1], np.int64)
+        sides.append([np.searchsorted(inner, place, side="right") for place in (first, last)])
+    (top, bottom), (left, right) = sides
+    across = len(edges(shape[1], block_shape[1])) - 1
+    down = len(edges(shape[0], block_shape[0])) - 1
+    touched = np.stack([row * across + column for row in (top, bottom) for column in (left, right)], axis=1)
+    return touched, down * across
