@@ -1,10 +1,14 @@
 """What a served model takes and gives: written beside its SavedModel, read by whoever calls or runs it."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from earthline.learned_ground import LearnedGround
+
+Value = TypeVar("Value")
 
 VALID_BAND = "earthline_valid"
 """Band, and input of a served model: 1 where every band of the imagery is valid, 0 where one is masked."""
@@ -14,7 +18,7 @@ PROBABILITIES = "probabilities"
 TENSOR_SIGNATURE = "serving_default"
 """Signature whose inputs and outputs are web-safe base64 texts of TensorProtos, one string per tile and band."""
 ARRAY_SIGNATURE = "arrays"
-"""Signature that takes one float32 array (tiles, height, width) per band."""
+"""Signature that takes one float32 array (tiles, height, width) per input."""
 
 
 class Contract(BaseModel):
@@ -28,6 +32,11 @@ class Contract(BaseModel):
     valid: str = Field(
         default=VALID_BAND,
         description="Name of the validity input, float32 (height, width, 1): 1 where every band is valid, else 0.",
+    )
+    arguments: dict[str, str] = Field(
+        default={},
+        description="Inputs whose name a SavedModel's signatures cannot have, such as `0_B2`, and the name that they "
+        "have there instead; all others keep theirs. Requests are by the inputs' own names.",
     )
     output: str = Field(default=PROBABILITIES, description="Name of the one output, a float32 tensor.")
     class_names: tuple[str, ...] = Field(min_length=2, description="Names along the output's last axis.")
@@ -49,6 +58,19 @@ class Contract(BaseModel):
     def inputs(self) -> tuple[str, ...]:
         """Names of all inputs: the bands in their order, then the validity."""
         return (*self.bands, self.valid)
+
+    @property
+    def sent_shape(self) -> tuple[int, int]:
+        """Pixels (height, width) of the largest tile that callers may send, with the overlap at each edge.
+
+        Google's texts say of the overlap both that it is the total and that it lies at each edge.
+        """
+        (height, width), (rows, columns) = self.tile_shape, self.overlap
+        return height + 2 * rows, width + 2 * columns
+
+    def named(self, values: Mapping[str, Value]) -> dict[str, Value]:
+        """Values by input, by the names that the SavedModel's signatures have for them."""
+        return {self.arguments.get(name, name): value for name, value in values.items()}
 
     def write(self, folder: Path) -> None:
         """Writes `contract.json` into a SavedModel's folder."""

@@ -1,5 +1,7 @@
 """Wraps a trained model so that Earth Engine and the prediction server can call it by band."""
 
+import keyword
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,28 +10,57 @@ import tensorflow as tf
 
 from earthline.contract import ARRAY_SIGNATURE, TENSOR_SIGNATURE, Contract
 
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*")
+_TAKEN = frozenset({"args", "cls", "kwargs", "name", "self", "training"})
+"""Parameters of TensorFlow's own functions through which a signature's arguments pass."""
+
+
+def arguments(inputs: Sequence[str]) -> dict[str, str]:
+    """Names for those inputs whose own name TensorFlow would change, refuse or take for another.
+
+    Args:
+        inputs: Names of a model's inputs, any text: `toBands()` alone makes names such as `0_B2`.
+
+    Returns:
+        By input, `input_0` and so on by its place; inputs that keep their name are left out.
+    """
+    spelled = [name.lower() for name in inputs]  # names in a graph differ in more than case
+    kept = {
+        name
+        for name in inputs
+        if _PLAIN.fullmatch(name)
+        and not keyword.iskeyword(name)
+        and name not in _TAKEN
+        and spelled.count(name.lower()) == 1
+        and not name.lower().startswith("input_")
+    }
+    return {name: f"input_{place}" for place, name in enumerate(inputs) if name not in kept}
+
 
 def save(network: Any, contract: Contract, folder: Path) -> None:
     """Writes a SavedModel with two signatures, and the contract beside it.
 
-    Both take inputs by the name of their band, and give one output by the contract's name:
+    Both take inputs by name, bands and validity alike, and give one output by the contract's name:
 
     - `serving_default`: strings (tiles,), each the web-safe base64 text of a float32 TensorProto (height, width, 1);
       out come texts of TensorProtos (height, width, classes). This is what Earth Engine's
       SERIALIZED_TF_TENSORS payload holds.
     - `arrays`: float32 (tiles, height, width) in, float32 (tiles, height, width, classes) out.
 
-    Height and width are free: what does not divide by the stride is mirrored at its far edges and cut back.
+    Height and width are free: what does not divide by the stride is mirrored at its far edges and cut back. What a
+    masked pixel holds is of no account, and a pixel that is no finite number in some band counts as masked.
 
     Args:
-        network: Keras model (tiles, height, width, bands) -> (tiles, height, width, classes); its bands are in the
-            contract's order.
-        contract: Names and stride.
+        network: Keras model from (tiles, height, width, bands), in the contract's order, and validity
+            (tiles, height, width, 1) to (tiles, height, width, classes).
+        contract: Names and stride; its `arguments` must be those of `arguments`.
         folder: Folder to write.
 
     Raises:
-        ValueError: The network has another number of bands or classes than the contract.
+        ValueError: The network has another number of inputs, bands or classes than the contract.
     """
+    if len(network.inputs) != 2:
+        raise ValueError(f"the model has {len(network.inputs)} inputs instead of two, image and validity")
     bands, classes = int(network.inputs[0].shape[-1]), int(network.outputs[0].shape[-1])
     if bands != len(contract.bands) or classes != len(contract.class_names):
         raise ValueError(
@@ -37,33 +68,34 @@ def save(network: Any, contract: Contract, folder: Path) -> None:
             f"({', '.join(contract.bands)}) and {len(contract.class_names)} ({', '.join(contract.class_names)})"
         )
 
-    def compute(image: Any) -> Any:
-        padded, height, width = _padded(image, contract.stride)
-        return network(padded, training=False)[:, :height, :width, :]
+    def compute(image: Any, valid: Any) -> Any:
+        finite = tf.reduce_all(tf.math.is_finite(image), axis=-1, keepdims=True)
+        seen = tf.logical_and(valid > 0.5, finite)
+        # Chosen, not multiplied: 0 times NaN is NaN.
+        inputs = tf.concat([tf.where(seen, image, 0.0), tf.cast(seen, tf.float32)], axis=-1)
+        padded, height, width = _padded(inputs, contract.stride)
+        return network([padded[..., :-1], padded[..., -1:]], training=False)[:, :height, :width, :]
 
     def from_arrays(**tiles: Any) -> dict[str, Any]:
-        return {contract.output: compute(_stacked([tiles[band] for band in contract.bands]))}
+        image = tf.stack([tiles[name] for name in names[:-1]], axis=-1)
+        return {contract.output: compute(image, tiles[names[-1]][..., tf.newaxis])}
 
     def from_tensors(**texts: Any) -> dict[str, Any]:
-        # Keyword arguments keep each band's name; positional inputs would be renamed in sorted order.
-        decoded = [_decoded(texts[band]) for band in contract.bands]
-        result = compute(tf.concat(decoded, axis=-1))
-        return {contract.output: _encoded(result)}
+        # Keyword arguments keep each input's name; positional ones would be renamed in sorted order.
+        decoded = [_decoded(texts[name]) for name in names]
+        return {contract.output: _encoded(compute(tf.concat(decoded[:-1], axis=-1), decoded[-1]))}
 
+    names = list(contract.named(dict.fromkeys(contract.inputs)))
     arrays = tf.function(from_arrays).get_concrete_function(
-        **{band: tf.TensorSpec((None, None, None), tf.float32, name=band) for band in contract.bands}
+        **{name: tf.TensorSpec((None, None, None), tf.float32, name=name) for name in names}
     )
     texts = tf.function(from_tensors).get_concrete_function(
-        **{band: tf.TensorSpec((None,), tf.string, name=band) for band in contract.bands}
+        **{name: tf.TensorSpec((None,), tf.string, name=name) for name in names}
     )
     module = tf.Module()
     module.network = network
     tf.saved_model.save(module, str(folder), signatures={TENSOR_SIGNATURE: texts, ARRAY_SIGNATURE: arrays})
     contract.write(folder)
-
-
-def _stacked(bands: Sequence[Any]) -> Any:
-    return tf.stack(bands, axis=-1)
 
 
 def _decoded(texts: Any) -> Any:

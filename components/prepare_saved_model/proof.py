@@ -1,73 +1,208 @@
 """Proves in a fresh process that a SavedModel does what its contract says: `python -m ….proof FOLDER REFERENCE`.
 
 Only the SavedModel is loaded, never Keras: what the trained model gave for real patches comes in REFERENCE, an .npz
-file of `image` (tiles, height, width, bands), `bands` (their names) and `probabilities`.
+file of `image` (tiles, height, width, bands), `bands` (their names), `valid` (tiles, height, width) and
+`probabilities`. What passes writes `probe.npz` beside the contract: tiles as Earth Engine sends them, and its answers.
 """
 
 import argparse
 import base64
+import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from earthline import tensors
 from earthline.contract import ARRAY_SIGNATURE, TENSOR_SIGNATURE, Contract
+from earthline.references import Reference
 
 Array = np.ndarray[Any, Any]
 
 TOLERANCE = 1e-5
 """Largest difference of a probability that passes."""
+PROBE_TILES = 3
+"""Tiles that whoever serves the model is asked for."""
 
 
 class ProofError(ValueError):
     """The SavedModel breaks its contract; the text says how."""
 
 
-def prove(folder: Path, image: Array, bands: Sequence[str], probabilities: Array) -> float:
-    """Checks names, values, independence of the order of bands, and free tile sizes.
+class Prover:
+    """One SavedModel, its contract, and what the trained model gave."""
 
-    Args:
-        folder: The SavedModel with its contract.
-        image: Real patches (tiles, height, width, bands), float32.
-        bands: Names along the last axis.
-        probabilities: What the trained model gave for them.
+    def __init__(self, folder: Path, image: Array, valid: Array, bands: Sequence[str], probabilities: Array) -> None:
+        """Loads the SavedModel.
 
-    Returns:
-        The largest difference to the trained model.
+        Args:
+            folder: The SavedModel with its contract.
+            image: Real patches (tiles, height, width, bands), float32.
+            valid: Their validity (tiles, height, width), float32: 1 or 0.
+            bands: Names along the image's last axis.
+            probabilities: What the trained model gave for them (tiles, height, width, classes).
 
-    Raises:
-        ProofError: The first term that does not hold.
-    """
-    contract = Contract.read(folder)
-    loaded = tf.saved_model.load(str(folder))
-    texts = _signature(loaded, TENSOR_SIGNATURE, contract)
-    arrays = _signature(loaded, ARRAY_SIGNATURE, contract)
-    if sorted(contract.bands) != sorted(bands):
-        raise ProofError(f"the contract's bands {contract.bands} are not those of the examples, {tuple(bands)}")
+        Raises:
+            ProofError: A signature is missing, or its inputs or its output have other names than the contract's.
+        """
+        self._contract = Contract.read(folder)
+        self._folder = folder
+        self._image, self._valid, self._bands, self._probabilities = image, valid, list(bands), probabilities
+        # The signatures live only as long as what was loaded.
+        self._loaded = tf.saved_model.load(str(folder))
+        self._texts = self._signature(TENSOR_SIGNATURE)
+        self._arrays = self._signature(ARRAY_SIGNATURE)
+        if sorted(self._contract.bands) != sorted(bands):
+            raise ProofError(
+                f"the contract's bands {self._contract.bands} are not those of the examples, {tuple(bands)}"
+            )
 
-    def by_name(values: Array, order: Sequence[str]) -> dict[str, Array]:
-        return {band: values[..., bands.index(band)] for band in order}
+    def prove(self) -> float:
+        """Checks values, independence of the order of inputs, masks, what is no number, and free tile sizes.
 
-    largest = 0.0
-    for order in (contract.bands, tuple(reversed(contract.bands)), contract.bands[1:] + contract.bands[:1]):
-        for name, result in (
-            (ARRAY_SIGNATURE, _call_arrays(arrays, by_name(image, order), contract)),
-            (TENSOR_SIGNATURE, _call_texts(texts, by_name(image, order), contract)),
+        Returns:
+            The largest difference to the trained model.
+
+        Raises:
+            ProofError: The first term that does not hold.
+        """
+        largest = self._prove_values()
+        self._prove_masks()
+        self._prove_sizes()
+        return largest
+
+    def write_probe(self) -> None:
+        """Writes `probe.npz`: real patches, mirrored to the shape that Earth Engine sends, and the answers to them.
+
+        Raises:
+            ProofError: A tile of that shape makes a larger request or answer than the contract allows.
+        """
+        height, width = self._contract.sent_shape
+        image, valid = (_mirrored(each[:PROBE_TILES], height, width) for each in (self._image, self._valid))
+        order = [self._bands.index(band) for band in self._contract.bands]
+        inputs = self._inputs(image, valid)
+        reference = Reference(image[..., order], valid, self._call_arrays(inputs))
+        answer = {self._contract.output: tensors.encode(reference.probabilities[0])}
+        for what, content in (
+            ("a request", {"instances": [reference.instance(0, self._contract)]}),
+            ("an answer", {"predictions": [answer]}),
         ):
-            if result.shape != probabilities.shape:
-                raise ProofError(f"signature {name} gives shape {result.shape}, the model {probabilities.shape}")
-            difference = float(np.abs(result - probabilities).max())
-            if not difference <= TOLERANCE:
+            size = len(json.dumps(content))
+            if size > self._contract.max_payload_bytes:
                 raise ProofError(
-                    f"signature {name}, bands sent as {', '.join(order)}: differs from the trained model by up to "
-                    f"{difference:.2g} (allowed: {TOLERANCE:g}); are its inputs mapped in the order {', '.join(bands)}?"
+                    f"a tile of {height} x {width} pixels, the overlap at each edge, makes {what} of {size:,} bytes, "
+                    f"over max_payload_bytes {self._contract.max_payload_bytes:,}: use a smaller serving.tile_shape or "
+                    "serving.overlap"
                 )
-            largest = max(largest, difference)
-    _prove_sizes(arrays, by_name(image, contract.bands), contract)
-    return largest
+        reference.write(self._folder)
+
+    def _prove_values(self) -> float:
+        largest = 0.0
+        inputs = list(self._contract.inputs)
+        named = self._inputs(self._image, self._valid)
+        for order in (inputs, inputs[::-1], inputs[1:] + inputs[:1]):
+            sent = {name: named[name] for name in order}
+            for name, result in (
+                (ARRAY_SIGNATURE, self._call_arrays(sent)),
+                (TENSOR_SIGNATURE, self._call_texts(sent)),
+            ):
+                if result.shape != self._probabilities.shape:
+                    raise ProofError(
+                        f"signature {name} gives shape {result.shape}, the model {self._probabilities.shape}"
+                    )
+                difference = float(np.abs(result - self._probabilities).max())
+                if not difference <= TOLERANCE:
+                    raise ProofError(
+                        f"signature {name}, inputs sent as {', '.join(order)}: differs from the trained model by up to "
+                        f"{difference:.2g} (allowed: {TOLERANCE:g}); are its inputs mapped in the order "
+                        f"{', '.join(self._bands)}?"
+                    )
+                largest = max(largest, difference)
+        return largest
+
+    def _prove_masks(self) -> None:
+        masked = self._valid.copy()
+        masked[:, : masked.shape[1] // 3, masked.shape[2] // 2 :] = 0
+        wanted = self._call_arrays(self._inputs(self._image, masked))
+        if not np.isfinite(wanted).all():
+            raise ProofError("a tile with masked pixels gives probabilities that are no numbers")
+        holds = {"1e6": 1e6, "-1e30": -1e30, "NaN": np.nan, "infinity": np.inf}
+        for told, value in holds.items():
+            image = np.where(masked[..., np.newaxis] > 0, self._image, np.float32(value))
+            self._compare(self._call_arrays(self._inputs(image, masked)), wanted, f"{told} under the mask")
+        for told, value in (("NaN", np.nan), ("infinity", np.inf)):
+            image = self._image.copy()
+            # In one band only: its neighbours are told by the other bands that the pixel is there.
+            image[..., -1] = np.where(masked > 0, image[..., -1], np.float32(value))
+            found = self._call_arrays(self._inputs(image, self._valid))
+            self._compare(found, wanted, f"{told} in one band of a valid pixel, instead of a masked one,")
+
+    def _compare(self, found: Array, wanted: Array, told: str) -> None:
+        difference = float(np.abs(found - wanted).max())
+        if not difference <= TOLERANCE:
+            raise ProofError(f"{told} changes probabilities by up to {difference:.2g}; it must change none")
+
+    def _prove_sizes(self) -> None:
+        stride, (rows, columns) = self._contract.stride, self._valid.shape[1:]
+        for height, width in ((stride + 1, 2 * stride - 1), (rows - 1, max(1, columns - stride + 1)), (1, 1)):
+            image, valid = self._image[:1, :height, :width], self._valid[:1, :height, :width]
+            height, width = valid.shape[1:]
+            found = self._call_arrays(self._inputs(image, valid))
+            wanted = (1, height, width, len(self._contract.class_names))
+            if found.shape != wanted:
+                raise ProofError(
+                    f"a tile of {height} x {width} px comes back as {found.shape}; tile sizes must be free"
+                )
+            whole = [-(-side // stride) * stride for side in (height, width)]
+            mirrored = self._inputs(_mirrored(image, *whole), _mirrored(valid, *whole))
+            self._compare(
+                found, self._call_arrays(mirrored)[:, :height, :width], f"sending {height} x {width} px unmirrored"
+            )
+
+    def _inputs(self, image: Array, valid: Array) -> dict[str, Array]:
+        bands = {band: image[..., self._bands.index(band)] for band in self._contract.bands}
+        return {**bands, self._contract.valid: valid}
+
+    def _signature(self, name: str) -> Any:
+        signature = self._loaded.signatures.get(name)
+        if signature is None:
+            raise ProofError(f"there is no signature '{name}', only {', '.join(self._loaded.signatures) or 'none'}")
+        takes = set(signature.structured_input_signature[1])
+        wanted = self._contract.named(dict.fromkeys(self._contract.inputs))
+        if takes != set(wanted):
+            raise ProofError(
+                f"signature {name} takes {', '.join(sorted(takes))} instead of {', '.join(wanted)}: inputs are found "
+                "by name, and renamed ones would be mixed up"
+            )
+        gives = set(signature.structured_outputs)
+        if gives != {self._contract.output}:
+            raise ProofError(
+                f"signature {name} names its output {', '.join(sorted(gives))} instead of {self._contract.output}, "
+                "which ee.Model's outputBands asks for"
+            )
+        return signature
+
+    def _call_arrays(self, tiles: Mapping[str, Array]) -> Array:
+        sent = {name: tf.constant(values, tf.float32) for name, values in self._contract.named(tiles).items()}
+        result: Array = self._arrays(**sent)[self._contract.output].numpy()
+        return result
+
+    def _call_texts(self, tiles: Mapping[str, Array]) -> Array:
+        def text(tile: Array) -> bytes:
+            tensor = tf.io.serialize_tensor(tf.constant(tile[..., np.newaxis], tf.float32))
+            return base64.urlsafe_b64encode(tensor.numpy())
+
+        sent = {
+            name: tf.constant([text(tile) for tile in values]) for name, values in self._contract.named(tiles).items()
+        }
+        decoded = [
+            tf.io.parse_tensor(base64.urlsafe_b64decode(each), tf.float32).numpy()
+            for each in self._texts(**sent)[self._contract.output].numpy()
+        ]
+        return np.stack(decoded)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -76,60 +211,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", type=Path, help="Folder of the SavedModel.")
     parser.add_argument("reference", type=Path, help="What the trained model gave, .npz.")
     parsed = parser.parse_args(arguments)
-    with np.load(parsed.reference, allow_pickle=False) as reference:
-        image, bands = reference["image"], [str(band) for band in reference["bands"]]
-        probabilities = reference["probabilities"]
+    with np.load(parsed.reference, allow_pickle=False) as arrays:
+        image, valid, probabilities = (arrays[name] for name in ("image", "valid", "probabilities"))
+        bands = [str(band) for band in arrays["bands"]]
     try:
-        print(f"{prove(parsed.folder, image, bands, probabilities):.9g}")
+        prover = Prover(parsed.folder, image, valid, bands, probabilities)
+        largest = prover.prove()
+        prover.write_probe()
     except (ProofError, OSError, ValueError) as error:
         print(str(error), file=sys.stderr)
         return 1
+    print(f"{largest:.9g}")
     return 0
 
 
-def _signature(loaded: Any, name: str, contract: Contract) -> Any:
-    signature = loaded.signatures.get(name)
-    if signature is None:
-        raise ProofError(f"there is no signature '{name}', only {', '.join(loaded.signatures) or 'none'}")
-    takes = set(signature.structured_input_signature[1])
-    if takes != set(contract.bands):
-        raise ProofError(
-            f"signature {name} takes {', '.join(sorted(takes))} instead of the bands {', '.join(contract.bands)}: "
-            "Earth Engine sends inputs by the name of their band, and renamed inputs would be mixed up"
-        )
-    gives = set(signature.structured_outputs)
-    if gives != {contract.output}:
-        raise ProofError(
-            f"signature {name} names its output {', '.join(sorted(gives))} instead of {contract.output}, which "
-            "ee.Model's outputBands asks for"
-        )
-    return signature
-
-
-def _call_arrays(signature: Any, tiles: dict[str, Array], contract: Contract) -> Array:
-    result: Array = signature(**{band: tf.constant(values) for band, values in tiles.items()})[contract.output].numpy()
-    return result
-
-
-def _call_texts(signature: Any, tiles: dict[str, Array], contract: Contract) -> Array:
-    def text(tile: Array) -> bytes:
-        return base64.urlsafe_b64encode(tf.io.serialize_tensor(tile[..., np.newaxis]).numpy())
-
-    answer = signature(**{band: tf.constant([text(tile) for tile in values]) for band, values in tiles.items()})
-    decoded = [
-        tf.io.parse_tensor(base64.urlsafe_b64decode(each), tf.float32).numpy()
-        for each in answer[contract.output].numpy()
-    ]
-    return np.stack(decoded)
-
-
-def _prove_sizes(signature: Any, tiles: dict[str, Array], contract: Contract) -> None:
-    for height, width in ((contract.stride + 1, 2 * contract.stride - 1), (1, 1)):
-        cut = {band: values[:1, :height, :width] for band, values in tiles.items()}
-        asked = next(iter(cut.values())).shape
-        shape = _call_arrays(signature, cut, contract).shape
-        if shape != (*asked, len(contract.class_names)):
-            raise ProofError(f"a tile of {asked[1:]} px comes back as {shape[1:]}; tile sizes must be free")
+def _mirrored(tiles: Array, height: int, width: int) -> Array:
+    """Tiles (tiles, height, width, …) cut or mirrored at their far edges to another height and width."""
+    rows, columns = tiles.shape[1:3]
+    edges = [(0, 0), (0, max(0, height - rows)), (0, max(0, width - columns)), *[(0, 0)] * (tiles.ndim - 3)]
+    return np.pad(tiles, edges, mode="symmetric")[:, :height, :width]
 
 
 if __name__ == "__main__":

@@ -14,8 +14,9 @@ import trainer.losses  # noqa: F401  # registers the loss and metrics that a sav
 from components.prepare_saved_model import export
 from earthline import shards
 from earthline.config import Data, Serving
-from earthline.contract import Contract
+from earthline.contract import VALID_BAND, Contract
 from earthline.examples import Manifest, Patch
+from earthline.learned_ground import LearnedGround
 from trainer.description import KERAS_MODEL, Description, require_match
 
 COMMAND = ("python3", "-m", "serving")
@@ -24,6 +25,8 @@ PREDICT_ROUTE = "/predict"
 HEALTH_ROUTE = "/health"
 PROOF_PATCHES = 4
 """Real patches on which equality is proved."""
+MOST_PATCHES_READ = 2000
+"""Records of a split among which they are chosen."""
 PROOF_SECONDS = 300
 _logger = logging.getLogger(__name__)
 
@@ -64,6 +67,7 @@ def run(*, data: str, serving: str, image: str, examples: Any, model: Any, prepa
         "healthRoute": HEALTH_ROUTE,
     }
     prepared.metadata["bands"] = list(contract.bands)
+    prepared.metadata["inputs"] = list(contract.inputs)
     prepared.metadata["max_difference"] = contract.max_difference
     _logger.info(
         "prepare_saved_model: proved in a fresh process: differs from the trained model by at most %.2g, whatever the "
@@ -96,29 +100,32 @@ def prepare(section: Serving, model_folder: Path, examples: Path, folder: Path) 
     network = keras.models.load_model(model_folder / KERAS_MODEL, compile=False)
     contract = Contract(
         bands=description.bands,
+        arguments=export.arguments((*description.bands, VALID_BAND)),
         class_names=description.class_names,
         tile_shape=section.tile_shape,
         overlap=section.overlap,
         stride=description.stride,
         max_payload_bytes=section.max_payload_bytes,
         split_hash=manifest.split_hash,
+        learned_ground=LearnedGround.of(manifest),
     )
     _logger.info("prepare_saved_model: writing the SavedModel")
     export.save(network, contract, folder)
-    patches = _patches(examples, manifest)
-    expected = np.asarray(network(patches, training=False))
+    image, valid = _patches(examples, manifest)
+    expected = np.asarray(network([image, valid[..., np.newaxis]], training=False))
     _logger.info("prepare_saved_model: comparing it with the trained model in a fresh process")
-    contract = contract.model_copy(update={"max_difference": prove(folder, patches, description.bands, expected)})
+    contract = contract.model_copy(update={"max_difference": prove(folder, image, valid, description.bands, expected)})
     contract.write(folder)
     return contract
 
 
-def prove(folder: Path, image: Array, bands: tuple[str, ...], probabilities: Array) -> float:
-    """Runs the proof in a process of its own.
+def prove(folder: Path, image: Array, valid: Array, bands: tuple[str, ...], probabilities: Array) -> float:
+    """Runs the proof in a process of its own; it writes `probe.npz` into the folder.
 
     Args:
         folder: The SavedModel with its contract.
         image: Patches (tiles, height, width, bands), float32.
+        valid: Their validity (tiles, height, width), float32: 1 or 0.
         bands: Names along the last axis.
         probabilities: What the trained model gave for them.
 
@@ -130,7 +137,7 @@ def prove(folder: Path, image: Array, bands: tuple[str, ...], probabilities: Arr
     """
     with tempfile.TemporaryDirectory(prefix="proof-") as name:
         reference = Path(name) / "reference.npz"
-        np.savez(reference, image=image, bands=np.array(bands), probabilities=probabilities)
+        np.savez(reference, image=image, valid=valid, bands=np.array(bands), probabilities=probabilities)
         command = [sys.executable, "-m", "components.prepare_saved_model.proof", str(folder), str(reference)]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=PROOF_SECONDS, check=False)
@@ -142,13 +149,27 @@ def prove(folder: Path, image: Array, bands: tuple[str, ...], probabilities: Arr
     return float(done.stdout.strip().splitlines()[-1])
 
 
-def _patches(examples: Path, manifest: Manifest) -> Array:
-    records = (
-        record
-        for split in ("test", "validation", "train")
-        for path in manifest.shards(examples, split)
-        for record in shards.read(path)
-    )
-    chosen = [record for record, _ in zip(records, range(PROOF_PATCHES), strict=False)]
-    decoded = [Patch.decode(each, manifest.patch_shape, len(manifest.bands), manifest.data_type) for each in chosen]
-    return np.stack([patch.image for patch in decoded]).astype(np.float32)
+def _patches(examples: Path, manifest: Manifest) -> tuple[Array, Array]:
+    """Patches and their validity, taken evenly from the first split that has any, with a patch that has a mask.
+
+    Held-out patches come first: what is asked of the model for ever should not be what it knows by heart.
+    """
+    for split in ("test", "validation", "train"):
+        total = min(manifest.splits[split].examples if split in manifest.splits else 0, MOST_PATCHES_READ)
+        wanted = {place * total // PROOF_PATCHES for place in range(PROOF_PATCHES)}
+        chosen: list[Patch] = []
+        masked: Patch | None = None
+        records = (record for path in manifest.shards(examples, split) for record in shards.read(path))
+        for place, record in zip(range(total), records, strict=False):
+            if place not in wanted and masked is not None:
+                continue
+            patch = Patch.decode(record, manifest.patch_shape, len(manifest.bands), manifest.data_type)
+            if masked is None and patch.valid.any() and not patch.valid.all():
+                masked = patch
+            if place in wanted:
+                chosen.append(patch)
+        if chosen:
+            chosen = [*([masked] if masked is not None else []), *chosen][:PROOF_PATCHES]
+            image = np.stack([patch.image for patch in chosen]).astype(np.float32)
+            return image, np.stack([patch.valid for patch in chosen]).astype(np.float32)
+    raise ValueError("the examples hold no patch; export them again")
