@@ -1,6 +1,6 @@
 """The ground that a model learned from: kept with it, so that a later judge knows on which pixels it may be asked.
 
-Part of the contract that the prediction server reads at its start, which needs no geometry: it is loaded when asked for.
+Part of the contract that the prediction server reads at its start, which needs no geometry: it is loaded when asked.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,57 +1,91 @@
-"""The baseline: a random forest that sees each pixel with its neighbours."""
+"""The baselines: random forests that see each pixel with what lies around it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from scipy.ndimage import uniform_filter
 from sklearn.ensemble import RandomForestClassifier
 
-from earthline.examples import UNLABELLED
+from components.evaluate_model.patches import Patches
 
 Array = np.ndarray[Any, Any]
 
 MAX_PIXELS = 40_000
 """Training pixels that are drawn at most; more make the forest slower, not better."""
+_BATCH = 16
+"""Patches whose features are held at once."""
 
 
-def context(image: Array, side: int) -> Array:
+def context(image: Array, valid: Array, side: int) -> Array:
     """The bands of each pixel's window, as (patches, height, width, side * side * bands).
 
-    Windows at a patch's edge repeat its outermost pixels.
+    Windows at a patch's edge repeat its outermost pixels; where a neighbour is masked the pixel itself stands in.
 
     Args:
         image: (patches, height, width, bands).
+        valid: bool (patches, height, width).
         side: Side of the window in pixels; odd.
     """
     half = side // 2
     height, width = image.shape[1:3]
     padded = np.pad(image, ((0, 0), (half, half), (half, half), (0, 0)), mode="edge")
-    shifted = [padded[:, row : row + height, column : column + width] for row in range(side) for column in range(side)]
+    seen = np.pad(valid, ((0, 0), (half, half), (half, half)), mode="edge")
+    shifted = []
+    for row in range(side):
+        for column in range(side):
+            there = seen[:, row : row + height, column : column + width, np.newaxis]
+            shifted.append(np.where(there, padded[:, row : row + height, column : column + width], image))
     return np.concatenate(shifted, axis=-1)
+
+
+def surroundings(image: Array, valid: Array, side: int) -> Array:
+    """Mean and std of each band over a window, as (patches, height, width, 2 * bands), float32.
+
+    Masked pixels, and what lies outside the patch, are left out of the window.
+
+    Args:
+        image: (patches, height, width, bands).
+        valid: bool (patches, height, width).
+        side: Side of the window in pixels; odd.
+    """
+    size = (1, side, side, 1)
+    shares = uniform_filter(valid[..., np.newaxis].astype(np.float64), size, mode="constant")
+    shares = np.maximum(shares, 0.5 / side**2)
+    # About the mean of all, so that squares of large numbers lose no digits.
+    seen = valid[..., np.newaxis]
+    middle = image[valid].mean(axis=0, dtype=np.float64) if valid.any() else 0.0
+    values = np.where(seen, image - middle, 0.0)
+    mean = uniform_filter(values, size, mode="constant") / shares
+    square = uniform_filter(values**2, size, mode="constant") / shares
+    std = np.sqrt(np.maximum(square - mean**2, 0.0))
+    return np.concatenate([mean + middle, std], axis=-1).astype(np.float32)
 
 
 class Forest:
     """A seeded random forest on pixels with context."""
 
-    def __init__(self, *, trees: int, side: int, seed: int) -> None:
+    def __init__(self, *, trees: int, side: int, windows: Sequence[int] = (), seed: int) -> None:
         """Makes it.
 
         Args:
             trees: Number of trees.
-            side: Side of the window in pixels; odd.
+            side: Side in pixels of the window whose bands it sees; odd.
+            windows: Sides in pixels of the windows whose mean and std it sees as well; odd.
             seed: Seed of the drawn pixels and of the trees.
         """
         self._side = side
+        self._windows = tuple(windows)
         self._seed = seed
         self._forest = RandomForestClassifier(
             n_estimators=trees, min_samples_leaf=3, max_features="sqrt", n_jobs=-1, random_state=seed
         )
 
-    def fit(self, image: Array, label: Array) -> int:
+    def fit(self, patches: Patches) -> int:
         """Trains on labelled pixels, at most `MAX_PIXELS` of them, drawn at random.
 
         Args:
-            image: (patches, height, width, bands).
-            label: Class ids (patches, height, width); `UNLABELLED` where a pixel does not count.
+            patches: Of the training split.
 
         Returns:
             Number of training pixels.
@@ -59,15 +93,33 @@ class Forest:
         Raises:
             ValueError: No pixel is labelled.
         """
-        places = np.argwhere(label != UNLABELLED)
+        places = np.flatnonzero(patches.labelled)
         if len(places) == 0:
             raise ValueError("no training pixel has a label, so there is no baseline to compare with")
-        patch, row, column = np.random.default_rng(self._seed).permutation(places)[:MAX_PIXELS].T
-        self._forest.fit(context(image, self._side)[patch, row, column], label[patch, row, column])
-        return len(patch)
+        drawn = np.random.default_rng(self._seed).permutation(places)[:MAX_PIXELS]
+        chosen = np.zeros(patches.label.shape, bool)
+        chosen.flat[drawn] = True
+        self._forest.fit(self._features(patches, chosen), patches.label[chosen])
+        return len(drawn)
 
-    def predict(self, image: Array) -> Array:
-        """Class ids (patches, height, width), uint8, of images (patches, height, width, bands)."""
-        features = context(image, self._side)
-        predicted = self._forest.predict(features.reshape(-1, features.shape[-1]))
-        return np.asarray(predicted, np.uint8).reshape(image.shape[:3])
+    def predict(self, patches: Patches) -> Array:
+        """Class ids, uint8 (pixels,), of the pixels that count, in the order of `label[labelled]`."""
+        labelled = patches.labelled
+        parts = [
+            self._forest.predict(self._features_of(patches, labelled, start))
+            for start in range(0, len(labelled), _BATCH)
+            if labelled[start : start + _BATCH].any()
+        ]
+        return np.concatenate(parts).astype(np.uint8)
+
+    def _features(self, patches: Patches, chosen: Array) -> Array:
+        return np.concatenate(
+            [self._features_of(patches, chosen, start) for start in range(0, len(chosen), _BATCH)], axis=0
+        )
+
+    def _features_of(self, patches: Patches, chosen: Array, start: int) -> Array:
+        """Features (pixels, features) of the chosen pixels of one batch of patches."""
+        batch = slice(start, start + _BATCH)
+        image, valid = patches.image[batch], patches.valid[batch]
+        parts = [context(image, valid, self._side), *(surroundings(image, valid, side) for side in self._windows)]
+        return np.concatenate([part[chosen[batch]] for part in parts], axis=-1, dtype=np.float32)

@@ -6,12 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from google.cloud import aiplatform, storage
+from google.api_core.exceptions import NotFound
+from google.cloud import aiplatform
 
+from components.evaluate_model.patches import Patches
+from earthline import folders
 from earthline.contract import ARRAY_SIGNATURE, CONTRACT, Contract
 
 Array = np.ndarray[Any, Any]
 
+NONE = "none"
+"""Stands for a champion where nothing is deployed."""
 MAX_BYTES = 4 << 30
 """Largest SavedModel that is downloaded for comparison."""
 _BATCH = 16
@@ -54,27 +59,48 @@ def find(project: str, location: str, endpoint_name: str) -> Champion | None:
     return None
 
 
+def get(project: str, location: str, name: str) -> Champion | None:
+    """The champion of a name; None for `none`. One that was deleted since has no artifacts.
+
+    Args:
+        project: Google Cloud project id.
+        location: Vertex AI location.
+        name: As `find` gives it, or `none`.
+    """
+    if name == NONE:
+        return None
+    aiplatform.init(project=project, location=location, api_transport="rest")
+    resource, _, version = name.partition("@")
+    try:
+        return Champion(name, aiplatform.Model(resource, version=version or None).uri or "")
+    except NotFound:
+        return Champion(name, "")
+
+
 def predict(
-    champion: Champion, project: str, image: Array, bands: tuple[str, ...], classes: tuple[str, ...]
+    champion: Champion, project: str, patches: Patches, bands: tuple[str, ...], classes: tuple[str, ...]
 ) -> tuple[Array, Contract]:
-    """The champion's class ids for images.
+    """The champion's class ids for patches.
 
     Args:
         champion: As `find` gives it.
         project: Google Cloud project id.
-        image: (patches, height, width, bands).
-        bands: Names along the last axis.
+        patches: Of the test split.
+        bands: Names along the last axis of their images.
         classes: Class names by class id.
 
     Returns:
-        Class ids (patches, height, width), uint8, and the champion's contract.
+        Class ids, uint8 (pixels,), of the pixels that count, in the order of `label[labelled]`; and its contract.
 
     Raises:
         ChampionError: No SavedModel of ours, or one with other bands or classes.
     """
     with tempfile.TemporaryDirectory(prefix="champion-") as name:
         folder = Path(name)
-        _download(champion, project, folder)
+        try:
+            folders.download(champion.artifact_uri, folder, MAX_BYTES, project=project)
+        except folders.FolderError as error:
+            raise ChampionError(str(error)) from error
         try:
             contract = Contract.read(folder)
         except (OSError, ValueError) as error:
@@ -87,40 +113,29 @@ def predict(
             raise ChampionError(
                 f"it tells {', '.join(contract.class_names)} apart, these examples have {', '.join(classes)}"
             )
-        return _classes(folder, contract, image, bands), contract
+        return _classes(folder, contract, patches, bands), contract
 
 
-def _download(champion: Champion, project: str, folder: Path) -> None:
-    scheme, _, rest = champion.artifact_uri.partition("gs://")
-    bucket, _, prefix = rest.partition("/")
-    if scheme or not bucket:
-        raise ChampionError(f"its artifact address {champion.artifact_uri!r} is no gs:// folder")
-    prefix = f"{prefix.rstrip('/')}/"
-    total = 0
-    for blob in storage.Client(project=project).list_blobs(bucket, prefix=prefix):
-        relative = blob.name.removeprefix(prefix)
-        if not relative or relative.endswith("/"):
-            continue
-        target = (folder / relative).resolve()
-        if not target.is_relative_to(folder.resolve()):
-            raise ChampionError(f"the object {blob.name} reaches outside its folder")
-        total += blob.size or 0
-        if total > MAX_BYTES:
-            raise ChampionError(f"its SavedModel is larger than {MAX_BYTES:,} bytes")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        blob.download_to_filename(str(target))
-
-
-def _classes(folder: Path, contract: Contract, image: Array, bands: tuple[str, ...]) -> Array:
+def _classes(folder: Path, contract: Contract, patches: Patches, bands: tuple[str, ...]) -> Array:
     import tensorflow as tf  # seconds to load, and not needed where no champion is deployed
 
     loaded = tf.saved_model.load(str(folder))
     if ARRAY_SIGNATURE not in loaded.signatures:
         raise ChampionError(f"its SavedModel has no signature '{ARRAY_SIGNATURE}'")
     signature = loaded.signatures[ARRAY_SIGNATURE]
+    takes, sent = set(signature.structured_input_signature[1]), set(contract.named(dict.fromkeys(contract.inputs)))
+    if takes != sent:
+        raise ChampionError(
+            f"its SavedModel takes {', '.join(sorted(takes))} instead of {', '.join(sorted(sent))}: it is of another "
+            "version of this product"
+        )
+    labelled = patches.labelled
     parts = []
-    for start in range(0, len(image), _BATCH):
-        batch = image[start : start + _BATCH].astype(np.float32)
-        named = {band: tf.constant(batch[..., bands.index(band)]) for band in contract.bands}
-        parts.append(signature(**named)[contract.output].numpy().argmax(axis=-1).astype(np.uint8))
+    for start in range(0, len(labelled), _BATCH):
+        batch = slice(start, start + _BATCH)
+        image = patches.image[batch].astype(np.float32)
+        inputs = {band: tf.constant(image[..., bands.index(band)]) for band in contract.bands}
+        inputs[contract.valid] = tf.constant(patches.valid[batch].astype(np.float32))
+        classes = signature(**contract.named(inputs))[contract.output].numpy().argmax(axis=-1).astype(np.uint8)
+        parts.append(classes[labelled[batch]])
     return np.concatenate(parts)

@@ -6,10 +6,14 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from components.evaluate_model.accuracy import Accuracy
+from earthline import lettering
+from earthline.evaluations import Accuracy
 
-CONFUSION = "confusion.png"
-CURVES = "learning_curves.png"
+MOST_SHARES = 25
+"""Most classes whose shares are written into their cells; more would not be legible."""
+LONGEST_SIDE = 24.0
+"""Inches: with 255 classes the cells shrink, the picture does not grow."""
+_NAME_WIDTH = 20
 
 
 def confusion(accuracy: Accuracy, path: Path) -> None:
@@ -21,28 +25,24 @@ def confusion(accuracy: Accuracy, path: Path) -> None:
     """
     counts = np.array(accuracy.confusion, float)
     percent = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    names = [each.name for each in accuracy.classes]
-    side = 1.8 + 0.7 * len(names)
-    figure = Figure(figsize=(side + 0.6, side), layout="constrained")
-    axes = figure.add_subplot()
-    axes.imshow(percent, cmap="Blues", vmin=0, vmax=100)
-    axes.set_xticks(range(len(names)), names, rotation=35, ha="right")
-    axes.set_yticks(range(len(names)), names)
-    axes.set_xlabel("predicted")
-    axes.set_ylabel("label")
-    axes.set_title(f"overall accuracy {accuracy.overall:.3f}", fontsize=11)
-    for row, values in enumerate(percent):
-        for column, value in enumerate(values):
-            axes.text(
-                column,
-                row,
-                f"{value:.0f} %",
-                ha="center",
-                va="center",
-                fontsize=9,
-                color="white" if value > 55 else "black",
-            )
-    figure.savefig(path, dpi=130)
+    count = len(accuracy.classes)
+    names = lettering.labels([each.name for each in accuracy.classes], _NAME_WIDTH)
+    side = min(2.2 + 0.75 * count, LONGEST_SIDE)
+    size = min(10.0, 72 * (side - 2.2) / count * 0.7)
+    with lettering.plain(*names):
+        figure = Figure(figsize=(side + 0.6, side), layout="constrained")
+        axes = figure.add_subplot()
+        axes.imshow(percent, cmap="Blues", vmin=0, vmax=100)
+        axes.set_xticks(range(count), names, rotation=45, ha="right", rotation_mode="anchor", fontsize=size)
+        axes.set_yticks(range(count), names, fontsize=size)
+        axes.set_xlabel("predicted")
+        axes.set_ylabel("label")
+        axes.set_title(f"overall accuracy {accuracy.overall:.3f}", fontsize=11)
+        if count <= MOST_SHARES:
+            for (row, column), value in np.ndenumerate(percent):
+                colour = "white" if value > 55 else "black"
+                axes.text(column, row, f"{value:.0f} %", ha="center", va="center", fontsize=size * 0.9, color=colour)
+        figure.savefig(path, dpi=130)
 
 
 def learning_curves(history: Path, path: Path) -> None:

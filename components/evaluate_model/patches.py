@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from earthline import shards
+from earthline import blocks, shards
 from earthline.examples import UNLABELLED, Manifest, Patch
 
 Array = np.ndarray[Any, Any]
@@ -17,19 +17,40 @@ class Patches:
     """All patches of a split.
 
     Attributes:
-        image: (patches, height, width, bands), in the manifest's data type.
+        image: (patches, height, width, bands), in the manifest's data type; 0 where masked.
+        valid: bool (patches, height, width), False where masked.
         label: Class ids (patches, height, width); where patches overlap, a pixel has its label in the first alone
             and is `UNLABELLED` in the others.
+        corner: Row and column of each patch's first pixel on the manifest's grid, (patches, 2).
     """
 
     image: Array
+    valid: Array
     label: Array
+    corner: Array
 
     @property
     def labelled(self) -> Array:
         """True where a pixel counts, (patches, height, width)."""
         labelled: Array = self.label != UNLABELLED
         return labelled
+
+    @property
+    def ground(self) -> tuple[Array, Array]:
+        """Rows and columns on the manifest's grid of the pixels that count, in the order of `label[labelled]`."""
+        patch, row, column = np.nonzero(self.labelled)
+        return self.corner[patch, 0] + row, self.corner[patch, 1] + column
+
+    def blocks(self, manifest: Manifest) -> Array:
+        """The block of each pixel that counts, (pixels,), from 0 without gaps.
+
+        Args:
+            manifest: Of the dataset.
+        """
+        row, column = self.ground
+        height, width = manifest.grid["shape"]
+        found = blocks.number(row, column, (height, width), manifest.block_shape)
+        return np.unique(found, return_inverse=True)[1]
 
 
 def read(folder: Path, manifest: Manifest, split: str) -> Patches:
@@ -54,16 +75,18 @@ def read(folder: Path, manifest: Manifest, split: str) -> Patches:
             f"split '{split}' has {len(patches)} patches and no labelled pixel; give it a larger share "
             "(export.shares) or smaller blocks (export.block_shape)"
         )
-    places = np.array([(patch.row, patch.column) for patch in patches])
+    corner = np.array([(patch.row, patch.column) for patch in patches])
     return Patches(
         np.stack([patch.image for patch in patches]),
-        _once(np.stack([patch.label for patch in patches]), places),
+        np.stack([patch.valid for patch in patches]),
+        _once(np.stack([patch.label for patch in patches]), corner),
+        corner,
     )
 
 
-def _once(label: Array, places: Array) -> Array:
+def _once(label: Array, corner: Array) -> Array:
     patch, row, column = np.nonzero(label != UNLABELLED)
-    ground = np.stack([places[patch, 0] + row, places[patch, 1] + column], axis=1)
+    ground = np.stack([corner[patch, 0] + row, corner[patch, 1] + column], axis=1)
     _, first = np.unique(ground, axis=0, return_index=True)
     chosen = np.full_like(label, UNLABELLED)
     chosen[patch[first], row[first], column[first]] = label[patch[first], row[first], column[first]]

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from kfp import dsl
+from shapely.geometry import box, mapping
 
 from earthline import shards
 from earthline.config import Data, Train
@@ -57,7 +58,7 @@ def labelled_examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
             masked_pixels=count,
         )
     Manifest(
-        grid={},
+        grid={"crs": "EPSG:32632", "transform": [10, 0, 600_000, 0, -10, 5_000_000], "shape": [72, 8]},
         bands=BANDS,
         data_type="uint16",
         patch_shape=(SIDE, SIDE),
@@ -65,7 +66,7 @@ def labelled_examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
         splits=splits,
         gap=SIDE,
         block_shape=(SIDE, SIDE),
-        split_areas={},
+        split_areas={split: mapping(box(0, 0, SIDE, 72)) for split in SPLITS},
         seed=0,
         expression_hash="0",
         sources=(),

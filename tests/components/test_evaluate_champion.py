@@ -9,6 +9,7 @@ import pytest
 
 from components.prepare_saved_model import export
 from earthline.contract import Contract
+from earthline.examples import UNLABELLED
 
 BANDS = ("swir", "nir")
 CLASSES = ("dark", "bright")
@@ -31,6 +32,7 @@ import os, pathlib
 import numpy as np
 from google.cloud import aiplatform, storage
 from components.evaluate_model import champion
+from components.evaluate_model.patches import Patches
 
 PROJECT, LOCATION = "sandbox", "us-central1"
 assert champion.find(PROJECT, LOCATION, "champion-test") is None
@@ -61,12 +63,14 @@ endpoint.deploy(canary, machine_type="n1-standard-4", traffic_percentage=10)
 
 found = champion.find(PROJECT, LOCATION, "champion-test")
 assert found == champion.Champion(f"{first.resource_name}@1", "gs://champion-test/model"), found
-image = np.load(folder / "image.npy")
-classes, contract = champion.predict(found, PROJECT, image, ("swir", "nir"), ("dark", "bright"))
+loaded = np.load(folder / "patches.npz")
+patches = Patches(loaded["image"], loaded["valid"], loaded["label"], np.zeros((2, 2), int))
+classes, contract = champion.predict(found, PROJECT, patches, ("swir", "nir"), ("dark", "bright"))
 assert contract.class_names == ("dark", "bright"), contract
 np.save(os.environ["RESULT"], classes)
 try:
-    champion.predict(champion.Champion("m@2", "gs://champion-test/other"), PROJECT, image, ("swir", "nir"), ("a", "b"))
+    other = champion.Champion("m@2", "gs://champion-test/other")
+    champion.predict(other, PROJECT, patches, ("swir", "nir"), ("a", "b"))
 except champion.ChampionError as error:
     assert "gs://champion-test/other has no readable contract.json" in str(error), error
 else:
@@ -78,16 +82,22 @@ endpoint.delete(force=True)
 @pytest.mark.slow
 def test_the_model_with_most_traffic_is_found_and_scored_again(sandbox: Any, tmp_path: Path) -> None:
     keras.utils.set_random_seed(3)
-    inputs = keras.Input((None, None, 2))
-    network = keras.Model(inputs, keras.layers.Conv2D(2, 3, padding="same", activation="softmax")(inputs))
+    inputs = keras.Input((None, None, 2), name="image"), keras.Input((None, None, 1), name="valid")
+    convolved = keras.layers.Conv2D(2, 3, padding="same", activation="softmax")(keras.layers.Concatenate()(inputs))
+    network = keras.Model(list(inputs), convolved)
     contract = Contract(
         bands=BANDS, class_names=CLASSES, tile_shape=(8, 8), overlap=(4, 4), stride=1, max_payload_bytes=1_500_000
     )
     folder = tmp_path / "model"
     export.save(network, contract, folder)
-    image = np.random.default_rng(0).normal(size=(2, 8, 8, 2)).astype(np.float32)
-    np.save(folder / "image.npy", image)
+    random = np.random.default_rng(0)
+    image = random.normal(size=(2, 8, 8, 2)).astype(np.float32)
+    valid = random.random((2, 8, 8)) < 0.8
+    image[~valid] = 0
+    label = np.where(valid & (random.random((2, 8, 8)) < 0.7), 1, UNLABELLED).astype(np.uint8)
+    np.savez(folder / "patches.npz", image=image, valid=valid, label=label)
 
     result = tmp_path / "result.npy"
     sandbox.python(SCRIPT, timeout=300, FOLDER=str(folder), RESULT=str(result), SERVER=SERVER)
-    np.testing.assert_array_equal(np.load(result), np.asarray(network(image)).argmax(-1))
+    expected = np.asarray(network([image, valid[..., np.newaxis].astype(np.float32)])).argmax(-1)
+    np.testing.assert_array_equal(np.load(result), expected[label != UNLABELLED])

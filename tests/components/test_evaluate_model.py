@@ -8,132 +8,99 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from kfp import dsl
+from pyproj import Transformer
 from sklearn import metrics as sklearn_metrics
 
 from components.evaluate_model import champion, patches
-from components.evaluate_model.accuracy import accuracy, area_adjusted, confusion
-from components.evaluate_model.baseline import Forest, context
+from components.evaluate_model.accuracy import accuracy, confusion
+from components.evaluate_model.bootstrap import Bootstrap
 from components.evaluate_model.champion import Champion, ChampionError
 from components.evaluate_model.component import evaluate_model
-from components.evaluate_model.evaluation import Evaluation, decide
-from components.evaluate_model.run import score
+from components.evaluate_model.scoring import held_out, score
+from earthline import evaluations
 from earthline.config import Evaluate
 from earthline.contract import Contract
-from earthline.examples import UNLABELLED, Manifest
+from earthline.evaluations import Evaluation
+from earthline.examples import Manifest
+from earthline.grid import Grid
+from earthline.learned_ground import LearnedGround
 
 # Keras hands TensorFlow's arrays to h5py, and those do not know NumPy 2's `copy` yet: nothing of ours to mend.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
 NAMES = ("a", "b", "c")
-IDS = npst.arrays(np.uint8, 40, elements=st.integers(0, 2))
+PIXELS = 40
+IDS = npst.arrays(np.uint8, PIXELS, elements=st.integers(0, 2))
+BLOCKS = np.repeat(np.arange(5), PIXELS // 5)
+
+
+def scored(labels: np.ndarray, predictions: np.ndarray) -> evaluations.Accuracy:
+    return accuracy(confusion(labels, predictions, BLOCKS, 3), NAMES, Bootstrap(5, 0.9, 0))
 
 
 @given(IDS, IDS)
-def test_figures_are_those_of_scikit_learn(labels: np.ndarray, predictions: np.ndarray) -> None:
-    matrix = confusion(labels, predictions, 3)
-    np.testing.assert_array_equal(matrix, sklearn_metrics.confusion_matrix(labels, predictions, labels=[0, 1, 2]))
-    found = accuracy(matrix, NAMES)
+def test_figures_are_those_of_scikit_learn_over_the_classes_with_labels(
+    labels: np.ndarray, predictions: np.ndarray
+) -> None:
+    found = scored(labels, predictions)
+    np.testing.assert_array_equal(
+        found.confusion, sklearn_metrics.confusion_matrix(labels, predictions, labels=[0, 1, 2])
+    )
     assert found.overall == pytest.approx(sklearn_metrics.accuracy_score(labels, predictions))
-    options = {"labels": [0, 1, 2], "average": None, "zero_division": 0}
-    for key, expected in (
-        ("precision", sklearn_metrics.precision_score(labels, predictions, **options)),
-        ("recall", sklearn_metrics.recall_score(labels, predictions, **options)),
-        ("f1", sklearn_metrics.f1_score(labels, predictions, **options)),
-        ("iou", sklearn_metrics.jaccard_score(labels, predictions, **options)),
-    ):
-        for each, value in zip(found.classes, expected, strict=True):
-            shown = getattr(each, key)
-            assert shown is None or shown == pytest.approx(value)
+    there = sorted(set(labels.tolist()))
+    options = {"labels": there, "average": None, "zero_division": 0}
+    f1 = sklearn_metrics.f1_score(labels, predictions, **options)
+    iou = sklearn_metrics.jaccard_score(labels, predictions, **options)
+    recall = sklearn_metrics.recall_score(labels, predictions, **options)
+    precision = sklearn_metrics.precision_score(labels, predictions, **options)
+    for place, class_id in enumerate(there):
+        each = found.classes[class_id]
+        assert (each.f1, each.iou, each.recall) == pytest.approx((f1[place], iou[place], recall[place]))
+        assert each.precision is None or each.precision == pytest.approx(precision[place])
+    assert found.macro_f1 == pytest.approx(f1.mean())
+    assert found.mean_iou == pytest.approx(iou.mean())
+    for class_id in {0, 1, 2} - set(there):
+        assert (found.classes[class_id].f1, found.classes[class_id].iou, found.classes[class_id].recall) == (None,) * 3
 
 
-def test_a_class_that_never_occurs_has_no_figures_and_lowers_no_mean() -> None:
-    found = accuracy(np.array([[3, 1, 0], [0, 4, 0], [0, 0, 0]]), NAMES)
-    assert (found.classes[2].precision, found.classes[2].recall, found.classes[2].iou) == (None, None, None)
-    assert found.mean_iou == pytest.approx((3 / 4 + 4 / 5) / 2)
+def test_a_class_without_test_labels_reverses_no_order() -> None:
+    # `c` has no test label. One model takes a single pixel for it, the other none, and is worse everywhere else.
+    labels = np.tile([0, 1], PIXELS // 2)
+    better, worse = labels.copy(), labels.copy()
+    better[0] = 2
+    worse[:10] = 1 - worse[:10]
+    one, other = scored(labels, better), scored(labels, worse)
+    assert one.macro_f1 > other.macro_f1 > 2 / 3 and one.mean_iou > other.mean_iou
+    assert one.classes[2].precision == 0 and other.classes[2].precision is None
 
 
 def test_no_test_pixel_is_an_error() -> None:
+    nothing = np.zeros(0, int)
     with pytest.raises(ValueError, match="no labelled test pixel"):
-        accuracy(np.zeros((3, 3), int), NAMES)
+        confusion(nothing, nothing, nothing, 3)
 
 
-def test_area_adjusted_figures_are_those_of_the_published_example() -> None:
-    # Olofsson et al. 2014, Good practices for estimating area and assessing accuracy of land change, table 8:
-    # deforestation, forest gain, stable forest, stable non-forest.
-    matrix = np.array([[66, 0, 1, 2], [0, 55, 0, 1], [5, 8, 153, 9], [4, 12, 11, 313]])
-    mapped = np.array([200_000, 150_000, 3_200_000, 6_450_000])
-    found = area_adjusted(matrix, mapped, ("loss", "gain", "forest", "other"))
-    assert found is not None
-    assert found.overall == pytest.approx(0.947, abs=5e-4)
-    assert 1.96 * found.overall_error == pytest.approx(0.018, abs=5e-4)
-    assert found.area_shares["loss"] == pytest.approx(0.024, abs=5e-4)
-    assert 1.96 * found.area_errors["loss"] * mapped.sum() * 0.09 == pytest.approx(6_158, rel=0.02)
-
-
-def test_without_two_test_pixels_in_a_mapped_class_nothing_is_estimated() -> None:
-    assert area_adjusted(np.array([[5, 1], [0, 0]]), np.array([9, 9]), ("a", "b")) is None
-
-
-def test_context_holds_each_neighbour_at_its_place() -> None:
-    image = np.arange(2 * 4 * 5 * 2).reshape(2, 4, 5, 2)
-    seen = context(image, 3)
-    assert seen.shape == (2, 4, 5, 18)
-    np.testing.assert_array_equal(seen[1, 2, 3].reshape(3, 3, 2), image[1, 1:4, 2:5])
-    np.testing.assert_array_equal(seen[0, 0, 0].reshape(3, 3, 2)[0, 0], image[0, 0, 0])
-
-
-def test_the_baseline_is_the_same_for_the_same_seed_and_skips_unlabelled_pixels() -> None:
-    random = np.random.default_rng(0)
-    label = random.integers(0, 3, (4, 8, 8)).astype(np.uint8)
-    image = np.stack([label * 50, random.integers(0, 99, label.shape)], axis=-1).astype(np.uint8)
-    label[:, :2] = UNLABELLED
-    results = []
-    for seed in (1, 1, 2):
-        forest = Forest(trees=10, side=3, seed=seed)
-        assert forest.fit(image, label) == (label != UNLABELLED).sum()
-        results.append(forest.predict(image))
-    np.testing.assert_array_equal(results[0], results[1])
-    assert (results[0] != results[2]).any()
-    assert set(np.unique(results[0])) <= {0, 1, 2}
-
-
-def test_overlapping_patches_count_each_pixel_once(labelled_examples: Path) -> None:
-    read = patches.read(labelled_examples, Manifest.read(labelled_examples), "test")
+def test_overlapping_patches_count_each_pixel_once_and_lie_in_blocks(labelled_examples: Path) -> None:
+    manifest = Manifest.read(labelled_examples)
+    read = patches.read(labelled_examples, manifest, "test")
     # Six patches of 8 rows, each 4 below the last: 28 x 8 pixels of ground; a corner is masked in each patch, and all
     # but the first patch's lie inside another patch as well.
     assert read.labelled.sum() == 28 * 8 - 1
+    row, column = read.ground
+    assert len({*zip(row.tolist(), column.tolist(), strict=True)}) == 28 * 8 - 1
+    assert (row.min(), row.max(), column.max()) == (0, 27, 7)
+    np.testing.assert_array_equal(read.blocks(manifest), row // 8)
+    np.testing.assert_array_equal(read.valid[:, 0, 0], False)
 
 
-@pytest.mark.parametrize(
-    ("model", "baseline", "champion_accuracy", "min_gain", "blessed", "compared"),
-    [
-        (0.70, 0.69, None, 0.0, True, "baseline"),
-        (0.70, 0.70, None, 0.0, False, "baseline"),
-        (0.70, 0.69, None, 0.02, False, "baseline"),
-        (0.70, 0.75, 0.70, 0.0, True, "models/1@1"),
-        (0.70, 0.60, 0.71, 0.0, False, "models/1@1"),
-        (0.70, 0.75, None, -1.0, True, "baseline"),
-    ],
-)
-def test_the_gate(
-    model: float, baseline: float, champion_accuracy: float | None, min_gain: float, blessed: bool, compared: str
-) -> None:
-    gate = decide(model, baseline, min_gain, champion_accuracy, "models/1@1")
-    assert (gate.blessed, gate.compared_with) == (blessed, compared)
-    assert f"{gate.gain:+.4f}" in gate.reason
-
-
-def test_the_step_writes_everything_and_returns_the_gate(
-    trained: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(champion, "find", lambda *_: None)
+def test_the_step_writes_everything_and_returns_the_gate(trained: Any, tmp_path: Path) -> None:
     metrics, matrix = dsl.Metrics(), dsl.ClassificationMetrics()
     outcome = evaluate_model.python_func(
         data=trained.data,
         evaluate=Evaluate(baseline_trees=10, min_gain=-1).model_dump_json(),
         project="sandbox",
         location="us-central1",
-        endpoint_name="e",
+        champion=champion.NONE,
         examples=trained.examples,
         model=trained.model,
         metrics=metrics,
@@ -143,12 +110,39 @@ def test_the_step_writes_everything_and_returns_the_gate(
     assert outcome == "blessed"
     written = Evaluation.read(tmp_path / "evaluation")
     assert metrics.metadata["accuracy"] == written.model.overall
-    assert written.model.pixels == written.baseline.pixels == 28 * 8 - 1
+    assert (written.test.pixels, written.test.patches, written.test.blocks) == (28 * 8 - 1, 6, 4)
+    assert (written.test.classes, written.test.absent) == (("dark", "bright"), ())
+    assert [each.name for each in written.baselines] == ["random forest 3 x 3", "random forest 3 x 3 and windows"]
+    for each in (written.model, *(baseline.accuracy for baseline in written.baselines)):
+        assert each.overall_interval is not None
+        assert each.overall_interval.low <= each.overall <= each.overall_interval.high
+        assert sum(map(sum, each.confusion)) == written.test.pixels
+    assert written.gate.compared_with == written.best_baseline.name
+    assert written.gate.gain == pytest.approx(written.model.overall - written.best_baseline.accuracy.overall)
     shown = matrix.metadata["confusionMatrix"]
     assert [each["displayName"] for each in shown["annotationSpecs"]] == ["dark", "bright"]
     assert [tuple(row["row"]) for row in shown["rows"]] == list(written.model.confusion)
     for name in ("confusion.png", "learning_curves.png"):
         assert (tmp_path / "evaluation" / name).read_bytes().startswith(b"\x89PNG")
+
+
+def deployed(trained: Any, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Evaluation:
+    """The evaluation beside a champion that calls everything `dark`, with this contract."""
+    manifest = Manifest.read(Path(trained.examples.path))
+    contract = Contract(
+        bands=manifest.bands,
+        class_names=manifest.class_names,
+        tile_shape=(8, 8),
+        overlap=(0, 0),
+        stride=2,
+        max_payload_bytes=1_500_000,
+        **changes,
+    )
+    monkeypatch.setattr(
+        champion, "predict", lambda _, __, test, *___: (np.zeros(test.labelled.sum(), np.uint8), contract)
+    )
+    folders = Path(trained.examples.path), Path(trained.model.path)
+    return score(Evaluate(baseline_trees=10), *folders, Champion("models/7@2", "gs://b/m"), "sandbox")
 
 
 def test_a_champion_that_cannot_be_scored_gives_way_to_the_baseline_and_says_why(
@@ -158,36 +152,97 @@ def test_a_champion_that_cannot_be_scored_gives_way_to_the_baseline_and_says_why
         raise ChampionError("it takes the bands x, y")
 
     monkeypatch.setattr(champion, "predict", refuse)
-    result = score(
-        Evaluate(baseline_trees=10),
-        Path(trained.examples.path),
-        Path(trained.model.path),
-        Champion("models/7@2", "gs://b/m"),
-        "sandbox",
-    )
-    assert result.gate.compared_with == "baseline" and result.champion is None
+    folders = Path(trained.examples.path), Path(trained.model.path)
+    result = score(Evaluate(baseline_trees=10), *folders, Champion("models/7@2", "gs://b/m"), "sandbox")
+    assert result.gate.compared_with == result.best_baseline.name
+    assert result.champion is not None and result.champion.accuracy is None
     assert "models/7@2 does not count: it takes the bands x, y" in result.gate.reason
 
 
-@pytest.mark.parametrize("same", [True, False])
-def test_a_champion_of_another_split_counts_and_the_gate_says_what_its_figure_is_worth(
-    trained: Any, monkeypatch: pytest.MonkeyPatch, same: bool
-) -> None:
+def test_a_champion_of_the_same_split_counts(trained: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     manifest = Manifest.read(Path(trained.examples.path))
+    result = deployed(trained, monkeypatch, split_hash=manifest.split_hash)
+    assert result.gate.compared_with == "models/7@2"
+    assert result.champion is not None and result.champion.pixels == result.test.pixels
+    # It is right about everything dark.
+    dark = result.model.classes[0].pixels
+    assert result.champion.accuracy is not None
+    assert result.champion.accuracy.overall == pytest.approx(dark / result.test.pixels)
+
+
+def test_a_champion_that_may_have_learned_from_the_test_pixels_does_not_count(
+    trained: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = deployed(trained, monkeypatch, split_hash="another")
+    assert result.champion is not None and result.champion.accuracy is None
+    assert result.gate.compared_with == result.best_baseline.name
+    assert "does not count: its training was split otherwise" in result.gate.reason
+
+
+def box(left: float, top: float, right: float, bottom: float) -> dict[str, Any]:
+    corners = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
+    return {"type": "Polygon", "coordinates": [corners]}
+
+
+GRID = {"crs": "EPSG:32632", "transform": [10, 0, 600_000, 0, -10, 5_000_000], "shape": [100, 100]}
+
+
+@pytest.mark.parametrize(
+    ("grid", "area"),
+    [
+        (GRID, box(0, 0, 20, 100)),
+        # The same ground from another corner, in coarser pixels and another CRS.
+        ({**GRID, "transform": [20, 0, 600_000, 0, -20, 5_000_000], "shape": [50, 50]}, box(0, 0, 10, 50)),
+        ({**GRID, "crs": "EPSG:32632", "transform": [10, 0, 599_900, 0, -10, 5_000_100]}, box(10, 10, 30, 110)),
+    ],
+)
+def test_the_ground_that_a_champion_learned_from_is_told_from_the_rest(
+    labelled_examples: Path, grid: dict[str, Any], area: dict[str, Any]
+) -> None:
+    manifest = Manifest.read(labelled_examples).model_copy(update={"grid": GRID})
+    coarse = grid["transform"][0] / 10
     contract = Contract(
-        bands=manifest.bands,
-        class_names=manifest.class_names,
+        bands=("x",),
+        class_names=NAMES,
         tile_shape=(8, 8),
         overlap=(0, 0),
         stride=2,
         max_payload_bytes=1_500_000,
-        split_hash=manifest.split_hash if same else "another",
+        split_hash="another",
+        learned_ground=LearnedGround(grid=grid, area=area, gap=int(10 / coarse)),
     )
-    monkeypatch.setattr(champion, "predict", lambda _, __, image, *___: (np.zeros(image.shape[:3], np.uint8), contract))
-    folders = Path(trained.examples.path), Path(trained.model.path)
-    result = score(Evaluate(baseline_trees=10), *folders, Champion("models/7@2", "gs://b/m"), "sandbox")
-    assert result.gate.compared_with == "models/7@2"
-    assert ("may have seen these test pixels" in result.gate.reason) == (not same)
+    row, column = np.mgrid[0:100, 0:100].reshape(2, -1)
+    # Training lay in the first 20 columns, and the ten beside them are too near.
+    np.testing.assert_array_equal(held_out(contract, manifest, row, column), column >= 30)
+
+
+def test_ground_in_another_crs_is_found_on_the_earth(labelled_examples: Path) -> None:
+    ground = LearnedGround(
+        grid={"crs": "EPSG:4326", "transform": [0.001, 0, 10, 0, -0.001, 46], "shape": [1000, 1000]},
+        area=box(500, 0, 1000, 1000),
+        gap=0,
+    )
+    grid = Grid("EPSG:32632", (1000, 0, 580_000, 0, -1000, 5_090_000), (100, 60))
+    row, column = np.mgrid[0:100, 0:60].reshape(2, -1)
+    x, y = 580_500 + 1000 * column, 5_089_500 - 1000 * row
+    longitude, latitude = Transformer.from_crs(32632, 4326, always_xy=True).transform(x, y)
+    inside = (longitude > 10.5) & (longitude < 11) & (latitude > 45) & (latitude < 46)
+    assert inside.any() and not inside.all()
+    np.testing.assert_array_equal(ground.holds(grid, row, column), inside)
+
+
+def test_a_dataset_tells_its_learned_ground(labelled_examples: Path) -> None:
+    manifest = Manifest.read(labelled_examples).model_copy(
+        update={
+            "grid": GRID,
+            "split_areas": {"train": box(0, 0, 4, 4), "validation": box(4, 0, 8, 4), "test": box(20, 0, 30, 9)},
+        }
+    )
+    written = LearnedGround.of(manifest).model_dump_json()
+    found = LearnedGround.model_validate_json(written)
+    row, column = np.mgrid[0:9, 0:40].reshape(2, -1)
+    near = (column < 8 + manifest.gap) & (row < 4 + manifest.gap)
+    np.testing.assert_array_equal(found.holds(Grid.from_json(GRID), row, column), near)
 
 
 def test_a_model_of_other_classes_is_refused(trained: Any, tmp_path: Path) -> None:

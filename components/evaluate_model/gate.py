@@ -1,0 +1,80 @@
+"""The gate: a gain that another draw of test blocks might undo promotes nothing."""
+
+from typing import Any
+
+import numpy as np
+
+from components.evaluate_model.bootstrap import MIN_BLOCKS, Bootstrap
+from earthline.evaluations import Gate
+
+Array = np.ndarray[Any, Any]
+
+ALWAYS = -1.0
+"""The `min_gain` under which no gain can lie: whoever sets it wants the model deployed whatever it shows."""
+
+
+def decide(
+    model: Array,
+    other: Array,
+    *,
+    bootstrap: Bootstrap,
+    min_gain: float,
+    compared_with: str,
+    shown: str,
+    note: str = "",
+) -> Gate:
+    """Compares two classifiers on the same pixels.
+
+    The model passes where the lower bound of the interval of its gain in overall accuracy lies above `min_gain`. With
+    too few blocks for an interval no gain can be told from chance: it passes only where `min_gain` is -1.
+
+    Args:
+        model: Counts of the new model by block, label and prediction, (blocks, classes, classes).
+        other: Those of what it is compared with, on the same pixels.
+        bootstrap: Of as many blocks.
+        min_gain: As in the config.
+        compared_with: Name of the other.
+        shown: The same for people.
+        note: What whoever reads the figures must know besides, such as why the champion does not count.
+    """
+    pixels = model.sum(axis=(1, 2))
+    difference = _right(model) - _right(other)
+    gain = float(difference.sum() / pixels.sum())
+    totals = bootstrap.totals(pixels)
+    interval = bootstrap.interval(bootstrap.totals(difference) / totals)
+    if min_gain <= ALWAYS:
+        blessed, verdict = True, "deployed whatever the gain, as evaluate.min_gain is -1"
+    elif interval is None:
+        blessed = False
+        verdict = (
+            f"with {bootstrap.blocks} test block(s) it cannot be told from chance; {MIN_BLOCKS} are needed: use a "
+            "smaller export.block_shape, a larger share for the test split, or evaluate.min_gain: -1 to deploy all "
+            "the same"
+        )
+    elif interval.low > min_gain:
+        blessed, verdict = True, f"all of it above evaluate.min_gain {min_gain:g}"
+    elif gain > min_gain:
+        blessed = False
+        verdict = f"which another draw of test blocks might bring down to evaluate.min_gain {min_gain:g}: not enough"
+    else:
+        blessed, verdict = False, f"too little where evaluate.min_gain is {min_gain:g}"
+    accuracy = float(_right(model).sum() / pixels.sum())
+    bounds = (
+        f" ({100 * bootstrap.confidence:g} % interval {interval.low:+.4f} to {interval.high:+.4f} from "
+        f"{bootstrap.blocks} blocks)"
+        if interval
+        else ""
+    )
+    reason = f"overall accuracy {accuracy:.4f} against {accuracy - gain:.4f} of {shown}: a gain of {gain:+.4f}{bounds}"
+    return Gate(
+        blessed=blessed,
+        compared_with=compared_with,
+        gain=gain,
+        gain_interval=interval,
+        min_gain=min_gain,
+        reason=f"{reason}, {verdict}" + (f" ({note})" if note else ""),
+    )
+
+
+def _right(by_block: Array) -> Array:
+    return np.asarray(np.trace(by_block, axis1=1, axis2=2))

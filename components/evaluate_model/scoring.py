@@ -1,0 +1,218 @@
+"""Scores a model on the test blocks beside the baselines and the champion."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+import trainer.losses  # noqa: F401  # registers the loss and metrics that a saved model names
+from components.evaluate_model import champion, patches
+from components.evaluate_model.accuracy import accuracy, confusion
+from components.evaluate_model.baseline import Forest
+from components.evaluate_model.bootstrap import MIN_BLOCKS, Bootstrap
+from components.evaluate_model.gate import decide
+from components.evaluate_model.patches import Patches
+from earthline.config import Evaluate
+from earthline.contract import Contract
+from earthline.evaluations import Baseline, Champion, Evaluation, TestGround
+from earthline.examples import Manifest
+from earthline.grid import Grid
+from trainer.description import KERAS_MODEL, Description
+
+BATCH = 16
+"""Patches that are predicted at once."""
+_logger = logging.getLogger(__name__)
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class _Test:
+    """Test pixels that count: class id, block and place of each, (pixels,)."""
+
+    label: Array
+    block: Array
+    row: Array
+    column: Array
+
+    def matrices(self, predicted: Array, classes: int) -> Array:
+        """Counts by block, label and prediction."""
+        return confusion(self.label, predicted, self.block, classes)
+
+    def where(self, chosen: Array) -> "_Test":
+        """The chosen ones of the pixels; their blocks are counted anew."""
+        block = np.unique(self.block[chosen], return_inverse=True)[1]
+        return _Test(self.label[chosen], block, self.row[chosen], self.column[chosen])
+
+
+def score(
+    section: Evaluate, examples: Path, model_folder: Path, deployed: champion.Champion | None, project: str
+) -> Evaluation:
+    """Scores the model, the baselines and the champion on the same test pixels.
+
+    Args:
+        section: The config's section.
+        examples: Folder of the dataset.
+        model_folder: Folder that the trainer wrote.
+        deployed: The champion, where there is one.
+        project: Google Cloud project id.
+
+    Raises:
+        ValueError: The model was trained on other bands or classes than these examples have, or a split is empty.
+    """
+    manifest = Manifest.read(examples)
+    description = Description.read(model_folder)
+    if description.bands != manifest.bands or description.class_names != manifest.class_names:
+        raise ValueError(
+            f"the model takes {description.bands} and tells {description.class_names} apart; the examples have "
+            f"{manifest.bands} and {manifest.class_names}: train it again on these examples"
+        )
+    names = manifest.class_names
+    of_test = patches.read(examples, manifest, "test")
+    row, column = of_test.ground
+    test = _Test(of_test.label[of_test.labelled], of_test.blocks(manifest), row, column)
+    bootstrap = Bootstrap(int(test.block.max()) + 1, section.confidence, section.seed)
+    _logger.info("evaluate_model: the model predicts %d test patches", len(of_test.image))
+    predicted = predictions(keras.models.load_model(model_folder / KERAS_MODEL, compile=False), of_test)
+    mine = test.matrices(predicted, len(names))
+    baselines = _baselines(section, examples, manifest, of_test)
+    matrices = [test.matrices(classes, len(names)) for _, _, classes in baselines]
+    scored = tuple(
+        Baseline(name=name, description=description, accuracy=accuracy(matrix, names, bootstrap))
+        for (name, description, _), matrix in zip(baselines, matrices, strict=True)
+    )
+
+    best = max(range(len(scored)), key=lambda place: scored[place].accuracy.overall)
+    other, compared_with, shown = matrices[best], scored[best].name, f"the baseline '{scored[best].name}'"
+    compared, note, paired = mine, "", bootstrap
+    record = None
+    if deployed is not None:
+        record, chosen, theirs = _champion(deployed, project, manifest, of_test, test, section)
+        note = record.note
+        if record.accuracy is not None:
+            held_out = test.where(chosen)
+            paired = Bootstrap(int(held_out.block.max()) + 1, section.confidence, section.seed)
+            other, compared_with, shown = held_out.matrices(theirs[chosen], len(names)), deployed.name, "the champion"
+            compared = held_out.matrices(predicted[chosen], len(names))
+    labelled = mine.sum(axis=(0, 2)) > 0
+    return Evaluation(
+        model=accuracy(mine, names, bootstrap),
+        baselines=scored,
+        champion=record,
+        test=TestGround(
+            pixels=len(test.label),
+            patches=len(of_test.image),
+            blocks=bootstrap.blocks,
+            confidence=section.confidence,
+            classes=tuple(name for name, there in zip(names, labelled, strict=True) if there),
+            absent=tuple(name for name, there in zip(names, labelled, strict=True) if not there),
+        ),
+        gate=decide(
+            compared,
+            other,
+            bootstrap=paired,
+            min_gain=section.min_gain,
+            compared_with=compared_with,
+            shown=shown,
+            note=note,
+        ),
+    )
+
+
+def _baselines(section: Evaluate, examples: Path, manifest: Manifest, test: Patches) -> list[tuple[str, str, Array]]:
+    """Name, description and class ids (pixels,) of each baseline."""
+    train = patches.read(examples, manifest, "train")
+    side = section.baseline_context
+    near = f"random forest {side} x {side}"
+    kinds: dict[str, tuple[int, ...]] = {near: ()}
+    if section.baseline_windows:
+        kinds[f"{near} and windows"] = section.baseline_windows
+    found = []
+    for name, windows in kinds.items():
+        _logger.info("evaluate_model: the baseline '%s' learns from %d training patches", name, len(train.image))
+        forest = Forest(trees=section.baseline_trees, side=side, windows=windows, seed=section.seed)
+        pixels = forest.fit(train)
+        sees = f"the bands of {side} x {side} pixels"
+        if windows:
+            sees += " and their mean and std over " + " and ".join(f"{each} x {each}" for each in windows)
+        description = f"{section.baseline_trees} trees that see {sees}; {pixels} training pixels"
+        found.append((name, description, forest.predict(test)))
+    return found
+
+
+def _champion(
+    deployed: champion.Champion,
+    project: str,
+    manifest: Manifest,
+    of_test: Patches,
+    test: _Test,
+    section: Evaluate,
+) -> tuple[Champion, Array, Array]:
+    """What the champion is worth, on which test pixels it may be asked (pixels,), and its class ids (pixels,)."""
+
+    def uncounted(why: str) -> tuple[Champion, Array, Array]:
+        nothing = np.zeros(len(test.label), bool)
+        return (
+            Champion(name=deployed.name, note=f"the champion {deployed.name} does not count: {why}"),
+            nothing,
+            nothing,
+        )
+
+    _logger.info("evaluate_model: the champion %s predicts the same patches", deployed.name)
+    names = manifest.class_names
+    try:
+        classes, contract = champion.predict(deployed, project, of_test, manifest.bands, names)
+    except champion.ChampionError as error:
+        return uncounted(str(error))
+    chosen = held_out(contract, manifest, test.row, test.column)
+    left = test.where(chosen)
+    blocks = int(left.block.max()) + 1 if len(left.block) else 0
+    of_all = f"{len(left.label)} of {len(test.label)} test pixels"
+    if not chosen.all() and blocks < MIN_BLOCKS:
+        return uncounted(
+            f"its training was split otherwise, and it cannot have learned from only {of_all}, in {blocks} block(s)"
+        )
+    note = (
+        ""
+        if chosen.all()
+        else f"compared on {of_all}: the champion, whose training was split otherwise, knows the rest"
+    )
+    bootstrap = Bootstrap(blocks, section.confidence, section.seed)
+    scored = accuracy(left.matrices(classes[chosen], len(names)), names, bootstrap)
+    return Champion(name=deployed.name, accuracy=scored, pixels=len(left.label), note=note), chosen, classes
+
+
+def held_out(contract: Contract, manifest: Manifest, row: Array, column: Array) -> Array:
+    """Which pixels a served model cannot have learned from, bool (pixels,).
+
+    Args:
+        contract: Of the model.
+        manifest: Of the examples.
+        row: Rows of the pixels on the examples' grid.
+        column: Their columns.
+    """
+    if contract.split_hash == manifest.split_hash:
+        return np.ones(len(row), bool)
+    if contract.learned_ground is None:
+        return np.zeros(len(row), bool)
+    return ~contract.learned_ground.holds(Grid.from_json(manifest.grid), row, column)
+
+
+def predictions(network: Any, test: Patches) -> Array:
+    """Class ids, uint8 (pixels,), of the pixels that count, in the order of `label[labelled]`.
+
+    Args:
+        network: A Keras model of image and validity.
+        test: The patches.
+    """
+    labelled = test.labelled
+    parts = []
+    for start in range(0, len(labelled), BATCH):
+        batch = slice(start, start + BATCH)
+        inputs = [test.image[batch].astype(np.float32), test.valid[batch, ..., np.newaxis].astype(np.float32)]
+        classes = np.asarray(network(inputs, training=False)).argmax(axis=-1).astype(np.uint8)
+        parts.append(classes[labelled[batch]])
+    return np.concatenate(parts)

@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+
+from components.evaluate_model.baseline import Forest, context, surroundings
+from components.evaluate_model.patches import Patches
+from earthline.examples import UNLABELLED
+
+
+def patches_of(image: np.ndarray, label: np.ndarray, valid: np.ndarray | None = None) -> Patches:
+    seen = np.ones(label.shape, bool) if valid is None else valid
+    return Patches(image, seen, label, np.zeros((len(label), 2), int))
+
+
+def test_context_holds_each_neighbour_at_its_place() -> None:
+    image = np.arange(2 * 4 * 5 * 2).reshape(2, 4, 5, 2)
+    seen = context(image, np.ones((2, 4, 5), bool), 3)
+    assert seen.shape == (2, 4, 5, 18)
+    np.testing.assert_array_equal(seen[1, 2, 3].reshape(3, 3, 2), image[1, 1:4, 2:5])
+    np.testing.assert_array_equal(seen[0, 0, 0].reshape(3, 3, 2)[0, 0], image[0, 0, 0])
+
+
+def test_a_masked_neighbour_is_replaced_by_the_pixel_itself() -> None:
+    image = np.arange(1, 13).reshape(1, 3, 4, 1)
+    valid = np.ones((1, 3, 4), bool)
+    valid[0, 0, 1] = False
+    seen = context(image, valid, 3)[0, 1, 1].reshape(3, 3)
+    np.testing.assert_array_equal(seen, [[1, 6, 3], [5, 6, 7], [9, 10, 11]])
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+def test_mean_and_std_are_those_of_the_valid_pixels_of_the_window(offset: float) -> None:
+    random = np.random.default_rng(0)
+    image = random.normal(offset, 3, (2, 11, 9, 2))
+    valid = random.random((2, 11, 9)) < 0.7
+    image[~valid] = 0
+    found = surroundings(image, valid, 5)
+    for patch, row, column in [(0, 5, 4), (1, 0, 0), (1, 10, 8), (0, 2, 7)]:
+        rows, columns = slice(max(0, row - 2), row + 3), slice(max(0, column - 2), column + 3)
+        there = image[patch, rows, columns][valid[patch, rows, columns]]
+        expected = np.concatenate([there.mean(axis=0), there.std(axis=0)])
+        np.testing.assert_allclose(found[patch, row, column], expected, rtol=1e-5, atol=1e-5)
+
+
+def test_a_window_without_a_valid_pixel_and_a_constant_band_give_finite_features() -> None:
+    image, valid = np.full((1, 9, 9, 1), 7, np.uint16), np.zeros((1, 9, 9), bool)
+    assert np.isfinite(surroundings(image, valid, 3)).all()
+    valid[0, 0, 0] = True
+    np.testing.assert_allclose(surroundings(image, valid, 3)[0, 0, 1], [7, 0], atol=1e-6)
+
+
+def test_the_baseline_is_the_same_for_the_same_seed_and_skips_unlabelled_pixels() -> None:
+    random = np.random.default_rng(0)
+    label = random.integers(0, 3, (4, 8, 8)).astype(np.uint8)
+    image = np.stack([label * 50, random.integers(0, 99, label.shape)], axis=-1).astype(np.uint8)
+    label[:, :2] = UNLABELLED
+    results = []
+    for seed in (1, 1, 2):
+        forest = Forest(trees=10, side=3, windows=(5,), seed=seed)
+        assert forest.fit(patches_of(image, label)) == (label != UNLABELLED).sum()
+        results.append(forest.predict(patches_of(image, label)))
+    np.testing.assert_array_equal(results[0], results[1])
+    assert results[0].shape == ((label != UNLABELLED).sum(),) and (results[0] != results[2]).any()
+    assert (results[0] == label[label != UNLABELLED]).mean() > 0.9
+
+
+def test_windows_tell_apart_what_single_pixels_do_not() -> None:
+    # Two textures of the same mean: only the std around a pixel tells which it lies in.
+    random = np.random.default_rng(2)
+    label = np.zeros((6, 32, 32), np.uint8)
+    label[:, :, 16:] = 1
+    image = random.normal(100, np.where(label == 0, 2, 4), label.shape)[..., np.newaxis]
+    train, test = (patches_of(image[part], label[part]) for part in (slice(0, 4), slice(4, 6)))
+    scores = []
+    for windows in ((), (9,)):
+        forest = Forest(trees=30, side=1, windows=windows, seed=0)
+        forest.fit(train)
+        scores.append(float((forest.predict(test) == test.label.ravel()).mean()))
+    assert scores[0] < 0.75 < 0.9 < scores[1]
+
+
+def test_patches_without_a_label_are_skipped() -> None:
+    label = np.full((20, 4, 4), UNLABELLED, np.uint8)
+    label[0], label[1] = 0, 1
+    image = np.where(label == 1, 9, 1)[..., np.newaxis].astype(np.float32)
+    forest = Forest(trees=10, side=3, seed=0)
+    forest.fit(patches_of(image, label))
+    np.testing.assert_array_equal(forest.predict(patches_of(image, label)), np.repeat([0, 1], 16))
+    with pytest.raises(ValueError, match="no training pixel has a label"):
+        forest.fit(patches_of(image, np.full_like(label, UNLABELLED)))
