@@ -201,7 +201,7 @@ def _problems(band: str, name: str, found: Mapping[str, Any]) -> list[str]:
     shown = f"{band} runs from {least:g} to {most:g}"
     cut, fractions = float(found["cut"].get(band) or 0), float(found["fractions"].get(band) or 0)
     rounded = fractions > MOST_CUT and std < LEAST_STD
-    fitting = "float32" if rounded else _fitting(least, most)
+    fitting = "float32" if fractions > MOST_CUT else _fitting(least, most)
     if cut > MOST_CUT:
         limits = np.iinfo(name)
         return [
