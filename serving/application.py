@@ -115,8 +115,8 @@ class Server:
 def _computed(runtime: Runtime, body: bytes) -> tuple[int, bytes]:
     tiles = instances.parse(body, runtime.contract)
     results: list[Any] = [None] * len(tiles)
-    for places, bands in instances.groups(tiles):
-        for place, result in zip(places, runtime.predict(bands), strict=True):
+    for places, inputs in instances.groups(tiles):
+        for place, result in zip(places, runtime.predict(inputs), strict=True):
             results[place] = result
     return len(tiles), instances.answer(results, runtime.contract)
 

@@ -22,11 +22,11 @@ class Runtime(Protocol):
     def contract(self) -> Contract:
         """What it takes and gives."""
 
-    def predict(self, bands: Mapping[str, Array]) -> Array:
+    def predict(self, inputs: Mapping[str, Array]) -> Array:
         """Computes a batch of tiles.
 
         Args:
-            bands: One float32 array (tiles, height, width) per band of the contract.
+            inputs: One float32 array (tiles, height, width) per input of the contract.
 
         Returns:
             float32 (tiles, height, width, classes).
@@ -58,19 +58,20 @@ class TensorFlowRuntime:
         if signature is None:
             raise RuntimeFault(f"the SavedModel has no signature '{ARRAY_SIGNATURE}'; prepare it again")
         takes = set(signature.structured_input_signature[1])
-        if takes != set(self.contract.bands) or self.contract.output not in signature.structured_outputs:
+        wanted = set(self.contract.named(dict.fromkeys(self.contract.inputs)))
+        if takes != wanted or self.contract.output not in signature.structured_outputs:
             raise RuntimeFault(
                 f"the signature takes {sorted(takes)} and gives {sorted(signature.structured_outputs)}; the contract "
-                f"says {sorted(self.contract.bands)} and {self.contract.output}"
+                f"says {sorted(wanted)} and {self.contract.output}"
             )
         self._signature = signature
         height, width = (
             tile + overlap for tile, overlap in zip(self.contract.tile_shape, self.contract.overlap, strict=True)
         )
-        self.predict({band: np.zeros((1, height, width), np.float32) for band in self.contract.bands})
+        self.predict({name: np.zeros((1, height, width), np.float32) for name in self.contract.inputs})
 
-    def predict(self, bands: Mapping[str, Array]) -> Array:
+    def predict(self, inputs: Mapping[str, Array]) -> Array:
         """As `Runtime.predict`."""
-        inputs = {name: self._constant(values) for name, values in bands.items()}
-        result: Array = self._signature(**inputs)[self.contract.output].numpy()
+        tensors = {name: self._constant(values) for name, values in self.contract.named(inputs).items()}
+        result: Array = self._signature(**tensors)[self.contract.output].numpy()
         return result

@@ -3,6 +3,8 @@
 import tempfile
 from pathlib import Path
 
+from earthline import folders
+
 MAX_BYTES = 8 << 30
 """Largest model that is downloaded."""
 
@@ -27,22 +29,9 @@ def local_folder(uri: str) -> Path:
 
 
 def _download(uri: str) -> Path:
-    from google.cloud import storage  # slow to import, and not needed for a local folder
-
-    bucket, _, prefix = uri.removeprefix("gs://").partition("/")
-    prefix = f"{prefix.rstrip('/')}/" if prefix.rstrip("/") else ""
-    folder = Path(tempfile.mkdtemp(prefix="model-")).resolve()
-    total = 0
-    for blob in storage.Client().list_blobs(bucket, prefix=prefix):
-        relative = blob.name.removeprefix(prefix)
-        if not relative or relative.endswith("/"):
-            continue
-        target = (folder / relative).resolve()
-        if not target.is_relative_to(folder):
-            raise StorageError(f"the object {blob.name} reaches outside its folder")
-        total += blob.size or 0
-        if total > MAX_BYTES:
-            raise StorageError(f"{uri} is larger than {MAX_BYTES:,} bytes")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        blob.download_to_filename(str(target))
+    folder = Path(tempfile.mkdtemp(prefix="model-"))
+    try:
+        folders.download(uri, folder, MAX_BYTES)
+    except folders.FolderError as error:
+        raise StorageError(str(error)) from error
     return folder

@@ -14,9 +14,10 @@ import keras
 import pytest
 
 from components.prepare_saved_model import export
-from earthline.contract import Contract
+from earthline.contract import VALID_BAND, Contract
 
-BANDS = ("red", "nir")
+BANDS = ("red", "0_nir")
+"""One as it is, one that no signature of a SavedModel can carry."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,10 @@ def free_port() -> int:
 @pytest.fixture(scope="session")
 def network() -> keras.Model:
     keras.utils.set_random_seed(3)
-    inputs = keras.Input((None, None, 2))
-    x = keras.layers.MaxPooling2D()(keras.layers.Conv2D(3, 3, padding="same")(inputs))
-    return keras.Model(inputs, keras.layers.Conv2D(3, 1, activation="softmax")(keras.layers.UpSampling2D()(x)))
+    image, valid = keras.Input((None, None, 2)), keras.Input((None, None, 1))
+    x = keras.layers.Conv2D(3, 3, padding="same")(keras.layers.Concatenate()([image, valid]))
+    x = keras.layers.UpSampling2D()(keras.layers.MaxPooling2D()(x))
+    return keras.Model([image, valid], keras.layers.Conv2D(3, 1, activation="softmax")(x))
 
 
 @pytest.fixture(scope="session")
@@ -47,11 +49,12 @@ def saved_model(network: keras.Model, tmp_path_factory: pytest.TempPathFactory) 
     folder = tmp_path_factory.mktemp("saved_model")
     contract = Contract(
         bands=BANDS,
+        arguments=export.arguments((*BANDS, VALID_BAND)),
         class_names=("a", "b", "c"),
         tile_shape=(8, 8),
         overlap=(4, 4),
         stride=2,
-        max_payload_bytes=1_500_000,
+        max_payload_bytes=20_000,
     )
     export.save(network, contract, folder)
     return folder

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from earthline.contract import Contract
 from serving import instances
 from serving.settings import Settings, SettingsError
 from serving.storage import StorageError, local_folder
@@ -29,8 +30,15 @@ def tile(height: int = 6, width: int = 7) -> np.ndarray:
     return RANDOM.normal(size=(height, width, 2)).astype(np.float32)
 
 
-def instance(values: np.ndarray) -> dict[str, str]:
-    return {"red": text(values[..., :1]), "nir": text(values[..., 1:])}
+def instance(values: np.ndarray, valid: np.ndarray | None = None) -> dict[str, str]:
+    valid = np.ones((*values.shape[:2], 1), np.float32) if valid is None else valid
+    return {"red": text(values[..., :1]), "0_nir": text(values[..., 1:]), "earthline_valid": text(valid)}
+
+
+def given(network: keras.Model, values: np.ndarray, valid: np.ndarray | None = None) -> np.ndarray:
+    """What the trained model gives for one tile."""
+    valid = np.ones((*values.shape[:2], 1), np.float32) if valid is None else valid
+    return np.asarray(network([values[np.newaxis], valid[np.newaxis]]))[0]
 
 
 def post(server: Any, content: Any) -> httpx.Response:
@@ -52,7 +60,7 @@ def test_predictions_are_those_of_the_model(server: Any, network: keras.Model) -
     for values, prediction in zip(tiles, predictions, strict=True):
         assert set(prediction) == {"probabilities"}
         found = tf.io.parse_tensor(tf.io.decode_base64(prediction["probabilities"]), tf.float32)
-        np.testing.assert_allclose(found, network(values[np.newaxis])[0], atol=1e-5)
+        np.testing.assert_allclose(found, given(network, values), atol=1e-5)
 
 
 def test_the_order_of_bands_in_a_request_does_not_matter(server: Any) -> None:
@@ -68,6 +76,18 @@ def test_any_tile_size_comes_back_in_its_own_size(server: Any) -> None:
         assert found.shape == (*shape, 3)
 
 
+def test_what_lies_under_the_mask_or_is_no_number_changes_nothing(server: Any, network: keras.Model) -> None:
+    values = tile(6, 8)
+    valid = np.ones((6, 8, 1), np.float32)
+    valid[1:3, 2:5] = 0
+    masked, hole = np.where(valid > 0, values, np.float32(np.nan)), values.copy()
+    hole[..., 1][valid[..., 0] == 0] = np.inf
+    content = {"instances": [instance(masked, valid), instance(hole)]}
+    for prediction in post(server, content).json()["predictions"]:
+        found = tf.io.parse_tensor(tf.io.decode_base64(prediction["probabilities"]), tf.float32)
+        np.testing.assert_allclose(found, given(network, np.where(valid > 0, values, 0), valid), atol=1e-5)
+
+
 GOOD = instance(tile())
 
 
@@ -78,16 +98,18 @@ GOOD = instance(tile())
         ([1], 400, '"instances"'),
         ({"instances": []}, 400, "`instances` is empty"),
         ({"instances": [3]}, 400, "instances[0] is int"),
-        ({"instances": [GOOD, {"red": GOOD["red"]}]}, 400, "instances[1] lacks the band nir"),
-        ({"instances": [{**GOOD, "blue": GOOD["red"]}]}, 400, "unknown band blue"),
-        ({"instances": [{**GOOD, "nir": 5}]}, 400, "instances[0].nir is int"),
-        ({"instances": [{**GOOD, "nir": {"b64": "AA"}}]}, 400, "SERIALIZED_TF_TENSORS"),
-        ({"instances": [{**GOOD, "nir": "+/+/"}]}, 400, "web-safe"),
-        ({"instances": [{**GOOD, "nir": "AAAAA"}]}, 400, "cut off"),
-        ({"instances": [{**GOOD, "nir": text(np.zeros((6, 7, 1), np.int32))}]}, 400, "int32 instead of float32"),
-        ({"instances": [{**GOOD, "nir": text(np.zeros((6, 7), np.float32))}]}, 400, "[6, 7] instead of [height"),
-        ({"instances": [{**GOOD, "nir": text(np.zeros((6, 6, 1), np.float32))}]}, 400, "differ in shape"),
-        ({"instances": [{**GOOD, "nir": text(np.zeros((0, 6, 1), np.float32))}]}, 400, "instances[0].nir"),
+        ({"instances": [GOOD, {"red": GOOD["red"]}]}, 400, "instances[1] lacks the input 0_nir, earthline_valid"),
+        ({"instances": [{**GOOD, "blue": GOOD["red"]}]}, 400, "unknown input blue"),
+        ({"instances": [{**GOOD, "0_nir": 5}]}, 400, "instances[0].0_nir is int"),
+        ({"instances": [{**GOOD, "0_nir": {"b64": "AA"}}]}, 400, "SERIALIZED_TF_TENSORS"),
+        ({"instances": [{**GOOD, "0_nir": "+/+/"}]}, 400, "web-safe"),
+        ({"instances": [{**GOOD, "0_nir": "AAAAA"}]}, 400, "cut off"),
+        ({"instances": [{**GOOD, "0_nir": text(np.zeros((6, 7, 1), np.int32))}]}, 400, "int32 instead of float32"),
+        ({"instances": [{**GOOD, "0_nir": text(np.zeros((6, 7), np.float32))}]}, 400, "[6, 7] instead of [height"),
+        ({"instances": [{**GOOD, "0_nir": text(np.zeros((6, 6, 1), np.float32))}]}, 400, "differ in shape"),
+        ({"instances": [{**GOOD, "0_nir": text(np.zeros((0, 6, 1), np.float32))}]}, 400, "instances[0].0_nir"),
+        ({"instances": [{name: GOOD[name] for name in ("red", "0_nir")}]}, 400, "lacks the input earthline_valid"),
+        ({"instances": [GOOD] * 40}, 400, "over the contract's 20,000: 40 of 6 x 7 pixels with 3 classes; send fewer"),
         (b" " * (33 << 20), 413, "33,554,432 bytes"),
     ],
 )
@@ -115,7 +137,7 @@ def test_requests_at_once_do_not_mix(server: Any, network: keras.Model) -> None:
         answers = list(pool.map(lambda each: post(server, {"instances": [instance(each)]}).json(), tiles))
     for values, answer in zip(tiles, answers, strict=True):
         found = tf.io.parse_tensor(tf.io.decode_base64(answer["predictions"][0]["probabilities"]), tf.float32)
-        np.testing.assert_allclose(found, network(values[np.newaxis])[0], atol=1e-5)
+        np.testing.assert_allclose(found, given(network, values), atol=1e-5)
 
 
 def test_each_request_leaves_a_line_in_the_log(server: Any) -> None:
@@ -194,6 +216,17 @@ def test_without_settings_the_process_ends_with_status_2() -> None:
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"saved_model\.pb"):
         local_folder(str(tmp_path))
+
+
+def test_the_size_of_an_answer_is_known_before_it_is_computed() -> None:
+    contract = Contract(
+        bands=("red",), class_names=("a", "b"), tile_shape=(8, 8), overlap=(0, 0), stride=1, max_payload_bytes=1
+    )
+    for shapes in ([(1, 1)], [(5, 7), (64, 33)], [(128, 128)] * 3):
+        results = [np.zeros((*shape, 2), np.float32) for shape in shapes]
+        size = len(instances.answer(results, contract))
+        bound = instances.answer_bytes([{"red": result[..., 0]} for result in results], contract)
+        assert size <= bound <= size + 64 * len(shapes)
 
 
 def test_tiles_of_one_shape_share_a_batch_and_keep_their_places() -> None:
