@@ -116,11 +116,15 @@ def connected_components(image: Image, connectedness: Kernel, max_size: int) -> 
     _check(name, "maxSize", max_size)
     band = one_band(name, image)
 
-    def labelled(grid: Grid) -> list[tuple[Array, Array]]:
+    def reach(grid: Grid) -> tuple[tuple[tuple[int, int], ...], int]:
         offsets = _offsets(name, connectedness, grid)
         margin = max_size * max(max(abs(part) for part in offset) for offset in offsets)
         if margin > 2 * _LARGEST:
             raise invalid(f"{name}: maxSize times the kernel's radius must be at most {2 * _LARGEST} pixels.")
+        return offsets, margin
+
+    def labelled(grid: Grid) -> list[tuple[Array, Array]]:
+        offsets, margin = reach(grid)
         around = grid.padded(margin, margin, margin, margin)
         pixels = numbers(name, band, around)
         objects, count = components(pixels.values, pixels.mask > 0, offsets)
@@ -141,7 +145,13 @@ def connected_components(image: Image, connectedness: Kernel, max_size: int) -> 
 
     def masked(other: Band) -> Band:
         def source(grid: Grid) -> Pixels:
-            pixels = other.fetch(grid)
+            if other is band:
+                # It was read with its surroundings already.
+                _, margin = reach(grid)
+                around, inner = other.fetch(grid.padded(margin, margin, margin, margin)), _inner(grid, margin)
+                pixels = Pixels(around.values[inner], around.mask[inner])
+            else:
+                pixels = other.fetch(grid)
             return Pixels(pixels.values, combined(pixels.mask, shared(grid)[0][1]))
 
         return other.derived(source)

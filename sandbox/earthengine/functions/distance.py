@@ -101,8 +101,7 @@ def distance(image: Image, kernel: Kernel | None, skip_masked: bool) -> Image:
 
 def _default_kernel() -> tuple[Array, tuple[int, int]]:
     y, x = np.mgrid[-_DEFAULT_RADIUS : _DEFAULT_RADIUS + 1, -_DEFAULT_RADIUS : _DEFAULT_RADIUS + 1]
-    away = np.hypot(y, x)
-    return np.where(away <= _DEFAULT_RADIUS, away, 0), (_DEFAULT_RADIUS, _DEFAULT_RADIUS)
+    return np.hypot(y, x), (_DEFAULT_RADIUS, _DEFAULT_RADIUS)
 
 
 def _nearest(marked: Array, weights: Array, centre: tuple[int, int]) -> Array:
@@ -128,22 +127,50 @@ def _nearest(marked: Array, weights: Array, centre: tuple[int, int]) -> Array:
 
 
 def _transformed(marked: Array, weights: Array, centre: tuple[int, int]) -> Array | None:
-    """The same by a distance transform, where the weights are the distances of a metric up to a radius."""
-    if centre[1] + 1 >= weights.shape[1] or not weights[centre[0], centre[1] + 1] > 0:
+    """The same by a distance transform, where the weights are the distances of a metric within a square."""
+    reach = weights.shape[0] // 2
+    if weights.shape != (2 * reach + 1, 2 * reach + 1) or centre != (reach, reach) or not reach:
         return None
-    unit = float(weights[centre[0], centre[1] + 1])
-    y, x = np.mgrid[: weights.shape[0], : weights.shape[1]]
-    y, x = y - centre[0], x - centre[1]
+    unit = float(weights[reach, reach + 1])
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     for name, metric in _METRICS.items():
-        away = metric(y, x)
-        radius = (away * (weights != 0)).max()
-        if np.allclose(weights, np.where(away <= radius, away * unit, 0), rtol=1e-12):
+        if unit > 0 and np.allclose(weights, metric(y, x) * unit, rtol=1e-12):
             if name == "euclidean":
                 found = ndimage.distance_transform_edt(~marked)
             else:
                 found = ndimage.distance_transform_cdt(~marked, "taxicab" if name == "manhattan" else "chessboard")
-            return np.where(found <= radius, found * unit, np.inf)
+            return _within_square(marked, np.asarray(found, "float64"), reach, metric) * unit
     return None
+
+
+def _within_square(marked: Array, found: Array, reach: int, metric: Callable[[Array, Array], Array]) -> Array:
+    """Distances to the nearest mark that lies at most `reach` away along both axes, infinite where none does.
+
+    Args:
+        marked: Shape `(height, width)`.
+        found: Distance to the nearest mark of all; where that is beyond the reach, a farther one may be in a corner.
+        reach: In pixels.
+        metric: Distance of offsets along the axes.
+    """
+    rows, columns = np.nonzero((found > reach) & (found <= metric(np.asarray(reach), np.asarray(reach))))
+    found[found > reach] = np.inf
+    across = _across(marked, reach)
+    for down in range(-reach, reach + 1):
+        computation.check()
+        known = (rows + down >= 0) & (rows + down < len(marked))
+        place = rows[known], columns[known]
+        away = metric(np.asarray(abs(down)), across[place[0] + down, place[1]])
+        found[place] = np.minimum(found[place], away)
+    return found
+
+
+def _across(marked: Array, reach: int) -> Array:
+    """Columns to the nearest mark of the same row, infinite beyond the reach."""
+    places = np.arange(marked.shape[1], dtype="float64")
+    before = np.maximum.accumulate(np.where(marked, places, -np.inf), axis=1)
+    after = np.minimum.accumulate(np.where(marked, places, np.inf)[:, ::-1], axis=1)[:, ::-1]
+    away = np.minimum(places - before, after - places)
+    return np.asarray(np.where(away <= reach, away, np.inf))
 
 
 @function("Image.directionalDistanceTransform")

@@ -5,10 +5,13 @@ CRS puts them, whatever was requested, so that two requests that share a pixel a
 """
 
 import math
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from sandbox.earthengine import computation
 from sandbox.earthengine.grid import Grid, Projection
 from sandbox.earthengine.pixels import Array, Band, Pixels
 from sandbox.earthengine.values import Image
@@ -18,6 +21,7 @@ from sandbox.errors import invalid
 # in a client's arithmetic does not move a pixel to the next index.
 _CUT = 0.38196601125010515
 _MOST_BLOCK = 4_096
+_KEPT_BYTES = 64 * 2**20
 
 
 def index(grid: Grid) -> tuple[int, int]:
@@ -65,18 +69,47 @@ def blockwise(
             f"{name}: the neighborhood must be between 0 and {(_MOST_BLOCK - side) // 2} pixels, not {margin}."
         )
 
+    def inner(block: Grid) -> list[tuple[Array, Array]]:
+        cut = np.s_[margin : margin + side, margin : margin + side]
+        found = compute(block.padded(margin, margin, margin, margin))
+        return [(np.ascontiguousarray(values[cut]), np.ascontiguousarray(mask[cut])) for values, mask in found]
+
+    kept = _Kept(inner)
+
     def whole(grid: Grid) -> list[tuple[Array, Array]]:
         results: list[tuple[Array, Array]] = []
         for block, place, within in blocks(grid, side):
-            found = compute(block.padded(margin, margin, margin, margin))
-            inner = tuple(slice(margin + part.start, margin + part.stop) for part in within)
+            found = kept(block)
             if not results:
                 results = [(np.zeros(grid.shape, v.dtype), np.zeros(grid.shape, m.dtype)) for v, m in found]
             for (values, mask), (value, valid) in zip(results, found, strict=True):
-                values[place], mask[place] = value[inner], valid[inner]
+                values[place], mask[place] = value[within], valid[within]
         return results
 
     return whole
+
+
+class _Kept:
+    """The last blocks of each thread: where such functions are stacked, many of one ask for the same of another."""
+
+    def __init__(self, compute: Callable[[Grid], list[tuple[Array, Array]]]) -> None:
+        self._compute = compute
+        self._local = threading.local()
+
+    def __call__(self, block: Grid) -> list[tuple[Array, Array]]:
+        blocks: OrderedDict[Grid, list[tuple[Array, Array]]] = self._local.__dict__.setdefault("blocks", OrderedDict())
+        if block not in blocks:
+            found = self._compute(block)
+            computation.hold(*(array for pair in found for array in pair))
+            blocks[block] = found
+            while len(blocks) > 1 and sum(map(_bytes, blocks.values())) > _KEPT_BYTES:
+                blocks.popitem(last=False)
+        blocks.move_to_end(block)
+        return blocks[block]
+
+
+def _bytes(found: list[tuple[Array, Array]]) -> int:
+    return sum(values.nbytes + mask.nbytes for values, mask in found)
 
 
 def numbers(name: str, band: Band, grid: Grid) -> Pixels:

@@ -116,13 +116,13 @@ def cdi(source: Image) -> Image:
 
 def _variance(band: Band, grid: Grid) -> tuple[Array, Array]:
     side = 2 * _CDI_REACH + 1
-    values, mask = surroundings(band, grid, np.ones((side, side)), (_CDI_REACH, _CDI_REACH))
-    valid = mask > 0
-    held = np.where(valid, values, 0).reshape((*grid.shape, -1))
+    around = surroundings(band, grid, np.ones((side, side)), (_CDI_REACH, _CDI_REACH))
+    valid = around.mask > 0
+    held = np.where(valid, around.values, 0).reshape((*grid.shape, -1))
     count = np.maximum(valid.sum(axis=(2, 3)), 1)
     mean = held.sum(axis=-1) / count
     off = np.where(valid.reshape(held.shape), held - mean[..., None], 0)
-    return (off * off).sum(axis=-1) / count, band.fetch(grid).mask > 0
+    return (off * off).sum(axis=-1) / count, around.own > 0
 
 
 @function("ImageCollection.cast")

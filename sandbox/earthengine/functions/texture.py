@@ -11,7 +11,7 @@ import numpy as np
 
 from sandbox.earthengine import computation
 from sandbox.earthengine.functions.composite import Shared, output_source
-from sandbox.earthengine.functions.neighborhood import surroundings
+from sandbox.earthengine.functions.neighborhood import Surroundings, surroundings
 from sandbox.earthengine.grid import Grid
 from sandbox.earthengine.pixels import DOUBLE, Array, Band
 from sandbox.earthengine.registry import function
@@ -41,14 +41,15 @@ def _check_integer(name: str, band: Band) -> None:
 
 
 def _strips(
-    grid: Grid, held: int, compute: Callable[[Grid], Sequence[tuple[Array, Array]]]
+    around: Surroundings, held: int, compute: Callable[[Surroundings], Sequence[tuple[Array, Array]]]
 ) -> list[tuple[Array, Array]]:
-    """Computes a grid by strips of rows, where every pixel holds so many values meanwhile."""
-    rows = max(1, _STACK // (held * grid.shape[1]))
+    """Computes pixels from their windows by strips of rows, where every pixel holds so many values meanwhile."""
+    height, width = around.mask.shape[:2]
+    rows = max(1, _STACK // (held * width))
     parts = []
-    for row in range(0, grid.shape[0], rows):
+    for row in range(0, height, rows):
         computation.check()
-        parts.append(compute(grid.window(row, 0, (min(rows, grid.shape[0] - row), grid.shape[1]))))
+        parts.append(compute(around.rows(row, row + rows)))
     return [
         (np.concatenate([value for value, _ in outputs]), np.concatenate([mask for _, mask in outputs]))
         for outputs in zip(*parts, strict=True)
@@ -93,16 +94,16 @@ def entropy(image: Image, kernel: Kernel) -> Image:
             if not used:
                 raise invalid(f"{name}: the kernel holds no pixel.")
 
-            def strip(part: Grid) -> list[tuple[Array, Array]]:
-                values, mask = surroundings(band, part, weights, centre)
+            def strip(part: Surroundings) -> list[tuple[Array, Array]]:
                 rows, columns = np.array(used).T
-                valid = mask[:, :, rows, columns] > 0
+                valid = part.mask[:, :, rows, columns] > 0
                 count = valid.sum(axis=-1)
-                _, logarithms = _runs(np.where(valid, values[:, :, rows, columns].astype("int64"), _ABSENT), _ABSENT)
+                values = part.values[:, :, rows, columns].astype("int64")
+                _, logarithms = _runs(np.where(valid, values, _ABSENT), _ABSENT)
                 safe = np.maximum(count, 1)
-                return [((np.log(safe) - logarithms / safe) / np.log(2), band.fetch(part).mask)]
+                return [((np.log(safe) - logarithms / safe) / np.log(2), part.own)]
 
-            return _strips(grid, 4 * len(used), strip)
+            return _strips(surroundings(band, grid, weights, centre), 4 * len(used), strip)
 
         return band.derived(output_source(Shared(whole), 0, DOUBLE), DOUBLE)
 
@@ -125,15 +126,15 @@ def glcm_texture(image: Image, size: int, kernel: Kernel | None, average: bool) 
         def whole(grid: Grid, band: Band = band) -> list[tuple[Array, Array]]:
             side = 2 * size + 1
 
-            def strip(part: Grid) -> list[tuple[Array, Array]]:
-                values, mask = surroundings(band, part, np.ones((side, side)), (size, size))
-                complete = np.asarray((mask > 0).all(axis=(2, 3)))
-                found = [_measures(values, x, y) for x, y in directions]
+            def strip(part: Surroundings) -> list[tuple[Array, Array]]:
+                complete = np.asarray((part.mask > 0).all(axis=(2, 3)))
+                found = [_measures(part.values, x, y) for x, y in directions]
                 if average:
                     found = [[sum(parts) / len(directions) for parts in zip(*found, strict=True)]]
                 return [(value, complete) for measures in found for value in measures]
 
-            return _strips(grid, 8 * side * side, strip)
+            around = surroundings(band, grid, np.ones((side, side)), (size, size))
+            return _strips(around, 8 * side * side, strip)
 
         shared = Shared(whole)
         suffixes = [""] if average else [f"_{x}_{y}" for x, y in directions]

@@ -51,8 +51,9 @@ def test_distance_is_the_kernels_to_the_nearest_mark(world, name, units, radius,
     y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
     down, right = (abs(axis[..., None] - places) for axis, places in zip((y, x), marks.nonzero(), strict=True))
     measure = {"euclidean": np.hypot, "manhattan": np.add, "chebyshev": np.maximum}[name]
-    expected = measure(down, right).min(axis=2) * unit
-    far = expected > radius if name != "chebyshev" else expected > radius // unit * unit
+    # A kernel of distances fills its square.
+    expected = np.where(np.maximum(down, right) <= radius // unit, measure(down, right), np.inf).min(axis=2) * unit
+    far = np.isinf(expected)
     assert 0 < far.sum() < far.size
     assert (found.mask == far).all()
     assert np.allclose(found[~far], expected[~far])

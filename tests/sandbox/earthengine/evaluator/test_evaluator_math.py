@@ -186,6 +186,9 @@ def test_arrays_of_bands_and_of_neighbours(world):
     padded = np.pad(world.classes, ((2, 2), (1, 1)), constant_values=99)
     assert windows.shape == (60, 80, 5, 3)
     assert np.array_equal(windows[10, 0], padded[10:15, 0:3])
+    for given, held in ((-7, 0), (999, 255), (3.9, 3)):
+        filled = world.pixels(ee.Image("classes").neighborhoodToArray(ee.Kernel.square(1), given))[0]
+        assert filled.dtype == np.uint8 and filled[0, 0, 0, 0] == held
     even = world.pixels(ee.Image("classes").neighborhoodToArray(ee.Kernel.fixed(4, 4, [[1] * 4] * 4)))[0]
     assert np.array_equal(even[20, 20], world.classes[18:22, 18:22])
 
