@@ -1,5 +1,6 @@
 """Submitting a compiled pipeline to Vertex AI, one run of a workflow at a time."""
 
+import difflib
 import logging
 import secrets
 import tempfile
@@ -13,7 +14,7 @@ from filelock import FileLock, Timeout
 from google.cloud import aiplatform
 from platformdirs import user_state_path
 
-from earthline.config import Config
+from earthline.config import Config, ConfigError
 from pipelines.labels import WORKFLOW_LABEL, resource_labels
 
 _ACTIVE_STATES = frozenset({"QUEUED", "PENDING", "RUNNING", "CANCELLING", "PAUSED"})
@@ -49,13 +50,21 @@ def connect(project: str, location: str) -> None:
     Args:
         project: Google Cloud project id.
         location: Vertex AI location.
+
+    Raises:
+        ConfigError: There is no such location.
     """
     # Each module of the client logs progress to standard output by a logger with a level and a handler of its own.
     for name in list(logging.root.manager.loggerDict):
         if name.startswith("google.cloud.aiplatform"):
             logging.getLogger(name).setLevel(logging.WARNING)
     # REST is proxied like every other call of the run; gRPC needs a second way through a company's network.
-    aiplatform.init(project=project, location=location, api_transport="rest")
+    try:
+        aiplatform.init(project=project, location=location, api_transport="rest")
+    except ValueError as error:
+        near = difflib.get_close_matches(location, aiplatform.constants.base.SUPPORTED_REGIONS, n=3)
+        hint = f"did you mean {' or '.join(near)}?" if near else "use one such as us-central1 or europe-west4"
+        raise ConfigError(f"environment.location: '{location}' is no location of Vertex AI; {hint}") from error
 
 
 def submit(

@@ -131,12 +131,21 @@ def _perfect(classes: int, totals: Array) -> float:
     return there * (10 * sum(_WEIGHTS.values()) + len(SPLITS))
 
 
-def _cards(count: int, shares: Mapping[str, float]) -> Array:
+def require_cards(count: int) -> None:
+    """Checks that there are blocks to deal.
+
+    Raises:
+        SplitError: Fewer blocks than splits.
+    """
     if count < len(SPLITS):
         raise SplitError(
             f"export.block_shape: empty split '{SPLITS[count]}': the region holds {count} block(s) of this shape and "
             f"each of {', '.join(SPLITS)} needs one; use smaller blocks or a larger region"
         )
+
+
+def _cards(count: int, shares: Mapping[str, float]) -> Array:
+    require_cards(count)
     exact = {split: shares[split] * count for split in SPLITS}
     counts = {split: max(1, math.floor(exact[split])) for split in SPLITS}
     while sum(counts.values()) < count:

@@ -54,6 +54,23 @@ def require_room(grid: Grid, export: Export) -> None:
         )
 
 
+def require_blocks(grid: Grid, export: Export) -> int:
+    """Number of blocks that the region is cut into.
+
+    Raises:
+        SplitError: Too many to compute with, or fewer than splits.
+    """
+    number = math.prod(max(1, side // block) for side, block in zip(grid.shape, export.block_shape, strict=True))
+    if number > MOST_BLOCKS:
+        raise SplitError(
+            f"export.block_shape: {list(export.block_shape)} cuts the region of {grid.shape[0]:,} x "
+            f"{grid.shape[1]:,} pixels into {number:,} blocks; use larger ones, so that there are at most "
+            f"{MOST_BLOCKS:,}"
+        )
+    dealing.require_cards(number)
+    return number
+
+
 def split_areas(
     grid: Grid, export: Export, candidates: Candidates | None = None, classes: int = 0
 ) -> dict[str, BaseGeometry]:
@@ -76,13 +93,7 @@ def split_areas(
         parts = {split: _rectangles(grid, split, boxes[split]) for split in SPLITS}
         areas, key = blocks.separated(parts, gap(export)), "export.split_regions"
     else:
-        number = math.prod(max(1, side // block) for side, block in zip(grid.shape, export.block_shape, strict=True))
-        if number > MOST_BLOCKS:
-            raise SplitError(
-                f"export.block_shape: {list(export.block_shape)} cuts the region of {grid.shape[0]:,} x "
-                f"{grid.shape[1]:,} pixels into {number:,} blocks; use larger ones, so that there are at most "
-                f"{MOST_BLOCKS:,}"
-            )
+        require_blocks(grid, export)
         cut = blocks.blocks(grid.shape, export.block_shape)
         shares: dict[str, float] = {str(split): share for split, share in export.shares.items()}
         if candidates is None:

@@ -18,9 +18,9 @@ if TYPE_CHECKING:  # these modules load pydantic and Google's client
     from pipelines.preflight import Finding
 
 _NEEDS = {
-    "imagery": ("grid", "data type", "label values"),
+    "imagery": ("grid", "data type", "label values", "splits"),
     "labels": ("label values",),
-    "grid": ("data type", "label values"),
+    "grid": ("data type", "label values", "splits"),
 }
 """Questions about the data that have no answer where another one failed."""
 _CREDENTIALS = "gcloud/application_default_credentials.json"
@@ -143,7 +143,11 @@ def _ask_earth_engine(settings: "Config") -> "Iterator[Finding]":
     if not found.passed:
         return
     failed: list[str] = []
-    for question in verification.questions(settings.data, settings.predict.region):
+    questions = (
+        *verification.questions(settings.data, settings.predict.region),
+        verification.Question("splits", partial(_check_splits, settings)),
+    )
+    for question in questions:
         missing = [name for name in failed if question.name in _NEEDS.get(name, ())]
         if missing:
             yield Finding(question.name, None, f"not asked: it needs {' and '.join(missing)}")
@@ -171,18 +175,33 @@ def _ask(name: str, ask: Callable[[], str], fix: str) -> "Finding":
     from google.auth.exceptions import GoogleAuthError
     from requests import RequestException
 
+    from components.export_examples.blocks import SplitError
+    from earthline.config import ConfigError
     from earthline.imagery import ImageryError
     from earthline.pixels import PixelsError
     from pipelines.preflight import Finding
 
     try:
         return Finding(name, True, ask())
-    except (ImageryError, PixelsError) as error:
+    except (ConfigError, ImageryError, PixelsError, SplitError) as error:
         return Finding(name, False, str(error))
     except GoogleAuthError as error:
         return Finding(name, False, str(error), "gcloud auth application-default login")
     except (ee.EEException, GoogleAPIError, RequestException, LookupError) as error:
-        return Finding(name, False, " ".join(str(error).split()), fix)
+        return Finding(name, False, failures.plainly(error), fix)
+
+
+def _check_splits(settings: "Config") -> str:
+    """What the export would find out: whether patches and blocks fit into the region."""
+    from components.export_examples import plan
+    from earthline import imagery
+
+    grid, export = imagery.grid(settings.data), settings.export
+    plan.require_room(grid, export)
+    if export.split_regions is not None:
+        plan.split_areas(grid, export)
+        return "each region of export.split_regions has room for patches"
+    return f"{plan.require_blocks(grid, export):,} blocks"
 
 
 def _check_bucket(settings: "Config") -> str:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import sys
 import tempfile
 import traceback
@@ -43,6 +44,7 @@ _MACHINE = {
     errno.EMFILE,
 }
 """What a disk, a file or a folder refuses."""
+_REQUEST = re.compile(r"^\d{3} (?:GET|POST|PUT|PATCH|DELETE) https?://\S+?: ")
 REFUSED = {
     "ee.ee_exception.EEException": "Earth Engine",
     "google.api_core.exceptions.GoogleAPIError": "Google Cloud",
@@ -67,7 +69,7 @@ def report(error: Exception) -> int:
             return EXPLAINED[name]
     for name in names:
         if name in REFUSED:
-            _say(f"{REFUSED[name]}: {' '.join(str(error).split())}{_hint(names)}")
+            _say(f"{REFUSED[name]}: {plainly(error)}{_hint(names)}")
             if os.environ.get(target.MARKER) == "sandbox" and (ending := target.sandbox_ending()):
                 _say(ending)
             return NOT_STARTED
@@ -77,6 +79,15 @@ def report(error: Exception) -> int:
     _say(f"unexpected {type(error).__name__}: {' '.join(str(error).split())[:500]}")
     _say(f"this is a mistake of Earthline's; {_keep(error)}")
     return RUN_FAILED
+
+
+def plainly(error: Exception) -> str:
+    """The text of a client's error in one line, without the address of the request, which says less and comes first.
+
+    Args:
+        error: Of one of Google's clients.
+    """
+    return _REQUEST.sub("", " ".join(str(error).split()))
 
 
 def _hint(names: list[str]) -> str:

@@ -11,6 +11,8 @@ from earthline.config.mistakes import Place
 from earthline.config.workflow import Config
 
 MAX_BYTES = 1_000_000
+_LONGEST_SHOWN = 60
+"""Characters of an override in a message."""
 
 
 class ConfigError(ValueError):
@@ -38,7 +40,8 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Config:
     def origin(place: Place) -> str:
         for length in range(len(place), 0, -1):
             if place[:length] in applied:
-                return f"--set {applied[place[:length]]}"
+                override = applied[place[:length]]
+                return f"--set {override if len(override) <= _LONGEST_SHOWN else override[:_LONGEST_SHOWN] + '…'}"
         line = written.line(place)
         return f"{path}:{line}" if line is not None else str(path)
 

@@ -43,6 +43,8 @@ def _is_cron(text: str) -> str:
 Cron = Annotated[str, Field(max_length=200), AfterValidator(_is_cron)]
 Shape = tuple[Annotated[WholeNumber, Field(gt=0)], Annotated[WholeNumber, Field(gt=0)]]
 SplitName = Literal["train", "validation", "test"]
+MOST_SEED = 100_000_000
+"""Earth Engine's seeds have 31 bits, and each split gets one of its own: three times this and a little more."""
 
 
 class SplitRegions(Section):
@@ -85,7 +87,7 @@ class Export(Section):
         description="Share of blocks per split; sum 1.",
     )
     split_regions: SplitRegions | None = Field(default=None, description="Fixed splits instead of random blocks.")
-    seed: WholeNumber = Field(default=0, ge=0, description="Seed of the split and of the sample points.")
+    seed: WholeNumber = Field(default=0, ge=0, le=MOST_SEED, description="Seed of the split and of the sample points.")
     shards: WholeNumber = Field(default=4, ge=1, le=1000, description="TFRecord files per split.")
     runner: Literal["DirectRunner", "DataflowRunner", "FlinkRunner", "PortableRunner"] = Field(
         default="DirectRunner", description="Beam runner that fetches the patches."
@@ -141,7 +143,7 @@ class Train(Section):
         description="Share of training patches of which a part is masked at random: the model learns to map the edges "
         "of clouds, gaps and scenes.",
     )
-    seed: WholeNumber = Field(default=0, ge=0, description="Seed of weights, order and augmentation.")
+    seed: WholeNumber = Field(default=0, ge=0, le=MOST_SEED, description="Seed of weights, order and augmentation.")
     image: Image | None = Field(
         default=None,
         description="Container image of the training; left out, `environment.image`. An accelerator needs one that was "
@@ -207,7 +209,7 @@ class Evaluate(Section):
         "above which the whole interval of the gain must lie for a model to be deployed. Below 0 it is what you are "
         "ready to lose, such as -0.05; with -1 every model is deployed.",
     )
-    seed: WholeNumber = Field(default=0, ge=0, description="Seed of the baselines and of the intervals.")
+    seed: WholeNumber = Field(default=0, ge=0, le=MOST_SEED, description="Seed of the baselines and of the intervals.")
 
     @model_validator(mode="after")
     def _has_centres(self) -> Self:
@@ -223,6 +225,7 @@ class Serving(Section):
 
     endpoint: str | None = Field(
         default=None,
+        min_length=1,
         max_length=128,
         description="Display name of the endpoint; left out, the workflow's name.",
     )
