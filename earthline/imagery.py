@@ -9,7 +9,7 @@ from typing import Any
 
 import ee
 
-from earthline.config import BoundingBox, Data
+from earthline.config import BoundingBox, Data, Imagery
 from earthline.contract import VALID_BAND
 from earthline.grid import Grid, GridError
 from earthline.pixels import ask
@@ -39,17 +39,27 @@ class ImageryError(ValueError):
 
 def image(data: Data) -> Any:
     """The `ee.Image` that the model sees: bands in the config's order, masked, composited, of its data type."""
-    return getattr(measured(data), _CASTS[data.imagery.data_type])()
+    return _cast(measured(data), data.imagery)
 
 
 def valid(data: Data) -> Any:
     """One uint8 band `earthline_valid`, masked nowhere: 1 where `image` is valid, 0 where it is masked."""
-    return image(data).select([0]).mask().gt(0).unmask(0, False).rename([VALID_BAND]).toUint8()
+    return _valid(image(data))
 
 
 def network_input(data: Data) -> Any:
     """What a served model takes, masked nowhere: the bands of `image`, 0 where masked, and `valid`; all float."""
-    return image(data).toFloat().unmask(0, False).addBands(valid(data).toFloat())
+    return _with_validity(image(data))
+
+
+def network_input_of(whole: Any, imagery: Imagery) -> Any:
+    """As `network_input`, of somebody's own image.
+
+    Args:
+        whole: An `ee.Image` that has the section's bands, in the units of its own imagery.
+        imagery: The section.
+    """
+    return _with_validity(_cast(_masked(whole.select(list(imagery.bands))), imagery))
 
 
 def measured(data: Data) -> Any:
@@ -65,9 +75,7 @@ def measured(data: Data) -> Any:
         # A composite's own projection is EPSG:4326 at one degree; give it the grid that patches are cut from.
         scale = data.scale or 1.0
         whole = composite.select(list(imagery.bands)).setDefaultProjection(data.crs, [scale, 0, 0, 0, -scale, 0])
-    # NaN compares false with everything, and infinity is above the largest float64.
-    finite = whole.abs().lte(_LARGEST).reduce(ee.Reducer.min())
-    return whole.updateMask(whole.mask().reduce(ee.Reducer.min())).updateMask(finite)
+    return _masked(whole)
 
 
 def collection(data: Data) -> Any:
@@ -196,3 +204,21 @@ def _mask_cloud_score(scene: Any) -> Any:
 
 def _mask_landsat(scene: Any) -> Any:
     return scene.updateMask(scene.select("QA_PIXEL").bitwiseAnd(_LANDSAT_CLOUD_BITS).eq(0))
+
+
+def _masked(whole: Any) -> Any:
+    # NaN compares false with everything, and infinity is above the largest float64.
+    finite = whole.abs().lte(_LARGEST).reduce(ee.Reducer.min())
+    return whole.updateMask(whole.mask().reduce(ee.Reducer.min())).updateMask(finite)
+
+
+def _cast(whole: Any, imagery: Imagery) -> Any:
+    return getattr(whole, _CASTS[imagery.data_type])()
+
+
+def _valid(seen: Any) -> Any:
+    return seen.select([0]).mask().gt(0).unmask(0, False).rename([VALID_BAND]).toUint8()
+
+
+def _with_validity(seen: Any) -> Any:
+    return seen.toFloat().unmask(0, False).addBands(_valid(seen).toFloat())
