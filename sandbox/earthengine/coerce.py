@@ -1,7 +1,7 @@
 """Makes an argument what its signature declares, by the promotions that Earth Engine's server makes."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
@@ -32,6 +32,10 @@ from sandbox.earthengine.values import (
     Model,
 )
 
+Promotion = Callable[[Any], Any]
+
+# Metres.
+_INFINITE_MARGIN = 2.0e7
 _SHORT_TYPES = {"Image<unknown bands>": "Image", "<any>": "Object"}
 
 
@@ -268,8 +272,19 @@ def error_margin(value: Any) -> ErrorMargin:
     if isinstance(value, ErrorMargin):
         return value
     if isinstance(value, Mapping):
-        return ErrorMargin(value.get("value"), value.get("unit", "meters"))
-    return ErrorMargin(float(number(value)))
+        given = value.get("value")
+        return margin_of(None if given is None else float(number(given)), value.get("unit", "meters"))
+    return margin_of(float(number(value)), "meters")
+
+
+def margin_of(value: float | None, unit: str) -> ErrorMargin:
+    """An error margin, never negative and infinite from 20,000 km on.
+
+    https://developers.google.com/earth-engine/apidocs/ee-errormargin
+    """
+    if unit == "infinite" or (unit == "meters" and value is not None and abs(value) >= _INFINITE_MARGIN):
+        return ErrorMargin(None, "infinite")
+    return ErrorMargin(None if value is None else abs(value), unit)
 
 
 def date(value: Any) -> Date:
@@ -340,6 +355,16 @@ def _instance(wanted: type) -> Any:
     return check
 
 
+def promotion(wanted: str) -> Callable[[Promotion], Promotion]:
+    """Registers how values become a type that is made of functions, and so above this module."""
+
+    def register(convert: Promotion) -> Promotion:
+        _CONVERSIONS[wanted] = convert
+        return convert
+
+    return register
+
+
 def _algorithm(value: Any) -> Any:
     if callable(value):
         return value
@@ -362,7 +387,7 @@ NAMED_TYPES = {
     "double": PixelType("double"),
 }
 
-_CONVERSIONS = {
+_CONVERSIONS: dict[str, Callable[[Any], Any]] = {
     "Image": image,
     "ImageCollection": image_collection,
     "FeatureCollection": feature_collection,
@@ -390,5 +415,4 @@ _CONVERSIONS = {
     "Classifier": _instance(Classifier),
     "Clusterer": _instance(Clusterer),
     "ConfusionMatrix": _instance(ConfusionMatrix),
-    "Filter": _algorithm,
 }

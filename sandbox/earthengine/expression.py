@@ -44,8 +44,9 @@ class Term:
     """A part of an expression.
 
     Attributes:
-        kind: `number`, `variable`, `bands` (of a variable), `call` or `choice`.
-        value: The number, the variable's name, or the function's.
+        kind: `number`, `variable`, `bands` (of a variable), `member` (of what a member of a variable is), `call` or
+            `choice`.
+        value: The number, or the name of the variable, the member or the function.
         parts: Operands, or for `bands` their selectors.
     """
 
@@ -179,13 +180,19 @@ class _Parser:
             return Term("call", text, tuple(arguments))
         if self._take("["):
             return Term("bands", text, tuple(_selector(item) for item in self._arguments("]")))
-        if self._take("."):
-            kind, band = self._tokens[self._place]
-            if kind != "name":
-                raise self._error("a band name")
-            self._place += 1
-            return Term("bands", text, (band,))
-        return Term("variable", text)
+        if not self._take("."):
+            return Term("variable", text)
+        term = Term("bands", text, (self._member(),))
+        while self._take("."):
+            term = Term("member", self._member(), (term,))
+        return term
+
+    def _member(self) -> str:
+        kind, name = self._tokens[self._place]
+        if kind != "name":
+            raise self._error("a band name")
+        self._place += 1
+        return name
 
     def _arguments(self, closing: str) -> list[Any]:
         found: list[Any] = []
@@ -216,6 +223,7 @@ def apply(
     variables: Callable[[str], Any],
     bands: Callable[[str | None, tuple[Any, ...]], Any],
     call: Callable[[str, list[Any]], Any],
+    member: Callable[[Any, str], Any] | None = None,
 ) -> Any:
     """Evaluates a tree.
 
@@ -224,6 +232,7 @@ def apply(
         variables: The value of a name.
         bands: Bands of a variable, or of the default image where that is None; all where no selector is given.
         call: Applies an image function, `where` among them, to operands.
+        member: What a value holds by a name; None where values hold nothing.
     """
     if term.kind == "number":
         return term.value
@@ -231,7 +240,11 @@ def apply(
         return variables(term.value)
     if term.kind == "bands":
         return bands(term.value, term.parts)
-    operands = [apply(part, variables, bands, call) for part in term.parts]
+    operands = [apply(part, variables, bands, call, member) for part in term.parts]
+    if term.kind == "member":
+        if member is None:
+            raise invalid(f"Image.parseExpression: a band has no '{term.value}' of its own.")
+        return member(operands[0], term.value)
     if term.kind == "choice":
         return call("choice", operands)
     return call(term.value, operands)

@@ -11,9 +11,12 @@ from sandbox.earthengine import computation
 from sandbox.earthengine.coerce import type_name
 from sandbox.earthengine.graph import GraphLimits
 from sandbox.earthengine.grid import Projection
+from sandbox.earthengine.reducers import Reducer
 from sandbox.earthengine.values import (
     FOOTPRINT,
+    ID,
     INDEX,
+    VERSION,
     ArrayValue,
     Band,
     Collection,
@@ -23,6 +26,7 @@ from sandbox.earthengine.values import (
     Feature,
     Geometry,
     Image,
+    Kernel,
     PixelType,
 )
 from sandbox.errors import invalid
@@ -66,7 +70,12 @@ def to_json(value: Any, limits: GraphLimits) -> Any:
     if isinstance(value, DateRange):
         return {"type": "DateRange", "dates": [_number(value.start), _number(value.end)]}
     if isinstance(value, ErrorMargin):
-        return {"type": "ErrorMargin", "unit": value.unit, "value": value.value}
+        margin: dict[str, Any] = {"type": "ErrorMargin", "unit": value.unit}
+        return margin if value.value is None else {**margin, "value": _number(value.value)}
+    if isinstance(value, Kernel):
+        return _kernel(value)
+    if isinstance(value, Reducer):
+        return {"type": "Reducer", "outputs": [*value.outputs]}
     if isinstance(value, ArrayValue):
         return to_json(value.data.tolist(), limits)
     raise invalid(f"A value of type {type_name(value)} cannot be returned; use it within an expression.")
@@ -81,6 +90,14 @@ def _number(value: Any) -> Any:
         if plain.is_integer() and abs(plain) < 2**53:
             return int(plain)
     return plain
+
+
+def _kernel(kernel: Kernel) -> dict[str, Any]:
+    """Its weights, row by row, and where the pixel itself is among them, as (column, row)."""
+    if kernel.weights is None:
+        return {"type": "Kernel", "units": "meters"}
+    weights = [[_number(weight) for weight in row] for row in kernel.weights.tolist()]
+    return {"type": "Kernel", "center": [kernel.centre[1], kernel.centre[0]], "weights": weights}
 
 
 def _projection(projection: Projection) -> dict[str, Any]:
@@ -105,15 +122,25 @@ def _band(band: Band) -> dict[str, Any]:
 def image_json(image: Image, limits: GraphLimits) -> dict[str, Any]:
     """An image's description, without pixels."""
     shown: dict[str, Any] = {"type": "Image", "bands": [_band(band) for band in image.bands]}
-    if image.id is not None:
-        shown["id"] = image.id
-        shown["version"] = image.version
-    properties = to_json(image.properties, limits)
+    _identify(shown, image)
+    properties = to_json(_own(image), limits)
     if image.id is not None and FOOTPRINT not in properties and (outline := image.outline) is not None:
         properties[FOOTPRINT] = to_json(outline, limits)
     if properties:
         shown["properties"] = properties
     return shown
+
+
+def _identify(shown: dict[str, Any], element: Image | Collection) -> None:
+    """An asset's id and version, or those that were given as properties, beside what is shown of an element."""
+    if (identity := element.get(ID)) is not None:
+        shown["id"] = identity
+        if (version := element.get(VERSION)) is not None:
+            shown["version"] = version
+
+
+def _own(element: Image | Collection) -> dict[str, Any]:
+    return {name: value for name, value in element.properties.items() if name not in (ID, VERSION)}
 
 
 def feature_json(feature: Feature, limits: GraphLimits) -> dict[str, Any]:
@@ -137,15 +164,13 @@ def _collection_json(collection: Collection, limits: GraphLimits) -> dict[str, A
         raise invalid(f"Collection query aborted after accumulating over {limits.elements} elements.")
     images = isinstance(members[0], Image) if members else collection.kind == "ImageCollection"
     shown: dict[str, Any] = {"type": "ImageCollection" if images else "FeatureCollection"}
-    if collection.id is not None:
-        shown["id"] = collection.id
-        shown["version"] = collection.version
+    _identify(shown, collection)
     if images:
         shown["bands"] = []
     else:
         shown["columns"] = columns(members)
-    if collection.properties:
-        shown["properties"] = to_json(collection.properties, limits)
+    if properties := _own(collection):
+        shown["properties"] = to_json(properties, limits)
     shown["features"] = [to_json(member, limits) for member in members]
     return shown
 

@@ -1,17 +1,17 @@
 """Expressions as functions, choices, and other functions that belong to no type."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sandbox.earthengine import expression as language
 from sandbox.earthengine.coerce import image as to_image
-from sandbox.earthengine.coerce import type_name
+from sandbox.earthengine.coerce import margin_of, type_name
 from sandbox.earthengine.functions.image_bands import select
 from sandbox.earthengine.functions.image_replace import choice
 from sandbox.earthengine.functions.list import same
 from sandbox.earthengine.registry import Context, call, function, signatures
-from sandbox.earthengine.values import ErrorMargin, Image
+from sandbox.earthengine.values import Element, ErrorMargin, Image
 from sandbox.errors import invalid
 
 _CONSTANTS = {"PI": math.pi, "E": math.e}
@@ -86,7 +86,10 @@ def parse_expression(
 
 @function("Number.expression")
 def number_expression(context: Context, expression: str, vars: dict[str, Any] | None) -> Any:
-    """The number that an expression gives."""
+    """The number that an expression gives; a point leads to what a dictionary or an element holds.
+
+    https://developers.google.com/earth-engine/apidocs/ee-number-expression
+    """
     values = vars or {}
 
     def variable(name: str) -> Any:
@@ -94,10 +97,21 @@ def number_expression(context: Context, expression: str, vars: dict[str, Any] | 
             raise invalid(f"Number.expression: Unknown variable '{name}'.")
         return values[name]
 
-    def member(name: str | None, selectors: tuple[Any, ...]) -> Any:
-        if name == "Math" and selectors and selectors[0] in _CONSTANTS:
+    def first_member(name: str | None, selectors: tuple[Any, ...]) -> Any:
+        if name is None or len(selectors) != 1:
+            raise invalid(
+                "Number.expression: numbers have no bands; a point leads to what an object holds, as in 'a.b'."
+            )
+        if name == "Math" and selectors[0] in _CONSTANTS:
             return _CONSTANTS[selectors[0]]
-        raise invalid("Number.expression: numbers have no bands.")
+        return member(variable(name), selectors[0])
+
+    def member(held: Any, name: str) -> Any:
+        if isinstance(held, Element):
+            return held.get(name)
+        if not isinstance(held, Mapping) or name not in held:
+            raise invalid(f"Number.expression: there is no '{name}' in a value of type {type_name(held)}.")
+        return held[name]
 
     def apply(name: str, operands: list[Any]) -> Any:
         if name == "choice":
@@ -107,7 +121,7 @@ def number_expression(context: Context, expression: str, vars: dict[str, Any] | 
         declared = [parameter.name for parameter in signatures()[f"Number.{name}"].parameters]
         return call(context, f"Number.{name}", dict(zip(declared, operands, strict=False)))
 
-    return language.apply(language.parse(expression).term, variable, member, apply)
+    return language.apply(language.parse(expression).term, variable, first_member, apply, member)
 
 
 @function("If")
@@ -134,4 +148,4 @@ def error_margin(value: float | None, unit: str) -> ErrorMargin:
     """How far a geometry may be off."""
     if unit not in ("meters", "projected", "infinite"):
         raise invalid(f"ErrorMargin: Unknown unit '{unit}': must be 'meters', 'projected' or 'infinite'.")
-    return ErrorMargin(value, unit)
+    return margin_of(value, unit)

@@ -10,7 +10,7 @@ import orjson
 import shapely
 from shapely.geometry import shape as shape_of
 
-from sandbox.earthengine.coerce import footprint, indexed
+from sandbox.earthengine.coerce import coerce, footprint, indexed
 from sandbox.earthengine.functions.filters import Filter, field
 from sandbox.earthengine.functions.geometry import bounds as bounds_of
 from sandbox.earthengine.functions.image_bands import add_bands, image_of_record
@@ -91,10 +91,12 @@ def from_images(images: list[Image]) -> Collection:
 
 @function("Collection.filter")
 def filtered(collection: Collection, filter: Any) -> Collection:
-    """The elements that pass."""
-    if not isinstance(filter, Filter):
+    """The elements that pass; a text is read as an expression."""
+    # Declared as any object.
+    test = coerce(filter, "Filter") if isinstance(filter, str) else filter
+    if not isinstance(test, Filter):
         raise invalid("Collection.filter, argument 'filter': Invalid type.\nExpected type: Filter.")
-    return collection.with_part(item for item in collection if filter(item))
+    return collection.with_part(item for item in collection if test(item))
 
 
 @function("Collection.map")

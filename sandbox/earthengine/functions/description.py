@@ -3,7 +3,6 @@
 from typing import Any
 
 from sandbox.earthengine.coerce import type_name
-from sandbox.earthengine.reducers import Reducer
 from sandbox.earthengine.registry import Context, function
 from sandbox.earthengine.results import to_json
 from sandbox.errors import ApiError
@@ -12,8 +11,6 @@ from sandbox.errors import ApiError
 @function("Describe")
 def describe(context: Context, input: Any) -> Any:
     """The value as JSON; of what has none, its type."""
-    if isinstance(input, Reducer):
-        return {"type": "Reducer", "outputs": list(input.outputs)}
     try:
         return to_json(input, context.limits)
     except ApiError:

@@ -7,6 +7,7 @@ import numpy as np
 
 from sandbox.earthengine.coerce import Mismatch, type_name
 from sandbox.earthengine.coerce import geometry as to_geometry
+from sandbox.earthengine.patterns import Pattern
 from sandbox.earthengine.registry import function
 from sandbox.earthengine.values import ArrayValue, Element, Geometry
 from sandbox.errors import invalid
@@ -116,38 +117,43 @@ def mapped(dictionary: Mapping[str, Any], base_algorithm: Callable[..., Any]) ->
 
 
 def _chosen(dictionary: Mapping[str, Any], selectors: list[str], ignore_missing: bool, name: str) -> list[str]:
-    missing = [key for key in selectors if key not in dictionary]
-    if missing and not ignore_missing:
-        raise invalid(f"{name}: Dictionary does not contain key: '{missing[0]}'.")
-    return [key for key in selectors if key in dictionary]
+    """Keys by name or, where there is none of that name, by regular expression."""
+    found: dict[str, None] = {}
+    for selector in selectors:
+        keys = [selector]
+        if selector not in dictionary:
+            pattern = Pattern(selector, "", name)
+            keys = [key for key in sorted(dictionary) if pattern.fullmatch(key)]
+        if not keys and not ignore_missing:
+            raise invalid(f"{name}: Dictionary does not contain key: '{selector}'.")
+        found.update(dict.fromkeys(keys))
+    return [*found]
 
 
 @function("Dictionary.select")
 def select(dictionary: Mapping[str, Any], selectors: list[str], ignore_missing: bool) -> dict[str, Any]:
-    """Only those keys."""
+    """Only the keys that are named, or that match regular expressions."""
     return {key: dictionary[key] for key in _chosen(dictionary, selectors, ignore_missing, "Dictionary.select")}
 
 
 @function("Dictionary.remove")
 def remove(dictionary: Mapping[str, Any], selectors: list[str], ignore_missing: bool) -> dict[str, Any]:
-    """Without those keys."""
+    """Without the keys that are named, or that match regular expressions."""
     gone = set(_chosen(dictionary, selectors, ignore_missing, "Dictionary.remove"))
     return {key: value for key, value in dictionary.items() if key not in gone}
 
 
 @function("Dictionary.rename")
 def rename(dictionary: Mapping[str, Any], from_: list[str], to: list[str], overwrite: bool) -> dict[str, Any]:
-    """Other names for some keys."""
-    names = dict(zip(from_, to, strict=False))
+    """Other names for some keys; where there is one of that name, it gives way if it may be overwritten."""
     if len(from_) != len(to):
         raise invalid("Dictionary.rename: 'from' and 'to' must have the same length.")
-    result: dict[str, Any] = {}
-    for key, value in dictionary.items():
-        name = names.get(key, key)
-        if name in result or (name != key and name in dictionary and name not in names and not overwrite):
-            raise invalid(f"Dictionary.rename: The key '{name}' is already there.")
-        result[name] = value
-    return result
+    renamed = {new: dictionary[old] for old, new in zip(from_, to, strict=True) if old in dictionary}
+    kept = {key: value for key, value in dictionary.items() if key not in from_}
+    taken = [name for name in to if to.count(name) > 1 or (name in kept and name in renamed and not overwrite)]
+    if taken:
+        raise invalid(f"Dictionary.rename: The key '{taken[0]}' is already there.")
+    return {**kept, **renamed}
 
 
 @function("Dictionary.toArray")

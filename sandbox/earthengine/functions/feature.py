@@ -94,13 +94,17 @@ def to_dictionary(element: Element, properties: list[str] | None) -> dict[str, A
 def copy_properties(
     destination: Element | None, source: Element | None, properties: list[str] | None, exclude: list[str] | None
 ) -> Any:
-    """Properties of another element; those of the system only where they are named."""
+    """Properties of another element; those of the system, `system:id` among them, only where they are named.
+
+    https://developers.google.com/earth-engine/apidocs/ee-element-copyproperties: either properties or exclusions.
+    """
     if destination is None or source is None:
         return destination
+    if properties is not None and exclude:
+        raise invalid("Element.copyProperties: 'exclude' must not be given where 'properties' is.")
     names = properties if properties is not None else [n for n in source.properties if not n.startswith("system:")]
-    excluded = set(exclude or ())
-    changes = {name: source.get(name) for name in names if name in source.properties and name not in excluded}
-    return destination.with_properties(changes)
+    found = {name: source.get(name) for name in names if name not in (exclude or ())}
+    return destination.with_properties({name: value for name, value in found.items() if value is not None})
 
 
 @function("Element.replaceProperties")

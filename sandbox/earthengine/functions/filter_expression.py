@@ -2,14 +2,16 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
+from sandbox.earthengine.coerce import Mismatch, promotion
 from sandbox.earthengine.functions.filters import Filter, compared
 from sandbox.earthengine.registry import function
 from sandbox.errors import invalid
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)(?![\w:])"
-    r"|(?P<text>'[^']*'|\"[^\"]*\")"
+    r"|(?P<text>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")"
     r"|(?P<name>[A-Za-z_.][\w.:]*)"
     r"|(?P<operator>&&|\|\||==|!=|<=|>=|[<>!()]))"
 )
@@ -21,6 +23,19 @@ _DEEPEST = 200
 def filter_expression(expression: str) -> Filter:
     """The filter that a text describes."""
     return _Parser(expression).whole()
+
+
+@promotion("Filter")
+def to_filter(value: Any) -> Any:
+    """A filter; a text is an expression of one.
+
+    https://developers.google.com/earth-engine/apidocs/ee-imagecollection-filter has `filter('domain == 1')`.
+    """
+    if isinstance(value, str):
+        return _Parser(value).whole()
+    if callable(value):
+        return value
+    raise Mismatch
 
 
 class _Parser:
@@ -83,7 +98,7 @@ class _Parser:
         if kind == "number":
             return None, float(text)
         if kind == "text":
-            return None, text[1:-1]
+            return None, re.sub(r"\\(.)", r"\1", text[1:-1])
         if kind != "name":
             self._place -= 1
             raise self._error("a property, a number or a text")

@@ -274,6 +274,12 @@ def _doubles(operation: Callable[[Array], Array]) -> Callable[[Array], Array]:
     return lambda values: operation(values if values.dtype.kind == "f" else values.astype("float64"))
 
 
+def _digamma(values: Array) -> Array:
+    """The digamma function, minus infinity at its poles: https://developers.google.com/earth-engine/apidocs/ee-number-digamma."""
+    found = special.digamma(values)
+    return np.asarray(np.where((values <= 0) & (values == np.floor(values)), -np.inf, found), found.dtype)
+
+
 def _rounded(values: Array) -> Array:
     """The nearest whole number, halves away from zero."""
     return values if values.dtype.kind != "f" else np.sign(values) * np.floor(np.abs(values) + 0.5)
@@ -325,7 +331,7 @@ UNARY: dict[str, tuple[Callable[[Array], Array], Callable[[PixelType], PixelType
     "erfInv": (_doubles(special.erfinv), _real),
     "erfcInv": (_doubles(special.erfcinv), _real),
     "gamma": (_doubles(special.gamma), _real),
-    "digamma": (_doubles(special.digamma), _real),
+    "digamma": (_doubles(_digamma), _real),
     "trigamma": (_doubles(lambda values: special.polygamma(1, values)), _real),
     "lanczos": (_doubles(_lanczos), _real),
 }
