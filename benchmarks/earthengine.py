@@ -67,8 +67,9 @@ class Service:
         self._process = psutil.Process(self._client.get("/status").raise_for_status().json()["pid"])
 
     def add(self, asset: str, path: Path) -> None:
-        """Adds a file to the catalogue."""
-        self._client.post("/earthengine/add", json={"asset": asset, "files": [str(path)]}).raise_for_status()
+        """Adds a file to the catalogue, in place of one of the same name."""
+        body = {"asset": asset, "files": [str(path)], "force": True}
+        self._client.post("/earthengine/add", json=body).raise_for_status()
 
     def processor_seconds(self) -> float:
         """Processor time of the sandbox's process since it began."""

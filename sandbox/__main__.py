@@ -2,9 +2,11 @@
 
 import argparse
 import json
+import math
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -134,18 +136,33 @@ def _add(home: Home, options: argparse.Namespace) -> int:
         if not Path(file).is_file() and (len(files) > 1 or not Path(file).is_dir()):
             raise control.ControlError(f"{file} is not a file.")
     bands = options.bands.split(",") if options.bands else None
-    body = {"asset": options.asset, "files": files, "properties": properties, "bands": bands}
+    body = {"asset": options.asset, "files": files, "properties": properties, "bands": bands, "crs": options.crs}
+    body |= {"pyramiding": options.pyramiding.split(",") if options.pyramiding else [], "force": options.force}
     asset = control.call(home, "POST", "earthengine/add", body, timeout_s=None)
     if options.json:
         print(json.dumps(asset, indent=1))
         return 0
     print(asset["name"] + (f"  {asset['images']} images" if "images" in asset else ""))
     for band in asset.get("bands", ()):
-        grid, precision = band["grid"], band["dataType"]["precision"].lower()
-        size = f"{grid['dimensions']['width']} x {grid['dimensions']['height']}"
-        scale = f"{grid['affineTransform']['scaleX']:g}"
-        print(f"  {band['id']:<12} {precision:<6} {size:>13} pixels of {scale} in {grid['crsCode']}")
+        print(f"  {_band_line(band)}")
+    if asset.get("replaced"):
+        print(f"  It replaces an image with the bands {', '.join(asset['replaced'])}.")
+    for note in asset.get("notes", ()):
+        print(f"  Note: {note}")
     return 0
+
+
+def _band_line(band: Mapping[str, Any]) -> str:
+    """Name, type, size, grid and pyramiding policy of a band, in words."""
+    grid, precision = band["grid"], band["dataType"]["precision"].lower()
+    size = f"{grid['dimensions']['width']} x {grid['dimensions']['height']}"
+    terms = {name: grid["affineTransform"].get(name, 0.0) for name in ("scaleX", "shearX", "shearY", "scaleY")}
+    scale = math.hypot(terms["scaleX"], terms["shearY"])
+    turned = " (rotated)" if terms["shearX"] or terms["shearY"] else " (rows run north)" if terms["scaleY"] > 0 else ""
+    named = re.search(r'"([^"]*)"', grid.get("crsWkt", ""))
+    crs = grid.get("crsCode") or (named.group(1) if named else "a system without a code")
+    policy = band["pyramidingPolicy"]
+    return f"{band['id']:<12} {precision:<6} {size:>13} pixels of {scale:g}{turned} in {crs}, pyramid {policy}"
 
 
 def _show(value: Any, depth: int) -> None:
@@ -212,6 +229,14 @@ def _parser() -> argparse.ArgumentParser:
                 "files", nargs="+", help="GeoTIFF files of one image; or a folder of images, or a STAC .json"
             )
             sub.add_argument("--bands", metavar="B1,B2,…", help="their names (default: as the files describe them)")
+            sub.add_argument("--crs", metavar="CRS", help="reference system of files that have none, or a wrong one")
+            sub.add_argument(
+                "--pyramiding",
+                metavar="POLICY,BAND=POLICY,…",
+                help="how coarser scales are made: MEAN (the default, as Earth Engine's), MODE for class ids, SAMPLE, "
+                "MIN, MAX or MEDIAN; of all bands, or of those named",
+            )
+            sub.add_argument("--force", action="store_true", help="replace an image that is there already")
             sub.add_argument("--property", action="append", default=[], metavar="KEY=VALUE", help="of the asset")
     register(commands, shared)
     return parser

@@ -127,19 +127,35 @@ class Assets:
             if asset is not None:
                 yield asset
 
-    def check_target(self, name: str, *, overwrite: bool, make_parents: bool = False) -> None:
-        """Raises where an asset cannot be put there: it exists already, or its parent does not hold assets."""
+    def check_target(self, name: str, type_: str, *, overwrite: bool, make_parents: bool = False) -> None:
+        """Raises where an asset of a type cannot be put there.
+
+        Something is there and may not be overwritten, or is of another type, which is never overwritten; or the parent
+        does not hold such assets.
+        """
         if is_root(name):
             raise invalid(f"'{name}' is the root folder of a project and cannot be written.")
-        if self.find(name) is not None and not overwrite:
+        found = self.find(name)
+        if found is not None and not overwrite:
             raise invalid(f"Cannot overwrite asset '{name}'.")
+        if found is not None and (found.record.type != type_ or type_ in CONTAINERS):
+            held = f" with {len(children)} assets" if (children := self._held(found)) else ""
+            raise invalid(
+                f"Cannot overwrite asset '{name}': it is {_article(found.record.type)}{held}, and only an asset of the "
+                f"same type, no folder or collection, can be replaced. Delete it first, or choose another id."
+            )
         parent = self.find(parent_of(name))
         if parent is None:
             if not make_parents:
                 raise missing(parent_of(name))
-            self.check_target(parent_of(name), overwrite=False, make_parents=True)
+            self.check_target(parent_of(name), "FOLDER", overwrite=False, make_parents=True)
         elif parent.record.type not in CONTAINERS:
             raise invalid(f"Asset '{parent.name}' is {_article(parent.record.type)} and cannot hold '{name}'.")
+        elif parent.record.type == "IMAGE_COLLECTION" and type_ != "IMAGE":
+            raise invalid(f"Asset '{parent.name}' is an ImageCollection and holds images only, not '{name}'.")
+
+    def _held(self, asset: StoredAsset) -> list[StoredAsset]:
+        return self.children(asset.name) if asset.record.type in CONTAINERS else []
 
     def staging(self, name: str) -> Path:
         """A fresh folder for the files of a new version of an asset; `put` makes it the asset's own."""
@@ -177,7 +193,7 @@ class Assets:
             ApiError: The name is taken, or there is no folder to hold it.
         """
         with self._lock:
-            self.check_target(name, overwrite=overwrite, make_parents=make_parents)
+            self.check_target(name, type_, overwrite=overwrite, make_parents=make_parents)
             if self.find(parent_of(name)) is None:
                 self.put(parent_of(name), "FOLDER", make_parents=True)
             previous = self.find(name)
@@ -216,7 +232,7 @@ class Assets:
         """Copies an image, table or empty folder; raises NOT_FOUND or INVALID_ARGUMENT."""
         with self._lock:
             source = self.stored(source_id)
-            self.check_target(name, overwrite=overwrite)
+            self.check_target(name, source.record.type, overwrite=overwrite)
             if source.record.type in CONTAINERS and self.children(source.name):
                 raise invalid(f"Asset '{source.name}' is not empty; copy its assets one by one.")
             moved: dict[Path, Path] = {}
@@ -246,7 +262,7 @@ class Assets:
             source = self.stored(source_id)
             if is_root(source.name):
                 raise invalid(f"'{source.name}' is the root folder of a project and cannot be moved.")
-            self.check_target(name, overwrite=False)
+            self.check_target(name, source.record.type, overwrite=False)
             if f"{name}/".startswith(f"{source.name}/"):
                 raise invalid(f"Cannot move '{source.name}' into itself.")
             target = folder_of(self.root, name)

@@ -171,7 +171,7 @@ def to_asset(
 ) -> list[str]:
     """Writes an image asset, masks included, and gives its id."""
     name = name_of(name)
-    assets.check_target(name, overwrite=overwrite)
+    assets.check_target(name, "IMAGE", overwrite=overwrite)
     grid = native_grid(image)
     staging = assets.staging(name)
     records = []
@@ -224,7 +224,7 @@ def table_to_file(
 
 def table_to_asset(features: Sequence[dict[str, Any]], assets: Assets, name: str, *, overwrite: bool) -> list[str]:
     """Writes a table asset of GeoJSON features, and gives its id."""
-    assets.check_target(name, overwrite=overwrite)
+    assets.check_target(name, "TABLE", overwrite=overwrite)
     staging = assets.staging(name)
     try:
         path = staging / "features.geojson"
@@ -239,7 +239,7 @@ def table_to_asset(features: Sequence[dict[str, Any]], assets: Assets, name: str
 
 def classifier_to_asset(classifier: Classifier, assets: Assets, name: str, *, overwrite: bool) -> list[str]:
     """Writes a classifier asset, and gives its id; raises INVALID_ARGUMENT where the classifier cannot learn."""
-    assets.check_target(name, overwrite=overwrite)
+    assets.check_target(name, stored_classifiers.TYPE, overwrite=overwrite)
     staging = assets.staging(name)
     try:
         path = staging / "classifier.json"

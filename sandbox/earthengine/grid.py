@@ -1,6 +1,7 @@
 """Pixel grids, projections, and the arithmetic that carries pixels from one to another."""
 
 import math
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -33,6 +34,8 @@ _FARTHEST = 2.0**30
 # Pixel coordinates this near an edge count as on it, so that rounding cannot depend on how a request was tiled.
 _SNAP = 1e-6
 _LOOKUPS_KEPT = 8
+_CODE = re.compile(r"[A-Za-z][\w-]*:[\w.-]+", re.ASCII)
+_WKT = re.compile(r"\s*[A-Za-z_0-9]+\s*[\[(]")
 _local = threading.local()
 
 
@@ -176,10 +179,7 @@ class Grid:
             raise invalid("Invalid value for field 'grid.affineTransform': the terms must be finite.")
         if transform[0] * transform[4] == transform[1] * transform[3]:
             raise invalid("Invalid value for field 'grid.affineTransform': the transform is not invertible.")
-        crs = grid.get("crsCode") or grid.get("crsWkt") or WGS84
-        if not isinstance(crs, str):
-            raise invalid(f"Invalid value for field 'grid.crsCode': {crs!r} is not a string.")
-        crs_of(crs)
+        crs = _requested_crs(grid.get("crsCode"), grid.get("crsWkt"))
         return cls(crs, transform, shape, *_plane(crs, transform))
 
     @property
@@ -302,6 +302,34 @@ class Grid:
         with np.errstate(invalid="ignore"):
             columns, rows = target.position(x, y)
             return _snapped(columns), _snapped(rows)
+
+
+def is_wkt(crs: str) -> bool:
+    """Whether a CRS is named by WKT and not by a code."""
+    return _WKT.match(crs) is not None
+
+
+def _requested_crs(code: Any, wkt: Any) -> str:
+    """The CRS of a `PixelGrid`, whose two fields take one form each: `EPSG:32632` or `SR-ORG:6974`, and WKT.
+
+    Source: https://developers.google.com/earth-engine/reference/rest/v1/PixelGrid.
+
+    Raises:
+        ApiError: INVALID_ARGUMENT where both are given, or one holds the other's form.
+    """
+    for field, given in (("crsCode", code), ("crsWkt", wkt)):
+        if given is not None and not isinstance(given, str):
+            raise invalid(f"Invalid value for field 'grid.{field}': {given!r} is not a string.")
+    if code and wkt:
+        raise invalid("Invalid value for field 'grid': 'crsCode' and 'crsWkt' exclude each other.")
+    crs = str(code or wkt or WGS84)
+    if (code and not _CODE.fullmatch(crs)) or (wkt and not is_wkt(crs)):
+        raise invalid(
+            f"Projection: The CRS of a map projection could not be parsed: '{crs[:300]}'. Field 'grid.crsCode' takes "
+            "codes such as EPSG:32632, field 'grid.crsWkt' takes WKT."
+        )
+    crs_of(crs)
+    return crs
 
 
 def _plane(crs: str, transform: Transform) -> tuple[Projection | None, tuple[int, int]]:

@@ -17,14 +17,13 @@ from sandbox.earthengine import pyramids
 from sandbox.earthengine.assets import Assets, StoredAsset
 from sandbox.earthengine.layers import Layer, band_count, band_descriptions, footprint, write_band
 from sandbox.earthengine.limits import Limits
-from sandbox.earthengine.manifests import Manifest
+from sandbox.earthengine.manifests import POLICIES, Manifest
 from sandbox.earthengine.names import name_of
 from sandbox.earthengine.table_sources import read_table
 from sandbox.errors import invalid, not_found
 
 Progress = Callable[[float], None]
 
-_POLICIES = {"MEAN", "SAMPLE", "MIN", "MAX", "MODE", "MEDIAN"}
 _MAX_TABLE_BYTES = 256 * 2**20
 _BAND_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}")
 
@@ -59,7 +58,7 @@ class Ingestion:
     ) -> StoredAsset:
         """Ingests an ImageManifest; raises ApiError, and leaves no asset behind where it does."""
         name = name_of(required(manifest, "name"))
-        self.assets.check_target(name, overwrite=overwrite)
+        self.assets.check_target(name, "IMAGE", overwrite=overwrite)
         with tempfile.TemporaryDirectory(prefix="earthengine-ingest-") as scratch:
             read = Manifest(manifest, self.source, Path(scratch), self.limits.asset_bytes)
             plan = read.layers()
@@ -94,6 +93,7 @@ class Ingestion:
         properties: Mapping[str, Any] | None = None,
         crs: str | None = None,
         pyramiding: Mapping[str, str] | None = None,
+        default_policy: str = "MEAN",
         overwrite: bool = True,
     ) -> StoredAsset:
         """Makes one image of local rasters, whose bands follow each other; missing folders above it are created.
@@ -106,17 +106,19 @@ class Ingestion:
             properties: User and system properties.
             crs: Replaces the files' own reference system.
             pyramiding: Policy by band name.
-            overwrite: Replaces an asset of that name.
+            default_policy: Policy of the other bands; Earth Engine's default is `MEAN`.
+            overwrite: Replaces an image of that name.
 
         Raises:
             ApiError: INVALID_ARGUMENT, naming the file.
         """
         name = name_of(asset_id)
-        self.assets.check_target(name, overwrite=overwrite, make_parents=True)
+        self.assets.check_target(name, "IMAGE", overwrite=overwrite, make_parents=True)
         layers = [Layer([path], index + 1, crs=crs) for path in paths for index in range(band_count(path))]
         names = list(band_names or _default_names(paths))
         if not layers or len(names) != len(layers) or len(set(names)) != len(names):
             raise invalid(f"{len(layers)} bands in the files need {len(layers)} different names, not {names}.")
+        policies = _policies(names, pyramiding or {}, default_policy)
         staging = self.assets.staging(name)
         try:
             bands = [
@@ -124,7 +126,7 @@ class Ingestion:
                 for number, (layer, band) in enumerate(zip(layers, names, strict=True))
             ]
             for record in bands:
-                pyramids.build(record, (pyramiding or {}).get(record.name, "MEAN"))
+                pyramids.build(record, policies[record.name])
         except BaseException:
             _discard(staging)
             raise
@@ -134,7 +136,7 @@ class Ingestion:
             properties=properties,
             bands=bands,
             footprint=footprint(bands),
-            pyramiding=pyramiding,
+            pyramiding=policies,
             overwrite=overwrite,
             make_parents=True,
         )
@@ -142,7 +144,7 @@ class Ingestion:
     def table(self, manifest: Mapping[str, Any], *, overwrite: bool) -> StoredAsset:
         """Ingests a TableManifest of CSV, GeoJSON, shapefile or TFRecord sources; raises ApiError."""
         name = name_of(required(manifest, "name"))
-        self.assets.check_target(name, overwrite=overwrite)
+        self.assets.check_target(name, "TABLE", overwrite=overwrite)
         features: list[dict[str, Any]] = []
         for source in manifest.get("sources", []):
             for uri in source.get("uris", []):
@@ -190,6 +192,16 @@ def _properties(manifest: Mapping[str, Any]) -> dict[str, Any]:
         elif value:
             properties[key] = milliseconds(str(value))
     return properties
+
+
+def _policies(names: Sequence[str], given: Mapping[str, str], default: str) -> dict[str, str]:
+    for band in given:
+        if band not in names:
+            raise invalid(f"There is no band '{band}' to give a pyramiding policy; the bands are {', '.join(names)}.")
+    for policy in (default, *given.values()):
+        if policy not in POLICIES:
+            raise invalid(f"Unknown pyramiding policy '{policy}'; use one of {', '.join(sorted(POLICIES))}.")
+    return {name: given.get(name, default) for name in names}
 
 
 def _default_names(paths: Sequence[Path]) -> list[str]:

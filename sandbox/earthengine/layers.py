@@ -177,8 +177,8 @@ def _crs(layer: Layer, source: Any) -> CRS:
         raise invalid(f"'{layer.crs}', given for '{name}', is no coordinate reference system.") from error
     if crs is None:
         raise invalid(
-            f"'{name}' has no coordinate reference system; write one into it (gdal_edit.py -a_srs EPSG:…) or name "
-            "it as the tileset's 'crs'."
+            f"'{name}' has no coordinate reference system; write one into it (gdal_edit.py -a_srs EPSG:…), or name it: "
+            "by --crs of `earthline sandbox add`, or as 'crs' of a manifest's tileset."
         )
     return crs
 

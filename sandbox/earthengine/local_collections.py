@@ -38,23 +38,43 @@ class Scene:
     properties: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class ImageOptions:
+    """How images are made of a user's files.
+
+    Attributes:
+        bands: Band ids; None takes those of the files.
+        crs: Replaces the files' own reference system.
+        pyramiding: Policy by band name.
+        default_policy: Policy of the other bands; None leaves Earth Engine's default, `MEAN`.
+        force: Whether images of the same name are replaced.
+    """
+
+    bands: Sequence[str] | None = None
+    crs: str | None = None
+    pyramiding: Mapping[str, str] = field(default_factory=dict)
+    default_policy: str | None = None
+    force: bool = False
+
+
 def add_collection(
-    ingestion: Ingestion, asset_id: str, source: Path, properties: Mapping[str, Any], bands: Sequence[str] | None
+    ingestion: Ingestion, asset_id: str, source: Path, properties: Mapping[str, Any], made: ImageOptions
 ) -> tuple[StoredAsset, int]:
-    """Makes or extends a collection; images of the same name are replaced.
+    """Makes or extends a collection.
 
     Args:
         ingestion: Writes the images.
         asset_id: Id of the collection.
         source: A folder, or a STAC catalogue, collection, item or item collection (`.json`).
         properties: Of the collection.
-        bands: Band ids of every image; None takes those of the files, or of the STAC assets.
+        made: How every image is made; without band ids, they are those of the files, or of the STAC assets.
 
     Returns:
         The collection, and how many images were written.
 
     Raises:
-        ApiError: INVALID_ARGUMENT: nothing to read there, or a file that is none.
+        ApiError: INVALID_ARGUMENT: nothing to read there, a file that is none, or images that are there already
+            and may not be replaced.
     """
     name = name_of(asset_id)
     scenes = list(_of_folder(source) if source.is_dir() else _of_stac(source))
@@ -65,9 +85,22 @@ def add_collection(
         found = ingestion.assets.put(name, "IMAGE_COLLECTION", properties=properties, make_parents=True)
     elif found.record.type != "IMAGE_COLLECTION":
         raise invalid(f"Asset '{name}' exists and is no ImageCollection.")
+    there = [scene.name for scene in scenes if ingestion.assets.find(f"{name}/{scene.name}") is not None]
+    if there and not made.force:
+        raise invalid(
+            f"{len(there)} of the {len(scenes)} images are in '{name}' already, '{there[0]}' among them: --force "
+            "replaces them."
+        )
     for scene in scenes:
-        names = bands or scene.bands
-        ingestion.files(f"{name}/{scene.name}", scene.paths, band_names=names, properties=scene.properties)
+        ingestion.files(
+            f"{name}/{scene.name}",
+            scene.paths,
+            band_names=made.bands or scene.bands,
+            properties=scene.properties,
+            crs=made.crs,
+            pyramiding=made.pyramiding,
+            default_policy=made.default_policy or "MEAN",
+        )
     return found, len(scenes)
 
 

@@ -99,15 +99,15 @@ class Manifest:
             raise invalid("Each source of a tileset needs 'uris'.")
         crs = tileset.get("crs")
         flat = [uri for some in uris for uri in some]
-        if any(uri.endswith(_TFRECORDS) for uri in flat):
+        if any(uri.lower().endswith(_TFRECORDS) for uri in flat):
             return Tileset(self._stitched(flat), crs)
         # The first file holds the pixels, the others (.prj, .tfw) belong to it.
         paths = [self.source(some[0]) for some in uris]
         return Tileset([("", paths, index + 1) for index in range(band_count(paths[0]))], crs)
 
     def _stitched(self, uris: Sequence[str]) -> list[tuple[str, Sequence[Path], int]]:
-        mixers = [uri for uri in uris if uri.endswith(".json")]
-        shards = [uri for uri in uris if uri.endswith(_TFRECORDS)]
+        mixers = [uri for uri in uris if uri.lower().endswith(".json")]
+        shards = [uri for uri in uris if uri.lower().endswith(_TFRECORDS)]
         if len(mixers) != 1 or len(shards) + 1 != len(uris):
             raise invalid(
                 "A tileset of TFRecords needs its mixer: 'uris' must hold the .tfrecord or .tfrecord.gz files and one "

@@ -8,7 +8,7 @@ from typing import Any
 
 from sandbox.earthengine import encoding
 from sandbox.earthengine.cells import shown
-from sandbox.earthengine.grid import Grid, Projection
+from sandbox.earthengine.grid import Grid, Projection, is_wkt
 from sandbox.earthengine.limits import Limits
 from sandbox.earthengine.patches import PatchOptions, example
 from sandbox.earthengine.pixels import Band, Pixels
@@ -33,6 +33,11 @@ def native_grid(image: Image) -> Grid:
     """The grid of an image's own pixels, from its first band with edges; raises INVALID_ARGUMENT."""
     for band in image.bands:
         if band.size is not None:
+            if not (band.size[0] and band.size[1]):
+                raise invalid(
+                    f"The image has no pixels: band '{band.name}' is {band.size[1]}x{band.size[0]} pixels large, as of "
+                    "an image that was clipped to a region outside of it."
+                )
             return band.projection.grid(band.origin[0], band.origin[1], band.size)
     raise invalid("Unable to compute pixels of an unbounded image; clip it, or give a grid with dimensions.")
 
@@ -51,7 +56,8 @@ def request_grid(image: Image, given: Mapping[str, Any] | None) -> Grid:
         height, width = native.shape
         a, b, c, d, e, f = native.transform
         merged.setdefault("dimensions", {"width": width, "height": height})
-        merged.setdefault("crsCode", native.crs)
+        if not merged.get("crsCode") and not merged.get("crsWkt"):
+            merged["crsWkt" if is_wkt(native.crs) else "crsCode"] = native.crs
         terms = {"scaleX": a, "shearX": b, "translateX": c, "shearY": d, "scaleY": e, "translateY": f}
         merged.setdefault("affineTransform", terms)
     return Grid.from_request(merged)

@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,10 @@ from sandbox.earthengine.evaluation import Evaluator
 from sandbox.earthengine.faults import Faults
 from sandbox.earthengine.ingest import Ingestion
 from sandbox.earthengine.limits import Limits
-from sandbox.earthengine.local_collections import add_collection
+from sandbox.earthengine.local_collections import ImageOptions, add_collection
 from sandbox.earthengine.operations import Operations
 from sandbox.earthengine.pixel_routes import PixelRoutes
+from sandbox.earthengine.raster_notes import notes
 from sandbox.earthengine.request_log import RequestLog
 from sandbox.earthengine.supervision import Supervisor
 from sandbox.earthengine.task_routes import TaskRoutes
@@ -149,27 +150,50 @@ class EarthEngine:
         finally:
             self._seeding -= 1
 
-    def add(
-        self, asset_id: str, files: list[str], properties: dict[str, Any], bands: list[str] | None = None
-    ) -> dict[str, Any]:
+    def add(self, asset_id: str, files: list[str], properties: dict[str, Any], made: ImageOptions) -> dict[str, Any]:
         """Makes an image of a user's own rasters, or a collection of a folder or a STAC catalogue.
 
         One word alone is an asset of the sandbox's own project; every other id means what it means to Earth Engine, so
         that `LANDSAT/LE07/C02/T1_TOA` is that public collection.
 
+        Returns:
+            The asset's JSON; of an image also `notes`, what a person should hear of it, and `replaced`, the bands of
+            the image that it took the place of.
+
         Raises:
-            ApiError: INVALID_ARGUMENT where a file is missing or no raster.
+            ApiError: INVALID_ARGUMENT where a file is missing or no raster, or something is there already.
         """
         if "/" not in asset_id:
             asset_id = f"projects/{self._settings.project}/assets/{asset_id}"
         paths = [Path(file) for file in files]
         if len(paths) == 1 and paths[0].is_absolute() and (paths[0].is_dir() or paths[0].suffix == ".json"):
-            found, count = add_collection(self._ingestion, asset_id, paths[0], properties, bands)
+            found, count = add_collection(self._ingestion, asset_id, paths[0], properties, made)
             return {**asset_json(found), "images": count}
         for path in paths:
             if not path.is_absolute() or not path.is_file():
                 raise invalid(f"'{path}' is not the absolute path of a file.")
-        return asset_json(self._ingestion.files(asset_id, paths, band_names=bands, properties=properties))
+        before = self._assets.find(asset_id)
+        if before is not None and before.record.type == "IMAGE" and not made.force:
+            held = ", ".join(band.name for band in before.record.bands)
+            raise invalid(
+                f"Asset '{before.name}' is there already: an image of {before.record.update_time[:10]} with the bands "
+                f"{held}. --force replaces it."
+            )
+        image = self._ingestion.files(
+            asset_id,
+            paths,
+            band_names=made.bands,
+            properties=properties,
+            crs=made.crs,
+            pyramiding=made.pyramiding,
+            default_policy=made.default_policy or "MEAN",
+        )
+        told = set(made.pyramiding if made.default_policy is None else image.pyramiding)
+        return {
+            **asset_json(image),
+            "notes": notes(paths, image.record.bands, told),
+            "replaced": [band.name for band in before.record.bands] if before else [],
+        }
 
     def _config(self, call: Call) -> Any:
         return {"name": f"projects/{call.project}/config", "maxConcurrentExports": self._limits.running_operations}
@@ -216,12 +240,29 @@ class EarthEngine:
         if bands is not None and not (isinstance(bands, list) and all(isinstance(band, str) for band in bands)):
             raise invalid("Field 'bands' must be a list of names.")
         paths = [str(file) for file in files]
-        return JsonResponse(await asyncio.to_thread(self.add, asset_id, paths, properties, bands))
+        return JsonResponse(await asyncio.to_thread(self.add, asset_id, paths, properties, _options(body, bands)))
 
 
 def build(settings: Settings, limits: Limits | None = None) -> EarthEngine:
     """Earth Engine for one sandbox."""
     return EarthEngine(settings, limits or Limits())
+
+
+def _options(body: Mapping[str, Any], bands: Sequence[str] | None) -> ImageOptions:
+    crs, given = body.get("crs"), body.get("pyramiding") or []
+    if crs is not None and not isinstance(crs, str):
+        raise invalid("Field 'crs' must be a code such as EPSG:32632, or WKT.")
+    if not isinstance(given, list) or not all(isinstance(item, str) for item in given):
+        raise invalid("Field 'pyramiding' must be a list of POLICY or BAND=POLICY.")
+    default: str | None = None
+    policies: dict[str, str] = {}
+    for item in given:
+        band, separator, policy = item.rpartition("=")
+        if separator:
+            policies[band] = policy.upper()
+        else:
+            default = policy.upper()
+    return ImageOptions(bands, crs, policies, default, body.get("force") is True)
 
 
 async def _object(request: Request) -> dict[str, Any]:

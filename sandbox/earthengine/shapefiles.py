@@ -72,6 +72,8 @@ def read_files(path: Path, *, limit_bytes: int, charset: Any = None) -> list[Rec
     for suffix in (".shp", ".dbf", ".prj", ".cpg"):
         beside = path if suffix == ".shp" else path.with_suffix(suffix)
         if not beside.is_file():
+            beside = path.with_suffix(suffix.upper())
+        if not beside.is_file():
             continue
         if beside.stat().st_size > limit_bytes:
             raise ShapefileError(f"'{beside.name}' is larger than {limit_bytes} bytes")

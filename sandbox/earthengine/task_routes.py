@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.routing import Route
 
-from sandbox.earthengine import exports, rendering, results, tables
+from sandbox.earthengine import exports, rendering, results, stored_classifiers, tables
 from sandbox.earthengine.assets import Assets
 from sandbox.earthengine.destinations import Destination
 from sandbox.earthengine.dispatch import Call, Dispatcher, unsupported
@@ -70,7 +70,7 @@ class TaskRoutes:
         manifest, overwrite = call.section("imageManifest"), bool(call.body.get("overwrite"))
         name = name_of(required(manifest, "name"))
         # What can be refused at once is, so that the client hears of it before it waits.
-        self.assets.check_target(name, overwrite=overwrite)
+        self.assets.check_target(name, "IMAGE", overwrite=overwrite)
 
         def work(task: Task) -> list[str]:
             self.ingestion.image(manifest, overwrite=overwrite, progress=task.progress)
@@ -86,7 +86,7 @@ class TaskRoutes:
     def _import_table(self, call: Call) -> Any:
         manifest, overwrite = call.section("tableManifest"), bool(call.body.get("overwrite"))
         name = name_of(required(manifest, "name"))
-        self.assets.check_target(name, overwrite=overwrite)
+        self.assets.check_target(name, "TABLE", overwrite=overwrite)
 
         def work(task: Task) -> list[str]:
             self.ingestion.table(manifest, overwrite=overwrite)
@@ -102,7 +102,7 @@ class TaskRoutes:
         if isinstance(options := call.body.get("assetExportOptions"), Mapping):
             target = options.get("earthEngineDestination") or {}
             name, overwrite = name_of(required(target, "name")), bool(target.get("overwrite"))
-            self.assets.check_target(name, overwrite=overwrite)
+            self.assets.check_target(name, "IMAGE", overwrite=overwrite)
             default = str(options.get("pyramidingPolicy", "MEAN"))
             policies = {band: default for band in image.names} | dict(options.get("pyramidingPolicyOverrides") or {})
 
@@ -138,7 +138,7 @@ class TaskRoutes:
         if isinstance(given := call.body.get("assetExportOptions"), Mapping):
             target = given.get("earthEngineDestination") or {}
             name, overwrite = name_of(required(target, "name")), bool(target.get("overwrite"))
-            self.assets.check_target(name, overwrite=overwrite)
+            self.assets.check_target(name, "TABLE", overwrite=overwrite)
 
             def work(task: Task) -> list[str]:
                 return exports.table_to_asset(features(task), self.assets, name, overwrite=overwrite)
@@ -163,7 +163,7 @@ class TaskRoutes:
         options = call.section("assetExportOptions")
         target = options.get("earthEngineDestination") or {}
         name, overwrite = name_of(required(target, "name")), bool(target.get("overwrite"))
-        self.assets.check_target(name, overwrite=overwrite)
+        self.assets.check_target(name, stored_classifiers.TYPE, overwrite=overwrite)
 
         def work(task: Task) -> list[str]:
             return exports.classifier_to_asset(value, self.assets, name, overwrite=overwrite)

@@ -31,7 +31,7 @@ ee.data.createAsset({"type": "IMAGE_COLLECTION"}, f"{case['assets']}/scenes")
 
 
 def add(asset, file, day=None):
-    words = [sys.executable, "-m", "sandbox", "add", f"{case['assets']}/{asset}", case["files"][file]]
+    words = [sys.executable, "-m", "sandbox", "add", f"{case['assets']}/{asset}", case["files"][file], "--force"]
     if day:
         milliseconds = ee.Date(day).millis().getInfo()
         words += ["--property", f"system:time_start={milliseconds}"]

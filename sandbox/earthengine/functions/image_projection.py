@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import shapely
 
 from sandbox.earthengine.coerce import footprint, number
 from sandbox.earthengine.coerce import projection as to_projection
@@ -205,9 +206,18 @@ def clip_to_bounds_and_scale(
         x = across / width if width else down / (height or 1)
         y = down / height if height else x
         target = Projection(base.crs, (x, 0.0, west, 0.0, -y, north))
-    rectangle = Geometry(region.in_crs(base.crs).envelope, Projection(base.crs), geodesic=False)
+    rectangle = _whole_pixels(Geometry(region.in_crs(base.crs).envelope, Projection(base.crs), geodesic=False), target)
     image = clipped(reproject(input, target, None, None) if target != base else input, rectangle)
     return image if geometry is None else image.with_bands([_covering(band, rectangle) for band in image.bands])
+
+
+def _whole_pixels(region: Geometry, target: Projection) -> Geometry:
+    """A region grown to the edges of the pixels that it touches: a download holds all of them, whatever their centres.
+
+    Where it is not bounded in the projection, it stays as it is.
+    """
+    bounds = pixel_bounds(region, target)
+    return region if bounds is None else Geometry(shapely.box(*bounds), target, geodesic=False)
 
 
 def _covering(band: Band, region: Geometry) -> Band:

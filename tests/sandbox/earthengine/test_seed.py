@@ -129,7 +129,7 @@ def test_a_file_of_ones_own_brings_its_bands_names(sandbox, ee, tmp_path, descri
     with rasterio.open(path, "w", driver="GTiff", count=2, dtype="uint16", **grid) as written:
         written.write(np.ones((2, 3, 4), "uint16"))
         written.descriptions = descriptions
-    said = sandbox.command("add", "projects/sandbox/assets/own", str(path), *options).stdout
+    said = sandbox.command("add", "projects/sandbox/assets/own", str(path), "--force", *options).stdout
     asset = ee.data.getAsset("projects/sandbox/assets/own")
     assert [band["id"] for band in asset["bands"]] == expected
     assert all(name in said for name in expected) and "4 x 3 pixels of 10 in EPSG:32632" in said
