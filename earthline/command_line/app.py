@@ -7,6 +7,7 @@ import typer
 from earthline import __version__
 from earthline.command_line import failures
 from earthline.command_line.checking import check, compile_config
+from earthline.command_line.rollback import rollback
 from earthline.command_line.running import run
 from earthline.command_line.runs import runs
 from earthline.command_line.sandbox import sandbox
@@ -26,6 +27,7 @@ app.command("run")(run)
 app.command("submit")(submit)
 app.command("compile")(compile_config)
 app.command("check")(check)
+app.command("rollback")(rollback)
 app.add_typer(runs, name="runs")
 app.add_typer(schedule, name="schedule")
 app.command("sandbox", context_settings={"ignore_unknown_options": True, "help_option_names": []})(sandbox)

@@ -1,6 +1,5 @@
 """`earthline compile` and `earthline check`: what can be known before anything runs."""
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -23,7 +22,6 @@ _NEEDS = {
     "grid": ("data type", "label values", "splits"),
 }
 """Questions about the data that have no answer where another one failed."""
-_CREDENTIALS = "gcloud/application_default_credentials.json"
 
 
 def compile_config(
@@ -113,7 +111,8 @@ def _findings(settings: "Config", reachable: bool) -> "Iterator[Finding]":
         ),
     )
     if not reachable:
-        for name in ("Earth Engine", *(name for name, _, _ in services)):
+        project = ("project and its accounts",) if environment.target == "cloud" else ()
+        for name in ("Earth Engine", *(name for name, _, _ in services), *project):
             yield Finding(name, None, _why_skipped(settings))
         return
     # Services are asked while Earth Engine computes; its own questions build on each other.
@@ -225,9 +224,9 @@ def _check_vertex(settings: "Config") -> str:
 def _is_reachable(settings: "Config") -> bool:
     if settings.environment.target == "sandbox":
         return target.sandbox_runs()
-    folder = os.environ.get("CLOUDSDK_CONFIG")
-    known = Path(folder) / Path(_CREDENTIALS).name if folder else Path.home() / ".config" / _CREDENTIALS
-    return bool(os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")) or known.is_file()
+    from pipelines.preflight import has_credentials
+
+    return has_credentials()
 
 
 def _why_skipped(settings: "Config") -> str:

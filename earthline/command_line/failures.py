@@ -7,6 +7,7 @@ import sys
 import tempfile
 import traceback
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import typer
@@ -23,6 +24,10 @@ INTERRUPTED = 130
 
 # By name: importing the classes would load what a command does not need.
 EXPLAINED = {
+    "components.deploy_model.deployment.DeploymentError": RUN_FAILED,
+    "components.deploy_model.rollback.RollbackError": NOT_STARTED,
+    "components.register_ee_model.run.SmokeTestError": RUN_FAILED,
+    "earthline.ee_model.RegistrationError": RUN_FAILED,
     "earthline.config.loading.ConfigError": NOT_STARTED,
     "earthline.imagery.ImageryError": NOT_STARTED,
     "earthline.command_line.submitting.UncertainError": RUN_FAILED,
@@ -115,10 +120,11 @@ def _say(text: str) -> None:
 def _keep(error: Exception) -> str:
     """Writes the traceback to a file; says where, or gives it itself where nothing can be written."""
     text = f"{' '.join(sys.argv)}\n\n{''.join(traceback.format_exception(error))}"
-    for folder in (user_log_path("earthline"), Path(tempfile.gettempdir())):
-        path = folder / f"earthline-{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.getpid()}.log"
+    for find in (partial(user_log_path, "earthline"), tempfile.gettempdir):
         try:
+            folder = Path(find())
             folder.mkdir(parents=True, exist_ok=True)
+            path = folder / f"earthline-{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.getpid()}.log"
             # In a folder that others write in, a file of that name may be a link of theirs.
             with path.open("x", encoding="utf-8") as file:
                 file.write(text)

@@ -21,6 +21,8 @@ _KINDS = {
     "news.json": "news",
     "map.tif": "map",
     "map.png": "picture",
+    "preview.tif": "preview",
+    "preview.png": "picture",
     "report.html": "report",
     "evaluation.json": "evaluation",
     "validation.html": "validation",
@@ -186,15 +188,7 @@ def _tell_results(record: "Record", console: Console) -> None:
         word = "nothing new" if news["decision"] == "nothing_new" else "retrained"
         console.print(f"{word}: {escape(reason)}", soft_wrap=True, highlight=False)
     if "evaluation" in record.results:
-        from earthline.evaluations import Evaluation
-
-        found = Evaluation.read(record.folder)
-        forest = found.best_baseline.accuracy.overall
-        shown = f"{found.model.overall:.3f} on the test blocks, random forest {forest:.3f}"
-        console.print(f"{'accuracy':<10} {shown}", highlight=False)
-        if not found.gate.blessed:
-            reason = escape(found.gate.reason)
-            console.print(f"[yellow]the model was not deployed:[/] {reason}", soft_wrap=True, highlight=False)
+        _tell_evaluation(record, console)
     ee_model = _json(record, "ee_model")
     rows = [
         *((kind, str(record.folder / record.results[kind])) for kind in _KINDS.values() if kind in record.results),
@@ -205,6 +199,23 @@ def _tell_results(record: "Record", console: Console) -> None:
     for name, value in rows:
         if value:
             console.print(f"{name:<10} {escape(value)}", soft_wrap=True, highlight=False)
+
+
+def _tell_evaluation(record: "Record", console: Console) -> None:
+    from earthline.evaluations import Evaluation
+
+    try:
+        found = Evaluation.read(record.folder)
+    except ValueError:
+        # Of a run by another version: the file is there, and what it says may be called otherwise.
+        return
+    forest = found.best_baseline.accuracy.overall
+    interval = found.model.overall_interval
+    shown = f"{found.model.overall:.3f}" + (f" ({interval.low:.3f} to {interval.high:.3f})" if interval else "")
+    console.print(f"{'accuracy':<10} {shown} on the test blocks, random forest {forest:.3f}", highlight=False)
+    if not found.gate.blessed:
+        reason = escape(found.gate.reason)
+        console.print(f"[yellow]the model was not deployed:[/] {reason}", soft_wrap=True, highlight=False)
 
 
 def _json(record: "Record", kind: str) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """`earthline runs` in a plain shell: each command finds its own way to the sandbox."""
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -88,7 +90,7 @@ def test_list_shows_states(shell: Shell, jobs: list[str]) -> None:
 def test_show_fetches_the_results_of_a_run_that_ended(shell: Shell, jobs: list[str]) -> None:
     code, out, err = shell.earthline("runs", "show", jobs[0])
     assert (code, err) == (0, "")
-    assert "accuracy   0.700 on the test blocks, random forest 0.600" in out
+    assert "accuracy   0.700 (0.650 to 0.750) on the test blocks, random forest 0.600" in out
     assert (shell.folder / "runs" / jobs[0] / "map.tif").read_bytes() == b"tif"
 
 
@@ -103,6 +105,43 @@ def test_following_a_failed_run_shows_the_end_of_its_log_and_where_the_whole_lie
     whole = (shell.folder / path).read_text().splitlines()
     assert whole[-1] == "ValueError: shard 3 holds NaN in band B4"
     assert len(whole) > 20
+
+
+def test_a_submission_whose_command_was_killed_is_found_again(shell: Shell, jobs: list[str]) -> None:
+    path = shell.folder / "runs" / jobs[0] / "run.json"
+    record = json.loads(path.read_text())
+    # Killed after Vertex AI took it, and before: to this machine it is the same.
+    path.write_text(json.dumps({**record, "state": "SUBMITTING"}))
+    lost = {**record, "job_id": f"{jobs[0]}x", "state": "SUBMITTING"}
+    (shell.folder / "runs" / lost["job_id"]).mkdir()
+    (shell.folder / "runs" / lost["job_id"] / "run.json").write_text(json.dumps(lost))
+    try:
+        _, out, _ = shell.earthline("runs", "list")
+        rows = {line.split()[0]: line.split("  ", 2)[2].split("20")[0].strip() for line in out.splitlines()[1:]}
+        assert (rows[jobs[0]], rows[lost["job_id"]]) == ("done", "not started")
+        code, out, err = shell.earthline("runs", "show", jobs[0])
+        assert (code, err, json.loads(path.read_text())["state"]) == (0, "", "SUCCEEDED")
+        code, out, err = shell.earthline("runs", "show", lost["job_id"])
+        assert (code, out) == (2, "")
+        assert err == (
+            f"error: run '{lost['job_id']}' never arrived at Vertex AI: nothing runs. Start it again with "
+            "`earthline run`\n"
+        )
+    finally:
+        shutil.rmtree(shell.folder / "runs" / lost["job_id"])
+
+
+def test_where_results_cannot_be_kept_the_outcome_is_told_all_the_same(shell: Shell, jobs: list[str]) -> None:
+    folder = shell.folder / "runs" / jobs[0]
+    shutil.rmtree(folder)
+    folder.write_text("a file where the folder would be")
+    try:
+        code, out, err = shell.earthline("runs", "follow", jobs[0], "--config", str(ROOT / "configs/quickstart.yaml"))
+    finally:
+        folder.unlink()
+    assert (code, err) == (1, "")
+    assert f"run {jobs[0]} done" in out
+    assert f"fetch them with `earthline runs show {jobs[0]}`" in out
 
 
 def test_logs_of_an_unknown_step_are_refused(shell: Shell, jobs: list[str]) -> None:
