@@ -107,8 +107,13 @@ class Grid:
 
     @property
     def crs_name(self) -> str:
-        """The CRS in a few words, for captions: its code, or the name in its WKT."""
-        return self.crs if len(self.crs) <= 20 else str(self.pyproj_crs.name)
+        """The CRS in a few words, for captions: its code, or the name in its WKT, or that of its projection."""
+        if len(self.crs) <= 20:
+            return self.crs
+        crs = self.pyproj_crs
+        if crs.name != "unknown" or crs.coordinate_operation is None:
+            return str(crs.name)
+        return str(crs.coordinate_operation.method_name)
 
     def project(self, box: Box) -> tuple[float, float, float, float]:
         """(left, bottom, right, top) in CRS units of a rectangle in degrees, its edges followed at 21 points.

@@ -53,7 +53,7 @@ class LearnedGround(BaseModel):
         mine = Grid.from_json(self.grid)
         x, y = _applied(grid.affine, np.asarray(column) + 0.5, np.asarray(row) + 0.5)
         if mine.crs != grid.crs:
-            x, y = Transformer.from_crs(grid.crs, mine.crs, always_xy=True).transform(x, y)
+            x, y = Transformer.from_crs(grid.pyproj_crs, mine.pyproj_crs, always_xy=True).transform(x, y)
         across, down = _applied(~mine.affine, np.asarray(x), np.asarray(y))
         near = shape(self.area).buffer(self.gap, join_style="mitre")
         known = np.isfinite(across) & np.isfinite(down)

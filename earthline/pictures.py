@@ -2,13 +2,16 @@
 
 import base64
 import io
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import matplotlib.image
 import numpy as np
+from affine import Affine
 
 from earthline.examples import UNLABELLED
+from earthline.grid import Grid
 
 _TRUE_COLOR = (
     # Sentinel-2 and Landsat 8 and 9 have bands that Landsat 4 to 7 lack, and count the visible ones from 2.
@@ -103,6 +106,40 @@ def class_map(class_ids: np.ndarray[Any, Any], colors: Sequence[str]) -> np.ndar
     return picture
 
 
+def north_up(
+    picture: np.ndarray[Any, Any], grid: Grid
+) -> tuple[np.ndarray[Any, Any], tuple[float, float, float, float]]:
+    """A picture as people read maps: the first coordinate of the CRS grows to the right, the second upwards.
+
+    Args:
+        picture: uint8 (height, width, 3), of the whole grid, in the order of its rows and columns; may be thinned out.
+        grid: Rows may run north, columns west, and both aslant.
+
+    Returns:
+        The picture, light grey where a grid that lies aslant leaves its corners, and its extent in CRS units: left,
+        bottom, right, top.
+    """
+    a, b, _, d, e, _ = grid.transform
+    bounds = grid.bounds
+    if b == d == 0:
+        return picture[:: 1 if e < 0 else -1, :: 1 if a > 0 else -1], bounds
+    height, width = picture.shape[:2]
+    left, bottom, right, top = bounds
+    # From the picture's own pixels, thinned out or not, to the CRS.
+    placed = grid.affine @ Affine.scale(grid.shape[1] / width, grid.shape[0] / height)
+    side = math.sqrt(abs(placed.determinant))
+    rows, columns = (max(1, round(length / side)) for length in (top - bottom, right - left))
+    x = left + (np.arange(columns) + 0.5) * (right - left) / columns
+    y = top - (np.arange(rows) + 0.5) * (top - bottom) / rows
+    p, q, r, s, t, u = tuple(~placed)[:6]
+    across = np.floor(p * x + q * y[:, np.newaxis] + r).astype(int)
+    down = np.floor(s * x + t * y[:, np.newaxis] + u).astype(int)
+    inside = (across >= 0) & (across < width) & (down >= 0) & (down < height)
+    turned = np.full((rows, columns, 3), MISSING_COLOR, np.uint8)
+    turned[inside] = picture[down[inside], across[inside]]
+    return turned, bounds
+
+
 def rgb(color: str) -> tuple[int, int, int]:
     """The three numbers, 0 to 255, of a colour given as #rrggbb."""
     red, green, blue = bytes.fromhex(color.removeprefix("#"))
@@ -116,7 +153,7 @@ def data_uri(picture: np.ndarray[Any, Any]) -> str:
         picture: uint8 (height, width, 3).
     """
     file = io.BytesIO()
-    matplotlib.image.imsave(file, picture, format="png")
+    matplotlib.image.imsave(file, np.ascontiguousarray(picture), format="png")
     return png_uri(file.getvalue())
 
 

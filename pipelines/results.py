@@ -32,6 +32,8 @@ OUTPUTS = (
     Output("register_ee_model", "registration"),
     Output("predict_map", "map"),
     Output("predict_map", "report", "report.html"),
+    Output("preview_map", "preview"),
+    Output("preview_map", "report", "report.html"),
 )
 
 

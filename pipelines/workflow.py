@@ -20,12 +20,13 @@ from components.evaluate_model.component import evaluate_model
 from components.export_examples.component import export_examples
 from components.predict_map.component import predict_map
 from components.prepare_saved_model.component import prepare_saved_model
+from components.preview_map.component import preview_map
 from components.register_ee_model.component import register_ee_model
 from components.train_model.component import train_model
 from components.validate_examples.component import validate_examples
 from earthline.config import Config, Step
 from earthline.config.machines import BACK_OFF_FACTOR, BACK_OFF_SECONDS, LONGEST_BACK_OFF_SECONDS, Machine
-from earthline.evaluations import BLESSED
+from earthline.evaluations import BLESSED, REJECTED
 from pipelines.dataflow import beam_options
 from pipelines.labels import WORKFLOW_LABEL
 from pipelines.labels import resource_labels as labels_of
@@ -154,6 +155,18 @@ def build(config: Config) -> Any:
                     (registered, machines.register_ee_model),
                     (predicted, machines.predict_map),
                 ]
+            with dsl.If(evaluated.outputs["Output"] == REJECTED, name="rejected"):
+                previewed = preview_map(
+                    name=name,
+                    data=data,
+                    predict=predict,
+                    serving=serving,
+                    project=project,
+                    examples=examples,
+                    model=model,
+                    evaluation=evaluation,
+                )
+                placed += [(previewed, machines.preview_map)]
         for task, machine in placed:
             _place(task, machine, image)
 

@@ -1,55 +1,122 @@
-"""The map as an Earth Engine asset."""
+"""The map as an Earth Engine asset: it replaces a map of this product's and nothing else."""
 
+import json
 import logging
 import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import ee
 
-from components.predict_map.mapping import Legend, MapError
+from earthline import ee_assets
 from earthline.ee_model import CLASS_BAND
 from earthline.examples import UNLABELLED
+from earthline.maps.raster import Legend, MapError
+from earthline.pixels import PixelsError, ask, is_transient
 
 WAIT_SECONDS = 3600.0
 PAUSE_SECONDS = 3.0
-_ENDED = {"COMPLETED", "FAILED", "CANCELLED", "SUCCEEDED"}
+TASK = "asset_task.json"
+"""File beside the GeoTIFF that names the import, written before anybody waits for it."""
+NAMES_PROPERTY = f"{CLASS_BAND}_class_names"
+_DONE = ("COMPLETED", "SUCCEEDED")
+_ENDED = (*_DONE, "FAILED", "CANCELLED")
 
 _logger = logging.getLogger(__name__)
 
 
-def ingest(uri: str, asset: str, legend: Legend, tags: dict[str, str]) -> None:
-    """Imports the GeoTIFF, over whatever has this id, and waits for it.
+def require_writable(asset: str) -> None:
+    """Checks that an asset is not there yet, or is a map that an earlier run wrote.
+
+    Args:
+        asset: Id.
+
+    Raises:
+        MapError: Something else has this id.
+        PixelsError: Earth Engine does not answer.
+    """
+    there = ee_assets.info(asset)
+    if there is None:
+        return
+    kind = str(there.get("type", "")).upper()
+    bands = [band.get("id") for band in there.get("bands", ())]
+    if kind != "IMAGE" or bands != [CLASS_BAND] or NAMES_PROPERTY not in there.get("properties", {}):
+        what = f"an image with the bands {', '.join(map(str, bands))}" if kind == "IMAGE" else f"of type {kind}"
+        raise MapError(
+            f"predict.asset: {asset} is there already and is no map of an earlier run ({what}); it is left as it is: "
+            "give another id, or delete it"
+        )
+
+
+def ingest(uri: str, asset: str, legend: Legend, tags: dict[str, str], folder: Path) -> str:
+    """Imports the GeoTIFF, over the map of an earlier run, and waits for it.
 
     Args:
         uri: gs:// address of the GeoTIFF.
-        asset: Id of the asset.
+        asset: Id of the asset; the folders above it are made where they are missing.
         legend: Of the classes; becomes properties that Earth Engine draws palettes from.
         tags: Further properties.
+        folder: Folder to write the id of the import into, as `asset_task.json`.
+
+    Returns:
+        Id of the task.
 
     Raises:
-        MapError: The import failed or takes longer than an hour; the GeoTIFF is there all the same.
+        MapError: Something else has this id, or the import failed or takes longer than an hour; the GeoTIFF is there
+            all the same.
+        PixelsError: Earth Engine does not answer.
     """
-    properties = {
-        **tags,
-        f"{CLASS_BAND}_class_names": list(legend.names),
-        f"{CLASS_BAND}_class_palette": [color.removeprefix("#") for color in legend.colors],
-        f"{CLASS_BAND}_class_values": list(range(len(legend.names))),
-    }
+    require_writable(asset)
+    ee_assets.make_folders(asset)
     manifest = {
         "name": asset,
         "tilesets": [{"sources": [{"uris": [uri]}]}],
         "bands": [{"id": CLASS_BAND}],
         "missing_data": {"values": [UNLABELLED]},
         "pyramiding_policy": "MODE",
-        "properties": properties,
+        "properties": {
+            **tags,
+            NAMES_PROPERTY: list(legend.names),
+            f"{CLASS_BAND}_class_palette": [color.removeprefix("#") for color in legend.colors],
+            f"{CLASS_BAND}_class_values": list(range(len(legend.names))),
+        },
     }
-    task = ee.data.startIngestion(ee.data.newTaskId()[0], manifest, allow_overwrite=True)["id"]
+    # The request's id makes a second try of the same request start no second import.
+    request: str = _ask(lambda: ee.data.newTaskId()[0], asset)
+    started: dict[str, Any] = _ask(lambda: ee.data.startIngestion(request, manifest, allow_overwrite=True), asset)
+    task = str(started["id"])
+    (folder / TASK).write_text(json.dumps({"asset": asset, "task": task, "source": uri}) + "\n", encoding="utf-8")
     _logger.info("predict_map: import of %s started as task %s", asset, task)
-    end = time.monotonic() + WAIT_SECONDS
-    while time.monotonic() < end:
-        status = ee.data.getTaskStatus(task)[0]
-        if status["state"] in _ENDED:
-            break
-        time.sleep(PAUSE_SECONDS)
-    if status["state"] not in {"COMPLETED", "SUCCEEDED"}:
+    status = _wait(task, asset)
+    if status["state"] not in _DONE:
         reason = status.get("error_message", "no reason given")
-        raise MapError(f"{asset}: the import of {uri} is {status['state']}: {reason}; the GeoTIFF itself is whole")
+        raise MapError(
+            f"{asset}: the import of {uri} is {status['state']}: {reason}; the GeoTIFF and the report are whole, "
+            f"`earthengine task info {task}` tells more, and `earthengine upload image --asset_id={asset} {uri}` "
+            "tries again"
+        )
+    return task
+
+
+def _wait(task: str, asset: str) -> dict[str, Any]:
+    """The task's last state; a question without an answer does not end the wait, the hour does."""
+    end = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            status: dict[str, Any] = _ask(lambda: ee.data.getTaskStatus(task)[0], asset)
+            if status["state"] in _ENDED:
+                return status
+            seen = str(status["state"])
+        except PixelsError as error:
+            if error.__cause__ is None or not is_transient(error.__cause__):
+                raise
+            seen = "not known"
+            _logger.warning("%s", error)
+        if time.monotonic() >= end:
+            return {"state": seen, "error_message": f"not done after {WAIT_SECONDS:.0f} s; it may still end well"}
+        time.sleep(PAUSE_SECONDS)
+
+
+def _ask(call: Callable[[], Any], asset: str) -> Any:
+    return ask(call, ee_assets.ATTEMPTS, f"import of {asset}")

@@ -46,5 +46,5 @@ def predict_map(
         model=model,
         evaluation=evaluation,
         map=map,
-        report=report,
+        report_file=report,
     )

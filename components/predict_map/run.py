@@ -4,29 +4,21 @@ import json
 import logging
 from pathlib import Path
 
-import ee
-import numpy as np
 from kfp import dsl
 
-from components.evaluate_model.accuracy import area_adjusted
-from components.evaluate_model.evaluation import Evaluation
-from components.evaluate_model.figures import CURVES
-from components.predict_map import areas, asset, figure, mapping, scene
-from components.predict_map.mapping import Legend
+from components.predict_map import asset, tiles
 from components.register_ee_model.run import REGISTRATION
-from earthline import ee_model, imagery, pictures
+from earthline import ee_model, imagery
 from earthline.config import Data, Predict, Serving
 from earthline.examples import Manifest
-from earthline.grid import Grid
+from earthline.maps import figure, raster, report
+from earthline.maps.raster import Legend
 from earthline.pixels import connect
-from earthline.reports import render
 
 MAP = "map.tif"
 PICTURE = "map.png"
 PICTURE_PIXELS = 1400
 """Most pixels a side of the PNG's map."""
-REPORT_PIXELS = 700
-"""Most pixels a side of the report's pictures."""
 
 _logger = logging.getLogger(__name__)
 
@@ -43,7 +35,7 @@ def run(
     model: dsl.Model,
     evaluation: dsl.Artifact,
     map: dsl.Artifact,
-    report: dsl.HTML,
+    report_file: dsl.HTML,
 ) -> None:
     """Predicts the map and writes the report.
 
@@ -58,11 +50,11 @@ def run(
         model: The trained model.
         evaluation: Folder of `evaluation.json`.
         map: Folder to write `map.tif` and `map.png` into.
-        report: HTML file to write.
+        report_file: HTML file to write.
 
     Raises:
         ImageryError: The region lies outside the imagery.
-        MapError: Nothing can be mapped.
+        MapError: Nothing can be mapped, or `predict.asset` may not be written.
         PixelsError: Earth Engine does not answer.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
@@ -75,50 +67,41 @@ def run(
     folder.mkdir(parents=True, exist_ok=True)
 
     connect(project, asked.concurrency)
-    grid = imagery.grid(section, asked.region)
-    classes = ee_model.predict(ee_model.build(registered["arguments"]), imagery.image(section), registered["output"])
+    grid = imagery.grid(section, asked.region, "predict.region" if asked.region is not None else "data.region")
+    if asked.asset is not None:
+        # Before the hours that a large map takes, not after them.
+        asset.require_writable(asked.asset)
+    described = registered["arguments"]
+    classes = ee_model.predict(ee_model.build(described), imagery.network_input(section), registered["output"])
     source = "; ".join(dict.fromkeys(each.attribution for each in manifest.sources if each.attribution))
     tags = {"title": name, "source": source, "ee_model": registered["asset"]}
-    shape = mapping.request_shape(asked.tile_shape, tile)
-    counts = mapping.write(ee_model.unmasked(classes), grid, shape, asked.concurrency, legend, folder / MAP, tags)
-    figure.write(folder / PICTURE, mapping.preview(folder / MAP, legend, PICTURE_PIXELS), grid, legend, name, source)
+    shape = tiles.request_shape(asked.tile_shape, tile)
+    blocks = tiles.predict(ee_model.unmasked(classes), grid, shape, asked.concurrency)
+    coverage = raster.write(blocks, grid, legend, folder / MAP, tags)
+    figure.write(folder / PICTURE, raster.picture(folder / MAP, legend, PICTURE_PIXELS), grid, legend, name, source)
     map.metadata.update(crs=grid.crs, height=grid.shape[0], width=grid.shape[1])
-    if asked.asset is not None:
-        asset.ingest(f"{map.uri}/{MAP}", asked.asset, legend, tags)
-        map.metadata["asset"] = asked.asset
-    page = _report(name, section, grid, counts, registered, manifest, Path(evaluation.path), folder, legend)
-    Path(report.path).write_text(page, encoding="utf-8")
-    _logger.info("predict_map: %d x %d pixels in %s", *grid.shape, f"{map.uri}/{MAP}")
-
-
-def _report(
-    name: str,
-    data: Data,
-    grid: Grid,
-    counts: "np.ndarray[tuple[int], np.dtype[np.int64]]",
-    registered: dict[str, object],
-    manifest: Manifest,
-    evaluation: Path,
-    folder: Path,
-    legend: Legend,
-) -> str:
-    result = Evaluation.read(evaluation)
-    curves = evaluation / CURVES
-    return render(
-        Path(__file__).with_name("map.html.j2"),
-        {
-            "name": name,
-            "grid": grid,
-            "data": data,
-            "evaluation": result,
-            "adjusted": area_adjusted(np.array(result.model.confusion), counts, legend.names),
-            "areas": areas.class_areas(counts, legend.names, legend.colors, grid),
-            "manifest": manifest,
-            "registered": registered,
-            "image": pictures.data_uri(scene.imagery_picture(data, grid, REPORT_PIXELS)),
-            "labels": pictures.data_uri(scene.label_picture(data, grid, legend, REPORT_PIXELS)),
-            "prediction": pictures.data_uri(mapping.preview(folder / MAP, legend, REPORT_PIXELS)),
-            "curves": pictures.png_uri(curves.read_bytes()) if curves.exists() else "",
-            "client": ee.__version__,
+    subject = report.Subject(
+        name=name,
+        data=section,
+        grid=grid,
+        legend=legend,
+        coverage=coverage,
+        map=folder / MAP,
+        predicted="Map, predicted through Earth Engine",
+        rows={
+            "Earth Engine model": registered["asset"],
+            "endpoint": described["endpoint"],
+            "tile, overlap": f"{_by(described['inputTileSize'])}, {_by(described['inputOverlapSize'])} pixels "
+            "(width x height)",
         },
     )
+    report.write(Path(report_file.path), subject, manifest, Path(evaluation.path))
+    _logger.info("predict_map: %d x %d pixels in %s", *grid.shape, f"{map.uri}/{MAP}")
+    if asked.asset is not None:
+        # Last: whatever becomes of the import, GeoTIFF and report are there.
+        map.metadata["task"] = asset.ingest(f"{map.uri}/{MAP}", asked.asset, legend, tags, folder)
+        map.metadata["asset"] = asked.asset
+
+
+def _by(sides: list[int]) -> str:
+    return " x ".join(str(side) for side in sides)

@@ -65,3 +65,6 @@ class Steps(Section):
     )
     register_ee_model: Step = Field(default_factory=Step, description="Asks Earth Engine for a tile.")
     predict_map: Step = Field(default_factory=Step, description="Writes the map tile by tile.")
+    preview_map: Step = Field(
+        default_factory=Step, description="Predicts a rejected model's map on its own processors, without an endpoint."
+    )

@@ -192,8 +192,8 @@ class Evaluate(Section):
     baseline_windows: tuple[Annotated[WholeNumber, Field(ge=3, le=255)], ...] = Field(
         default=(9, 21),
         max_length=5,
-        description="Sides in pixels of the windows whose mean and standard deviation the second baseline sees as well; "
-        "odd. Empty: no second baseline.",
+        description="Sides in pixels, odd, of the windows whose mean and standard deviation the second baseline sees "
+        "as well. Empty: no second baseline.",
     )
     confidence: Number = Field(
         default=0.9,
@@ -205,9 +205,9 @@ class Evaluate(Section):
         default=0.0,
         ge=-1,
         le=1,
-        description="Gain in overall accuracy (-1 to 1) over the champion, or over the better baseline where none counts, "
-        "above which the whole interval of the gain must lie for a model to be deployed. Below 0 it is what you are "
-        "ready to lose, such as -0.05; with -1 every model is deployed.",
+        description="A model is deployed where the whole interval of its gain in overall accuracy (-1 to 1) over the "
+        "champion, or over the better baseline where none counts, lies above this. Below 0 it is what you are ready to "
+        "lose, such as -0.05; with -1 every model is deployed.",
     )
     seed: WholeNumber = Field(default=0, ge=0, le=MOST_SEED, description="Seed of the baselines and of the intervals.")
 

@@ -2,7 +2,8 @@
 
 Its class depends on the 5 x 5 pixels around, so that a seam between tiles, a shifted grid or bands in the wrong order
 all change the map. OPTIONS, JSON: `factor` multiplies every probability, `warming` is how many requests are answered
-503 at first, `starts` a file that counts starts, `wrong_from` the start from which on the answers are wrong.
+503 at first, `nan_above` the value of b1 above which no number is given, `starts` a file that counts starts,
+`wrong_from` the start from which on the answers are wrong.
 """
 
 import json
@@ -45,6 +46,7 @@ class Handler(BaseHTTPRequestHandler):
         for instance in request["instances"]:
             b1, b2, valid = (tensors.decode(instance[name], 10**6)[..., 0] for name in ("b1", "b2", "earthline_valid"))
             found = probabilities(b1, b2, valid) * float(self.options.get("factor", 1))
+            found[b1 > self.options.get("nan_above", np.inf)] = np.nan
             if self.starts >= self.options.get("wrong_from", 10**6):
                 found = np.roll(found, 1, axis=-1)
             predictions.append({"probabilities": tensors.encode(found)})

@@ -12,7 +12,7 @@ from .conftest import ROOT, Docker
 
 STEPS = (
     "export_examples", "validate_examples", "train_model", "evaluate_model", "prepare_saved_model", "deploy_model",
-    "register_ee_model", "predict_map",
+    "register_ee_model", "predict_map", "preview_map",
 )  # fmt: skip
 LOCK = re.compile(r"(?m)^([A-Za-z0-9._-]+)==(\S+)$")
 INSTALLED = """

@@ -31,6 +31,7 @@ STEPS = [
     "deploy_model",
     "register_ee_model",
     "predict_map",
+    "preview_map",
 ]
 
 
@@ -162,17 +163,29 @@ def test_nothing_but_the_look_for_news_comes_before_its_verdict(spec: dict[str, 
     }
 
 
-def test_only_a_blessed_model_is_deployed(spec: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("verdict", "steps"),
+    [
+        ("blessed", ["deploy-model", "predict-map", "prepare-saved-model", "register-ee-model"]),
+        ("rejected", ["preview-map"]),
+    ],
+)
+def test_a_blessed_model_is_deployed_and_a_rejected_one_is_shown(
+    spec: dict[str, Any], verdict: str, steps: list[str]
+) -> None:
     tasks = behind(spec, "retrain")
-    (gate,) = (task for task in tasks.values() if "triggerPolicy" in task)
+    (gate,) = (task for task in tasks.values() if task["taskInfo"]["name"].startswith(verdict))
     parameter = "pipelinechannel--evaluate-model-Output"
-    assert gate["triggerPolicy"]["condition"] == f"inputs.parameter_values['{parameter}'] == 'blessed'"
+    assert gate["triggerPolicy"]["condition"] == f"inputs.parameter_values['{parameter}'] == '{verdict}'"
     assert gate["inputs"]["parameters"][parameter]["taskOutputParameter"] == {
         "outputParameterKey": "Output",
         "producerTask": "evaluate-model",
     }
-    deployed = spec["components"][gate["componentRef"]["name"]]["dag"]["tasks"]
-    assert sorted(deployed) == ["deploy-model", "predict-map", "prepare-saved-model", "register-ee-model"]
+    assert sorted(behind(spec, verdict)) == steps
+
+
+def test_everything_up_to_the_verdict_is_done_in_any_case(spec: dict[str, Any]) -> None:
+    tasks = behind(spec, "retrain")
     assert sorted(name for name in tasks if not name.startswith("condition-")) == [
         "evaluate-model",
         "export-examples",
@@ -288,7 +301,8 @@ def task_of(spec: dict[str, Any], step: str) -> dict[str, Any]:
 
 def test_what_has_effects_outside_is_never_taken_from_the_cache(spec: dict[str, Any]) -> None:
     cached = {step for step in STEPS if task_of(spec, step).get("cachingOptions") == {"enableCache": True}}
-    assert cached == {"export_examples", "validate_examples", "train_model", "evaluate_model", "prepare_saved_model"}
+    made = {"export_examples", "validate_examples", "train_model", "evaluate_model", "prepare_saved_model", "preview_map"}
+    assert cached == made
 
 
 def test_another_champion_makes_the_cache_forget_the_evaluation(spec: dict[str, Any]) -> None:

@@ -1,0 +1,307 @@
+"""Map and preview against a sandbox: a model whose every answer is known, so the map is known as well."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+
+from earthline.config import Data, Predict, Serving
+from earthline.examples import UNLABELLED, Manifest, SourceRecord
+from trainer.description import KERAS_MODEL, Description
+
+from .evaluated import evaluation
+
+ROOT = Path(__file__).resolve().parents[2]
+SHAPE = (70, 90)
+NAMES = ("low", "middle US$ 5 and US$ 10", "高い")
+TILE, OVERLAP = (16, 24), (4, 8)
+FOLDER = "projects/sandbox/assets/predict_test"
+NAN_ABOVE = 150
+MASKED = 255
+STEPS = """
+import json, sys
+from pathlib import Path
+import ee
+from google.cloud import aiplatform
+from kfp import dsl
+from earthline import ee_model
+from earthline.contract import Contract
+from earthline.grid import Grid
+from components.predict_map import asset
+from components.predict_map.run import run as predict
+case = json.load(open(sys.argv[1]))
+def artifact(kind, name):
+    made = kind(name=name, uri=case["root"] + "/" + name)
+    Path(made.path).parent.mkdir(parents=True, exist_ok=True)
+    return made
+def problem(call, *arguments):
+    try:
+        call(*arguments)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return ""
+aiplatform.init(project="sandbox", location="us-central1")
+model = aiplatform.Model.upload(
+    display_name="predict-test", serving_container_image_uri="test:1",
+    serving_container_command=["python3", case["server"], json.dumps({"nan_above": case["nan_above"]})],
+    serving_container_ports=[8080], serving_container_predict_route="/p", serving_container_health_route="/h")
+endpoint = aiplatform.Endpoint.create(display_name="predict-test")
+endpoint.deploy(model, machine_type="n1-standard-4")
+contract = Contract(bands=("b1", "b2"), class_names=case["names"], tile_shape=case["tile"], overlap=case["overlap"],
+                    stride=4, max_payload_bytes=1_500_000)
+registration = artifact(dsl.Artifact, "registration")
+Path(registration.path).mkdir()
+(Path(registration.path) / "ee_model.json").write_text(json.dumps({
+    "asset": "projects/sandbox/assets/earthline/predict-test", "output": contract.output,
+    "arguments": ee_model.arguments(endpoint.resource_name, contract, Grid.from_json(case["grid"]))}))
+examples, evaluation = artifact(dsl.Dataset, "examples"), artifact(dsl.Artifact, "evaluation")
+inputs = dict(name="predict-test", data=case["data"], serving=case["serving"], project="sandbox", examples=examples,
+              model=artifact(dsl.Model, "model"), evaluation=evaluation)
+map_, report = artifact(dsl.Artifact, "map"), artifact(dsl.HTML, "report.html")
+outcome = {}
+predict(**inputs, predict=case["predict"], registration=registration, map=map_, report_file=report)
+outcome["map"] = [map_.path, map_.metadata, report.path]
+def histogram(image):
+    # Pixels at the region's edge count by the part inside it, which is whole but for rounding.
+    counts = image.reduceRegion("frequencyHistogram", ee.Image(case["scene"]).geometry(), 30).getInfo()["class_id"]
+    return {value: round(count) for value, count in counts.items()}
+outcome["asset"] = histogram(ee.Image(case["asset"]))
+outcome["properties"] = ee.data.getAsset(case["asset"])["properties"]
+outcome["task"] = ee.data.getTaskStatus(map_.metadata["task"])[0]["state"]
+outcome["writable"] = {
+    "own map": problem(asset.require_writable, case["asset"]),
+    "nothing": problem(asset.require_writable, case["scene"] + "_2"),
+    "scene": problem(asset.require_writable, case["scene"]),
+    "folder": problem(asset.require_writable, case["asset"].rpartition("/")[0]),
+}
+def refused(**section):
+    changed = json.dumps({**json.loads(case["predict"]), **section})
+    return problem(lambda: predict(**inputs, predict=changed, registration=registration, map=map_, report_file=report))
+outcome["over the scene"] = refused(asset=case["scene"])
+outcome["outside"] = refused(region={"west": 20, "south": 10, "east": 20.1, "north": 10.1})
+outcome["bands"] = ee.Image(case["scene"]).bandNames().getInfo()
+
+from components.preview_map import run as previewing
+preview, of_preview = artifact(dsl.Artifact, "preview"), artifact(dsl.HTML, "preview.html")
+previewing.run(**inputs, predict=case["predict"], preview=preview, report_file=of_preview)
+outcome["preview"] = [preview.path, preview.metadata, of_preview.path]
+previewing.MOST_PIXELS = 32
+part, of_part = artifact(dsl.Artifact, "part"), artifact(dsl.HTML, "part.html")
+previewing.run(**inputs, predict=case["predict"], preview=part, report_file=of_part)
+outcome["part"] = [part.path, part.metadata, of_part.path]
+endpoint.delete(force=True)
+print("OUTCOME" + json.dumps(outcome))
+"""
+
+
+def scene() -> np.ndarray:
+    """Imagery uint8 (bands, rows, columns), 255 where masked; zeros are valid."""
+    imagery = np.random.default_rng(4).integers(0, 120, (2, *SHAPE)).astype(np.uint8)
+    imagery[0] += np.mgrid[0 : SHAPE[0], 0 : SHAPE[1]][1].astype(np.uint8)
+    imagery[0, :9, :11] = MASKED
+    imagery[1, 30:33, 50:60] = MASKED
+    return imagery
+
+
+def expected(nan_above: float = np.inf) -> np.ndarray:
+    """The map: masked pixels count as 0 in the window around, as the network fills them."""
+    imagery = scene().astype(float)
+    seen = (imagery < MASKED).all(axis=0)
+    b1, b2 = np.where(seen, imagery, 0)
+    padded = np.pad(b1 - 2 * b2, 2)
+    total = sum(padded[row : row + SHAPE[0], column : column + SHAPE[1]] for row in range(5) for column in range(5))
+    return np.where(seen & (b1 <= nan_above), np.digitize(total, [-800, 400]), UNLABELLED).astype(np.uint8)
+
+
+GRID = {"crs": "EPSG:32119", "transform": [30, 0, 630000, 0, -30, 228000], "shape": list(SHAPE)}
+DATA = Data.model_validate(
+    {
+        "imagery": {"image": f"{FOLDER}/scene", "bands": ["b1", "b2"], "data_type": "uint8"},
+        "labels": {
+            "image": f"{FOLDER}/scene",
+            "band": "b1",
+            "classes": [
+                {"name": name, "color": color, "values": [index + 1]}
+                for index, (name, color) in enumerate(zip(NAMES, ("#111111", "#22aa22", "#3333ff"), strict=True))
+            ],
+        },
+    }
+)
+
+
+def network() -> Any:
+    """The same model for Keras: sums over 5 x 5 pixels, then straight lines that cross where the class changes."""
+    inputs = keras.Input((None, None, 2), name="image"), keras.Input((None, None, 1), name="valid")
+    total = keras.layers.Conv2D(1, 5, padding="same", use_bias=False)
+    lines = keras.layers.Conv2D(3, 1, activation="softmax")
+    model = keras.Model(list(inputs), lines(total(inputs[0] * inputs[1])))
+    total.set_weights([np.broadcast_to(np.array([1.0, -2.0]).reshape(1, 1, 2, 1), (5, 5, 2, 1))])
+    lines.set_weights([np.array([-1.0, 0.0, 1.0]).reshape(1, 1, 1, 3), np.array([-800.5, 0.0, -399.5])])
+    return model
+
+
+def write_inputs(folder: Path) -> None:
+    """What the steps before would have left."""
+    for name in ("evaluation", "examples", "model"):
+        (folder / name).mkdir(parents=True)
+    network().save(folder / "model" / KERAS_MODEL)
+    Description(
+        bands=("b1", "b2"),
+        data_type="uint8",
+        class_names=NAMES,
+        class_pixels=(1, 1, 1),
+        stride=4,
+        patch_shape=(8, 8),
+        mean=(0, 0),
+        std=(1, 1),
+        parameters=59,
+        expression_hash="0",
+    ).write(folder / "model")
+    evaluation(NAMES, 6, 0.9).write(folder / "evaluation")
+    Manifest(
+        grid=GRID,
+        bands=("b1", "b2"),
+        data_type="uint8",
+        patch_shape=(8, 8),
+        class_names=NAMES,
+        splits={},
+        gap=8,
+        block_shape=(16, 16),
+        split_areas={},
+        seed=0,
+        expression_hash="0",
+        sources=(SourceRecord(asset=f"{FOLDER}/scene", role="imagery", attribution="Nobody & <Co>", license="CC0"),),
+    ).write(folder / "examples")
+
+
+@pytest.fixture(scope="module")
+def outcome(sandbox: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("predict")
+    profile = {
+        "driver": "GTiff",
+        "dtype": "uint8",
+        "count": 2,
+        "height": SHAPE[0],
+        "width": SHAPE[1],
+        "crs": GRID["crs"],
+        "transform": Affine(*GRID["transform"]),
+        "nodata": MASKED,
+    }
+    with rasterio.open(folder / "scene.tif", "w", **profile) as file:
+        file.write(scene())
+    sandbox.command("add", f"{FOLDER}/scene", str(folder / "scene.tif"), "--bands", "b1,b2")
+    write_inputs(sandbox.home / "storage" / "earthline-sandbox" / "predict-test")
+    # Neither folder above the asset is there.
+    asset = f"{FOLDER}_maps/2021/spring"
+    case = {
+        "root": "gs://earthline-sandbox/predict-test",
+        "server": str(Path(__file__).with_name("model_server.py")),
+        "nan_above": NAN_ABOVE,
+        "names": NAMES,
+        "tile": TILE,
+        "overlap": OVERLAP,
+        "grid": GRID,
+        "data": DATA.model_dump_json(),
+        "serving": Serving(tile_shape=TILE, overlap=OVERLAP).model_dump_json(),
+        "predict": Predict(tile_shape=(40, 50), asset=asset).model_dump_json(),
+        "scene": f"{FOLDER}/scene",
+        "asset": asset,
+    }
+    (folder / "case.json").write_text(json.dumps(case))
+    done: subprocess.CompletedProcess[str] = sandbox.run(
+        [sys.executable, "-c", STEPS, str(folder / "case.json")],
+        timeout=280,
+        SANDBOX_GCS_MOUNT=f"{sandbox.home}/storage/",
+        PYTHONPATH=str(ROOT / "sandbox" / "vertex" / "site"),
+    )
+    last = next(line for line in done.stdout.splitlines() if line.startswith("OUTCOME"))
+    found: dict[str, Any] = json.loads(last.removeprefix("OUTCOME"))
+    return found
+
+
+def counts(found: np.ndarray) -> dict[str, int]:
+    return {str(class_id): int((found == class_id).sum()) for class_id in range(3)}
+
+
+def test_the_map_is_right_to_the_last_pixel_and_what_is_no_number_is_no_class(outcome: dict[str, Any]) -> None:
+    path, metadata, _ = outcome["map"]
+    with rasterio.open(Path(path) / "map.tif") as file:
+        found = file.read(1)
+        assert file.crs.to_epsg() == 32119
+        assert tuple(file.transform)[:6] == (30, 0, 630000, 0, -30, 228000)
+        assert file.nodata == UNLABELLED
+        assert file.colormap(1)[1] == (0x22, 0xAA, 0x22, 255)
+        assert [file.tags()[f"class_{index}"] for index in range(3)] == list(NAMES)
+    np.testing.assert_array_equal(found, expected(NAN_ABOVE))
+    assert {0, 1, 2} <= set(np.unique(found).tolist()), "the scene shows every class"
+    assert (expected(NAN_ABOVE) == UNLABELLED).sum() > (expected() == UNLABELLED).sum(), "and places without a number"
+    assert (metadata["height"], metadata["width"]) == SHAPE
+    assert not list(Path(path).glob("*.part.*"))
+
+
+def test_the_report_needs_nothing_else_escapes_what_it_shows_and_says_what_its_figures_rest_on(
+    outcome: dict[str, Any],
+) -> None:
+    page = Path(outcome["map"][2]).read_text()
+    assert page.count("data:image/png;base64,") == 3
+    assert "http://" not in page and "https://" not in page
+    for text in ("Nobody &amp; &lt;Co&gt;", "trees &amp; &lt;shrubs&gt;", "does not count: &lt;it is old&gt;", *NAMES):
+        assert text in page
+    assert "90 % intervals from resampling the 6 test blocks" in page
+    assert f"Without test labels, and in no mean: {NAMES[2]}" in page
+    assert "Areas are geodesic" in page and "adjusted" not in page
+    # 30 m pixels, which the projection makes a little larger or smaller than they are.
+    mapped = counts(expected(NAN_ABOVE))["0"] * 0.09
+    assert f"<td>{mapped:,.0f}</td>" in page
+    assert (Path(outcome["map"][0]) / "map.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_map_becomes_an_asset_with_its_palette_in_folders_that_are_made(outcome: dict[str, Any]) -> None:
+    assert outcome["asset"] == counts(expected(NAN_ABOVE))
+    assert outcome["properties"]["class_id_class_palette"] == ["111111", "22aa22", "3333ff"]
+    assert outcome["task"] in ("COMPLETED", "SUCCEEDED")
+    noted = json.loads((Path(outcome["map"][0]) / "asset_task.json").read_text())
+    assert noted["task"] == outcome["map"][1]["task"]
+
+
+def test_an_asset_that_is_no_map_of_ours_is_left_as_it_is(outcome: dict[str, Any]) -> None:
+    writable = outcome["writable"]
+    assert writable["own map"] == writable["nothing"] == ""
+    assert "is no map of an earlier run (an image with the bands b1, b2)" in writable["scene"]
+    assert "is no map of an earlier run (of type FOLDER)" in writable["folder"]
+    assert outcome["over the scene"].startswith("MapError: predict.asset: ")
+    assert outcome["bands"] == ["b1", "b2"]
+
+
+def test_a_region_outside_the_imagery_is_told_by_its_key(outcome: dict[str, Any]) -> None:
+    assert outcome["outside"].startswith("ImageryError: predict.region: (20, 10, 20.1, 10.1) lies outside the imagery")
+
+
+def test_a_rejected_model_is_shown_without_an_endpoint(outcome: dict[str, Any]) -> None:
+    path, metadata, report = outcome["preview"]
+    with rasterio.open(Path(path) / "preview.tif") as file:
+        np.testing.assert_array_equal(file.read(1), expected())
+        assert "not deployed" in file.tags()["title"]
+    assert metadata["share"] == 1
+    page = Path(report).read_text()
+    assert "The model was not deployed" in page and "too little where evaluate.min_gain is 0.9" in page
+    assert "of the whole region" in page and "made without an endpoint" in page
+    assert page.count("data:image/png;base64,") == 3
+
+
+def test_a_preview_of_a_large_region_shows_where_most_imagery_is_valid(outcome: dict[str, Any]) -> None:
+    path, metadata, report = outcome["part"]
+    assert metadata["share"] == pytest.approx(32 * 32 / (70 * 90))
+    with rasterio.open(Path(path) / "preview.tif") as file:
+        found = file.read(1)
+        column, row = (round(place) for place in ~Affine(*GRID["transform"]) @ (file.transform.c, file.transform.f))
+    assert found.shape == (32, 32) and (found != UNLABELLED).all()
+    np.testing.assert_array_equal(found, expected()[row : row + 32, column : column + 32])
+    assert "16.3 % of the region" in Path(report).read_text()
