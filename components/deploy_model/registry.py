@@ -55,7 +55,7 @@ def aliases(model: Any) -> dict[str, tuple[str, ...]]:
         model: Any version of the `aiplatform.Model`.
     """
     versions = patiently(model.versioning_registry.list_versions, f"listing the versions of {model.display_name}")
-    found = {each.version_id: tuple(each.version_aliases) for each in versions}
+    found = {each.version_id: tuple(sorted(each.version_aliases)) for each in versions}
     return dict(sorted(found.items(), key=lambda item: int(item[0])))
 
 

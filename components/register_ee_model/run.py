@@ -5,15 +5,16 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import ee
 import numpy as np
 from kfp import dsl
 
 from earthline import ee_model, imagery
 from earthline.config import Data, Serving
-from earthline.contract import Contract
+from earthline.contract import VALID_BAND, Contract
 from earthline.examples import UNLABELLED
 from earthline.grid import Grid
-from earthline.pixels import ask, connect, fetch
+from earthline.pixels import connect, fetch
 
 REGISTRATION = "ee_model.json"
 FOLDER = "earthline"
@@ -21,6 +22,8 @@ FOLDER = "earthline"
 ATTEMPTS = 5
 TILES_TRIED = 16
 """Tiles that are looked at for valid imagery before the smoke test gives up."""
+OVERVIEW_PIXELS = 4096
+"""Pixels of the thinned out imagery that shows where to look."""
 
 _logger = logging.getLogger(__name__)
 
@@ -54,45 +57,69 @@ def run(
 
     Raises:
         SmokeTestError: Earth Engine's answer is not a map of the contract's classes.
-        PixelsError: Earth Engine refuses the prediction.
+        PixelsError: Earth Engine refuses the prediction or the asset.
+        RegistrationError: The asset is something else.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
     section, limits = Data.model_validate_json(data), Serving.model_validate_json(serving)
-    contract = Contract.read(Path(prepared.path))
+    contract = Contract.read(Path(prepared.path)).model_copy(update={"max_payload_bytes": limits.max_payload_bytes})
     connect(project)
-    grid = imagery.grid(section)
-    described = ee_model.arguments(vertex_endpoint.metadata["resourceName"], contract, grid) | {
-        "maxPayloadBytes": limits.max_payload_bytes
-    }
-    _smoke_test(section, contract, grid, described)
-    asset = f"projects/{project}/assets/{FOLDER}/{name}"
-    about = {
-        "description": f"Model of the Earthline workflow {name}; rebuild it with earthline.ee_model.load",
-        "bands": ",".join(contract.bands),
-        "class_names": ",".join(contract.class_names),
-        "class_colors": ",".join(section.labels.colors),
-        "location": location,
-    }
-    ask(lambda: ee_model.store(asset, described, about), ATTEMPTS, asset)
+    content = register(name, section, contract, project, location, vertex_endpoint.metadata["resourceName"])
     folder = Path(registration.path)
     folder.mkdir(parents=True, exist_ok=True)
-    content = {"asset": asset, "arguments": described, "output": contract.output}
-    (folder / REGISTRATION).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    registration.metadata["asset"] = asset
-    _logger.info("register_ee_model: ee_model.load(%r) gives the model to any user of the project", asset)
+    (folder / REGISTRATION).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    registration.metadata["asset"] = content["asset"]
+    _logger.info("register_ee_model: anybody who may read %s applies the model by:", content["asset"])
+    for line in content["python"].splitlines():
+        _logger.info("  %s", line)
 
 
-def _smoke_test(data: Data, contract: Contract, grid: Grid, described: dict[str, Any]) -> None:
-    """Predicts one tile through Earth Engine."""
-    image = imagery.image(data)
-    seen = image.select([0]).mask().gt(0).unmask(0, False).toUint8().rename(["seen"])
-    classes = ee_model.unmasked(ee_model.predict(ee_model.build(described), image, contract.output))
-    tiles = list(grid.tiles(contract.tile_shape))
-    # From the middle outwards: the edges of scenes are where masks are.
-    tiles.sort(key=lambda tile: abs(tile[0] - grid.shape[0] / 2) + abs(tile[1] - grid.shape[1] / 2))
-    for row, column, shape in tiles[:TILES_TRIED]:
+def register(name: str, data: Data, contract: Contract, project: str, location: str, endpoint: str) -> dict[str, Any]:
+    """Tries a served model through Earth Engine, and describes it on an asset.
+
+    Args:
+        name: The workflow's name; the last part of the asset's id.
+        data: The config's section.
+        contract: Of the served model.
+        project: Google Cloud project; `pixels.connect` came before.
+        location: Vertex AI location.
+        endpoint: Resource name of the endpoint.
+
+    Returns:
+        What `ee_model.json` holds: `asset`, `arguments`, `output`, the expressions `ee_model` and `ee_map`, and the
+        lines `python` and `javascript` that apply them.
+
+    Raises:
+        SmokeTestError: Earth Engine's answer is not a map of the contract's classes.
+        PixelsError: Earth Engine refuses the prediction or the asset.
+        RegistrationError: The asset is something else.
+    """
+    grid = imagery.grid(data)
+    described = ee_model.arguments(endpoint, contract, grid)
+    expressions = ee_model.expressions(described, contract.output, data.imagery)
+    _smoke_test(data, contract, grid, expressions[ee_model.MAP_PROPERTY])
+    asset = f"projects/{project}/assets/{FOLDER}/{name}"
+    lines = ee_model.snippets(asset, contract.bands)
+    properties = {
+        "description": f"Model of the Earthline workflow {name}. {lines['python'].replace(chr(10), '  ')}",
+        "bands": ",".join(contract.bands),
+        "class_names": ",".join(contract.class_names),
+        "class_colors": ",".join(data.labels.colors),
+        "location": location,
+        ee_model.ARGUMENTS_PROPERTY: json.dumps(described),
+        **expressions,
+    }
+    ee_model.store(asset, properties, ATTEMPTS)
+    return {"asset": asset, "arguments": described, "output": contract.output, **lines, **expressions}
+
+
+def _smoke_test(data: Data, contract: Contract, grid: Grid, classify: str) -> None:
+    """Predicts one tile through Earth Engine, by the function that is about to be stored."""
+    image = imagery.measured(data)
+    classes = ee_model.unmasked(ee.Image(ee.deserializer.fromJSON(classify).call(image)))
+    for row, column, shape in _tiles(data, grid, contract.tile_shape):
         window, place = grid.window(row, column, shape), f"tile at row {row}, column {column}"
-        valid = fetch(seen, window, ATTEMPTS, place)["seen"] > 0
+        valid = fetch(imagery.valid(data), window, ATTEMPTS, place)[VALID_BAND] > 0
         if not valid.any():
             continue
         found = fetch(classes, window, ATTEMPTS, f"prediction of the {place}")[ee_model.CLASS_BAND]
@@ -105,4 +132,22 @@ def _smoke_test(data: Data, contract: Contract, grid: Grid, described: dict[str,
             )
         _logger.info("register_ee_model: Earth Engine predicted %d pixels of the %s", int(valid.sum()), place)
         return
-    raise SmokeTestError(f"no valid imagery in {min(TILES_TRIED, len(tiles))} tiles around the middle of the region")
+    raise SmokeTestError(
+        f"no valid imagery in the {TILES_TRIED} tiles of the region that were looked at: is it all masked?"
+    )
+
+
+def _tiles(data: Data, grid: Grid, shape: tuple[int, int]) -> list[tuple[int, int, tuple[int, int]]]:
+    """Tiles to look at: those in which thinned out imagery is valid first, then from the middle of the region on."""
+    overview = grid.thinned(OVERVIEW_PIXELS)
+    seen = fetch(imagery.valid(data), overview, ATTEMPTS, "overview of the imagery")[VALID_BAND] > 0
+    step = round(overview.transform[0] / grid.transform[0]) if grid.transform[0] else 1
+    rows, columns = np.nonzero(seen)
+    held = {
+        (int(row) // shape[0] * shape[0], int(column) // shape[1] * shape[1])
+        for row, column in zip((rows + 0.5) * step, (columns + 0.5) * step, strict=True)
+    }
+    middle = grid.shape[0] / 2, grid.shape[1] / 2
+    tiles = list(grid.tiles(shape))
+    tiles.sort(key=lambda tile: ((tile[0], tile[1]) not in held, abs(tile[0] - middle[0]) + abs(tile[1] - middle[1])))
+    return tiles[:TILES_TRIED]

@@ -1,0 +1,265 @@
+"""A registered model as anybody finds it: applied without Earthline, in one line, before and after a rollback."""
+
+import json
+import runpy
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+import yaml
+from affine import Affine
+
+from earthline.contract import Contract
+from earthline.references import Reference
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVER = Path(__file__).with_name("model_server.py")
+SHAPE = (50, 70)
+NAMES = ("low", "middle", "high")
+FOLDER = "projects/sandbox/assets/register_test"
+CONFIG = {
+    "name": "register-test",
+    "data": {
+        "imagery": {"image": f"{FOLDER}/scene", "bands": ["b1", "b2"], "data_type": "uint8"},
+        "labels": {
+            "image": f"{FOLDER}/scene",
+            "band": "b1",
+            "classes": [
+                {"name": name, "color": color, "values": [index + 1]}
+                for index, (name, color) in enumerate(zip(NAMES, ("#111111", "#22aa22", "#3333ff"), strict=True))
+            ],
+        },
+    },
+    "serving": {"tile_shape": [16, 24], "overlap": [4, 8], "keep_previous": 0},
+}
+STEPS = """
+import json, sys
+from pathlib import Path
+from types import SimpleNamespace
+from google.cloud import aiplatform
+from google_cloud_pipeline_components.types.artifact_types import UnmanagedContainerModel, VertexEndpoint, VertexModel
+from kfp import dsl
+from components.deploy_model import run as deploying
+from components.register_ee_model.run import run as register
+from earthline.config import load
+case = json.load(open(sys.argv[1]))
+config = load(Path(case["config"]))
+figures = SimpleNamespace(model=SimpleNamespace(overall=0.8))
+deploying.Evaluation = SimpleNamespace(read=lambda folder: figures)
+def artifact(kind, name, **metadata):
+    made = kind(name=name, uri=f"{case['root']}/{name}", metadata=metadata)
+    Path(made.path).parent.mkdir(parents=True, exist_ok=True)
+    return made
+def attempt(name, options):
+    prepared = artifact(UnmanagedContainerModel, name, containerSpec={
+        "imageUri": "test:1", "command": ["python3", case["server"], json.dumps(options)],
+        "ports": [{"containerPort": 8080}], "predictRoute": "/predict", "healthRoute": "/health"})
+    made = artifact(VertexModel, "vertex_model"), artifact(VertexEndpoint, "vertex_endpoint")
+    deploying.run(name=config.name, serving=config.serving.model_dump_json(), resource_labels='{"workflow": "w"}',
+                  project="sandbox", location="us-central1", endpoint_name=config.endpoint_name, prepared=prepared,
+                  evaluation=artifact(dsl.Artifact, "evaluation"), gcp_resources=case["gcp_resources"],
+                  vertex_model=made[0], vertex_endpoint=made[1])
+    registration = artifact(dsl.Artifact, "registration")
+    register(name=config.name, data=config.data.model_dump_json(), serving=config.serving.model_dump_json(),
+             project="sandbox", location="us-central1", prepared=prepared, vertex_endpoint=made[1],
+             registration=registration)
+    return {"model": [made[0].uri, made[0].metadata], "endpoint": [made[1].uri, made[1].metadata],
+            "file": str(Path(registration.path) / "ee_model.json")}
+print("OUTCOME" + json.dumps(attempt(*case["attempt"])))
+"""
+STRANGER = """
+import json, sys
+import ee
+ee.Initialize(project="sandbox")
+described = json.load(open(sys.argv[1]))
+def histogram(classes):
+    classes = classes.select(["class_id"]).unmask(255, False)
+    counts = classes.reduceRegion("frequencyHistogram", scene.geometry(), 30).getInfo()["class_id"]
+    return {value: round(count) for value, count in counts.items()}
+scene = ee.Image(sys.argv[2])
+variables = {"ee": ee, "image": scene.addBands(scene.select([0]).rename("unused"))}
+exec(described["python"], variables)
+given = ee.Image(ee.deserializer.fromJSON(described["ee_map"]).call(scene))
+one, unmasked = scene.toFloat().unmask(0, False), scene.mask().reduce("min").gt(0).unmask(0, False)
+model = variables["model"].predictImage(one.addBands(unmasked.rename("earthline_valid").toFloat()))
+assert "earthline" not in sys.modules
+print(json.dumps({
+    "asset": histogram(variables["classes"]),
+    "file": histogram(given),
+    "model": histogram(model.select(["probabilities"]).arrayArgmax().arrayGet([0]).rename("class_id").mask(unmasked)),
+    "bands": variables["classes"].bandNames().getInfo(),
+    "names": ee.data.getAsset(described["asset"])["properties"]["class_names"],
+}))
+"""
+
+ROLLBACKS = """
+import contextlib, io, json, sys
+from earthline.command_line.app import main
+outcome = []
+config, commands = sys.argv[1:]
+for options in json.loads(commands):
+    sys.argv = ["earthline", "rollback", config, *options]
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        try:
+            main()
+            code = 0
+        except SystemExit as end:
+            code = end.code or 0
+    outcome.append([code, said.getvalue()])
+print("OUTCOME" + json.dumps(outcome))
+"""
+
+
+def imagery():
+    """uint8 (bands, rows, columns), 255 where masked; zeros are valid."""
+    found = np.random.default_rng(4).integers(0, 120, (2, *SHAPE)).astype(np.uint8)
+    found[:, :, 20:] = 255
+    found[:, 30:, 40:] = np.random.default_rng(5).integers(0, 120, (2, 20, 30))
+    found[1, 5:8, 3:9] = 255
+    return found
+
+
+def classes(turned):
+    """The map that a model's answers make, 255 where masked."""
+    b1, b2 = imagery().astype(float)
+    valid = (b1 < 255) & (b2 < 255)
+    padded = np.pad(np.where(valid, b1 - 2 * b2, 0), 2)
+    total = sum(padded[row : row + SHAPE[0], column : column + SHAPE[1]] for row in range(5) for column in range(5))
+    return np.where(valid, (np.digitize(total, [-800, 400]) + turned) % 3, 255)
+
+
+def counts(found):
+    return {str(value): int((found == value).sum()) for value in np.unique(found)}
+
+
+def write_prepared(folder, turned):
+    folder.mkdir(parents=True)
+    Contract(
+        bands=("b1", "b2"),
+        class_names=NAMES,
+        tile_shape=(16, 24),
+        overlap=(4, 8),
+        stride=4,
+        max_payload_bytes=1_500_000,
+    ).write(folder)
+    probabilities = runpy.run_path(str(SERVER))["probabilities"]
+    image = np.random.default_rng(1).integers(0, 120, (1, 24, 40, 2)).astype(np.float32)
+    valid = np.ones((1, 24, 40), np.float32)
+    found = np.roll(probabilities(image[0, ..., 0], image[0, ..., 1], valid[0]), turned, axis=-1)
+    Reference(image, valid, found[np.newaxis]).write(folder)
+
+
+@pytest.fixture(scope="module")
+def outcome(sandbox, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("register")
+    profile = {
+        "driver": "GTiff",
+        "dtype": "uint8",
+        "count": 2,
+        "height": SHAPE[0],
+        "width": SHAPE[1],
+        "crs": "EPSG:32119",
+        "transform": Affine(30, 0, 630000, 0, -30, 228000),
+        "nodata": 255,
+    }
+    with rasterio.open(folder / "scene.tif", "w", **profile) as file:
+        file.write(imagery())
+    sandbox.command("add", f"{FOLDER}/scene", str(folder / "scene.tif"))
+    root = sandbox.home / "storage" / "earthline-sandbox" / "register-test"
+    for name, turned in (("first", 0), ("second", 1)):
+        write_prepared(root / name, turned)
+    config = folder / "config.yaml"
+    config.write_text(yaml.safe_dump(CONFIG))
+    case = {
+        "root": "gs://earthline-sandbox/register-test",
+        "server": str(SERVER),
+        "config": str(config),
+        "gcp_resources": str(folder / "outputs" / "gcp_resources"),
+    }
+
+    def outcome_of(script, *arguments):
+        done = sandbox.run(
+            [sys.executable, "-c", script, *arguments],
+            timeout=280,
+            SANDBOX_GCS_MOUNT=f"{sandbox.home}/storage/",
+            PYTHONPATH=str(ROOT / "sandbox" / "vertex" / "site"),
+            EARTHLINE_TARGET="sandbox",
+        )
+        last = next(line for line in done.stdout.splitlines() if line.startswith("OUTCOME"))
+        return json.loads(last.removeprefix("OUTCOME"))
+
+    def step(*attempt):
+        (folder / "case.json").write_text(json.dumps(case | {"attempt": attempt}))
+        return outcome_of(STEPS, str(folder / "case.json"))
+
+    def rollbacks(*commands):
+        return outcome_of(ROLLBACKS, str(config), json.dumps(commands))
+
+    def stranger(file):
+        done = sandbox.run([sys.executable, "-I", "-c", STRANGER, file, f"{FOLDER}/scene"])
+        return json.loads(done.stdout)
+
+    # Before anything is deployed and registered, the first questions are refused once: they are asked again.
+    for method in ("assets:get", "assets:create", "value:compute", "image:computePixels"):
+        sandbox.command("faults", "add", "503", "--method", method, "--calls", "1")
+    found = {"first": step("first", {"name": "first"})}
+    found["resources"] = json.loads(Path(case["gcp_resources"]).read_text())
+    found["first stranger"] = stranger(found["first"]["file"])
+    (found["alone"],) = rollbacks([])
+    file = step("second", {"wrong_from": 0})["file"]
+    other = ["--set", "data.imagery.bands=[b2, b1]"]
+    found["back"], found["unknown"], found["same"], found["other bands"] = rollbacks(
+        [], ["--to", "7"], ["--to", "1"], other
+    )
+    found["back stranger"] = stranger(file)
+    config.write_text(yaml.safe_dump(CONFIG | {"serving": CONFIG["serving"] | {"endpoint": "nowhere"}}))
+    (found["too early"],) = rollbacks([])
+    config.write_text(yaml.safe_dump(CONFIG))
+    (found["undone"],) = rollbacks(["--to", "2"])
+    found["undone stranger"] = stranger(file)
+    return found
+
+
+def test_artifacts_name_the_resources_as_googles_components_do(outcome):
+    for kind in ("model", "endpoint"):
+        uri, metadata = outcome["first"][kind]
+        assert f"/locations/us-central1/{kind}s/" in metadata["resourceName"]
+        assert uri == f"https://us-central1-aiplatform.googleapis.com/v1/{metadata['resourceName']}"
+    assert [each["resourceType"] for each in outcome["resources"]["resources"]] == ["Model", "Endpoint"]
+    assert outcome["resources"]["resources"][1]["resourceUri"] == outcome["first"]["endpoint"][0]
+
+
+@pytest.mark.parametrize(("when", "turned"), [("first", 0), ("back", 0), ("undone", 1)])
+def test_strangers_get_the_map_in_one_line(outcome, when, turned):
+    wanted, found = counts(classes(turned)), outcome[f"{when} stranger"]
+    assert found["asset"] == found["model"] == wanted
+    assert found["bands"] == ["class_id"]
+    assert found["names"] == "low,middle,high"
+    # The file of the last run describes the same endpoint, so it follows as well.
+    assert found["file"] == wanted
+
+
+def test_a_rollback_without_anything_to_go_back_to_is_refused(outcome):
+    code, said = outcome["too early"]
+    assert code == 2 and "nothing was deployed from this config yet" in said
+    code, said = outcome["alone"]
+    assert code == 2 and "no version of register-test served before; versions: 1 (champion, default)" in said
+
+
+def test_a_rollback_says_what_serves_instead_of_what(outcome):
+    code, said = outcome["back"]
+    assert code == 0, said
+    assert "version 1 of register-test serves instead of 2" in said
+    assert "projects/sandbox/assets/earthline/register-test describes it" in said
+    assert outcome["undone"][0] == 0
+
+
+def test_a_rollback_to_what_cannot_be_is_refused(outcome):
+    assert outcome["unknown"][0] == 2
+    assert "has no version 7; it has 1 (champion, default), 2 (previous)" in outcome["unknown"][1]
+    assert outcome["same"][0] == 2 and "version 1 of register-test has all of the traffic" in outcome["same"][1]
+    assert outcome["other bands"][0] == 2
+    assert "data.imagery.bands: version 2 has b1, b2, the config b2, b1" in outcome["other bands"][1]
