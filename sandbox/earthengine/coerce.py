@@ -10,6 +10,7 @@ import shapely
 from shapely.geometry import shape as shape_of
 
 from sandbox.earthengine import computation
+from sandbox.earthengine.geodesics import joined
 from sandbox.earthengine.grid import IDENTITY, WGS84, Projection, crs_of
 from sandbox.earthengine.iso_dates import moment_of
 from sandbox.earthengine.learners import Classifier, Clusterer, ConfusionMatrix
@@ -220,7 +221,7 @@ def geometry(value: Any) -> Geometry:
         return footprint(value)
     if isinstance(value, Collection):
         shapes = [geometry(item).lonlat() for item in value]
-        return Geometry(shapely.union_all(shapes), geodesic=all(geometry(item).geodesic for item in value))
+        return Geometry(joined(shapes), geodesic=all(geometry(item).geodesic for item in value))
     if isinstance(value, Mapping):
         return geometry_of_json(value)
     raise Mismatch
@@ -237,7 +238,7 @@ def footprint(value: Image) -> Geometry:
         left, top = band.origin[1], band.origin[0]
         box = shapely.box(left, top, left + band.size[1], top + band.size[0])
         shapes.append(Geometry(box, band.projection, geodesic=False).lonlat())
-    return Geometry(shapely.union_all(shapes), geodesic=False)
+    return Geometry(joined(shapes), geodesic=False)
 
 
 def geometry_of_json(value: Mapping[str, Any]) -> Geometry:

@@ -83,6 +83,23 @@ def sound(shape: BaseGeometry) -> BaseGeometry:
     return shapely.make_valid(shape, method="structure")
 
 
+def merged(shape: BaseGeometry) -> BaseGeometry:
+    """A shape whose parts do not overlap and whose rings do not cross, as set operations and tests of points need it.
+
+    The parts of a multipolygon may overlap: GEOS refuses to combine such a one with another, and takes what two of them
+    share for a hole.
+    """
+    shape = sound(shape)
+    if shape.geom_type != "GeometryCollection" or not np.isfinite(shape.bounds).all():
+        return shape
+    return shapely.union_all(shape)
+
+
+def joined(shapes: Sequence[BaseGeometry]) -> BaseGeometry:
+    """The union of shapes, of those with crossing rings and overlapping parts as well."""
+    return shapely.union_all([sound(shape) for shape in shapes])
+
+
 @lru_cache(maxsize=256)
 def _in_degrees(crs: str) -> bool:
     return bool(crs_of(crs).is_geographic)

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import orjson
-import shapely
 from shapely.geometry import shape as shape_of
 
 from sandbox.earthengine.coerce import coerce, footprint, indexed
 from sandbox.earthengine.functions.filters import Filter, field
 from sandbox.earthengine.functions.geometry import bounds as bounds_of
 from sandbox.earthengine.functions.image_bands import add_bands, image_of_record
+from sandbox.earthengine.geodesics import joined
 from sandbox.earthengine.grid import Projection
 from sandbox.earthengine.random import fractions, normals
 from sandbox.earthengine.records import AssetRecord
@@ -251,7 +251,7 @@ def geometry(collection: Collection) -> Geometry:
     parts = [_place(item) for item in collection]
     known = [part for part in parts if part is not None]
     geodesic = bool(known) and all(part.geodesic for part in known)
-    return Geometry(shapely.union_all([part.lonlat() for part in known]), geodesic=geodesic)
+    return Geometry(joined([part.lonlat() for part in known]), geodesic=geodesic)
 
 
 def _place(item: Any) -> Geometry | None:

@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import shapely
 
 from sandbox.earthengine import reducers
 from sandbox.earthengine.cells import levelled
 from sandbox.earthengine.coerce import footprint
 from sandbox.earthengine.functions.image_bands import distinct as distinct_names
 from sandbox.earthengine.functions.image_math import computed
+from sandbox.earthengine.geodesics import joined
 from sandbox.earthengine.grid import Grid, Projection
 from sandbox.earthengine.pixels import Array, Band, Pixels, PixelType, Source, combined
 from sandbox.earthengine.reducers import Reducer
@@ -36,7 +36,7 @@ def composite_footprint(images: Sequence[Image]) -> Geometry | None:
     """The union of what the images cover; None where one is not bounded."""
     if not images or any(image.footprint is None and _endless(image) for image in images):
         return None
-    return Geometry(shapely.union_all([footprint(image).lonlat() for image in images]), geodesic=False)
+    return Geometry(joined([footprint(image).lonlat() for image in images]), geodesic=False)
 
 
 def _endless(image: Image) -> bool:

@@ -10,6 +10,7 @@ from scipy import ndimage
 from sandbox.earthengine import computation
 from sandbox.earthengine.functions.composite import Shared, output_source
 from sandbox.earthengine.functions.lattice import numbers, one_band
+from sandbox.earthengine.geodesics import joined
 from sandbox.earthengine.grid import METERS_PER_DEGREE, WGS84, Grid, Projection
 from sandbox.earthengine.pixels import DOUBLE, FLOAT, Array, Band, Pixels, combined
 from sandbox.earthengine.registry import function
@@ -276,7 +277,7 @@ def distance_to_features(features: Collection, search_radius: float) -> Image:
         mask = found <= search_radius
         return Pixels(np.where(mask, found, 0), mask)
 
-    outline = Geometry(shapely.union_all([shape.lonlat() for shape in shapes]), geodesic=False)
+    outline = Geometry(joined([shape.lonlat() for shape in shapes]), geodesic=False)
     return Image(bands=(Band("distance", DOUBLE, Projection(), source),), footprint=outline if shapes else None)
 
 

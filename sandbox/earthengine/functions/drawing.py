@@ -17,6 +17,7 @@ from shapely.geometry.base import BaseGeometry
 
 from sandbox.earthengine.coerce import Mismatch, number
 from sandbox.earthengine.functions.composite import Shared, output_source
+from sandbox.earthengine.geodesics import joined
 from sandbox.earthengine.grid import Grid, Projection
 from sandbox.earthengine.indexed_shapes import indexed
 from sandbox.earthengine.pixels import BYTE, Array, Band
@@ -184,7 +185,7 @@ def _drawn(members: Sequence[tuple[Geometry, _Style]]) -> Image:
 
     shared = Shared(whole)
     bands = [Band(name, BYTE, Projection(), output_source(shared, i, BYTE)) for i, name in enumerate(_COLOURS)]
-    outline = shapely.union_all([geometry.lonlat() for geometry, _ in members])
+    outline = joined([geometry.lonlat() for geometry, _ in members])
     return Image(bands=tuple(bands), footprint=Geometry(outline, geodesic=False))
 
 

@@ -12,7 +12,7 @@ from shapely.geometry.base import BaseGeometry
 
 from sandbox.earthengine.coerce import geometry as to_geometry
 from sandbox.earthengine.functions.geometry_constructors import rectangle_of
-from sandbox.earthengine.geodesics import goes_round, in_gnomonic, rounded, sound
+from sandbox.earthengine.geodesics import goes_round, in_gnomonic, merged, rounded, sound
 from sandbox.earthengine.grid import IDENTITY, WGS84, Projection, crs_of, same_crs, transformer
 from sandbox.earthengine.registry import function
 from sandbox.earthengine.values import Collection, Element, ErrorMargin, Feature, Geometry
@@ -233,9 +233,9 @@ def simplify(geometry: Geometry, max_error: ErrorMargin, proj: Projection | None
 def _combined(parts: list[Geometry], proj: Projection | None, operate: Callable[..., BaseGeometry]) -> Geometry:
     """What a plane operation makes of geometries, in a projection or with the edges that they have."""
     geodesic = all(part.geodesic for part in parts)
-    shapes = [_in(part, proj) for part in parts]
+    shapes = [merged(_in(part, proj)) for part in parts]
     if proj is None and geodesic and all(same_crs(part.projection.crs, WGS84) for part in parts):
-        own = [_on_globe(part) for part in parts]
+        own = [merged(_on_globe(part)) for part in parts]
         if any(
             shapely.get_num_coordinates(a) != shapely.get_num_coordinates(b) for a, b in zip(own, shapes, strict=True)
         ):
@@ -249,15 +249,29 @@ def holds(one: BaseGeometry, two: BaseGeometry) -> bool:
     """Whether one shape contains another; what lies on the antimeridian is within a shape that goes over it."""
     if shapely.contains(one, two):
         return True
-    west, _, east, _ = one.bounds
-    return bool((west, east) == (-180, 180) and shapely.covers(one, two))
+    # Parts that overlap hide what lies across them; to look for them takes longer than to compare the bounds.
+    (west, south, east, north), (left, below, right, above) = one.bounds, two.bounds
+    if not (west <= left and right <= east and south <= below and above <= north):
+        return False
+    one, two = merged(one), merged(two)
+    if "GeometryCollection" in (one.geom_type, two.geom_type):
+        # GEOS finds nothing within a collection.
+        return bool(shapely.difference(two, one).is_empty)
+    return bool(shapely.contains(one, two) or ((west, east) == (-180, 180) and shapely.covers(one, two)))
+
+
+def _symmetric_difference(one: BaseGeometry, two: BaseGeometry) -> BaseGeometry:
+    if "GeometryCollection" not in (one.geom_type, two.geom_type):
+        return shapely.symmetric_difference(one, two)
+    # GEOS drops the points and lines of a collection.
+    return shapely.union(shapely.difference(one, two), shapely.difference(two, one))
 
 
 _PAIRED: dict[str, Callable[[Any, Any], Any]] = {
     "intersection": shapely.intersection,
     "union": shapely.union,
     "difference": shapely.difference,
-    "symmetricDifference": shapely.symmetric_difference,
+    "symmetricDifference": _symmetric_difference,
 }
 _RELATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "intersects": shapely.intersects,

@@ -9,6 +9,7 @@ import shapely
 from sandbox.earthengine.coerce import geometry as to_geometry
 from sandbox.earthengine.coerce import image as to_image
 from sandbox.earthengine.functions.image_math import aligned
+from sandbox.earthengine.geodesics import merged
 from sandbox.earthengine.grid import Grid
 from sandbox.earthengine.pixels import Array, Band, Pixels, PixelType, combined
 from sandbox.earthengine.regions import inside, pixel_bounds
@@ -157,7 +158,9 @@ def clipped(image: Image, region: Geometry) -> Image:
 
     footprint = region
     if image.footprint is not None:
-        footprint = Geometry(shapely.intersection(image.footprint.lonlat(), region.lonlat()), geodesic=False)
+        footprint = Geometry(
+            shapely.intersection(merged(image.footprint.lonlat()), merged(region.lonlat())), geodesic=False
+        )
     return Image(
         bands=tuple(limited(band) for band in image.bands),
         properties=image.properties,

@@ -24,6 +24,7 @@ from sandbox.earthengine.functions.grouping import fold_groups
 from sandbox.earthengine.functions.image_projection import chosen_projection
 from sandbox.earthengine.functions.lattice import one_band
 from sandbox.earthengine.functions.reduce_region import named, pixel_count
+from sandbox.earthengine.geodesics import joined
 from sandbox.earthengine.grid import IDENTITY, WGS84, Grid, Projection, same_crs, transformer
 from sandbox.earthengine.pixels import DOUBLE, Array, Band, combined
 from sandbox.earthengine.reducers import Reducer
@@ -225,7 +226,7 @@ def reduce_to_image(collection: Collection, properties: list[str], reducer: Redu
         Band(output, kinds[place], Projection(), output_source(shared, place, kinds[place]))
         for place, output in enumerate(reducer.outputs)
     ]
-    outline = shapely.union_all([geometry.lonlat() for geometry, _ in members])
+    outline = joined([geometry.lonlat() for geometry, _ in members])
     return Image(bands=tuple(bands), footprint=Geometry(outline, geodesic=False))
 
 
