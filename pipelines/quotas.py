@@ -34,9 +34,11 @@ def needs(config: Config) -> list[Need]:
     """
     train, serving = config.train, config.serving
     found = []
+    # While a model proves itself and is deployed, the champion serves and its forerunners stay.
+    deployed = (2 + serving.keep_previous) * serving.max_replicas
     for work, machine, count, key in (
         ("training", train.machine_type, train.replicas, "train.machine_type"),
-        ("serving", serving.machine_type, serving.max_replicas, "serving.machine_type"),
+        ("serving", serving.machine_type, deployed, "serving.machine_type"),
     ):
         family, _, size = machine.partition("-")
         processors = re.search(r"-(\d+)$", size)

@@ -48,7 +48,7 @@ class Project:
         self.gone: set[str] = set()
         self.account: dict[str, Any] = {"email": ACCOUNT}
         self.bucket = {"location": "US-CENTRAL1", "locationType": "region"}
-        self.limits = {"custom_model_training_cpus": 42, "custom_model_serving_cpus": 42}
+        self.limits = {"custom_model_training_cpus": 42, "custom_model_serving_cpus": 100}
         self.asked: list[str] = []
         self.credentials = None
 
@@ -195,7 +195,7 @@ def test_a_project_that_has_everything_passes() -> None:
             "docker push us-central1-docker.pkg.dev/your-project/earthline/earthline:0.1.0",
         ),
         (
-            {"limits": {"custom_model_training_cpus": 4, "custom_model_serving_cpus": 42}},
+            {"limits": {"custom_model_training_cpus": 4, "custom_model_serving_cpus": 100}},
             "quota",
             "train.machine_type takes 8, the limit in us-central1 is 4",
             "gcloud alpha services quota update --service=aiplatform.googleapis.com --consumer=projects/your-project "
@@ -392,7 +392,7 @@ def test_quotas_count_every_machine() -> None:
     )
     assert needs(wanted) == [
         Need("custom_model_training_cpus", 16, "train.machine_type"),
-        Need("custom_model_serving_n2_cpus", 20, "serving.machine_type"),
+        Need("custom_model_serving_n2_cpus", 60, "serving.machine_type"),
         Need("custom_model_training_nvidia_t4_gpus", 2, "train.accelerator_type"),
     ]
 
