@@ -12,6 +12,8 @@ from matplotlib.ft2font import FT2Font
 
 _FAMILY = "DejaVu Sans"
 """Comes with matplotlib, so that it is there on every machine."""
+_PLACEHOLDER = "Last Resort"
+"""A font of boxes that stand for letters; matplotlib brings one along."""
 _UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 _SHAPED = ("R", "AL", "NSM")
 """Bidirectional classes (Unicode Annex 9) of letters that stand the other way or change beside each other."""
@@ -78,6 +80,8 @@ def _letters(path: str) -> frozenset[int]:
 def _family_of(letter: str) -> str:
     """An installed family that has a letter; empty where none has."""
     for entry in font_manager.fontManager.ttflist:
+        if entry.name.startswith(_PLACEHOLDER):
+            continue
         try:
             if ord(letter) in _letters(entry.fname):
                 return str(entry.name)

@@ -1,5 +1,6 @@
 """The whole config, and what only the whole can check."""
 
+import re
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -16,6 +17,10 @@ BYTES_PER_TENSOR = 128
 """Header of a tensor, its JSON key and quotes, in bytes, rounded up."""
 RESPONSE_BYTES = 1024
 """What Vertex AI writes around the predictions of an answer (names of model and endpoint), in bytes, rounded up."""
+
+
+_WRITABLE = re.compile(r"(projects/[^/]+/assets|users)/.")
+"""Asset ids that somebody can own; what begins otherwise is the public catalogue."""
 
 
 class Config(Section):
@@ -87,7 +92,7 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        problems = [*self._stride_problems(), *self._payload_problems()]
+        problems = [*self._stride_problems(), *self._payload_problems(), *self._asset_problems()]
         if self.environment.target == "cloud" and "/" not in self.environment.image:
             problems.append(
                 f"environment.image: '{self.environment.image}' names no registry, so Vertex AI cannot pull it; give "
@@ -106,6 +111,41 @@ class Config(Section):
                 problems.append(
                     f"{key}: {list(shape)} does not divide by the model's stride {stride} (2**train.depth); "
                     f"use {fitting}, or a smaller train.depth"
+                )
+        return problems
+
+    def _asset_problems(self) -> list[str]:
+        """What `predict.asset` must not be: it is written, so it is nothing that is read."""
+        if self.predict.asset is None:
+            return []
+        asset = _plain_id(self.predict.asset)
+        if not _WRITABLE.match(asset):
+            return [
+                f"predict.asset: '{self.predict.asset}' is in no project; give an id such as "
+                f"projects/{self.environment.project}/assets/maps/{self.name}"
+            ]
+        model = f"projects/{self.environment.project}/assets/earthline/{self.name}"
+        read = {
+            "data.imagery": self.data.imagery.asset,
+            "data.labels": self.data.labels.asset,
+            "the model that register_ee_model writes": model,
+        }
+        problems = []
+        for what, other in read.items():
+            plain = _plain_id(other)
+            relation = (
+                "is"
+                if asset == plain
+                else "lies inside"
+                if asset.startswith(f"{plain}/")
+                else "is a folder that holds"
+                if plain.startswith(f"{asset}/")
+                else ""
+            )
+            if relation:
+                problems.append(
+                    f"predict.asset: '{self.predict.asset}' {relation} {what} ({other}), which the map would replace "
+                    "or add to; give an id of its own"
                 )
         return problems
 
@@ -131,6 +171,14 @@ class Config(Section):
             f"may span at most {side} pixels a side (Google's texts leave open whether the overlap is the total or "
             f"lies at each edge): {change}"
         ]
+
+
+def _plain_id(asset: str) -> str:
+    """An asset's id without the ways to write the same one: developers.google.com/earth-engine/guides/asset_manager."""
+    plain = asset.strip("/")
+    for root in ("projects/earthengine-legacy/assets/", "projects/earthengine-public/assets/"):
+        plain = plain.removeprefix(root)
+    return plain
 
 
 def _request_bytes(pixels: int, inputs: int) -> int:

@@ -21,6 +21,8 @@ MOST_ENTRIES = 40
 _NAME_WIDTH = 32
 _CAPTION_WIDTH = 150
 _TITLE_WIDTH = 80
+_LINE = 0.24
+"""Inches of a line of the legend."""
 _LATITUDE = 80.0
 """Degrees; nearer to a pole a degree of longitude is shown as wide as here."""
 
@@ -46,7 +48,9 @@ def write(path: Path, picture: np.ndarray[Any, Any], grid: Grid, legend: Legend,
     caption = f"{name} · {lettering.drawable(source)}" if source else name
     heading = lettering.drawable(title)
     with lettering.plain(heading, caption, *names):
-        figure = Figure(figsize=(WIDTH, min(max(tall, 3.0), 3 * WIDTH) + 1.1), layout="constrained")
+        # A long legend needs room whatever the map's shape.
+        least = max(3.0, _LINE * sum(label.count("\n") + 1 for label in (*names, "")))
+        figure = Figure(figsize=(WIDTH, min(max(tall, least), 3 * WIDTH) + 1.1), layout="constrained")
         axes = figure.add_subplot()
         axes.imshow(shown, extent=(left, right, bottom, top), interpolation="nearest", aspect=stretch)
         axes.set_title(textwrap.fill(heading, _TITLE_WIDTH), loc="left", fontsize=13, fontweight="bold")
