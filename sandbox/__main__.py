@@ -1,4 +1,4 @@
-"""`python -m sandbox start|stop|status|env|reset|seed|add|run|faults|limits|requests`."""
+"""`python -m sandbox start|stop|status|env|reset|seed|add|run|faults|limits|readings|requests`."""
 
 import argparse
 import json

@@ -1,4 +1,4 @@
-"""`python -m sandbox faults|limits|requests`: Earth Engine's bad days, its quotas, and what was asked of it."""
+"""`python -m sandbox faults|limits|readings|requests`: bad days, quotas, disputed texts, and what was asked."""
 
 import argparse
 import json
@@ -7,6 +7,7 @@ from typing import Any
 from sandbox import control
 from sandbox.settings import Home
 
+_LIMITED = ("earthengine", "vertex")
 _FAULT_FIELDS = ("method", "probability", "calls", "times", "seconds", "seed")
 
 
@@ -25,10 +26,14 @@ def register(commands: Any, shared: argparse.ArgumentParser) -> None:
     faults.add_argument("--times", type=int, metavar="N", help="strike so often at most")
     faults.add_argument("--seconds", type=float, metavar="S", help="length of a stall or a slow answer (default 30)")
     faults.add_argument("--seed", type=int, metavar="N", help="of the chance (default 0)")
-    text = "show Earth Engine's limits, or change some until the sandbox stops"
+    text = "show the limits of Earth Engine and of predictions, or change some until the sandbox stops"
     limits = commands.add_parser("limits", help=text, description=text, parents=[shared])
     limits.set_defaults(command=_limits)
     limits.add_argument("changes", nargs="*", metavar="NAME=VALUE", help="such as concurrent=10")
+    text = "show how the sandbox reads what Google's texts leave open, or choose another reading until it stops"
+    readings = commands.add_parser("readings", help=text, description=text, parents=[shared])
+    readings.set_defaults(command=_readings)
+    readings.add_argument("changes", nargs="*", metavar="NAME=VALUE", help="such as overlap=each_edge")
     text = "show what was asked of Earth Engine, as JSON lines"
     requests = commands.add_parser("requests", help=text, description=text, parents=[shared])
     requests.set_defaults(command=_requests)
@@ -64,10 +69,24 @@ def _limits(home: Home, options: argparse.Namespace) -> int:
             changes[name] = json.loads(value)
         except ValueError:
             raise control.ControlError(f"Limits are given as NAME=NUMBER, not {item!r}.") from None
-    if changes:
-        control.call(home, "POST", "earthengine/limits", changes)
-    for name, value in control.call(home, "GET", "earthengine/limits")["limits"].items():
-        print(f"{name:<22} {value:,}")
+    known = {service: control.call(home, "GET", f"{service}/limits")["limits"] for service in _LIMITED}
+    for name in changes:
+        if not any(name in limits for limits in known.values()):
+            names = ", ".join(name for limits in known.values() for name in limits)
+            raise control.ControlError(f"Unknown limit '{name}'; the limits are {names}.")
+    for service, limits in known.items():
+        if own := {name: value for name, value in changes.items() if name in limits}:
+            limits.update(control.call(home, "POST", f"{service}/limits", own)["limits"])
+        for name, value in limits.items():
+            print(f"{name:<25} {value:,}")
+    return 0
+
+
+def _readings(home: Home, options: argparse.Namespace) -> int:
+    changes = dict(item.split("=", 1) if "=" in item else (item, "") for item in options.changes)
+    method, body = ("POST", changes) if changes else ("GET", None)
+    for name, value in control.call(home, method, "earthengine/readings", body)["readings"].items():
+        print(f"{name:<12} {value}")
     return 0
 
 

@@ -10,6 +10,7 @@ from sandbox.earthengine import functions as functions  # registers every implem
 from sandbox.earthengine.coerce import Mismatch, image, type_name
 from sandbox.earthengine.computation import Charge
 from sandbox.earthengine.graph import GraphLimits, Node
+from sandbox.earthengine.readings import Readings
 from sandbox.earthengine.records import Catalogue, PredictionClient
 from sandbox.earthengine.values import Image
 from sandbox.errors import invalid
@@ -22,7 +23,11 @@ _AGGREGATIONS = ("Image.reduceRegion", "Image.reduceRegions", "Collection.reduce
 
 
 class Evaluator:
-    """Turns expressions into values; stateless between calls and safe to share between threads."""
+    """Turns expressions into values; stateless between calls and safe to share between threads.
+
+    Attributes:
+        readings: Which reading of Google's texts holds where they disagree.
+    """
 
     def __init__(
         self,
@@ -43,6 +48,7 @@ class Evaluator:
         self.predictions = predictions
         self.limits = limits or GraphLimits()
         self.objects = objects
+        self.readings = Readings()
         sys.setrecursionlimit(max(sys.getrecursionlimit(), _RECURSION))
 
     def evaluate(self, expression: Mapping[str, Any]) -> Any:

@@ -18,6 +18,7 @@ import numpy as np
 from sandbox.earthengine import computation, payloads
 from sandbox.earthengine.grid import Grid, Projection
 from sandbox.earthengine.pixels import Array, Band, Pixels, PixelType, blank, combined, pull
+from sandbox.earthengine.readings import ALONE, EACH_EDGE, TOTAL, Readings
 from sandbox.earthengine.records import PredictionClient
 from sandbox.earthengine.values import Image, Model
 from sandbox.errors import invalid
@@ -27,6 +28,9 @@ DEFAULT_PAYLOAD_BYTES = 1_500_000
 _PARALLEL_REQUESTS = 8
 _TILES_PER_ROUND = 64
 _CACHE_BYTES = 256 * 2**20
+_READINGS = Readings()
+# Of the limit, that answers are planned to take: not all of them have the same length to the byte.
+_SHARE = 0.95
 
 Tile = tuple[dict[str, Array], Array]
 Plane = tuple[str, tuple[float, float, float, float, float, float]]
@@ -47,12 +51,14 @@ class Tiling:
     answer: tuple[int, int]
 
     @classmethod
-    def of(cls, model: Model) -> "Tiling":
+    def of(cls, model: Model, overlap_reading: str = TOTAL) -> "Tiling":
         """The tiling of a model; raises INVALID_ARGUMENT where it has none that can be used."""
         tile = _size(model.input_tile_size, "inputTileSize", least=1)
         if tile is None:
             raise invalid("Model.predictImage: inputTileSize is required for image predictions.")
         overlap = _size(model.input_overlap_size, "inputOverlapSize", least=0) or (0, 0)
+        if overlap_reading == EACH_EDGE:
+            overlap = (2 * overlap[0], 2 * overlap[1])
         answer = _size(model.output_tile_size, "outputTileSize", least=1) or tile
         return cls(tile, overlap, answer)
 
@@ -62,13 +68,14 @@ class Tiling:
         return self.tile[0] + self.overlap[0], self.tile[1] + self.overlap[1]
 
 
-def predict_image(model: Model, image: Image, client: PredictionClient) -> Image:
+def predict_image(model: Model, image: Image, client: PredictionClient, readings: Readings = _READINGS) -> Image:
     """The image with the model's output bands after its own; nothing is predicted until pixels are asked for.
 
     Args:
         model: From `Model.fromVertexAi`.
         image: Input bands, sent under their own names.
         client: Reaches the endpoint.
+        readings: What the overlap means, and whether the image's own bands are kept.
 
     Raises:
         ApiError: INVALID_ARGUMENT: the model is not described well enough.
@@ -78,26 +85,37 @@ def predict_image(model: Model, image: Image, client: PredictionClient) -> Image
     if not model.output_bands:
         raise invalid("Model.predictImage: outputBands is required for image predictions.")
     types = {name: _output_type(name, about) for name, about in model.output_bands.items()}
-    predictor = _Predictor(model, image, client, types)
+    predictor = _Predictor(model, image, client, types, Tiling.of(model, readings.overlap))
     bands = [predictor.band(name) for name in types]
+    if readings.prediction == ALONE:
+        return image.with_bands(bands)
     return image.with_bands([*(band for band in image.bands if band.name not in types), *bands])
 
 
 class _Predictor:
     """The tiles of one image, kept while its expression is evaluated."""
 
-    def __init__(self, model: Model, image: Image, client: PredictionClient, types: Mapping[str, PixelType]) -> None:
+    def __init__(
+        self,
+        model: Model,
+        image: Image,
+        client: PredictionClient,
+        types: Mapping[str, PixelType],
+        tiling: Tiling,
+    ) -> None:
         self._model = model
         self._image = image
         self._client = client
         self._types = types
         self._format = payloads.format_of(model.payload_format)
-        self._tiling = Tiling.of(model)
+        self._tiling = tiling
         self._limit = model.max_payload_bytes or DEFAULT_PAYLOAD_BYTES
         self._projection = model.proj or image.bands[0].projection
         self._properties = self._read_properties()
         self._tiles: OrderedDict[tuple[Plane, int, int], Tile] = OrderedDict()
         self._bytes = 0
+        # Of the longest prediction so far; 0 where none has come yet.
+        self._answer_bytes = 0
         self._lock = threading.Lock()
 
     def band(self, name: str) -> Band:
@@ -158,9 +176,8 @@ class _Predictor:
     def _predict(self, plane: Projection, places: Sequence[tuple[int, int]]) -> list[Tile]:
         tiles: list[Tile | None] = [None] * len(places)
         masks: list[Array] = []
-        batches: list[list[int]] = []
         instances: dict[int, Any] = {}
-        size = self._limit
+        lengths: dict[int, int] = {}
         for number, place in enumerate(places):
             arrays, mask = self._inputs(plane, place)
             masks.append(mask)
@@ -169,28 +186,45 @@ class _Predictor:
                 tiles[number] = (self._nothing(), mask)
                 continue
             instances[number] = payloads.instance(arrays, self._format)
-            length = len(json.dumps(instances[number], separators=(",", ":"))) + 1
-            self._check_payload(length)
-            if size + length > self._limit:
-                batches.append([])
-                size = len('{"instances":[]}')
-            batches[-1].append(number)
-            size += length
+            lengths[number] = len(json.dumps(instances[number], separators=(",", ":"))) + 1
+            self._check_payload(lengths[number])
 
         def send(batch: list[int]) -> Any:
             return self._client.predict(self._model.endpoint, [instances[number] for number in batch])
 
-        if batches:
+        def take(batch: list[int], predictions: Any) -> None:
+            if len(predictions) != len(batch):
+                raise invalid(
+                    f"Model.predictImage: The endpoint gave {len(predictions)} predictions for {len(batch)} "
+                    "instances; it must give one for each."
+                )
+            for number, prediction in zip(batch, predictions, strict=True):
+                tiles[number] = (self._outputs(prediction), masks[number])
+
+        if lengths and not self._answer_bytes:
+            # The answers' bytes count as the requests' do, and are not known before the first: it is asked for alone.
+            first = next(iter(lengths))
+            del lengths[first]
+            predictions = send([first])
+            take([first], predictions)
+            self._answer_bytes = len(json.dumps(predictions))
+        if batches := self._batches(lengths):
             with ThreadPoolExecutor(min(_PARALLEL_REQUESTS, len(batches))) as pool:
                 for batch, predictions in zip(batches, pool.map(computation.carried(send), batches), strict=True):
-                    if len(predictions) != len(batch):
-                        raise invalid(
-                            f"Model.predictImage: The endpoint gave {len(predictions)} predictions for {len(batch)} "
-                            "instances; it must give one for each."
-                        )
-                    for number, prediction in zip(batch, predictions, strict=True):
-                        tiles[number] = (self._outputs(prediction), masks[number])
+                    take(batch, predictions)
         return [tile for tile in tiles if tile is not None]
+
+    def _batches(self, lengths: Mapping[int, int]) -> list[list[int]]:
+        """Tiles that go into one request, given the bytes of each: neither it nor its answer is over the limit."""
+        batches: list[list[int]] = []
+        size, most = self._limit, max(1, int(_SHARE * self._limit) // max(self._answer_bytes, 1))
+        for number, length in lengths.items():
+            if size + length > self._limit or len(batches[-1]) >= most:
+                batches.append([])
+                size = len('{"instances":[]}')
+            batches[-1].append(number)
+            size += length
+        return batches
 
     def _inputs(self, plane: Projection, place: tuple[int, int]) -> tuple[dict[str, Array], Array]:
         """What is sent for a tile, and the mask of its answer."""

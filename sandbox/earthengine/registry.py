@@ -18,6 +18,7 @@ from shapely.errors import ShapelyError
 
 from sandbox.earthengine.coerce import Mismatch, coerce, type_name
 from sandbox.earthengine.graph import GraphLimits
+from sandbox.earthengine.readings import Readings
 from sandbox.earthengine.records import Catalogue, PredictionClient
 from sandbox.errors import ApiError, invalid
 
@@ -31,6 +32,7 @@ class Context(Protocol):
     predictions: PredictionClient | None
     limits: GraphLimits
     objects: Callable[[str], Path] | None
+    readings: Readings
 
 
 @dataclass(frozen=True)

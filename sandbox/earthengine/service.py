@@ -26,6 +26,7 @@ from sandbox.earthengine.local_collections import ImageOptions, add_collection
 from sandbox.earthengine.operations import Operations
 from sandbox.earthengine.pixel_routes import PixelRoutes
 from sandbox.earthengine.raster_notes import notes
+from sandbox.earthengine.readings import Readings
 from sandbox.earthengine.request_log import RequestLog
 from sandbox.earthengine.supervision import Supervisor
 from sandbox.earthengine.task_routes import TaskRoutes
@@ -104,6 +105,7 @@ class EarthEngine:
             Route("/add", self._add, methods=["POST"]),
             Route("/faults", self._serve_faults, methods=["GET", "POST", "DELETE"]),
             Route("/limits", self._serve_limits, methods=["GET", "POST"]),
+            Route("/readings", self._serve_readings, methods=["GET", "POST"]),
             Route("/requests", self._serve_requests, methods=["GET", "DELETE"]),
         ]
 
@@ -126,6 +128,7 @@ class EarthEngine:
         self._faults.clear()
         self._log.clear()
         self._change_limits(self._initial)
+        self._evaluator.readings = Readings()
 
     def busy(self) -> bool:
         """True while something is computed, imported, exported or seeded."""
@@ -216,6 +219,11 @@ class EarthEngine:
         if request.method == "POST":
             self._change_limits(await _object(request))
         return JsonResponse({"limits": self._limits.to_json()})
+
+    async def _serve_readings(self, request: Request) -> Response:
+        if request.method == "POST":
+            self._evaluator.readings = self._evaluator.readings.changed(await _object(request))
+        return JsonResponse({"readings": self._evaluator.readings.to_json()})
 
     async def _serve_requests(self, request: Request) -> Response:
         found = self._log.entries(request.query_params.get("method", ""))

@@ -17,14 +17,9 @@ from sandbox.settings import Settings
 from sandbox.vertex import messages, traffic
 from sandbox.vertex.deployments import Deployment
 from sandbox.vertex.endpoints import Endpoints
+from sandbox.vertex.payload_limits import PayloadLimits
 from sandbox.vertex.routes import Call, route
 from sandbox.vertex.store import Record
-
-SHARED_LIMIT: Final = 1_572_864
-"""Bytes of a request to a shared endpoint: 1.5 MB."""
-
-DEDICATED_LIMIT: Final = 10 * 2**20
-"""Bytes of a request to a dedicated endpoint."""
 
 TIMEOUT: Final = 60.0
 """Seconds that Vertex AI waits for a container's answer on a shared endpoint."""
@@ -45,8 +40,9 @@ _HOP: Final = frozenset(
 class Prediction:
     """PredictionService over the servers of `Endpoints`."""
 
-    def __init__(self, settings: Settings, endpoints: Endpoints) -> None:
+    def __init__(self, settings: Settings, endpoints: Endpoints, limits: PayloadLimits) -> None:
         """Serves predictions; connections to the servers are pooled."""
+        self._limits = limits
         self._settings = settings
         self._endpoints = endpoints
         self._draw = random.Random()
@@ -57,8 +53,8 @@ class Prediction:
         """Routes of PredictionService."""
         settings = self._settings
         return [
-            route(settings, "POST", "endpoints/{endpoint}:predict", self._predict, limit=DEDICATED_LIMIT),
-            route(settings, "POST", "endpoints/{endpoint}:rawPredict", self._raw_predict, limit=DEDICATED_LIMIT),
+            route(settings, "POST", "endpoints/{endpoint}:predict", self._predict),
+            route(settings, "POST", "endpoints/{endpoint}:rawPredict", self._raw_predict),
             route(settings, "POST", "endpoints/{endpoint}:explain", self._explain),
         ]
 
@@ -101,6 +97,7 @@ class Prediction:
         answer = await self._post(endpoint, item, body, {b"content-type": b"application/json"})
         if answer.status_code != 200:
             raise refusal(answer)
+        self._check_response(endpoint, item, answer)
         try:
             content = orjson.loads(answer.content)
             predictions = content["predictions"]
@@ -128,6 +125,7 @@ class Prediction:
         answer = await self._post(endpoint, item, call.body, headers)
         if answer.status_code >= 400:
             raise refusal(answer)
+        self._check_response(endpoint, item, answer)
         own = {
             "X-Vertex-AI-Endpoint-Id": endpoint["name"].rpartition("/")[2],
             "X-Vertex-AI-Deployed-Model-Id": item["id"],
@@ -146,9 +144,10 @@ class Prediction:
     async def _target(self, call: Call) -> tuple[Record, Record]:
         name = f"{call.parent}/endpoints/{call.path['endpoint']}"
         endpoint = await asyncio.to_thread(self._endpoints.endpoint, name)
-        if not endpoint.get("dedicatedEndpointEnabled") and len(call.body) > SHARED_LIMIT:
+        limit, _ = self._limits.of(dedicated=bool(endpoint.get("dedicatedEndpointEnabled")))
+        if len(call.body) > limit:
             raise invalid(
-                f"Request payload size exceeds the limit: {SHARED_LIMIT} bytes. The request has {len(call.body)}:"
+                f"Request payload size exceeds the limit: {limit} bytes. The request has {len(call.body)}:"
                 " send fewer or smaller instances at a time."
             )
         deployed = {item["id"]: item for item in endpoint.get("deployedModels", [])}
@@ -156,6 +155,16 @@ class Prediction:
         if chosen is None:
             raise ApiError("FAILED_PRECONDITION", f"Endpoint {name} doesn't have traffic_split: deploy a model to it.")
         return endpoint, deployed[chosen]
+
+    def _check_response(self, endpoint: Record, item: Record, answer: httpx.Response) -> None:
+        """Refuses an answer over the limit, in Google's words (github.com/googleapis/python-aiplatform/issues/190)."""
+        _, limit = self._limits.of(dedicated=bool(endpoint.get("dedicatedEndpointEnabled")))
+        if len(answer.content) > limit:
+            number, size = endpoint["name"].rpartition("/")[2], len(answer.content)
+            raise invalid(
+                f"Failed to handle request. endpoint_id: {number}, deployed_model_id: {item['id']} with error: "
+                f"`Response size too large. Received at least {size} bytes; max is {limit}.`"
+            )
 
     async def _post(
         self, endpoint: Record, item: Record, body: bytes, headers: Mapping[bytes, bytes]

@@ -7,10 +7,12 @@ from typing import Any, Final, Protocol
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from sandbox.errors import invalid
-from sandbox.responses import ErrorBoundary
+from sandbox.responses import ErrorBoundary, JsonResponse
 from sandbox.settings import Settings
 from sandbox.vertex import engine, messages, orphans
 from sandbox.vertex.batch_prediction_jobs import BatchPredictionJobs
@@ -20,6 +22,7 @@ from sandbox.vertex.logging import Logging
 from sandbox.vertex.model_transfers import ModelTransfers
 from sandbox.vertex.models import Models
 from sandbox.vertex.operations import Operations
+from sandbox.vertex.payload_limits import PayloadLimits
 from sandbox.vertex.pipeline_jobs import PipelineJobs
 from sandbox.vertex.prediction import Prediction
 from sandbox.vertex.routes import Answer, Call, render_no_route, route
@@ -61,6 +64,7 @@ class VertexService:
         hosts: Regional and dedicated hosts, and Cloud Logging's.
         app: The application.
         schedules: What starts pipeline jobs by the clock.
+        admin: Routes of the sandbox's own interface.
     """
 
     name = "vertex"
@@ -74,6 +78,7 @@ class VertexService:
             clock: By which schedules run; the machine's unless given.
         """
         self._settings = settings
+        self._limits = PayloadLimits()
         self._store = Store(settings.home.vertex / "records")
         operations = Operations(settings, self._store)
         models = Models(settings, self._store, operations)
@@ -86,7 +91,7 @@ class VertexService:
             "operations": operations,
             "models": models,
             "endpoints": endpoints,
-            "prediction": Prediction(settings, endpoints),
+            "prediction": Prediction(settings, endpoints, self._limits),
             "model_transfers": ModelTransfers(settings, operations, models),
             "custom_jobs": custom_jobs,
             "training_pipelines": TrainingPipelines(settings, self._store, operations, models, custom_jobs),
@@ -103,6 +108,13 @@ class VertexService:
             middleware=[Middleware(ErrorBoundary)],
             exception_handlers={HTTPException: render_no_route},
         )
+
+        self.admin = [Route("/limits", self._serve_limits, methods=["GET", "POST"])]
+
+    async def _serve_limits(self, request: Request) -> Response:
+        if request.method == "POST":
+            self._limits.change(messages.json_object(await request.body()))
+        return JsonResponse({"limits": self._limits.to_json()})
 
     async def start(self) -> None:
         """Brings every part up; work that the last sandbox left unfinished is failed."""
@@ -124,6 +136,7 @@ class VertexService:
             await part.reset()
         self._store.clear()
         await asyncio.to_thread(shutil.rmtree, self._settings.home.vertex, ignore_errors=True)
+        self._limits.change(PayloadLimits().to_json())
         for part in self._parts.values():
             await part.start()
 

@@ -73,7 +73,7 @@ def predict_image(context: Context, model: Model, image: Image) -> Image:
 
     if context.predictions is None:
         raise invalid("Model.predictImage: this evaluation has no way to reach Vertex AI endpoints.")
-    result: Image = predict(model, image, context.predictions)
+    result: Image = predict(model, image, context.predictions, context.readings)
     return result
 
 

@@ -15,6 +15,7 @@ from sandbox.earthengine.grid import Grid, Projection
 from sandbox.earthengine.ingest import Ingestion
 from sandbox.earthengine.pixels import Band, Pixels, PixelType
 from sandbox.earthengine.prediction import predict_image
+from sandbox.earthengine.readings import Readings
 from sandbox.earthengine.values import Image, Model
 from sandbox.errors import ApiError
 
@@ -201,6 +202,50 @@ def test_requests_stay_below_the_payload_limit_and_hold_several_tiles(endpoint):
     assert max(size for *_, size in endpoint.requests) <= 50_000
 
 
+def test_answers_stay_below_the_payload_limit_too(endpoint):
+    first, second, _ = scene()
+    image = Image(bands=(array_band("a", first), array_band("b", second)))
+    sizes = []
+
+    def long(instance):
+        # Six times as many bytes as what was sent: a band for each of a dozen classes.
+        mean = tensors.decode_base64(endpoint.mean(instance)["smooth"])
+        return {"shares": tensors.encode_base64(np.repeat(mean, 12, axis=2))}
+
+    endpoint.answer = long
+    send = endpoint.client.predict
+
+    def measured(name, instances):
+        predictions = send(name, instances)
+        sizes.append((len(instances), len(json.dumps(predictions))))
+        return predictions
+
+    endpoint.client.predict = measured
+    bands = {"shares": {"type": FLOAT, "dimensions": 1}}
+    wanted = predict_image(model(max_payload_bytes=250_000, output_bands=bands), image, endpoint.client)
+    values, _ = wanted.fetch(PLANE.grid(0, 0, SIZE), ["shares"])[0]
+    assert np.abs(values[..., 11] - filtered(first) - 10 * filtered(second)).max() < 1e-5
+    # By requests alone, all nine tiles would have gone together.
+    assert sizes[0][0] == 1
+    assert sorted(count for count, _ in sizes) == [1, 2, 2, 2, 2]
+    assert max(size for _, size in sizes) <= 250_000
+
+
+@pytest.mark.parametrize(("overlap", "extra"), [("total", 8), ("each_edge", 16)])
+@pytest.mark.parametrize(("prediction", "names"), [("merged", ["a", "b", "smooth"]), ("alone", ["smooth"])])
+def test_both_readings_of_googles_texts(endpoint, overlap, extra, prediction, names):
+    first, second, _ = scene()
+    image = Image(bands=(array_band("a", first), array_band("b", second)), properties={"kept": 1})
+    predicted = predict_image(model(), image, endpoint.client, Readings(overlap, prediction))
+    assert predicted.names == names
+    assert predicted.get("kept") == 1
+    values, valid = predicted.fetch(PLANE.grid(0, 0, SIZE), ["smooth"])[0]
+    assert valid.all() and np.abs(values - filtered(first) - 10 * filtered(second)).max() < 1e-5
+    sent = tensors.decode_base64(endpoint.requests[0][2]["instances"][0]["a"])
+    assert sent.shape == (24 + extra, 32 + extra, 1)
+    assert (sent[: extra // 2] == 0).all() and (sent[extra // 2 :, extra // 2 :, 0].any())
+
+
 def test_a_tile_that_cannot_fit_says_how_to_fix_it(endpoint):
     first, second, _ = scene()
     image = Image(bands=(array_band("a", first), array_band("b", second)))
@@ -215,7 +260,8 @@ def test_busy_endpoints_are_asked_again(endpoint):
     image = Image(bands=(array_band("a", first), array_band("b", second)))
     endpoint.failures = [(429, {"error": {"message": "busy"}}), (503, {"error": {"message": "starting"}})]
     pixels = predict_image(model(), image, endpoint.client).fetch(PLANE.grid(0, 0, SIZE), ["smooth"])[0]
-    assert pixels.mask.all() and len(endpoint.requests) == 3
+    # Two that failed, one tile to learn the size of an answer, and the others together.
+    assert pixels.mask.all() and len(endpoint.requests) == 4
 
 
 def test_the_endpoints_own_text_comes_back(endpoint):

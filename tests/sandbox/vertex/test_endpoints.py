@@ -179,9 +179,23 @@ def test_a_request_over_the_limit_is_refused_in_googles_words(vertex):
     error = vertex.predict(shared, large, expect=400)["error"]
     assert error["status"] == "INVALID_ARGUMENT"
     assert error["message"].startswith("Request payload size exceeds the limit: 1572864 bytes.")
-    assert vertex.predict(shared, large[:1_500_000])["predictions"][0][1] == large[:1_500_000]
+    assert vertex.predict(shared, large[:1_499_900])["predictions"][0][1] == large[:1_499_900]
     assert vertex.predict(dedicated, large)["predictions"][0][1] == large
     vertex.predict(dedicated, "x" * 10_600_000, expect=400)
+    # The answer is counted as well, predicted or raw, and the request may be as long as it may.
+    error = vertex.predict(shared, large[:1_500_000], expect=400)["error"]
+    assert error["status"] == "INVALID_ARGUMENT"
+    number = shared.rpartition("/")[2]
+    assert error["message"].startswith(f"Failed to handle request. endpoint_id: {number}, deployed_model_id: ")
+    assert "`Response size too large. Received at least 1500030 bytes; max is 1500000.`" in error["message"]
+    raw = {"headers": {"X-Raw": "r"}, "content": b"x" * 1_510_000}
+    answer = vertex.client.post(f"/v1/{shared}:rawPredict", **raw)
+    assert answer.status_code == 400
+    assert "Received at least 1510002 bytes; max is 1500000.`" in answer.json()["error"]["message"]
+    assert len(vertex.client.post(f"/v1/{dedicated}:rawPredict", **raw).content) == 1_510_002
+    too_long = {"headers": {"X-Raw": "r"}, "content": large.encode()}
+    refused = vertex.client.post(f"/v1/{shared}:rawPredict", **too_long).json()["error"]
+    assert refused["message"].startswith("Request payload size exceeds the limit: 1572864 bytes.")
 
 
 def test_a_containers_own_refusal_reaches_the_caller(vertex):
