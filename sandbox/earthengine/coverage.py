@@ -167,8 +167,8 @@ DEVIATIONS: Mapping[str, Sequence[str]] = {
         "Tiles lie on a lattice of the input projection, anchored at its origin; where Google's lattice starts is not "
         "documented.",
         "The gRPC payload formats are refused by name.",
-        "Google's texts disagree on `inputOverlapSize` (in all, or along each edge) and on whether `predictImage` keeps "
-        "the image's bands: `sandbox readings` chooses. How many tiles go into one request is not documented: here as "
+        "Google's texts disagree on `inputOverlapSize` (in all, or along each edge) and on whether `predictImage` "
+        "keeps the image's bands: `sandbox readings` chooses. How many tiles go into one request is not documented: here as "
         "many as request and answer have room for, after the first.",
         "`predictProperties` sends one number as a tensor of shape [1]; what Google sends without `inputShapes` is not "
         "documented.",
