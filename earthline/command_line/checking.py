@@ -58,11 +58,12 @@ def check(
 
     settings = load(config, overrides or ())
     reachable = _is_reachable(settings) if online is None else online
+    skipped = "skipped: --offline" if online is False else _why_skipped(settings)
     if reachable:
         target.enter(settings.environment)
     console = display.on_output()
     failed = False
-    for finding in _findings(settings, reachable):
+    for finding in _findings(settings, reachable, skipped):
         mark = {True: "[green]✓[/]", False: "[bold red]✗[/]", None: "[dim]-[/]"}[finding.passed]
         detail = finding.detail.replace("\n", f"\n{'':<25}")
         console.print(f"{mark} {finding.name:<22} {escape(detail)}", soft_wrap=True, highlight=False)
@@ -72,7 +73,7 @@ def check(
     raise typer.Exit(failures.NOT_STARTED if failed else 0)
 
 
-def _findings(settings: "Config", reachable: bool) -> "Iterator[Finding]":
+def _findings(settings: "Config", reachable: bool, skipped: str) -> "Iterator[Finding]":
     from pipelines import findings
     from pipelines.compilation import SpecificationError, compile_workflow, verify
     from pipelines.images import ImageError, ImageReference
@@ -113,7 +114,7 @@ def _findings(settings: "Config", reachable: bool) -> "Iterator[Finding]":
     if not reachable:
         project = ("project and its accounts",) if environment.target == "cloud" else ()
         for name in ("Earth Engine", *(name for name, _, _ in services), *project):
-            yield Finding(name, None, _why_skipped(settings))
+            yield Finding(name, None, skipped)
         return
     # Services are asked while Earth Engine computes; its own questions build on each other.
     with ThreadPoolExecutor(len(services)) as pool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -91,6 +92,18 @@ def table(snapshot: "Snapshot") -> Table:
     return drawn
 
 
+def print_whole(drawn: Table, console: Console) -> None:
+    """Prints a table with every letter of its cells: an id that a narrow terminal cuts is of no use.
+
+    Args:
+        drawn: The table; the terminal breaks lines that are too long for it.
+        console: Where to write.
+    """
+    unbounded = console.options.update(max_width=_UNBOUNDED)
+    console.width = max(console.width, Measurement.get(console, unbounded, drawn).maximum)
+    console.print(drawn)
+
+
 def show(snapshots: Iterable["Snapshot"], console: Console) -> "Snapshot":
     """Shows a run until its snapshots end.
 
@@ -101,7 +114,9 @@ def show(snapshots: Iterable["Snapshot"], console: Console) -> "Snapshot":
     Returns:
         The last snapshot.
     """
-    return _show_live(snapshots, console) if console.is_terminal else _show_lines(snapshots, console)
+    # A terminal that cannot move its cursor would show nothing before the end.
+    live = console.is_terminal and not console.is_dumb_terminal
+    return _show_live(snapshots, console) if live else _show_lines(snapshots, console)
 
 
 def _show_live(snapshots: Iterable["Snapshot"], console: Console) -> "Snapshot":

@@ -113,8 +113,11 @@ def _explained(error: OSError) -> str:
 
 
 def _say(text: str) -> None:
+    # https://no-color.org; click heeds neither that nor a terminal that knows no colours.
+    plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    word = "error:" if plain else typer.style("error:", fg=typer.colors.RED, bold=True)
     for line in text.splitlines() or [""]:
-        typer.echo(f"{typer.style('error:', fg=typer.colors.RED, bold=True)} {line}", err=True)
+        typer.echo(f"{word} {line}", err=True)
 
 
 def _keep(error: Exception) -> str:

@@ -191,7 +191,11 @@ def _tell_results(record: "Record", console: Console) -> None:
         _tell_evaluation(record, console)
     ee_model = _json(record, "ee_model")
     rows = [
-        *((kind, str(record.folder / record.results[kind])) for kind in _KINDS.values() if kind in record.results),
+        *(
+            (kind, str(record.folder / record.results[kind]))
+            for kind in dict.fromkeys(_KINDS.values())
+            if kind in record.results
+        ),
         ("asset", str(ee_model.get("asset", ""))),
         ("endpoint", str(ee_model.get("arguments", {}).get("endpoint", ""))),
         ("record", str(record.folder / "run.json")),

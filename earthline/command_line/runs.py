@@ -44,7 +44,7 @@ def list_runs(
     for created, job_id, name, state, by in sorted(rows, key=lambda row: row[0], reverse=True):
         moment = created.astimezone().strftime("%Y-%m-%d %H:%M:%S")
         drawn.add_row(job_id, name, display.styled(state), moment, by)
-    display.on_output().print(drawn)
+    display.print_whole(drawn, display.on_output())
 
 
 @runs.command("show")

@@ -58,7 +58,7 @@ def list_schedules(config: ConfigPath, overrides: Overrides = None) -> None:
         state = each.state.lower()
         drawn.add_row(each.workflow, state, each.cron, _local(each.next_run), str(each.started), last)
     if found:
-        console.print(drawn)
+        display.print_whole(drawn, console)
     else:
         console.print("no workflow has a schedule here", highlight=False)
 

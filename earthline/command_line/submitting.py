@@ -63,12 +63,14 @@ def prepare(settings: "Config", console: Console, *, seed_data: bool) -> bytes:
 
     Raises:
         RecordError: Records and results of runs cannot be written here.
+        TargetError: The bucket is not there.
         ImageryError: The config names something that Earth Engine does not have.
     """
     from earthline import pixels, verification
     from pipelines import records
 
     records.require_writable()
+    _require_bucket(settings.environment)
     pixels.connect(settings.environment.project)
     if seed_data and settings.environment.target == "sandbox":
         _seed(settings, console)
@@ -77,6 +79,19 @@ def prepare(settings: "Config", console: Console, *, seed_data: bool) -> bytes:
     from pipelines.compilation import compile_workflow
 
     return compile_workflow(settings)
+
+
+def _require_bucket(environment: "Environment") -> None:
+    """Every step writes into the bucket: the first one would fail without it."""
+    from google.api_core.exceptions import Forbidden
+    from google.cloud import storage
+
+    with suppress(Forbidden):  # who may not look at a bucket may have steps that write into it
+        if not storage.Client(project=environment.project).bucket(environment.bucket).exists():
+            raise target.TargetError(
+                f"environment.bucket: gs://{environment.bucket} is not there; `gcloud storage buckets create "
+                f"gs://{environment.bucket} --location={environment.location} --project={environment.project}` makes it"
+            )
 
 
 def recorded(

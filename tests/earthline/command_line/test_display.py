@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
+from rich.table import Table
 
 from earthline.command_line import display
 from pipelines.following import Snapshot, Step
@@ -65,6 +66,23 @@ def test_a_terminal_shows_every_step_with_its_state() -> None:
     assert "export_examples" in text and "done" in text
     # The run has ended: what never started is not waiting for anything.
     assert "not run" in text and "waiting" not in text
+
+
+def test_a_terminal_that_cannot_move_its_cursor_gets_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    text = shown([snapshot("RUNNING", step("export_examples", "RUNNING")), snapshot("RUNNING")], terminal=True)
+    assert text.endswith("export_examples      running\n")
+
+
+@pytest.mark.parametrize("width", [20, 40, 100])
+def test_no_id_is_cut_in_a_narrow_terminal(width: int) -> None:
+    output = io.StringIO()
+    drawn = Table(box=None, pad_edge=False)
+    for column in ("id", "state"):
+        drawn.add_column(column, no_wrap=True)
+    drawn.add_row("forests-20260101-000000-abcd", "running")
+    display.print_whole(drawn, Console(file=output, force_terminal=True, width=width, no_color=True))
+    assert "forests-20260101-000000-abcd  running" in output.getvalue()
 
 
 def test_an_interrupt_leaves_the_terminal_in_order() -> None:

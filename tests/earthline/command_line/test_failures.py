@@ -2,6 +2,7 @@
 
 import errno
 import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -71,3 +72,24 @@ def test_a_sandbox_that_died_meanwhile_is_said_to_have_died(
     monkeypatch.setattr(target, "sandbox_ending", lambda: "the sandbox (process 7) died of SIGSEGV")
     assert failures.report(NotFound("GET https://x/y: gone")) == failures.NOT_STARTED
     assert capsys.readouterr().err == "error: Google Cloud: gone\nerror: the sandbox (process 7) died of SIGSEGV\n"
+
+
+@pytest.mark.parametrize(
+    ("variables", "start"),
+    [({}, "\x1b["), ({"NO_COLOR": "1"}, "error: "), ({"TERM": "dumb"}, "error: ")],
+    ids=["terminal", "NO_COLOR", "dumb"],
+)
+def test_no_colours_where_none_are_wanted(variables: dict[str, str], start: str) -> None:
+    ours, theirs = pty.openpty()
+    inherited = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "FORCE_COLOR")}
+    subprocess.run(
+        [sys.executable, "-m", "earthline.command_line", "check", "no-such.yaml"],
+        env={**inherited, "TERM": "xterm", **variables},
+        stderr=theirs,
+        check=False,
+    )
+    os.close(theirs)
+    said = os.read(ours, 1000).decode()
+    os.close(ours)
+    assert said.startswith(start)
+    assert "no-such.yaml" in said
