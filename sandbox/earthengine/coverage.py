@@ -168,8 +168,8 @@ DEVIATIONS: Mapping[str, Sequence[str]] = {
         "documented.",
         "The gRPC payload formats are refused by name.",
         "Google's texts disagree on `inputOverlapSize` (in all, or along each edge) and on whether `predictImage` "
-        "keeps the image's bands: `sandbox readings` chooses. How many tiles go into one request is not documented: here as "
-        "many as request and answer have room for, after the first.",
+        "keeps the image's bands: `sandbox readings` chooses. How many tiles go into one request is not documented: "
+        "here as many as request and answer have room for, after the first.",
         "`predictProperties` sends one number as a tensor of shape [1]; what Google sends without `inputShapes` is not "
         "documented.",
     ),

@@ -35,6 +35,8 @@ grid = {
     "affineTransform": {"scaleX": 10, "translateX": origin[0], "scaleY": -10, "translateY": origin[1]},
     "crsCode": "EPSG:32618",
 }
+# All values of band a below 100.5, whatever band b holds.
+within = ee.Classifier.spectralRegion([[-1, -1, 100.5, -1, 100.5, 5, -1, 5]], ["a", "b"])
 found = []
 for turn in range(2):
     pixels = ee.data.computePixels({"expression": clipped.select("a"), "fileFormat": "NUMPY_NDARRAY", "grid": grid})
@@ -44,7 +46,11 @@ for turn in range(2):
     random = ee.FeatureCollection.randomPoints(holed, 50, turn).filterBounds(holed).size()
     painted = ee.Image().paint(ee.FeatureCollection([ee.Feature(holed, {"v": 1})]), "v").reduceRegion(
         ee.Reducer.count(), holed, 10, crs="EPSG:32618", maxPixels=1e9)
-    answers = ee.List([reduced.get("a"), sampled, spread, random, painted.values().get(0)]).getInfo()
+    classified = image.classify(within).reduceRegion(ee.Reducer.sum(), image.geometry(), 10, maxPixels=1e9)
+    styled = ee.FeatureCollection([holed]).style(color="ff0000", fillColor="00ff00").clip(holed)
+    drawn = styled.select(0).reduceRegion(ee.Reducer.count(), holed, 20, crs="EPSG:32618", maxPixels=1e9)
+    answers = ee.List([reduced.get("a"), sampled, spread, random, painted.values().get(0),
+        classified.values().get(0), drawn.values().get(0)]).getInfo()
     found.append([int((pixels["a"] != 0).sum()), *answers])
 print(json.dumps(found))
 """
@@ -73,13 +79,15 @@ def test_clips_samples_and_reductions_of_large_scenes_on_all_cores(own_sandbox, 
     answers = json.loads(own_sandbox.run([sys.executable, str(script), str(side)]).stdout)
     # The curve's area is π/4 · (.81 + .005) of the square around it.
     expected = np.pi / 4 * (0.81 + 0.005) * side**2
-    for valid, reduced, sampled, spread, points, painted in answers:
+    for valid, reduced, sampled, spread, points, painted, classified, drawn in answers:
         assert valid == reduced
         assert abs(valid - expected) < 0.001 * expected
         assert abs(painted - expected) < 0.001 * expected
         assert 300 < sampled <= 500
         assert spread == {"0": 20, "1": 20, "2": 20}
         assert points == 50
+        assert classified == (bands[0] <= 100).sum()
+        assert abs(4 * drawn - expected) < 0.002 * expected
     assert own_sandbox.process.pid == own_sandbox.pid
 
 
