@@ -307,8 +307,9 @@ class Interpreter:
             if task.loop is not None and name == task.loop.item:
                 continue
             if name in values:
+                convert = parameters.convert_input if is_leaf else parameters.convert
                 try:
-                    values[name] = parameters.convert(values[name], definition, name)
+                    values[name] = convert(values[name], definition, name)
                 except parameters.ParameterError:
                     # Inside, a channel may be declared looser than what flows through it.
                     if is_leaf:

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final
 
 _SELECTOR: Final = re.compile(r"""\[(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|(\d+))\]""")
@@ -61,6 +62,21 @@ def convert(value: Any, definition: Definition, name: str) -> Any:
         allowed = ", ".join(repr(literal) for literal in definition.literals)
         raise ParameterError(f"parameter {name!r} is {value!r}, but only these values are allowed: {allowed}")
     return converted
+
+
+def convert_input(value: Any, definition: Definition, name: str) -> Any:
+    """Converts a value that flows to a task, where a STRING takes every value as text.
+
+    What is looped over, or selected from a structure, has its own type whatever the compiler declared. KFP's driver
+    (`backend/src/v2/driver` of https://github.com/kubeflow/pipelines) makes numbers decimals, booleans `true` or
+    `false`, and lists and structs JSON; other declarations than STRING take their own type alone.
+
+    Raises:
+        ParameterError: As `convert` does.
+    """
+    if definition.kind == "STRING" and not isinstance(value, str):
+        value = format(Decimal(repr(value)), "f") if isinstance(value, float) else text_of(whole(value))
+    return convert(value, definition, name)
 
 
 def _convert(value: Any, kind: str, name: str) -> Any:

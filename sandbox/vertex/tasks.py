@@ -26,6 +26,11 @@ LARGEST_OUTPUT: Final = 64 * 2**20
 GRACE: Final = 10.0
 """Seconds that a cancelled task has to end by itself: GCPC's launchers cancel their remote job in them."""
 
+_NO_MOUNT: Final = (
+    "\nWithout containers, paths below /gcs/ are known to Python's own file functions alone, not to programs and"
+    " libraries in C: give those the path of an artifact, or start the sandbox with containers."
+)
+
 _LOG: Final = stdlib_logging.getLogger(__name__)
 
 Json = dict[str, Any]
@@ -278,6 +283,7 @@ class LeafTask:
                 f"the container {containers.exit_reason(code)}."
                 + (f" What it began has failed:\n{began}\n" if began else "")
                 + f" The end of its log:\n{tail}\nWhole log: {log}"
+                + ("" if context.settings.containers or "/gcs/" not in tail else _NO_MOUNT)
             )
         try:
             return self._collect(outputs)

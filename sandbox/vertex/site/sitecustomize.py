@@ -1,8 +1,9 @@
 """Start-up hook of every Python process that the sandbox runs.
 
 On Vertex AI, Cloud Storage is mounted under /gcs/, and KFP turns an artifact's `gs://` uri into a path there. Here
-the mount is a folder of the sandbox, so KFP's prefix is set when, and only when, a process imports KFP. Any
-`sitecustomize` that this module shadows is run as well. It imports next to nothing: every process pays for it.
+the mount is a folder of the sandbox, so KFP's prefix is set when, and only when, a process imports KFP, and Python's
+file functions find what code itself looks for below /gcs/. Any `sitecustomize` that this module shadows is run as well.
+It imports next to nothing: every process pays for it.
 """
 
 import importlib
@@ -14,6 +15,7 @@ from types import ModuleType
 
 TARGET = "kfp.dsl.types.artifact_types"
 HERE = os.path.dirname(os.path.abspath(__file__))
+PATHS = importlib.import_module("mounted_paths")
 
 
 class MountLoader(importlib.machinery.SourceFileLoader):
@@ -27,7 +29,10 @@ class MountLoader(importlib.machinery.SourceFileLoader):
                 f"{TARGET} of this KFP version has no _GCS_LOCAL_MOUNT_PREFIX, so artifacts' paths cannot be "
                 "pointed at the sandbox's storage: install the KFP version that the sandbox is made for"
             )
-        vars(module)["_GCS_LOCAL_MOUNT_PREFIX"] = os.environ["SANDBOX_GCS_MOUNT"]
+        vars(module)["_GCS_LOCAL_MOUNT_PREFIX"] = mount = os.environ["SANDBOX_GCS_MOUNT"]
+        # An artifact may be given a path as Vertex AI has it.
+        remote = module.convert_local_path_to_remote_path
+        vars(module)["convert_local_path_to_remote_path"] = lambda path: remote(PATHS.located(path, mount))
 
 
 class MountFinder:
@@ -59,4 +64,5 @@ def run_shadowed() -> None:
 
 if "SANDBOX_GCS_MOUNT" in os.environ:
     sys.meta_path.insert(0, MountFinder())
+    PATHS.mount_paths(os.environ["SANDBOX_GCS_MOUNT"])
 run_shadowed()

@@ -133,3 +133,41 @@ def test_exit_handlers_and_tasks_that_ignore_failures_run(jobs: Jobs) -> None:
 
     job = jobs.fails(ignoring)
     assert output(job, "add") == 3
+
+
+def test_items_of_every_type_flow_into_texts(jobs: Jobs) -> None:
+    @dsl.component(**PLAIN)
+    def listed() -> list:
+        return [3, 2.0, 0.25, 1e-7, True, "x", {"k": [1, None]}, ["y"]]
+
+    @dsl.pipeline(name="texts")
+    def pipeline(given: list) -> None:
+        # KFP takes the items of what it has not seen for texts, and all items for what the first one is.
+        with dsl.ParallelFor(listed().output) as item:
+            say(text=item)
+        with dsl.ParallelFor(given) as item:
+            say(text=item)
+        with dsl.ParallelFor([{"a": "t", "b": "u"}, {"a": 1, "b": False}]) as item:
+            say(text=item.a)
+            say(text=item.b)
+
+    said: dict[str, list[str]] = {}
+    for name, task in details(jobs.run(pipeline, given=[5, "z", {"q": 1}])).items():
+        if "say" in name:
+            said.setdefault(name.rpartition(".")[2], []).append(task["execution"]["metadata"]["output:said"])
+    assert sorted(said.pop("say")) == sorted(["3", "2", "0.25", "0.0000001", "true", "x", '{"k": [1, null]}', '["y"]'])
+    assert sorted(map(sorted, said.values())) == [["1", "t"], ["5", "z", '{"q": 1}'], ["false", "u"]]
+
+
+def test_other_types_than_texts_take_their_own_alone(jobs: Jobs) -> None:
+    @dsl.component(**PLAIN)
+    def listed() -> list:
+        return ["7"]
+
+    @dsl.pipeline(name="numbers")
+    def pipeline() -> None:
+        with dsl.ParallelFor([{"a": 1}, {"a": "7"}]) as item:
+            add(a=item.a)
+
+    message = details(jobs.fails(pipeline))["for-loop-2-1.add"]["error"]["message"]
+    assert "'a' must be a NUMBER_INTEGER, but is '7'" in message
