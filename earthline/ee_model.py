@@ -1,11 +1,10 @@
 """A served model as Earth Engine sees it: described once, stored as an asset, applied by anybody in one line.
 
-The asset holds the description in three forms: `earthline_arguments`, JSON to be read by people and by `load`;
+The asset holds the description in three forms: `earthline_arguments`, JSON to be read by people;
 `ee_model`, an expression of the `ee.Model`; and `ee_map`, an expression of the function from an image with the config's
 bands to the map. The last two need nothing but an Earth Engine client, see `snippets`.
 """
 
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -30,7 +29,7 @@ _FLOAT = {"type": "PixelType", "precision": "float"}
 
 
 class RegistrationError(ValueError):
-    """An asset that does not describe a model, or must not; the text says what to do."""
+    """An asset that holds something else than a model's description; the text says what to do."""
 
 
 def arguments(endpoint: str, contract: Contract, grid: Grid) -> dict[str, Any]:
@@ -146,39 +145,32 @@ def unmasked(classes: Any) -> Any:
     return classes.unmask(UNLABELLED, False).toUint8()
 
 
-def store(asset: str, properties: Mapping[str, Any], attempts: int) -> None:
+def store(asset: str, properties: Mapping[str, Any]) -> None:
     """Writes a model's description to an asset, made with its parent folders where it is not there.
 
     Args:
         asset: Id, such as `projects/PROJECT/assets/earthline/NAME`.
         properties: Numbers and texts; `earthline_arguments` and those of `expressions` among them.
-        attempts: Most tries of each call.
 
     Raises:
+        RegistrationError: The asset is there and holds something else.
         PixelsError: Earth Engine refuses, or does not answer.
     """
     # An image collection is the one asset of Earth Engine that carries properties and needs no pixels.
-    if not ee_assets.create(asset, "IMAGE_COLLECTION", properties):
-        changed = [f"properties.{key}" for key in properties]
-        ask(
-            lambda: ee.data.updateAsset(asset, {"properties": dict(properties)}, changed), attempts, f"changing {asset}"
+    if ee_assets.create(asset, "IMAGE_COLLECTION", properties):
+        return
+    found = ee_assets.info(asset) or {}
+    if ARGUMENTS_PROPERTY not in found.get("properties", {}):
+        raise RegistrationError(
+            f"{asset} is there already, of the type {found.get('type', 'unknown')}, and describes no model: move or "
+            "delete it, or give the workflow another name"
         )
-
-
-def load(asset: str) -> Any:
-    """The registered `ee.Model`.
-
-    Args:
-        asset: Id, such as `projects/PROJECT/assets/earthline/NAME`.
-
-    Raises:
-        RegistrationError: The asset describes no model.
-        ee.EEException: There is no such asset, or it may not be read.
-    """
-    properties = ee.data.getAsset(asset).get("properties", {})
-    if ARGUMENTS_PROPERTY not in properties:
-        raise RegistrationError(f"{asset} describes no model; give the id that the step register_ee_model printed")
-    return build(json.loads(properties[ARGUMENTS_PROPERTY]))
+    changed = [f"properties.{key}" for key in properties]
+    ask(
+        lambda: ee.data.updateAsset(asset, {"properties": dict(properties)}, changed),
+        ee_assets.ATTEMPTS,
+        f"changing {asset}",
+    )
 
 
 def _pixel_type(described: Mapping[str, Any]) -> Any:

@@ -109,7 +109,7 @@ def register(name: str, data: Data, contract: Contract, project: str, location: 
         ee_model.ARGUMENTS_PROPERTY: json.dumps(described),
         **expressions,
     }
-    ee_model.store(asset, properties, ATTEMPTS)
+    ee_model.store(asset, properties)
     return {"asset": asset, "arguments": described, "output": contract.output, **lines, **expressions}
 
 

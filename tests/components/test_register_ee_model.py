@@ -67,7 +67,22 @@ def attempt(name, options):
              registration=registration)
     return {"model": [made[0].uri, made[0].metadata], "endpoint": [made[1].uri, made[1].metadata],
             "file": str(Path(registration.path) / "ee_model.json")}
-print("OUTCOME" + json.dumps(attempt(*case["attempt"])))
+from components.deploy_model import rollback
+from earthline import ee_model
+import ee
+outcome = {"first": attempt("first", {"name": "first"})}
+try:
+    rollback.find(config.name, config.endpoint_name, None, "sandbox")
+except rollback.RollbackError as error:
+    outcome["alone"] = str(error)
+outcome["second"] = attempt("second", {"wrong_from": 0})
+mine = f"{case['assets']}/mine"
+ee.data.createAsset({"type": "IMAGE_COLLECTION", "properties": {"mine": 1}}, mine)
+try:
+    ee_model.store(mine, {"earthline_arguments": "{}"})
+except ee_model.RegistrationError as error:
+    outcome["taken"] = [str(error), ee.data.getAsset(mine)["properties"]]
+print("OUTCOME" + json.dumps(outcome))
 """
 STRANGER = """
 import json, sys
@@ -178,6 +193,7 @@ def outcome(sandbox, tmp_path_factory):
         "server": str(SERVER),
         "config": str(config),
         "gcp_resources": str(folder / "outputs" / "gcp_resources"),
+        "assets": FOLDER,
     }
 
     def outcome_of(script, *arguments):
@@ -191,35 +207,29 @@ def outcome(sandbox, tmp_path_factory):
         last = next(line for line in done.stdout.splitlines() if line.startswith("OUTCOME"))
         return json.loads(last.removeprefix("OUTCOME"))
 
-    def step(*attempt):
-        (folder / "case.json").write_text(json.dumps(case | {"attempt": attempt}))
-        return outcome_of(STEPS, str(folder / "case.json"))
-
     def rollbacks(*commands):
         return outcome_of(ROLLBACKS, str(config), json.dumps(commands))
 
-    def stranger(file):
-        done = sandbox.run([sys.executable, "-I", "-c", STRANGER, file, f"{FOLDER}/scene"])
+    def stranger():
+        done = sandbox.run([sys.executable, "-I", "-c", STRANGER, found["second"]["file"], f"{FOLDER}/scene"])
         return json.loads(done.stdout)
 
-    # Before anything is deployed and registered, the first questions are refused once: they are asked again.
-    for method in ("assets:get", "assets:create", "value:compute", "image:computePixels"):
+    (folder / "case.json").write_text(json.dumps(case))
+    # The first question of each kind is refused once: it is asked again.
+    for method in ("assets:*", "value:compute", "image:computePixels"):
         sandbox.command("faults", "add", "503", "--method", method, "--calls", "1")
-    found = {"first": step("first", {"name": "first"})}
+    found = outcome_of(STEPS, str(folder / "case.json"))
     found["resources"] = json.loads(Path(case["gcp_resources"]).read_text())
-    found["first stranger"] = stranger(found["first"]["file"])
-    (found["alone"],) = rollbacks([])
-    file = step("second", {"wrong_from": 0})["file"]
-    other = ["--set", "data.imagery.bands=[b2, b1]"]
-    found["back"], found["unknown"], found["same"], found["other bands"] = rollbacks(
-        [], ["--to", "7"], ["--to", "1"], other
+    found["back"], *found["refused"] = rollbacks(
+        [],
+        ["--to", "7"],
+        ["--to", "1"],
+        ["--set", "data.imagery.bands=[b2, b1]"],
+        ["--set", "serving.endpoint=nowhere"],
     )
-    found["back stranger"] = stranger(file)
-    config.write_text(yaml.safe_dump(CONFIG | {"serving": CONFIG["serving"] | {"endpoint": "nowhere"}}))
-    (found["too early"],) = rollbacks([])
-    config.write_text(yaml.safe_dump(CONFIG))
+    found["back stranger"] = stranger()
     (found["undone"],) = rollbacks(["--to", "2"])
-    found["undone stranger"] = stranger(file)
+    found["undone stranger"] = stranger()
     return found
 
 
@@ -229,10 +239,10 @@ def test_artifacts_name_the_resources_as_googles_components_do(outcome):
         assert f"/locations/us-central1/{kind}s/" in metadata["resourceName"]
         assert uri == f"https://us-central1-aiplatform.googleapis.com/v1/{metadata['resourceName']}"
     assert [each["resourceType"] for each in outcome["resources"]["resources"]] == ["Model", "Endpoint"]
-    assert outcome["resources"]["resources"][1]["resourceUri"] == outcome["first"]["endpoint"][0]
+    assert outcome["resources"]["resources"][1]["resourceUri"] == outcome["second"]["endpoint"][0]
 
 
-@pytest.mark.parametrize(("when", "turned"), [("first", 0), ("back", 0), ("undone", 1)])
+@pytest.mark.parametrize(("when", "turned"), [("back", 0), ("undone", 1)])
 def test_strangers_get_the_map_in_one_line(outcome, when, turned):
     wanted, found = counts(classes(turned)), outcome[f"{when} stranger"]
     assert found["asset"] == found["model"] == wanted
@@ -240,13 +250,6 @@ def test_strangers_get_the_map_in_one_line(outcome, when, turned):
     assert found["names"] == "low,middle,high"
     # The file of the last run describes the same endpoint, so it follows as well.
     assert found["file"] == wanted
-
-
-def test_a_rollback_without_anything_to_go_back_to_is_refused(outcome):
-    code, said = outcome["too early"]
-    assert code == 2 and "nothing was deployed from this config yet" in said
-    code, said = outcome["alone"]
-    assert code == 2 and "no version of register-test served before; versions: 1 (champion, default)" in said
 
 
 def test_a_rollback_says_what_serves_instead_of_what(outcome):
@@ -258,8 +261,18 @@ def test_a_rollback_says_what_serves_instead_of_what(outcome):
 
 
 def test_a_rollback_to_what_cannot_be_is_refused(outcome):
-    assert outcome["unknown"][0] == 2
-    assert "has no version 7; it has 1 (champion, default), 2 (previous)" in outcome["unknown"][1]
-    assert outcome["same"][0] == 2 and "version 1 of register-test has all of the traffic" in outcome["same"][1]
-    assert outcome["other bands"][0] == 2
-    assert "data.imagery.bands: version 2 has b1, b2, the config b2, b1" in outcome["other bands"][1]
+    assert "no version of register-test served before; versions: 1 (champion, default)" in outcome["alone"]
+    wanted = (
+        "has no version 7; it has 1 (champion, default), 2 (previous)",
+        "version 1 of register-test has all of the traffic already",
+        "data.imagery.bands: version 2 has b1, b2, the config b2, b1",
+        "there is no endpoint 'nowhere' in the project sandbox: nothing was deployed from this config yet",
+    )
+    for (code, said), message in zip(outcome["refused"], wanted, strict=True):
+        assert code == 2 and message in said
+
+
+def test_an_asset_that_is_somebody_elses_is_left_alone(outcome):
+    said, properties = outcome["taken"]
+    assert "is there already, of the type IMAGE_COLLECTION, and describes no model" in said
+    assert properties == {"mine": 1}
