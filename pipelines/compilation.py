@@ -18,18 +18,19 @@ class SpecificationError(ValueError):
     """A compiled pipeline that Vertex AI would refuse, or that would fail for want of a value or an image."""
 
 
-def compile_workflow(config: Config) -> bytes:
+def compile_workflow(config: Config, *, probes: bool = False) -> bytes:
     """The compiled pipeline.
 
     Args:
         config: The workflow's config.
+        probes: Whether it has the steps that a canary alone runs.
 
     Returns:
         KFP v2 YAML in UTF-8 with sorted keys. It names container images and nothing of this machine, and holds no time.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "workflow.yaml"
-        compiler.Compiler().compile(build(config), str(path))
+        compiler.Compiler().compile(build(config, probes=probes), str(path))
         documents = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
     # KFP writes a comment block whose layout is not part of its contract; the content alone, sorted, is stable.
     return yaml.safe_dump_all(documents, sort_keys=True, allow_unicode=True, width=120, encoding="utf-8")

@@ -21,6 +21,7 @@ from components.export_examples.component import export_examples
 from components.predict_map.component import predict_map
 from components.prepare_saved_model.component import prepare_saved_model
 from components.preview_map.component import preview_map
+from components.probe_mount.component import probe_mount
 from components.register_ee_model.component import register_ee_model
 from components.train_model.component import train_model
 from components.validate_examples.component import validate_examples
@@ -32,11 +33,12 @@ from pipelines.labels import WORKFLOW_LABEL
 from pipelines.labels import resource_labels as labels_of
 
 
-def build(config: Config) -> Any:
+def build(config: Config, *, probes: bool = False) -> Any:
     """The workflow as a KFP pipeline.
 
     Args:
         config: The workflow's config; its values become the defaults of the pipeline's parameters.
+        probes: Whether it has the steps that a canary alone runs.
 
     Returns:
         A `kfp.dsl.graph_component.GraphComponent`.
@@ -82,6 +84,10 @@ def build(config: Config) -> Any:
         # What it finds lies outside the pipeline: in Earth Engine, and in the runs before this one.
         checked.set_caching_options(False)
         placed: list[tuple[Any, Machine]] = [(checked, machines.check_news)]
+        if probes:
+            probed = probe_mount()
+            probed.set_caching_options(False)
+            placed.append((probed, Machine()))
         with dsl.If(checked.outputs["Output"] == RETRAIN, name="retrain"):
             exported = export_examples(
                 data=data,

@@ -1,11 +1,14 @@
 """The `earthline` command: its subcommands and its exit codes."""
 
+import os
+import sys
 from typing import Annotated
 
 import typer
 
 from earthline import __version__
 from earthline.command_line import failures
+from earthline.command_line.canary import canary
 from earthline.command_line.checking import check, compile_config
 from earthline.command_line.rollback import rollback
 from earthline.command_line.running import run
@@ -27,6 +30,7 @@ app.command("run")(run)
 app.command("submit")(submit)
 app.command("compile")(compile_config)
 app.command("check")(check)
+app.command("canary")(canary)
 app.command("rollback")(rollback)
 app.add_typer(runs, name="runs")
 app.add_typer(schedule, name="schedule")
@@ -51,6 +55,7 @@ def _earthline(
 
 def main() -> None:
     """Runs one command. Exit codes: 0 done, 1 the run failed, 2 nothing was started, 130 interrupted."""
+    _require_streams()
     try:
         # A command that started anew to reach the sandbox keeps its name.
         app(prog_name="earthline")
@@ -58,3 +63,11 @@ def main() -> None:
         raise SystemExit(failures.INTERRUPTED) from None
     except Exception as error:
         raise SystemExit(failures.report(error)) from None
+
+
+def _require_streams() -> None:
+    """Without standard output or error (`>&-`, some services) Python has None, on which every library stumbles."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")

@@ -52,6 +52,22 @@ class Laptop:
         assert code is None or process.returncode == code, f"earthline {arguments} gave {process.returncode}:\n{output}"
         return output
 
+    def python(self, script: str) -> str:
+        """Runs a client script that knows nothing of Earthline in a shell that leads to the sandbox."""
+        bin_folder = Path(sys.executable).parent
+        shell = f'eval "$({bin_folder}/earthline sandbox env)" && exec {sys.executable} -'
+        done = subprocess.run(
+            ["bash", "-c", shell],
+            input=script,
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=180,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
 
 @pytest.fixture(scope="session")
 def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:

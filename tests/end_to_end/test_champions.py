@@ -1,0 +1,59 @@
+"""From one config to another and back: what serves is what was asked for last, and that is what counts as accepted."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from .conftest import Laptop
+
+TINY = (
+    "name=there-and-back",
+    "train.epochs=1",
+    "train.depth=1",
+    "train.filters=4",
+    "evaluate.min_gain=-1",
+    "evaluate.baseline_trees=10",
+    "export.examples={train: 60, validation: 20, test: 20}",
+    "export.shards=1",
+    "predict.region={west: -78.72, south: 35.72, east: -78.71, north: 35.73}",
+)
+CHAMPION = """
+from google.cloud import aiplatform
+aiplatform.init(project="sandbox", location="us-central1", api_transport="rest")
+(endpoint,) = aiplatform.Endpoint.list(filter='display_name="there-and-back"')
+split = endpoint.traffic_split
+(serving,) = [each for each in endpoint.list_models() if split.get(each.id)]
+print(aiplatform.Model(serving.model, version=serving.model_version_id).uri)
+"""
+
+
+def settings(*more: str) -> list[str]:
+    return [word for setting in (*TINY, *more) for word in ("--set", setting)]
+
+
+def run(laptop: Laptop, quickstart: str, seed: int) -> tuple[str, str]:
+    """Runs the workflow; gives the run's id and the folder of the model that serves then."""
+    output = laptop.earthline("run", quickstart, *settings(f"train.seed={seed}"))
+    return job_id(output), laptop.python(CHAMPION).strip()
+
+
+def job_id(output: str) -> str:
+    return output.split("run there-and-back-", 1)[1].split()[0].join(("there-and-back-", ""))
+
+
+@pytest.mark.long
+def test_there_and_back_again(laptop: Laptop, quickstart: str) -> None:
+    _, first = run(laptop, quickstart, seed=0)
+    _, other = run(laptop, quickstart, seed=1)
+    assert first != other
+    last, again = run(laptop, quickstart, seed=0)
+    # The first model is trained no second time, and it is what serves.
+    assert again == first
+
+    # Nothing is new since the last of the three.
+    idle = job_id(laptop.earthline("submit", quickstart, *settings("train.seed=0")))
+    laptop.earthline("runs", "follow", idle)
+    news = json.loads((Path(laptop.folder) / "runs" / idle / "news.json").read_text())
+    assert (news["decision"], news["accepted_run"]) == ("nothing_new", last)
+    assert laptop.python(CHAMPION).strip() == first
