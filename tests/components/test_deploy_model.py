@@ -2,7 +2,10 @@
 
 import json
 import runpy
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +29,7 @@ import json, sys, threading, time
 from pathlib import Path
 from google.api_core.exceptions import GoogleAPICallError
 from google.cloud import aiplatform
-from components.deploy_model import deployment, endpoints, registry
+from components.deploy_model import deployment, endpoints, registry, rollback
 from components.deploy_model.probe import Probe
 from earthline.config import Serving
 from earthline.contract import Contract
@@ -71,10 +74,16 @@ def state():
         "aliases": {key: sorted(each) for key, each in registry.aliases(registry.find("deploy-test")).items()},
     }
 good = {"name": "good"}
+if case["only"]:
+    attempt(case["only"])
+    sys.exit()
+def goes_back_to():
+    return rollback.find("deploy-test", "deploy-test", None, "sandbox").model.version_id
 outcome = {
     "bad start": attempt({"factor": 2}),
     "first": attempt(good),
     "canary": attempt({"name": "canary"}, traffic_percent=20),
+    "canary goes back to": goes_back_to(),
     "broken": attempt({"factor": 2}, watched=True, traffic_percent=50),
     "second": attempt({"name": "second", "warming": 3}),
     "turns bad": attempt({"starts": case["starts"], "wrong_from": 2}),
@@ -114,11 +123,12 @@ def outcome(sandbox, tmp_path_factory):
         "uri": "gs://earthline-sandbox/deploy-test",
         "server": str(SERVER),
         "starts": str(folder / "starts"),
+        "only": None,
     }
     (folder / "case.json").write_text(json.dumps(case))
     done = sandbox.run([sys.executable, "-c", STEPS, str(folder / "case.json")], timeout=280)
     last = next(line for line in done.stdout.splitlines() if line.startswith("OUTCOME"))
-    return json.loads(last.removeprefix("OUTCOME"))
+    return json.loads(last.removeprefix("OUTCOME")) | {"case": case}
 
 
 def test_a_model_that_never_was_right_leaves_nothing_behind(outcome):
@@ -188,3 +198,38 @@ def test_a_deleted_endpoint_is_made_anew(outcome):
 def test_a_staging_endpoint_that_a_killed_step_left_is_removed(outcome):
     assert "deploy-test-staging" in outcome["anew"]["endpoints"]
     assert outcome["stale"]["endpoints"] == ["deploy-test"]
+
+
+def test_a_canary_goes_back_to_the_champion(outcome):
+    assert outcome["canary goes back to"] == "2"
+
+
+def test_a_step_that_is_cancelled_leaves_no_staging_endpoint(sandbox, outcome, tmp_path):
+    def endpoints():
+        path = "/v1/projects/sandbox/locations/us-central1/endpoints"
+        found = sandbox.request("GET", "us-central1-aiplatform.googleapis.com", path).json().get("endpoints", [])
+        return {each["displayName"]: each.get("trafficSplit", {}) for each in found}
+
+    def wait_for(state, what):
+        deadline = time.monotonic() + 120
+        while not state():
+            assert process.poll() is None and time.monotonic() < deadline, what
+            time.sleep(0.1)
+
+    before = endpoints()
+    assert "deploy-test-staging" not in before
+    (tmp_path / "case.json").write_text(json.dumps(outcome["case"] | {"only": {"warming": 10**6}}))
+    process = subprocess.Popen(
+        [sys.executable, "-c", STEPS, str(tmp_path / "case.json")],
+        env=sandbox.client_environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_for(lambda: endpoints().get("deploy-test-staging"), "the model is on its staging endpoint")
+        process.terminate()
+        assert process.wait(60) == 128 + signal.SIGTERM
+    finally:
+        process.kill()
+        process.wait()
+    assert endpoints() == before
