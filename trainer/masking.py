@@ -39,11 +39,12 @@ def masked(image: Any, valid: Any, label: Any, share: float, seed: Any) -> tuple
     # Half of the lines run along rows or columns, as the edges of scenes and tiles do.
     angle = tf.where(extent < 0.5, tf.round(angle / (math.pi / 2)) * (math.pi / 2), angle)
     away = rows * tf.sin(angle) + columns * tf.cos(angle)
+    # At most about a third of a patch: batch statistics of patches that are mostly hole fit no map.
+    beyond = away > (0.2 + 0.3 * place) * side
     line = (place - 0.5) * 0.8 * side
-    beyond = away > line
     gap_width = GAP_PIXELS[0] + across * (GAP_PIXELS[1] - GAP_PIXELS[0])
     gap = tf.abs(away - line) < gap_width / 2
-    radius = (0.05 + 0.25 * extent) * side
+    radius = (0.05 + 0.15 * extent) * side
     down, right = (place - 0.5) * side, (across - 0.5) * side
     disc = (rows - down) ** 2 + (columns - right) ** 2 < radius**2
     hidden = tf.where(kind < 1 / 3, beyond, tf.where(kind < 2 / 3, gap, disc)) & (chosen < share)
