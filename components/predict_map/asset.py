@@ -12,6 +12,7 @@ import ee
 from earthline import ee_assets
 from earthline.ee_model import CLASS_BAND
 from earthline.examples import UNLABELLED
+from earthline.imagery import ImageryError
 from earthline.maps.raster import Legend, MapError
 from earthline.pixels import PixelsError, ask, is_transient
 
@@ -26,27 +27,35 @@ _ENDED = (*_DONE, "FAILED", "CANCELLED")
 _logger = logging.getLogger(__name__)
 
 
-def require_writable(asset: str) -> None:
+class AssetError(ImageryError):
+    """Something else has the id of `predict.asset`."""
+
+
+def require_writable(asset: str) -> str:
     """Checks that an asset is not there yet, or is a map that an earlier run wrote.
 
     Args:
         asset: Id.
 
+    Returns:
+        Which of both, in a few words.
+
     Raises:
-        MapError: Something else has this id.
+        AssetError: Something else has this id.
         PixelsError: Earth Engine does not answer.
     """
     there = ee_assets.info(asset)
     if there is None:
-        return
+        return f"{asset} is not there yet"
     kind = str(there.get("type", "")).upper()
     bands = [band.get("id") for band in there.get("bands", ())]
     if kind != "IMAGE" or bands != [CLASS_BAND] or NAMES_PROPERTY not in there.get("properties", {}):
         what = f"an image with the bands {', '.join(map(str, bands))}" if kind == "IMAGE" else f"of type {kind}"
-        raise MapError(
+        raise AssetError(
             f"predict.asset: {asset} is there already and is no map of an earlier run ({what}); it is left as it is: "
             "give another id, or delete it"
         )
+    return f"{asset} is a map of an earlier run, which the next one replaces"
 
 
 def ingest(uri: str, asset: str, legend: Legend, tags: dict[str, str], folder: Path) -> str:
@@ -63,8 +72,8 @@ def ingest(uri: str, asset: str, legend: Legend, tags: dict[str, str], folder: P
         Id of the task.
 
     Raises:
-        MapError: Something else has this id, or the import failed or takes longer than an hour; the GeoTIFF is there
-            all the same.
+        AssetError: Something else has this id.
+        MapError: The import failed or takes longer than an hour; the GeoTIFF is there all the same.
         PixelsError: Earth Engine does not answer.
     """
     require_writable(asset)
@@ -82,9 +91,9 @@ def ingest(uri: str, asset: str, legend: Legend, tags: dict[str, str], folder: P
             f"{CLASS_BAND}_class_values": list(range(len(legend.names))),
         },
     }
-    # The request's id makes a second try of the same request start no second import.
-    request: str = _ask(lambda: ee.data.newTaskId()[0], asset)
-    started: dict[str, Any] = _ask(lambda: ee.data.startIngestion(request, manifest, allow_overwrite=True), asset)
+    # Where the answer to a first try is lost, the same file is imported twice over the same asset: no harm. The client
+    # (1.7.35) takes an id of the request, by which Earth Engine would know the second one, and does not send it.
+    started: dict[str, Any] = _ask(lambda: ee.data.startIngestion("", manifest, allow_overwrite=True), asset)
     task = str(started["id"])
     (folder / TASK).write_text(json.dumps({"asset": asset, "task": task, "source": uri}) + "\n", encoding="utf-8")
     _logger.info("predict_map: import of %s started as task %s", asset, task)

@@ -53,8 +53,8 @@ def run(
         report_file: HTML file to write.
 
     Raises:
-        ImageryError: The region lies outside the imagery.
-        MapError: Nothing can be mapped, or `predict.asset` may not be written.
+        ImageryError: The region lies outside the imagery, or `predict.asset` is something else already.
+        MapError: Nothing can be mapped, or the import as an asset failed.
         PixelsError: Earth Engine does not answer.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)

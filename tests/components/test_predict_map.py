@@ -43,10 +43,9 @@ def artifact(kind, name):
     return made
 def problem(call, *arguments):
     try:
-        call(*arguments)
+        return call(*arguments) or ""
     except Exception as error:
         return f"{type(error).__name__}: {error}"
-    return ""
 aiplatform.init(project="sandbox", location="us-central1")
 model = aiplatform.Model.upload(
     display_name="predict-test", serving_container_image_uri="test:1",
@@ -87,6 +86,36 @@ def refused(**section):
 outcome["over the scene"] = refused(asset=case["scene"])
 outcome["outside"] = refused(region={"west": 20, "south": 10, "east": 20.1, "north": 10.1})
 outcome["bands"] = ee.Image(case["scene"]).bandNames().getInfo()
+
+import httplib2
+from earthline import pixels
+from earthline.maps.raster import Legend
+from earthline.transport import Transport
+answered, asked = Transport.request, []
+# The import is begun and its answer lost; then more questions stay without an answer than are tried at a time.
+plan = {"image:import": [503, "lost"], "/operations/": [503] * 8 + [429, "broken"], "again": [500]}
+def failing(self, uri, *arguments, **named):
+    kind = next((key for key in plan if key in uri), "")
+    asked.append(kind)
+    what = plan[kind].pop(0) if plan.get(kind) else ""
+    if what == "broken":
+        raise ConnectionError("the connection broke")
+    if what == "lost":
+        answered(self, uri, *arguments, **named)
+    if what:
+        status = what if what != "lost" else 503
+        content = json.dumps({"error": {"code": status, "message": "busy", "status": "UNAVAILABLE"}})
+        return httplib2.Response({"status": status, "content-type": "application/json"}), content.encode()
+    return answered(self, uri, *arguments, **named)
+Transport.request, pixels.FIRST_PAUSE, pixels.LONGEST_PAUSE, asset.PAUSE_SECONDS = failing, 0.01, 0.02, 0.1
+legend = Legend(tuple(case["names"]), ("#111111", "#22aa22", "#3333ff"))
+again = case["asset"] + "_again"
+elsewhere = Path(registration.path)
+task = asset.ingest(map_.uri + "/map.tif", again, legend, {}, elsewhere)
+outcome["again"] = histogram(ee.Image(again))
+outcome["tried"] = {kind: asked.count(kind) for kind in plan}
+outcome["failed import"] = problem(asset.ingest, map_.uri + "/none.tif", again, legend, {}, elsewhere)
+Transport.request = answered
 
 from components.preview_map import run as previewing
 preview, of_preview = artifact(dsl.Artifact, "preview"), artifact(dsl.HTML, "preview.html")
@@ -271,12 +300,19 @@ def test_the_map_becomes_an_asset_with_its_palette_in_folders_that_are_made(outc
     assert noted["task"] == outcome["map"][1]["task"]
 
 
+def test_an_import_outlasts_lost_answers(outcome: dict[str, Any]) -> None:
+    assert outcome["again"] == counts(expected(NAN_ABOVE))
+    assert outcome["tried"]["image:import"] == 3 and outcome["tried"]["/operations/"] > 10
+    assert "none.tif" in outcome["failed import"]
+
+
 def test_an_asset_that_is_no_map_of_ours_is_left_as_it_is(outcome: dict[str, Any]) -> None:
     writable = outcome["writable"]
-    assert writable["own map"] == writable["nothing"] == ""
+    assert writable["own map"].endswith("is a map of an earlier run, which the next one replaces")
+    assert writable["nothing"].endswith("scene_2 is not there yet")
     assert "is no map of an earlier run (an image with the bands b1, b2)" in writable["scene"]
     assert "is no map of an earlier run (of type FOLDER)" in writable["folder"]
-    assert outcome["over the scene"].startswith("MapError: predict.asset: ")
+    assert outcome["over the scene"].startswith("AssetError: predict.asset: ")
     assert outcome["bands"] == ["b1", "b2"]
 
 
