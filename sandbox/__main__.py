@@ -45,7 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _start(home: Home, options: argparse.Namespace) -> int:
+    ran = control.running(home)
     state = control.start(home, idle_minutes=options.idle_minutes, containers=options.containers)
+    if not ran and (found := ending.last(home)) and found.died:
+        print(f"sandbox: before this one, {found.sentence()}.", file=sys.stderr)
     print(f"The sandbox is running (process {state['pid']}, port {state['port']}, proxy {state['proxy_port']}).")
     if state.get("containers"):
         print(f"Containers run on the Docker engine, in {state['containers']} or an image of their own.")

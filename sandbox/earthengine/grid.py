@@ -34,6 +34,7 @@ _FARTHEST = 2.0**30
 # Pixel coordinates this near an edge count as on it, so that rounding cannot depend on how a request was tiled.
 _SNAP = 1e-6
 _LOOKUPS_KEPT = 8
+_LONGEST_CRS = 50_000
 _CODE = re.compile(r"[A-Za-z][\w-]*:[\w.-]+", re.ASCII)
 _WKT = re.compile(r"\s*[A-Za-z_0-9]+\s*[\[(]")
 _local = threading.local()
@@ -323,7 +324,7 @@ def _requested_crs(code: Any, wkt: Any) -> str:
     if code and wkt:
         raise invalid("Invalid value for field 'grid': 'crsCode' and 'crsWkt' exclude each other.")
     crs = str(code or wkt or WGS84)
-    if (code and not _CODE.fullmatch(crs)) or (wkt and not is_wkt(crs)):
+    if len(crs) > _LONGEST_CRS or (code and not _CODE.fullmatch(crs)) or (wkt and not is_wkt(crs)):
         raise invalid(
             f"Projection: The CRS of a map projection could not be parsed: '{crs[:300]}'. Field 'grid.crsCode' takes "
             "codes such as EPSG:32632, field 'grid.crsWkt' takes WKT."

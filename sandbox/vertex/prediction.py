@@ -37,6 +37,9 @@ _HOP: Final = frozenset(
 )  # fmt: skip
 
 
+_READ: Final = frozenset({b"content-encoding", b"content-length", b"transfer-encoding"})
+
+
 class Prediction:
     """PredictionService over the servers of `Endpoints`."""
 
@@ -97,7 +100,6 @@ class Prediction:
         answer = await self._post(endpoint, item, body, {b"content-type": b"application/json"})
         if answer.status_code != 200:
             raise refusal(answer)
-        self._check_response(endpoint, item, answer)
         try:
             content = orjson.loads(answer.content)
             predictions = content["predictions"]
@@ -125,7 +127,6 @@ class Prediction:
         answer = await self._post(endpoint, item, call.body, headers)
         if answer.status_code >= 400:
             raise refusal(answer)
-        self._check_response(endpoint, item, answer)
         own = {
             "X-Vertex-AI-Endpoint-Id": endpoint["name"].rpartition("/")[2],
             "X-Vertex-AI-Deployed-Model-Id": item["id"],
@@ -156,20 +157,11 @@ class Prediction:
             raise ApiError("FAILED_PRECONDITION", f"Endpoint {name} doesn't have traffic_split: deploy a model to it.")
         return endpoint, deployed[chosen]
 
-    def _check_response(self, endpoint: Record, item: Record, answer: httpx.Response) -> None:
-        """Refuses an answer over the limit, in Google's words (github.com/googleapis/python-aiplatform/issues/190)."""
-        _, limit = self._limits.of(dedicated=bool(endpoint.get("dedicatedEndpointEnabled")))
-        if len(answer.content) > limit:
-            number, size = endpoint["name"].rpartition("/")[2], len(answer.content)
-            raise invalid(
-                f"Failed to handle request. endpoint_id: {number}, deployed_model_id: {item['id']} with error: "
-                f"`Response size too large. Received at least {size} bytes; max is {limit}.`"
-            )
-
     async def _post(
         self, endpoint: Record, item: Record, body: bytes, headers: Mapping[bytes, bytes]
     ) -> httpx.Response:
         assert self._client is not None
+        _, limit = self._limits.of(dedicated=bool(endpoint.get("dedicatedEndpointEnabled")))
         self._calls += 1
         deadline = time.monotonic() + TIMEOUT
         try:
@@ -178,7 +170,8 @@ class Prediction:
                 await self._ready(server, deadline)
                 try:
                     url = server.address + server.predict_route
-                    return await self._client.post(url, content=body, headers=dict(headers))
+                    async with self._client.stream("POST", url, content=body, headers=dict(headers)) as answer:
+                        return await _bounded(answer, limit, endpoint, item)
                 except httpx.ConnectError:
                     # Nothing was sent: the server is being restarted and this is not noticed yet.
                     await asyncio.sleep(_READY_PAUSE)
@@ -205,6 +198,28 @@ class Prediction:
                 failure = server.status().get("failure", "")
                 raise ApiError("UNAVAILABLE", f"The model server is not ready. {failure}".strip())
             await asyncio.sleep(_READY_PAUSE)
+
+
+async def _bounded(answer: httpx.Response, limit: int, endpoint: Record, item: Record) -> httpx.Response:
+    """A container's answer, read; one over the limit is given up in Google's words.
+
+    The words: https://github.com/googleapis/python-aiplatform/issues/190.
+
+    Raises:
+        ApiError: INVALID_ARGUMENT where it is longer than `limit` bytes.
+    """
+    content = bytearray()
+    async for chunk in answer.aiter_bytes():
+        content += chunk
+        if len(content) > limit:
+            number = endpoint["name"].rpartition("/")[2]
+            raise invalid(
+                f"Failed to handle request. endpoint_id: {number}, deployed_model_id: {item['id']} with error: "
+                f"`Response size too large. Received at least {len(content)} bytes; max is {limit}.`"
+            )
+    # What was read is decoded already, and has another length than what was sent.
+    kept = [(key, value) for key, value in answer.headers.raw if key.lower() not in _READ]
+    return httpx.Response(answer.status_code, headers=kept, content=bytes(content), request=answer.request)
 
 
 def refusal(answer: httpx.Response) -> ApiError:

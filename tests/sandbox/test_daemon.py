@@ -275,7 +275,8 @@ def test_a_sandbox_that_crashed_is_said_to_have_died(home: Path) -> None:
     assert refused.returncode == 1
     assert "died of SIGSEGV" in refused.stderr
     assert "Start it: `earthline sandbox start`" in refused.stderr
-    control(home, "start")
+    assert "before this one, the sandbox" in control(home, "start").stderr
+    assert control(home, "start").stderr == ""
     assert "Segmentation fault" in (home / "sandbox.log").read_text()
     now = status(home)
     assert now["running"] is True
