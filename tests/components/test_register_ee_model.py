@@ -230,6 +230,11 @@ def outcome(sandbox, tmp_path_factory):
     found["back stranger"] = stranger()
     (found["undone"],) = rollbacks(["--to", "2"])
     found["undone stranger"] = stranger()
+    sandbox.command("readings", "overlap=each_edge", "prediction=alone")
+    try:
+        found["otherwise read stranger"] = stranger()
+    finally:
+        sandbox.command("readings", "overlap=total", "prediction=merged")
     return found
 
 
@@ -242,7 +247,7 @@ def test_artifacts_name_the_resources_as_googles_components_do(outcome):
     assert outcome["resources"]["resources"][1]["resourceUri"] == outcome["second"]["endpoint"][0]
 
 
-@pytest.mark.parametrize(("when", "turned"), [("back", 0), ("undone", 1)])
+@pytest.mark.parametrize(("when", "turned"), [("back", 0), ("undone", 1), ("otherwise read", 1)])
 def test_strangers_get_the_map_in_one_line(outcome, when, turned):
     wanted, found = counts(classes(turned)), outcome[f"{when} stranger"]
     assert found["asset"] == found["model"] == wanted
