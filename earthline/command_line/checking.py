@@ -16,13 +16,6 @@ if TYPE_CHECKING:  # these modules load pydantic and Google's client
     from earthline.config import Config
     from pipelines.preflight import Finding
 
-_NEEDS = {
-    "imagery": ("grid", "data type", "label values", "splits"),
-    "labels": ("label values",),
-    "grid": ("data type", "label values", "splits"),
-}
-"""Questions about the data that have no answer where another one failed."""
-
 
 def compile_config(
     config: ConfigPath,
@@ -128,7 +121,8 @@ def _findings(settings: "Config", reachable: bool, skipped: str) -> "Iterator[Fi
 
 def _ask_earth_engine(settings: "Config") -> "Iterator[Finding]":
     """Whether it answers, and then every question about imagery and labels that an earlier answer leaves open."""
-    from earthline import pixels, verification
+    from earthline import pixels
+    from earthline.command_line.questions import NEEDS, questions
     from pipelines.preflight import Finding
 
     project = settings.environment.project
@@ -143,12 +137,8 @@ def _ask_earth_engine(settings: "Config") -> "Iterator[Finding]":
     if not found.passed:
         return
     failed: list[str] = []
-    questions = (
-        *verification.questions(settings.data, settings.predict.region),
-        verification.Question("splits", partial(_check_splits, settings)),
-    )
-    for question in questions:
-        missing = [name for name in failed if question.name in _NEEDS.get(name, ())]
+    for question in questions(settings):
+        missing = [name for name in failed if question.name in NEEDS.get(name, ())]
         if missing:
             yield Finding(question.name, None, f"not asked: it needs {' and '.join(missing)}")
             continue
@@ -189,19 +179,6 @@ def _ask(name: str, ask: Callable[[], str], fix: str) -> "Finding":
         return Finding(name, False, str(error), "gcloud auth application-default login")
     except (ee.EEException, GoogleAPIError, RequestException, LookupError) as error:
         return Finding(name, False, failures.plainly(error), fix)
-
-
-def _check_splits(settings: "Config") -> str:
-    """What the export would find out: whether patches and blocks fit into the region."""
-    from components.export_examples import plan
-    from earthline import imagery
-
-    grid, export = imagery.grid(settings.data), settings.export
-    plan.require_room(grid, export)
-    if export.split_regions is not None:
-        plan.split_areas(grid, export)
-        return "each region of export.split_regions has room for patches"
-    return f"{plan.require_blocks(grid, export):,} blocks"
 
 
 def _check_bucket(settings: "Config") -> str:

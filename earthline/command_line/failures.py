@@ -24,6 +24,7 @@ INTERRUPTED = 130
 
 # By name: importing the classes would load what a command does not need.
 EXPLAINED = {
+    "components.export_examples.blocks.SplitError": NOT_STARTED,
     "components.deploy_model.deployment.DeploymentError": RUN_FAILED,
     "components.deploy_model.rollback.RollbackError": NOT_STARTED,
     "components.register_ee_model.run.SmokeTestError": RUN_FAILED,
@@ -32,6 +33,7 @@ EXPLAINED = {
     "earthline.imagery.ImageryError": NOT_STARTED,
     "earthline.command_line.submitting.UncertainError": RUN_FAILED,
     "earthline.command_line.target.TargetError": NOT_STARTED,
+    "earthline.pixels.PixelsError": NOT_STARTED,
     "pipelines.following.LostError": RUN_FAILED,
     "pipelines.following.UnknownRunError": NOT_STARTED,
     "pipelines.records.RecordError": NOT_STARTED,

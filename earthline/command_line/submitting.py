@@ -65,8 +65,12 @@ def prepare(settings: "Config", console: Console, *, seed_data: bool) -> bytes:
         RecordError: Records and results of runs cannot be written here.
         TargetError: The bucket is not there.
         ImageryError: The config names something that Earth Engine does not have.
+        SplitError: Patches or blocks do not fit into the region.
+        AssetError: The map would be written over something else.
+        PixelsError: Earth Engine does not answer.
     """
-    from earthline import pixels, verification
+    from earthline import pixels
+    from earthline.command_line.questions import questions
     from pipelines import records
 
     records.require_writable()
@@ -74,7 +78,8 @@ def prepare(settings: "Config", console: Console, *, seed_data: bool) -> bytes:
     pixels.connect(settings.environment.project)
     if seed_data and settings.environment.target == "sandbox":
         _seed(settings, console)
-    verification.verify(settings.data, settings.predict.region)
+    for question in questions(settings):
+        question.ask()
 
     from pipelines.compilation import compile_workflow
 

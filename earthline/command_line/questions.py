@@ -1,0 +1,59 @@
+"""What Earth Engine is asked before a run is paid for: by `check` one by one, by whatever starts runs all at once."""
+
+from functools import partial
+
+from components.export_examples import plan
+from components.predict_map.asset import AssetError, require_writable
+from earthline import ee_assets, imagery, verification
+from earthline.config import Config
+from earthline.verification import Question
+
+NEEDS = {
+    "imagery": ("grid", "data type", "label values", "splits"),
+    "labels": ("label values",),
+    "grid": ("data type", "label values", "splits"),
+}
+"""Questions about the data that have no answer where another one failed."""
+
+
+def questions(settings: Config) -> tuple[Question, ...]:
+    """Every question, in the order in which an answer makes the next one worth asking.
+
+    Args:
+        settings: The workflow's config.
+
+    Returns:
+        The questions; besides what `earthline.verification` raises, they raise SplitError and AssetError.
+    """
+    asset = settings.predict.asset
+    return (
+        *verification.questions(settings.data, settings.predict.region),
+        Question("splits", partial(_splits, settings)),
+        *([Question("map's asset", partial(_map_asset, asset))] if asset is not None else []),
+    )
+
+
+def _splits(settings: Config) -> str:
+    """What the export would find out: whether patches and blocks fit into the region."""
+    grid, export = imagery.grid(settings.data), settings.export
+    plan.require_room(grid, export)
+    if export.split_regions is not None:
+        plan.split_areas(grid, export)
+        return "each region of export.split_regions has room for patches"
+    return f"{plan.require_blocks(grid, export):,} blocks"
+
+
+def _map_asset(asset: str) -> str:
+    """What predict_map would find out after training and deployment."""
+    found = require_writable(asset)
+    parent = asset
+    while "/assets/" in (parent := parent.rpartition("/")[0]):
+        there = ee_assets.info(parent)
+        if there is not None:
+            kind = str(there.get("type", "")).upper()
+            if kind not in ("FOLDER", "IMAGE_COLLECTION"):
+                raise AssetError(
+                    f"predict.asset: {parent} is an asset of type {kind}, below which nothing lies; give another id"
+                )
+            break
+    return found
