@@ -11,11 +11,11 @@ import pytest
 import rasterio
 from rasterio import Affine
 
-from .conftest import FAST, Laptop
+from .conftest import Laptop, fast
 
 # The grid of the quickstart's scene, so that its labels fit whatever imagery a test makes.
 HEIGHT, WIDTH, SCALE, WEST, NORTH = 443, 489, 28.5, 629992.5, 228513.5
-SMALL = (*FAST, "--set", "export.examples={train: 60, validation: 20, test: 20}", "--set", "train.epochs=1")
+SMALL = fast("export.examples={train: 60, validation: 20, test: 20}", "train.epochs=1")
 
 
 def add_scene(laptop: Laptop, name: str, pixels: np.ndarray, nodata: float | None = None) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import rasterio
 
-from .conftest import FAST, Laptop
+from .conftest import FAST, Laptop, fast
 
 STEPS = (
     "export_examples",
@@ -118,12 +118,13 @@ def test_after_its_endpoint_was_deleted_a_run_serves_again_from_what_it_has(
 def test_other_epochs_train_anew_and_a_rejected_model_is_not_deployed(
     laptop: Laptop, first_run: str, quickstart: str
 ) -> None:
-    output = laptop.earthline(
-        "run", quickstart, *FAST, "--set", "train.epochs=1", "--set", "evaluate.min_gain=1", code=None
-    )
+    output = laptop.earthline("run", quickstart, *fast("train.epochs=1", "evaluate.min_gain=1"), code=None)
     cached = {step for step in STEPS for line in output.splitlines() if step in line and "cached" in line}
     assert cached == {"export_examples", "validate_examples"}, output
     assert not (latest(laptop) / "map.tif").exists()
+    # That is when people need to look.
+    for name in ("preview.tif", "report.html", "evaluation.json"):
+        assert (latest(laptop) / name).exists(), name
 
 
 @pytest.mark.parametrize(
