@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import ee
 import numpy as np
 from google.api_core.retry import exponential_sleep_generator
+from google.auth.exceptions import GoogleAuthError
 from googleapiclient.errors import HttpError
 
 from earthline.grid import Grid
@@ -22,6 +23,7 @@ HIGH_VOLUME = "https://earthengine-highvolume.googleapis.com"
 """Google's endpoint for many automated requests: developers.google.com/earth-engine/cloud/highvolume."""
 SILENCE_SECONDS = 330.0
 """Earth Engine ends interactive requests after five minutes; a connection that says nothing for longer is dead."""
+CONNECTION_ATTEMPTS = 6
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 """Seconds between tries: the pauses grow from the first to the longest, each drawn at random below its bound."""
@@ -49,11 +51,18 @@ def connect(project: str, connections: int = 10) -> None:
     Args:
         project: Google Cloud project that the requests count against.
         connections: Most connections to keep, one per thread that asks.
+
+    Raises:
+        PixelsError: Earth Engine does not answer.
     """
     transport = Transport(connections, SILENCE_SECONDS)
-    ee.Initialize(project=project, url=HIGH_VOLUME, http_transport=transport)
     # Tries are counted here alone: the client's own ones would multiply with them, and double their pauses unbounded.
     ee.data.setMaxRetries(0)
+    ask(
+        lambda: ee.Initialize(project=project, url=HIGH_VOLUME, http_transport=transport),
+        CONNECTION_ATTEMPTS,
+        f"Earth Engine for project {project}",
+    )
 
 
 def fetch(image: Any, grid: Grid, attempts: int, place: str) -> np.ndarray[Any, Any]:
@@ -77,7 +86,7 @@ def fetch(image: Any, grid: Grid, attempts: int, place: str) -> np.ndarray[Any, 
 
 
 def ask(call: Callable[[], Answer], attempts: int, place: str) -> Answer:
-    """Makes a call to Earth Engine, again after 429, 5xx and lost connections; other errors are final.
+    """Makes a call to Earth Engine, again after 429, 5xx, refused rates and lost connections; other errors are final.
 
     Args:
         call: The call.
@@ -86,11 +95,17 @@ def ask(call: Callable[[], Answer], attempts: int, place: str) -> Answer:
 
     Raises:
         PixelsError: A final error, or none of the tries was answered.
+        google.auth.exceptions.GoogleAuthError: No credentials, or ones that are refused.
     """
     for attempt, pause in enumerate(exponential_sleep_generator(FIRST_PAUSE, LONGEST_PAUSE), start=1):
         try:
             return call()
-        except (ee.EEException, *_TRANSPORT) as error:
+        except GoogleAuthError as error:
+            if not error.retryable or attempt >= attempts:
+                raise
+            _logger.warning("%s: credentials: %s; again in %.1f s", place, error, pause)
+            time.sleep(pause)
+        except (ee.EEException, HttpError, *_TRANSPORT) as error:
             if not is_transient(error):
                 raise PixelsError(f"{place}: Earth Engine refused: {error}{_advice(str(error))}") from error
             if attempt >= attempts:
@@ -140,11 +155,12 @@ def is_transient(error: BaseException) -> bool:
     if isinstance(error, _TRANSPORT):
         return True
     # The client keeps the HTTP status only in the error that its own one was made from.
-    cause = error.__cause__ or error.__context__
+    cause = error if isinstance(error, HttpError) else error.__cause__ or error.__context__
     if not isinstance(cause, HttpError):
         return False
     status = int(cause.resp.status)
-    return status == 429 or status >= 500
+    # https://developers.google.com/earth-engine/reference/Quota: a rate may be refused by 403 as well.
+    return status == 429 or status >= 500 or (status == 403 and b"rateLimitExceeded" in cause.content)
 
 
 def _advice(message: str) -> str:

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import ee
 import httplib2
 import pytest
+from google.auth.exceptions import RefreshError
 from googleapiclient.errors import HttpError
 
 from earthline import pixels
@@ -161,3 +162,44 @@ def test_a_refused_connection_is_a_connection_error():
     with pytest.raises(ConnectionError):
         transport.request("http://127.0.0.1:9/")
     transport.close()
+
+
+def test_a_rate_that_is_refused_by_403_is_tried_again():
+    rate = refusal(403, "Rate exceeded")
+    rate.__context__.content = b'{"error": {"errors": [{"reason": "rateLimitExceeded"}]}}'
+    call, calls = failing([rate])
+    assert ask(call, 3, "patch") == "answer" and len(calls) == 2
+    with pytest.raises(PixelsError, match="refused: No permission"):
+        ask(failing([refusal(403, "No permission")])[0], 3, "patch")
+
+
+def test_credentials_that_are_late_are_waited_for_and_refused_ones_are_final():
+    late, wrong = RefreshError("metadata server busy", retryable=True), RefreshError("revoked")
+    assert ask(failing([late])[0], 3, "patch") == "answer"
+    with pytest.raises(RefreshError, match="revoked"):
+        ask(failing([wrong])[0], 3, "patch")
+
+
+FIRST_REQUESTS = """
+import json, os
+from earthline import imagery, pixels, verification
+from earthline.config import load
+from pathlib import Path
+
+pixels.FIRST_PAUSE, pixels.LONGEST_PAUSE = 0.01, 0.05
+data = load(Path(os.environ["CONFIG"])).data
+pixels.connect("sandbox")
+verification.verify(data)
+print(imagery.grid(data).shape)
+"""
+
+
+@pytest.mark.parametrize(("kind", "method"), [("503", "algorithms:list"), ("429", "value:compute"), ("503", "*")])
+def test_the_first_requests_are_waited_for_like_pixels(clean_sandbox, request, kind, method):
+    clean_sandbox.command("seed", "north_carolina")
+    clean_sandbox.command("faults", "add", kind, "--method", method, "--times", "3")
+    try:
+        config = request.config.rootpath / "configs" / "quickstart.yaml"
+        assert "(443, 489)" in clean_sandbox.python(FIRST_REQUESTS, CONFIG=str(config))
+    finally:
+        clean_sandbox.command("faults", "clear")
