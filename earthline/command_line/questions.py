@@ -3,7 +3,6 @@
 from functools import partial
 
 from components.export_examples import plan
-from components.predict_map.asset import AssetError, require_writable
 from earthline import ee_assets, imagery, verification
 from earthline.config import Config
 from earthline.verification import Question
@@ -45,6 +44,9 @@ def _splits(settings: Config) -> str:
 
 def _map_asset(asset: str) -> str:
     """What predict_map would find out after training and deployment."""
+    # It draws, and what draws loads slowly.
+    from components.predict_map.asset import AssetError, require_writable
+
     found = require_writable(asset)
     parent = asset
     while "/assets/" in (parent := parent.rpartition("/")[0]):
