@@ -88,7 +88,7 @@ def score(
     best = max(range(len(scored)), key=lambda place: scored[place].accuracy.overall)
     other, compared_with, shown = matrices[best], scored[best].name, f"the baseline '{scored[best].name}'"
     compared, note, paired = mine, "", bootstrap
-    record = None
+    record, same = None, False
     if deployed is not None:
         record, chosen, theirs = _champion(deployed, project, manifest, of_test, test, section)
         note = record.note
@@ -97,6 +97,7 @@ def score(
             paired = Bootstrap(int(held_out.block.max()) + 1, section.confidence, section.seed)
             other, compared_with, shown = held_out.matrices(theirs[chosen], len(names)), deployed.name, "the champion"
             compared = held_out.matrices(predicted[chosen], len(names))
+            same = bool(np.array_equal(predicted[chosen], theirs[chosen]))
     labelled = mine.sum(axis=(0, 2)) > 0
     return Evaluation(
         model=accuracy(mine, names, bootstrap),
@@ -118,6 +119,7 @@ def score(
             compared_with=compared_with,
             shown=shown,
             note=note,
+            same=same,
         ),
     )
 
