@@ -42,6 +42,8 @@ def _is_cron(text: str) -> str:
 
 Cron = Annotated[str, Field(max_length=200), AfterValidator(_is_cron)]
 Shape = tuple[Annotated[WholeNumber, Field(gt=0)], Annotated[WholeNumber, Field(gt=0)]]
+SHARED_ENDPOINT_BYTES = 1_500_000
+"""https://cloud.google.com/vertex-ai/docs/predictions/choose-endpoint-type."""
 SplitName = Literal["train", "validation", "test"]
 MOST_SEED = 100_000_000
 """Earth Engine's seeds have 31 bits, and each split gets one of its own: three times this and a little more."""
@@ -251,13 +253,18 @@ class Serving(Section):
         description="Pixels of context in total per dimension (height, width), half on each side, trimmed afterwards.",
     )
     max_payload_bytes: WholeNumber = Field(
-        default=1_500_000,
+        default=SHARED_ENDPOINT_BYTES,
         gt=0,
         description="Largest request and largest answer in bytes; Vertex AI's shared endpoints take 1,500,000.",
     )
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
+        if self.max_payload_bytes > SHARED_ENDPOINT_BYTES:
+            raise ValueError(
+                f"max_payload_bytes {self.max_payload_bytes:,} is more than the {SHARED_ENDPOINT_BYTES:,} of Vertex AI's "
+                "shared endpoints, which models are deployed on; leave it out"
+            )
         if self.max_replicas < self.min_replicas:
             raise ValueError(f"max_replicas {self.max_replicas} is below min_replicas {self.min_replicas}")
         if any(pixels % 2 for pixels in self.overlap):
