@@ -48,13 +48,24 @@ def field(element: Any, name: str) -> Any:
 
 
 def comparison(
-    compare: Callable[[Any, Any], bool], measure: Callable[[Any, Any], float] | None = None
+    compare: Callable[[Any, Any], bool],
+    measure: Callable[[Any, Any], float] | None = None,
+    absence: Callable[[bool], bool] | None = None,
 ) -> Callable[..., Filter]:
-    """A maker of filters from a comparison of two values, and their measure; a missing value never passes."""
+    """A maker of filters from a comparison of two values; a missing value never passes.
+
+    Args:
+        compare: Whether two values pass.
+        measure: How far apart two values are, for filters that say so.
+        absence: Whether a field that is compared with null passes, by whether it is missing; None refuses null.
+    """
 
     def make(left_field: str | None, right_value: Any, right_field: str | None, left_value: Any) -> Filter:
         if (left_field is None) == (left_value is None):
             raise invalid("Filter: exactly one of 'leftField' and 'leftValue' must be given.")
+        if absence is not None and left_field is not None and right_field is None and right_value is None:
+            name = left_field
+            return Filter(lambda left, right: absence(field(left, name) is None))
         if (right_field is None) == (right_value is None):
             raise invalid("Filter: exactly one of 'rightField' and 'rightValue' must be given.")
 
@@ -136,6 +147,9 @@ _COMPARISONS: dict[tuple[str, ...], Callable[[Any, Any], bool]] = {
     ("stringStartsWith",): _text(lambda one, two: one.startswith(two)),
     ("stringEndsWith",): _text(lambda one, two: one.endswith(two)),
 }
+# `ee.Filter.neq('pop10', None)` keeps what has the property:
+# https://developers.google.com/earth-engine/guides/reducers_grouping.
+_ABSENCE: dict[str, Callable[[bool], bool]] = {"eq": lambda missing: missing, "neq": lambda missing: not missing}
 _SPATIAL = {
     "intersects": shapely.intersects,
     "contains": holds,
@@ -151,7 +165,7 @@ def compared(name: str, left_field: str | None, left_value: Any, right_field: st
 
 
 def _register_comparison(names: tuple[str, ...], compare: Callable[[Any, Any], bool]) -> None:
-    make = comparison(compare)
+    make = comparison(compare, absence=_ABSENCE.get(names[0]))
 
     def call(left_field: str | None, right_value: Any, right_field: str | None, left_value: Any) -> Filter:
         return make(left_field, right_value, right_field, left_value)

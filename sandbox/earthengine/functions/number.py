@@ -1,14 +1,13 @@
 """Numbers."""
 
 import math
-import re
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from sandbox.earthengine.coerce import NAMED_TYPES
 from sandbox.earthengine.functions.image_math import BINARY, CASTS, UNARY
+from sandbox.earthengine.number_formats import formatted
 from sandbox.earthengine.registry import function
 from sandbox.errors import invalid
 
@@ -128,31 +127,7 @@ def _decimal(text: str) -> Number:
     return int(value) if value.is_integer() and abs(value) < 2**53 else value
 
 
-_FORMAT: Callable[[str], Any] = re.compile(r"%([-+ 0,(#]*)(\d{0,3})(\.\d{1,2})?([dfeExXosg%])").fullmatch
-
-
 @function("Number.format")
 def format_number(number: Number, pattern: str) -> str:
-    """A text by a printf pattern."""
-    parts = re.split(r"(%[-+ 0,(#]*\d{0,3}(?:\.\d{1,2})?[dfeExXosg%])", pattern)
-    return "".join(_formatted(number, part) for part in parts)
-
-
-def _formatted(number: Number, part: str) -> str:
-    match = _FORMAT(part)
-    if match is None:
-        if "%" in part:
-            raise invalid(f"Number.format: Unknown format '{part[:50]}'.")
-        return part
-    flags, width, precision, kind = match[1], match[2], match[3] or "", match[4]
-    if kind == "%":
-        return "%"
-    if kind == "s":
-        return f"{_shown(number):>{width or 0}}"
-    if kind in "dxXo":
-        return f"%{flags.replace(',', '')}{width}{kind}" % int(number)
-    return f"%{flags.replace(',', '')}{width}{precision}{kind}" % number
-
-
-def _shown(number: Number) -> str:
-    return str(int(number)) if float(number).is_integer() else str(number)
+    """A text by a pattern such as `%.2f`."""
+    return formatted(number, pattern, "Number.format")

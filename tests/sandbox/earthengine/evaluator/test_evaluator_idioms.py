@@ -40,6 +40,15 @@ def test_collections_are_filtered_by_texts(world, text, expected):
     assert world.compute(places().filter(text).aggregate_array("name")) == expected
 
 
+def test_null_is_compared_with_what_is_missing(world):
+    assert world.compute(places().filter(ee.Filter.neq("a", None)).aggregate_array("name")) == ["x", "o'y", "z"]
+    assert world.compute(places().filter(ee.Filter.eq("a", None)).aggregate_array("name")) == ["n"]
+    old = ee.ApiFunction.call_("Filter.notEquals", "a")
+    assert world.compute(places().filter(old).size()) == 3
+    with pytest.raises(ApiError, match="exactly one of 'rightField' and 'rightValue'"):
+        world.compute(places().filter(ee.Filter.gt("a", None)).size())
+
+
 def test_texts_are_filters_wherever_one_is_wanted(world):
     assert world.compute(ee.ImageCollection("C").filter("cloud < 20").size()) == 2
     both = ee.ApiFunction.call_("Filter.and", ["a > 1", "a < 3"])
@@ -114,6 +123,34 @@ def test_small_values(world, build, expected):
     assert found == expected and type(found) is type(expected)
 
 
+@pytest.mark.parametrize(
+    ("number", "pattern", "expected"),
+    [
+        (1, "%03d", "001"),
+        (1.23476, "%.3f", "1.235"),
+        (123476, "%.3e", "1.235e+05"),
+        (123476, "%.2f", "123476.00"),
+        (1234567.891, "%,.2f", "1,234,567.89"),
+        (-1234567, "%,d m", "-1,234,567 m"),
+        # Halves are rounded up, of the number as it is written.
+        (0.125, "%.2f", "0.13"),
+        (1.005, "%.2f", "1.01"),
+        (2.5, "%.0f", "3"),
+        (-5, "%(d", "(5)"),
+        (5, "%+d|%-4d|%4d| %%", "+5|5   |   5| %"),
+        (-5, "%06.1f", "-005.0"),
+        (255, "%x %X %#x %o", "ff FF 0xff 377"),
+        (-1, "%x", "f" * 16),
+        (0.00001234, "%g", "1.23400e-05"),
+        (123.456, "%.4g", "123.5"),
+        (5.5, "b%s", "b5.5"),
+        (5, "%5s", "    5"),
+    ],
+)
+def test_numbers_are_written_as_java_writes_them(world, number, pattern, expected):
+    assert world.compute(ee.Number(number).format(pattern)) == expected
+
+
 def test_properties_are_copied_with_those_of_the_system_that_are_named(world):
     scene = ee.Image("C/s1").set("extra", 5)
     made = ee.Image(1).set("own", 3)
@@ -146,6 +183,8 @@ def test_properties_are_copied_with_those_of_the_system_that_are_named(world):
         (lambda: ee.Number.expression("b(0)", {}), "numbers have no bands"),
         (lambda: ee.Image(1).expression("i.a.b", {"i": ee.Image(1).rename("a")}), "a band has no 'b' of its own"),
         (lambda: ee.Image(1).copyProperties(ee.Image(2), ["a"], ["b"]), "'exclude' must not be given"),
+        (lambda: ee.Number(1).format("%y"), "Unknown format '%y'"),
+        (lambda: ee.Number(1).format("%.2d"), r"the format '%\.2d' does not fit 1"),
     ],
 )
 def test_mistakes_are_named(world, build, message):
