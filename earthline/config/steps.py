@@ -262,8 +262,8 @@ class Serving(Section):
     def _is_consistent(self) -> Self:
         if self.max_payload_bytes > SHARED_ENDPOINT_BYTES:
             raise ValueError(
-                f"max_payload_bytes {self.max_payload_bytes:,} is more than Vertex AI's shared endpoints take, which models "
-                f"are deployed on: {SHARED_ENDPOINT_BYTES:,}; leave it out"
+                f"max_payload_bytes {self.max_payload_bytes:,} is more than {SHARED_ENDPOINT_BYTES:,}, the most that "
+                "Vertex AI's shared endpoints take, which models are deployed on; leave it out"
             )
         if self.max_replicas < self.min_replicas:
             raise ValueError(f"max_replicas {self.max_replicas} is below min_replicas {self.min_replicas}")
