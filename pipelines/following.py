@@ -50,6 +50,7 @@ class Step:
         progress: Newest line of its log, while it runs.
         job_id: Number of the custom job that runs its container, which is the key of its log.
         outputs: Uris of its output artifacts by name.
+        failures: Tries of it that have failed so far.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Step:
     progress: str = ""
     job_id: str = ""
     outputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    failures: int = 0
 
     @property
     def seconds(self) -> float | None:
@@ -295,6 +297,7 @@ def _step(spec: StepSpec, detail: Any) -> Step:
         ended=detail.end_time or None,
         error=detail.error.message,
         job_id=str(job or (failed[-1] if failed else "")).rpartition("/")[2],
+        failures=len(failed),
         outputs={name: tuple(artifact.uri for artifact in each.artifacts) for name, each in detail.outputs.items()},
     )
 

@@ -88,7 +88,10 @@ def table(snapshot: "Snapshot") -> Table:
     for step in snapshot.steps:
         state = "NOT_TRIGGERED" if snapshot.ended and step.state == "WAITING" else step.state
         progress = step.progress if step.state == "RUNNING" else ""
-        drawn.add_row(step.name, styled(state), clock(_elapsed(step)), Text(progress))
+        shown = styled(state)
+        if step.state == "RUNNING" and step.failures:
+            shown.append(f", try {step.failures + 1}")
+        drawn.add_row(step.name, shown, clock(_elapsed(step)), Text(progress))
     return drawn
 
 
@@ -131,12 +134,16 @@ def _show_lines(snapshots: Iterable["Snapshot"], console: Console) -> "Snapshot"
     last: Snapshot | None = None
     states: dict[str, str] = {}
     told: dict[str, tuple[str, float]] = {}
+    failures: dict[str, int] = {}
     for last in snapshots:
         for step in last.steps:
             if step.state != states.get(step.name, "WAITING") and word(step.state) != "waiting":
                 duration = f" after {clock(step.seconds)}" if step.seconds is not None else ""
                 _line(console, step.name, f"{word(step.state)}{duration}")
                 told[step.name] = ("", time.monotonic())
+            elif step.state == "RUNNING" and step.failures > failures.get(step.name, 0):
+                failures[step.name] = step.failures
+                _line(console, step.name, f"failed; try {step.failures + 1}")
             elif step.state == "RUNNING":
                 text, moment = told.get(step.name, ("", 0.0))
                 if step.progress != text and time.monotonic() - moment > _QUIET_SECONDS:

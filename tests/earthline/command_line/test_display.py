@@ -1,5 +1,6 @@
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -49,6 +50,17 @@ def test_without_a_terminal_each_change_is_one_line() -> None:
 def test_a_cached_step_is_called_cached() -> None:
     text = shown([snapshot("SUCCEEDED", step("train_model", "SKIPPED", 0))], terminal=False)
     assert "train_model          cached" in text
+
+
+@pytest.mark.parametrize(("terminal", "words"), [(False, "failed; try 2"), (True, "running, try 2")])
+def test_a_step_that_is_tried_again_says_so(terminal: bool, words: str) -> None:
+    running = step("train_model", "RUNNING", progress="epoch 3")
+    again = replace(running, failures=1)
+    text = shown(
+        [snapshot("RUNNING", running), snapshot("RUNNING", again), snapshot("RUNNING", again)], terminal=terminal
+    )
+    assert words in text
+    assert terminal or text.count("try 2") == 1
 
 
 def test_text_of_a_log_is_never_read_as_markup(monkeypatch: pytest.MonkeyPatch) -> None:
