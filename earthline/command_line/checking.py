@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +16,8 @@ from earthline.command_line.options import ConfigPath, Overrides
 if TYPE_CHECKING:  # these modules load pydantic and Google's client
     from earthline.config import Config
     from pipelines.preflight import Finding
+
+_ADD = "`earthline sandbox add ASSET FILE.tif` makes an asset of your raster, `earthline sandbox seed` brings open data"
 
 
 def compile_config(
@@ -143,6 +146,8 @@ def _ask_earth_engine(settings: "Config") -> "Iterator[Finding]":
             yield Finding(question.name, None, f"not asked: it needs {' and '.join(missing)}")
             continue
         found = _ask(question.name, question.ask, "")
+        if not found.passed and "not found" in found.detail and settings.environment.target == "sandbox":
+            found = replace(found, fix=_ADD)
         yield found
         if not found.passed:
             failed.append(question.name)

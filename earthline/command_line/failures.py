@@ -107,7 +107,8 @@ def _explained(error: OSError) -> str:
     """A full disk or a folder that may not be written is no mistake of Earthline's."""
     path = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else None
     said = f"{path}: {error.strerror}" if path is not None else str(error.strerror)
-    if path is not None and path.is_relative_to(user_state_path("earthline")):
+    state = user_state_path("earthline")
+    if path is not None and (path.is_relative_to(state) or (path.is_absolute() and state.is_relative_to(path))):
         return f"{said}; locks lie there: set XDG_STATE_HOME to a folder that you can write"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"{said}; make room"

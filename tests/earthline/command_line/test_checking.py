@@ -125,6 +125,7 @@ def test_what_a_run_would_find_out_late_is_a_line_of_check(said: dict[str, dict[
 def test_what_needs_a_failed_answer_is_not_asked(said: dict[str, dict[str, Any]]) -> None:
     skipped = {key: detail for key, (passed, detail, _) in said["no image, no bucket"].items() if passed is None}
     assert skipped == dict.fromkeys(["grid", "data type", "label values", "splits"], "not asked: it needs imagery")
+    assert "`earthline sandbox add ASSET FILE.tif`" in said["no image, no bucket"]["imagery"][2]
     assert said["no image, no bucket"]["bucket"][2].startswith("gcloud storage buckets create gs://no-such-bucket")
 
 

@@ -32,11 +32,12 @@ def test_a_disk_that_refuses_is_no_mistake_of_earthlines(
     assert words in line
 
 
+@pytest.mark.parametrize("below", ["earthline/locks/p.w.lock", "earthline", ""])
 def test_locks_that_cannot_be_made_name_the_variable(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, below: str
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    path = tmp_path / "earthline" / "locks" / "p.w.lock"
+    path = tmp_path / below
     failures.report(OSError(errno.EACCES, "Permission denied", str(path)))
     assert "set XDG_STATE_HOME to a folder that you can write" in capsys.readouterr().err
 
