@@ -76,6 +76,10 @@ DEVIATIONS: Mapping[str, Sequence[str]] = {
         "examples say; the one-line descriptions in the signatures have rows and columns exchanged.",
         "A class that does not occur has accuracies of 0.",
     ),
+    "Date": (
+        "The long name of a time zone (`zzzz`) is refused but for UTC. Times that clocks leave out are no "
+        "dates; of two that they show, the first counts.",
+    ),
     "FeatureCollection": (
         "Tables are read whole; there is no spatial index, so that a filter by bounds reads every feature.",
         "`maxVertices` of an export has no effect. A shapefile keeps 254 bytes of a text, has no null text and writes "
@@ -155,6 +159,11 @@ DEVIATIONS: Mapping[str, Sequence[str]] = {
         "there is not documented.",
     ),
     "Join": ("The measure of an `and` of conditions is that of the first that has one.",),
+    "Kernel": (
+        "Weights are those of Google's examples: distances fill their square beyond the radius, and `gaussian` has no "
+        "pixel as far from the middle as the radius, so that a radius of 3 gives 5 by 5.",
+        "`getInfo` shows the weights and the centre; what names Google gives them is not documented.",
+    ),
     "Landsat": (
         "`simpleComposite` chooses the `maxDepth` least cloudy scenes of the whole collection by `CLOUD_COVER`; Google "
         "chooses them per path and row.",
@@ -194,6 +203,10 @@ DEVIATIONS: Mapping[str, Sequence[str]] = {
     "Sentinel2": (
         "`CDI` averages B8 to the pixels of B8A and takes variances in windows of 7 by 7 pixels, as its paper "
         "does; Google does not publish its code.",
+    ),
+    "String": (
+        "Regular expressions are RE2's, which Google's examples need; Google does not name the dialect. They look neither "
+        "ahead nor behind.",
     ),
     "Terrain": (
         "Degrees are measured on a sphere and Mercator's scale grows with latitude; in every other projection a "
