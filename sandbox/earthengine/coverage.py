@@ -205,8 +205,8 @@ DEVIATIONS: Mapping[str, Sequence[str]] = {
         "does; Google does not publish its code.",
     ),
     "String": (
-        "Regular expressions are RE2's, which Google's examples need; Google does not name the dialect. They look neither "
-        "ahead nor behind.",
+        "Regular expressions are RE2's, which Google's examples need; Google does not name the dialect. They look "
+        "neither ahead nor behind.",
     ),
     "Terrain": (
         "Degrees are measured on a sphere and Mercator's scale grows with latitude; in every other projection a "
