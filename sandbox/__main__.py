@@ -162,10 +162,15 @@ def _band_line(band: Mapping[str, Any]) -> str:
     terms = {name: grid["affineTransform"].get(name, 0.0) for name in ("scaleX", "shearX", "shearY", "scaleY")}
     scale = math.hypot(terms["scaleX"], terms["shearY"])
     turned = " (rotated)" if terms["shearX"] or terms["shearY"] else " (rows run north)" if terms["scaleY"] > 0 else ""
-    named = re.search(r'"([^"]*)"', grid.get("crsWkt", ""))
-    crs = grid.get("crsCode") or (named.group(1) if named else "a system without a code")
+    crs = grid.get("crsCode") or _named(grid.get("crsWkt", ""))
     policy = band["pyramidingPolicy"]
     return f"{band['id']:<12} {precision:<6} {size:>13} pixels of {scale:g}{turned} in {crs}, pyramid {policy}"
+
+
+def _named(wkt: str) -> str:
+    """A reference system without a code in a few words: its name, or where it has none the kind of projection."""
+    names = re.findall(r'(?:PROJ\w*|GEO\w*|METHOD|PROJECTION)\["([^"]*)"', wkt)
+    return f"{next((name for name in names if name.lower() not in ('', 'unknown')), 'a system')} (no code)"
 
 
 def _show(value: Any, depth: int) -> None:

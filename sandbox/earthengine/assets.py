@@ -139,10 +139,11 @@ class Assets:
         if found is not None and not overwrite:
             raise invalid(f"Cannot overwrite asset '{name}'.")
         if found is not None and (found.record.type != type_ or type_ in CONTAINERS):
-            held = f" with {len(children)} assets" if (children := self._held(found)) else ""
+            count = len(self.children(name)) if found.record.type in CONTAINERS else 0
+            held = f" with {count} asset{'s' * (count > 1)}" if count else ""
             raise invalid(
-                f"Cannot overwrite asset '{name}': it is {_article(found.record.type)}{held}, and only an asset of the "
-                f"same type, no folder or collection, can be replaced. Delete it first, or choose another id."
+                f"Cannot overwrite asset '{name}': it is {_article(found.record.type)}{held}. An asset is replaced by "
+                "one of its own type only, a folder or collection never. Delete it first, or choose another id."
             )
         parent = self.find(parent_of(name))
         if parent is None:
@@ -153,9 +154,6 @@ class Assets:
             raise invalid(f"Asset '{parent.name}' is {_article(parent.record.type)} and cannot hold '{name}'.")
         elif parent.record.type == "IMAGE_COLLECTION" and type_ != "IMAGE":
             raise invalid(f"Asset '{parent.name}' is an ImageCollection and holds images only, not '{name}'.")
-
-    def _held(self, asset: StoredAsset) -> list[StoredAsset]:
-        return self.children(asset.name) if asset.record.type in CONTAINERS else []
 
     def staging(self, name: str) -> Path:
         """A fresh folder for the files of a new version of an asset; `put` makes it the asset's own."""

@@ -80,17 +80,17 @@ def test_options_that_cannot_be_are_named(sandbox, folder, tmp_path, options, sa
 
 
 @pytest.mark.parametrize(
-    "crs",
+    ("crs", "name"),
     [
-        "+proj=sinu +lon_0=0 +x_0=0 +y_0=0 +R=6371007.181 +units=m +no_defs",
-        "+proj=laea +lat_0=10 +lon_0=20 +datum=WGS84 +units=m",
+        ("+proj=sinu +lon_0=0 +x_0=0 +y_0=0 +R=6371007.181 +units=m +no_defs", "Sinusoidal"),
+        ("+proj=laea +lat_0=10 +lon_0=20 +datum=WGS84 +units=m", "Lambert_Azimuthal_Equal_Area"),
     ],
 )
-def test_a_system_without_a_code(ee, sandbox, folder, tmp_path, crs):
+def test_a_system_without_a_code(ee, sandbox, folder, tmp_path, crs, name):
     values = np.arange(30 * 20).reshape(1, 20, 30).astype("uint16")
     transform = Affine(500, 0, 1_000_000, 0, -500, 5_500_000)
     shown = sandbox.command("add", f"{folder}/a", save(tmp_path / "a.tif", values, transform, crs)).stdout
-    assert "30 x 20 pixels of 500 in " in shown
+    assert f"30 x 20 pixels of 500 in {name} (no code), pyramid MEAN" in shown
     grid = ee.data.getAsset(f"{folder}/a")["bands"][0]["grid"]
     assert set(grid) == {"crsWkt", "dimensions", "affineTransform"}
     request = {"expression": ee.Image(f"{folder}/a"), "fileFormat": "NUMPY_NDARRAY", "grid": grid}
@@ -182,7 +182,10 @@ def test_an_image_is_replaced_by_force_alone_and_nothing_else_ever(ee, sandbox, 
     for name, held in (("scenes", "an ImageCollection with 2 assets"), ("empty", "a Folder")):
         refused = sandbox.command("add", f"{folder}/{name}", first, "--force", check=False)
         assert refused.returncode == 1
-        assert f"Cannot overwrite asset '{folder}/{name}': it is {held}, and only" in refused.stderr
+        assert (
+            f"Cannot overwrite asset '{folder}/{name}': it is {held}. An asset is replaced by one of its own type only"
+            in refused.stderr
+        )
     assert ee.ImageCollection(f"{folder}/scenes").size().getInfo() == 2
 
 
@@ -213,7 +216,7 @@ def test_ingestion_and_exports_replace_assets_of_the_same_type_alone(ee, sandbox
                 put(f"{folder}/{name}")
     sandbox.command("add", f"{folder}/image", str(sandbox.home / "storage" / bucket / "a.tif"))
     for put in (table, export):
-        with pytest.raises(ee.EEException, match="it is an Image, and only an asset of the same type"):
+        with pytest.raises(ee.EEException, match="it is an Image. An asset is replaced by one of its own type only"):
             put(f"{folder}/image")
     image(f"{folder}/image")
     # Below an ImageCollection there are images alone.
