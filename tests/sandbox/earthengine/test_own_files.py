@@ -216,7 +216,7 @@ def test_ingestion_and_exports_replace_assets_of_the_same_type_alone(ee, sandbox
                 put(f"{folder}/{name}")
     sandbox.command("add", f"{folder}/image", str(sandbox.home / "storage" / bucket / "a.tif"))
     for put in (table, export):
-        with pytest.raises(ee.EEException, match="it is an Image. An asset is replaced by one of its own type only"):
+        with pytest.raises(ee.EEException, match=r"it is an Image\. An asset is replaced by one of its own type only"):
             put(f"{folder}/image")
     image(f"{folder}/image")
     # Below an ImageCollection there are images alone.
