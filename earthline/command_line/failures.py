@@ -48,6 +48,9 @@ _MACHINE = {
     errno.EDQUOT,
     errno.ENOENT,
     errno.ENOTDIR,
+    errno.EISDIR,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
     errno.EMFILE,
 }
 """What a disk, a file or a folder refuses."""
