@@ -50,10 +50,10 @@ def parse(body: bytes, contract: Contract) -> list[Tile]:
     tiles = [_tile(instance, f"instances[{index}]", contract) for index, instance in enumerate(content["instances"])]
     size = answer_bytes(tiles, contract)
     if size > contract.max_payload_bytes:
-        shapes = sorted({_shape(tile) for tile in tiles})
+        shapes = ", ".join(f"{height} x {width}" for height, width in sorted({_shape(tile) for tile in tiles}))
         raise RequestError(
             f"the answer would have {size:,} bytes, over the contract's {contract.max_payload_bytes:,}: {len(tiles)} "
-            f"of {', '.join(f'{height} x {width}' for height, width in shapes)} pixels with {len(contract.class_names)} "
+            f"of {shapes} pixels with {len(contract.class_names)} "
             "classes; send fewer or smaller tiles at a time"
         )
     return tiles

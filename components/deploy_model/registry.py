@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from google.cloud import aiplatform
@@ -89,7 +90,7 @@ def demote(model: Any, before: Mapping[str, tuple[str, ...]]) -> None:
     registry, now = model.versioning_registry, aliases(model)
     for key, names in before.items():
         if set(names) - set(now.get(key, ())):
-            patiently(lambda key=key, names=names: registry.add_version_aliases(list(names), key), "restoring aliases")  # type: ignore[misc]
+            patiently(partial(registry.add_version_aliases, list(names), key), "restoring aliases")
     for key, names in aliases(model).items():
         for alias in set(names) - set(before.get(key, ())) - {_DEFAULT}:
             _drop(model, alias, key)
