@@ -162,7 +162,7 @@ DEVIATIONS: Mapping[str, Sequence[str]] = {
     "Kernel": (
         "Weights are those of Google's examples: distances fill their square beyond the radius, and `gaussian` has no "
         "pixel as far from the middle as the radius, so that a radius of 3 gives 5 by 5.",
-        "`getInfo` shows the weights and the centre; what names Google gives them is not documented.",
+        "`getInfo` shows the call, the weights and the centre; what names Google gives them is not documented.",
     ),
     "Landsat": (
         "`simpleComposite` chooses the `maxDepth` least cloudy scenes of the whole collection by `CLOUD_COVER`; Google "

@@ -16,6 +16,7 @@ from numpy.exceptions import AxisError
 from pyproj.exceptions import ProjError
 from shapely.errors import ShapelyError
 
+from sandbox.earthengine import descriptions
 from sandbox.earthengine.coerce import Mismatch, coerce, type_name
 from sandbox.earthengine.graph import GraphLimits
 from sandbox.earthengine.readings import Readings
@@ -141,7 +142,10 @@ def call(context: Context, name: str, arguments: Mapping[str, Any]) -> Any:
         raise invalid(f"{name}: the sandbox does not implement this function of Earth Engine.")
     bound = _bind(signature, implementation, arguments)
     try:
-        return implementation.call(context, **bound) if implementation.wants_context else implementation.call(**bound)
+        made = implementation.call(context, **bound) if implementation.wants_context else implementation.call(**bound)
+        if signature.returns in descriptions.TYPES:
+            descriptions.note(made, name, arguments)
+        return made
     except ApiError as error:
         if error.status == "INVALID_ARGUMENT" and not re.match(r"[A-Za-z]\w*(\.\w+)?[:,] ", error.message):
             raise invalid(f"{name}: {error.message}") from error

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sandbox.earthengine import computation
+from sandbox.earthengine import computation, descriptions
 from sandbox.earthengine.coerce import type_name
 from sandbox.earthengine.graph import GraphLimits
 from sandbox.earthengine.grid import Projection
@@ -73,11 +73,13 @@ def to_json(value: Any, limits: GraphLimits) -> Any:
         margin: dict[str, Any] = {"type": "ErrorMargin", "unit": value.unit}
         return margin if value.value is None else {**margin, "value": _number(value.value)}
     if isinstance(value, Kernel):
-        return _kernel(value)
+        return {**_made(value, limits), **_kernel(value)}
     if isinstance(value, Reducer):
-        return {"type": "Reducer", "outputs": [*value.outputs]}
+        return {**_made(value, limits), "outputs": [*value.outputs]}
     if isinstance(value, ArrayValue):
         return to_json(value.data.tolist(), limits)
+    if descriptions.described(value) is not None:
+        return _made(value, limits)
     raise invalid(f"A value of type {type_name(value)} cannot be returned; use it within an expression.")
 
 
@@ -92,12 +94,18 @@ def _number(value: Any) -> Any:
     return plain
 
 
+def _made(value: Any, limits: GraphLimits) -> dict[str, Any]:
+    """The call that made a value, else its type."""
+    shown = descriptions.described(value) or {"type": type_name(value)}
+    return {key: to_json(item, limits) for key, item in shown.items()}
+
+
 def _kernel(kernel: Kernel) -> dict[str, Any]:
-    """Its weights, row by row, and where the pixel itself is among them, as (column, row)."""
+    """Its weights, row by row, and where the pixel itself is among them, as (column, row); none for one in metres."""
     if kernel.weights is None:
-        return {"type": "Kernel", "units": "meters"}
+        return {}
     weights = [[_number(weight) for weight in row] for row in kernel.weights.tolist()]
-    return {"type": "Kernel", "center": [kernel.centre[1], kernel.centre[0]], "weights": weights}
+    return {"center": [kernel.centre[1], kernel.centre[0]], "weights": weights}
 
 
 def _projection(projection: Projection) -> dict[str, Any]:

@@ -56,11 +56,29 @@ def test_texts_are_filters_wherever_one_is_wanted(world):
     assert world.compute(places().filter(ee.Filter.expression("a == 2").Not()).size()) == 3
 
 
-def test_kernels_are_shown_with_their_weights(world):
+def test_what_is_made_of_calls_shows_them(world):
     shown = world.compute(ee.Kernel.fixed(3, 2, [[4, 3, 2], [1, 0, 5]], 0, 1))
-    assert shown == {"type": "Kernel", "center": [0, 1], "weights": [[4, 3, 2], [1, 0, 5]]}
-    assert world.compute(ee.Kernel.square(30, "meters"))["units"] == "meters"
-    assert world.compute(ee.Reducer.minMax())["outputs"] == ["min", "max"]
+    assert (shown["type"], shown["center"], shown["weights"]) == ("Kernel.fixed", [0, 1], [[4, 3, 2], [1, 0, 5]])
+    metres = world.compute(ee.Kernel.square(30, "meters"))
+    assert metres == {"type": "Kernel.square", "radius": 30, "units": "meters"}
+    assert world.compute(ee.Reducer.minMax()) == {"type": "Reducer.minMax", "outputs": ["min", "max"]}
+    both = world.compute(ee.Filter.And(ee.Filter.eq("a", 1), ee.Filter.lt("b", 2)))
+    assert both == {
+        "type": "Filter.and",
+        "filters": [
+            {"type": "Filter.equals", "leftField": "a", "rightValue": 1},
+            {"type": "Filter.lessThan", "leftField": "b", "rightValue": 2},
+        ],
+    }
+    assert world.compute(ee.Join.saveFirst("found"))["matchKey"] == "found"
+    trained = ee.Classifier.smileCart(7).train(places(), "a", ["a"])
+    # The data that it learned from are no part of it.
+    assert world.compute(trained) == {
+        "type": "Classifier.train",
+        "classifier": {"type": "Classifier.smileCart", "maxNodes": 7},
+        "classProperty": "a",
+        "inputProperties": ["a"],
+    }
 
 
 @pytest.mark.parametrize(
