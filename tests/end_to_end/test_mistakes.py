@@ -57,30 +57,35 @@ def pid(laptop: Laptop) -> int:
 
 
 @pytest.mark.slow
-def test_imagery_that_is_masked_everywhere_fails_the_export(started: Laptop, quickstart: str) -> None:
-    options = add_scene(started, "masked", np.full((5, HEIGHT, WIDTH), -1, "float32"), nodata=-1)
-    output = started.earthline("run", quickstart, *SMALL, *options, code=1)
-    assert "export_examples failed" in output
-    assert "every pixel of projects/sandbox/assets/masked is masked" in output
-    assert "Traceback" not in output
+def test_what_earth_engine_can_tell_beforehand_starts_no_run(started: Laptop, quickstart: str) -> None:
+    masked = add_scene(started, "masked", np.full((5, HEIGHT, WIDTH), -1, "float32"), nodata=-1)
+    large = fast("export.patch_shape=[512, 512]", "export.block_shape=[1024, 1024]")
+    folder = started.folder / "runs"
+    before = set(folder.iterdir()) if folder.exists() else set()
+    for options, words in (
+        ((*SMALL, *masked), "every pixel of projects/sandbox/assets/masked is masked"),
+        (large, "export.patch_shape: [512, 512] is larger than the region"),
+    ):
+        output = started.earthline("run", quickstart, *options, code=2)
+        (line,) = output.splitlines()
+        assert line.startswith("error: ") and words in line
+    assert set(folder.iterdir()) == before
 
 
 @pytest.mark.slow
-def test_nan_in_the_source_fails_the_validation_by_shard_and_band(started: Laptop, quickstart: str) -> None:
+def test_a_failed_step_says_its_own_message_first(started: Laptop, quickstart: str) -> None:
     pixels = noise()
-    pixels[2, 100:300, 100:300] = np.nan
-    output = started.earthline("run", quickstart, *SMALL, *add_scene(started, "with-nan", pixels), code=1)
-    assert "validate_examples failed" in output
-    for word in (".tfrecord", "band b3", "NaN"):
-        assert word in output
-    assert "train_model          not run" in output
-
-
-@pytest.mark.slow
-def test_a_patch_larger_than_the_region_fails_the_export(started: Laptop, quickstart: str) -> None:
-    options = ("--set", "export.patch_shape=[512, 512]", "--set", "export.block_shape=[1024, 1024]")
-    output = started.earthline("run", quickstart, *SMALL, *options, code=1)
-    assert "export.patch_shape: [512, 512] is larger than the region" in output
+    pixels[2] = 7
+    output = started.earthline("run", quickstart, *SMALL, *add_scene(started, "constant", pixels), code=1)
+    lines = output.splitlines()
+    at = lines.index("validate_examples failed")
+    assert "b3 holds one value everywhere" in "".join(lines[at + 1 : at + 5])
+    assert "train_model          not run" in output or "train_model" not in output
+    path = next(line.removeprefix("the whole log: ") for line in lines if line.startswith("the whole log: "))
+    assert "Traceback" in (started.folder / path).read_text()
+    # Neither frames nor the executor's own JSON.
+    for foreign in ("Traceback", "executor_input", "site-packages", "Got executor"):
+        assert foreign not in output
 
 
 @pytest.mark.slow
@@ -109,7 +114,9 @@ def test_a_killed_sandbox_costs_only_the_step_that_ran(started: Laptop, quicksta
     rest, _ = running.communicate(timeout=120)
     assert running.returncode == 1, seen + rest
     (lost,) = set((started.folder / "runs").iterdir()) - before
+    assert "died of SIGKILL" in rest
     assert "start the same command again" in rest
+    assert lost.name in rest
 
     output = started.earthline("run", quickstart, *SMALL, "--detach")
     again = Path(output.split("run ", 1)[1].split()[0]).name
