@@ -226,7 +226,7 @@ def test_small_functions(world):
     assert [row["properties"]["array"] for row in found["arrays"]] == [[1, 2]]
     assert found["cached"] == 1
     assert found["type"] == [0, 255, "int", 0]
-    assert found["described"] == {"type": "Reducer", "outputs": ["mean"]}
+    assert found["described"] == {"type": "Reducer.mean", "outputs": ["mean"]}
     assert found["image"]["type"] == "Image"
     assert found["place"]["coordinates"] == pytest.approx([111319.49, 222684.21], abs=0.01)
     assert found["place"]["crs"]["properties"]["name"] == "EPSG:3857"
