@@ -93,11 +93,12 @@ class Config(Section):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         problems = [*self._stride_problems(), *self._payload_problems(), *self._asset_problems()]
-        if self.environment.target == "cloud" and "/" not in self.environment.image:
-            problems.append(
-                f"environment.image: '{self.environment.image}' names no registry, so Vertex AI cannot pull it; give "
-                "the whole name, such as us-central1-docker.pkg.dev/PROJECT/earthline/earthline:0.1.0"
-            )
+        for key, image in (("environment.image", self.environment.image), ("train.image", self.train.image)):
+            if self.environment.target == "cloud" and image is not None and "/" not in image:
+                problems.append(
+                    f"{key}: '{image}' names no registry, so Vertex AI cannot pull it; give the whole name, such as "
+                    "us-central1-docker.pkg.dev/PROJECT/earthline/earthline:0.1.0"
+                )
         if problems:
             raise ValueError("\n".join(problems))
         return self
