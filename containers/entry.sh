@@ -7,12 +7,16 @@
 set -eu
 
 boot=/opt/apache/beam/boot
-server=10001
+model=${AIP_STORAGE_URI:-}
 
 case "${1:-serve}" in
   serve)
     if [ "$(id -u)" = 0 ]; then
-      HOME=/home/earthline exec setpriv --reuid="$server" --regid="$server" --clear-groups python3 -m serving
+      drop="setpriv --reuid=10001 --regid=10001 --clear-groups"
+      # A folder that only root may read is served by root; a gs:// address is read with credentials.
+      if [ "${model#/}" = "$model" ] || $drop test -r "$model/saved_model.pb"; then
+        HOME=/home/earthline exec $drop python3 -m serving
+      fi
     fi
     exec python3 -m serving
     ;;
