@@ -13,6 +13,7 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from sandbox.earthengine.geodesics import merged
 from sandbox.earthengine.grid import FloatArray
 
 _KEPT = 16
@@ -24,7 +25,7 @@ class IndexedShape:
     """What `indexed` made for the thread that asked.
 
     Attributes:
-        shape: That thread's own copy, with its index.
+        shape: That thread's own copy, with its index, and with overlapping parts made one.
     """
 
     shape: BaseGeometry
@@ -45,7 +46,7 @@ def indexed(shape: BaseGeometry) -> IndexedShape:
     key = id(shape)
     # The shape is kept beside its copy, so that no other shape can take over its id meanwhile.
     if key not in kept or kept[key][0] is not shape:
-        copy = shapely.transform(shape, lambda xy: xy)
+        copy = shapely.transform(merged(shape), lambda xy: xy)
         shapely.prepare(copy)
         kept[key] = (shape, IndexedShape(copy))
         while len(kept) > _KEPT:

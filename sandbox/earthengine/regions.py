@@ -9,7 +9,6 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from sandbox.earthengine.geodesics import merged
 from sandbox.earthengine.grid import Grid, Projection
 from sandbox.earthengine.indexed_shapes import IndexedShape, indexed
 from sandbox.earthengine.pixels import Array
@@ -30,7 +29,7 @@ def _located(region: Geometry, crs: str) -> IndexedShape:
     kept = _local.__dict__.setdefault("regions", OrderedDict())
     key = (id(region), crs)
     if key not in kept or kept[key][0] is not region:
-        kept[key] = (region, indexed(merged(region.in_crs(crs))))
+        kept[key] = (region, indexed(region.in_crs(crs)))
         while len(kept) > _KEPT:
             kept.popitem(last=False)
     kept.move_to_end(key)

@@ -87,6 +87,8 @@ def test_pixels_in_both_parts_are_inside(world):
     for region in (overlapping(), together()):
         assert np.array_equal(~world.pixels(ones.clip(region))[0].mask, expected)
         assert world.compute(ones.reduceRegion("sum", region, 30, CRS).get("class")) == pytest.approx(700, abs=1.01)
+    drawn = ee.FeatureCollection.randomPoints(overlapping(), 140, 1).filterBounds(square(20, 20, 10))
+    assert 10 < world.compute(drawn.size()) < 30
     painted = world.pixels(ee.Image(0).toByte().paint(overlapping(), 1))[0]
     assert np.array_equal(painted == 1, expected)
     clipped = ones.clip(square(0, 0, 60)).clip(overlapping())
