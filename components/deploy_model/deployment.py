@@ -134,4 +134,6 @@ def _restore(
 
 def _told(endpoint: Any, split: Mapping[str, int]) -> str:
     names = {each.id: each.display_name for each in endpoint.list_models()}
-    return ", ".join(f"{share} % by {names.get(key, key)}" for key, share in split.items() if share)
+    # A map of protobuf has no order; people read the largest share first.
+    largest = sorted(split.items(), key=lambda each: (-each[1], names.get(each[0], each[0])))
+    return ", ".join(f"{share} % by {names.get(key, key)}" for key, share in largest if share)
