@@ -73,7 +73,7 @@ def _lines(mistake: Any) -> list[tuple[Place, str]]:
     if kind == "value_error":
         # What several sections must agree on names its key in the text itself.
         prefix = f"{_key(place)}: " if place else ""
-        return [(place or _named(line), f"{prefix}{line}") for line in message.splitlines()]
+        return [((*place, *_named(line, place)), f"{prefix}{line}") for line in message.splitlines()]
     return [(place, f"{_key(place)}: {_fix(place, kind, mistake['input'], message)}")]
 
 
@@ -81,9 +81,13 @@ def _key(place: Place) -> str:
     return ".".join(str(part) for part in place) or "the config"
 
 
-def _named(line: str) -> Place:
-    key = re.match(r"[a-z_]+(?:\.[a-z_0-9]+)*(?=: )", line)
-    return tuple(int(part) if part.isdigit() else part for part in key[0].split(".")) if key else ()
+def _named(line: str, section: Place) -> Place:
+    """The key below a section that a message begins with, such as `scale 10: …`."""
+    key = re.match(r"[a-z_]+(?:\.[a-z_0-9]+)*(?=[ :])", line)
+    parts = key[0].split(".") if key else []
+    if not parts or parts[0] not in _known_keys(section):
+        return ()
+    return tuple(int(part) if part.isdigit() else part for part in parts)
 
 
 def _fix(place: Place, kind: str, value: Any, message: str) -> str:

@@ -52,6 +52,11 @@ def started(laptop: Laptop) -> Laptop:
     return laptop
 
 
+def recorded(laptop: Laptop) -> set[Path]:
+    """Folders of the runs so far."""
+    return set((laptop.folder / "runs").glob("*"))
+
+
 def pid(laptop: Laptop) -> int:
     return int(json.loads(laptop.earthline("sandbox", "status", "--json"))["pid"])
 
@@ -60,8 +65,7 @@ def pid(laptop: Laptop) -> int:
 def test_what_earth_engine_can_tell_beforehand_starts_no_run(started: Laptop, quickstart: str) -> None:
     masked = add_scene(started, "masked", np.full((5, HEIGHT, WIDTH), -1, "float32"), nodata=-1)
     large = fast("export.patch_shape=[512, 512]", "export.block_shape=[1024, 1024]")
-    folder = started.folder / "runs"
-    before = set(folder.iterdir()) if folder.exists() else set()
+    before = recorded(started)
     for options, words in (
         ((*SMALL, *masked), "every pixel of projects/sandbox/assets/masked is masked"),
         (large, "export.patch_shape: [512, 512] is larger than the region"),
@@ -69,7 +73,7 @@ def test_what_earth_engine_can_tell_beforehand_starts_no_run(started: Laptop, qu
         output = started.earthline("run", quickstart, *options, code=2)
         (line,) = output.splitlines()
         assert line.startswith("error: ") and words in line
-    assert set(folder.iterdir()) == before
+    assert recorded(started) == before
 
 
 @pytest.mark.slow
@@ -90,9 +94,9 @@ def test_a_failed_step_says_its_own_message_first(started: Laptop, quickstart: s
 
 @pytest.mark.slow
 def test_a_second_run_at_the_same_time_is_refused_and_the_first_goes_on(started: Laptop, quickstart: str) -> None:
-    before = set((started.folder / "runs").iterdir())
+    before = recorded(started)
     started.earthline("run", quickstart, *SMALL, "--detach")
-    (first,) = set((started.folder / "runs").iterdir()) - before
+    (first,) = recorded(started) - before
     output = started.earthline("run", quickstart, *SMALL, code=2)
     assert f"runs already as {first.name}" in output
     assert "Traceback" not in output
@@ -102,7 +106,7 @@ def test_a_second_run_at_the_same_time_is_refused_and_the_first_goes_on(started:
 
 @pytest.mark.slow
 def test_a_killed_sandbox_costs_only_the_step_that_ran(started: Laptop, quickstart: str) -> None:
-    before = set((started.folder / "runs").iterdir())
+    before = recorded(started)
     running = started.start("run", quickstart, *SMALL)
     assert running.stdout is not None
     seen = ""
@@ -113,7 +117,7 @@ def test_a_killed_sandbox_costs_only_the_step_that_ran(started: Laptop, quicksta
     os.kill(pid(started), signal.SIGKILL)
     rest, _ = running.communicate(timeout=120)
     assert running.returncode == 1, seen + rest
-    (lost,) = set((started.folder / "runs").iterdir()) - before
+    (lost,) = recorded(started) - before
     assert "died of SIGKILL" in rest
     assert "start the same command again" in rest
     assert lost.name in rest
