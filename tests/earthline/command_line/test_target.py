@@ -146,3 +146,18 @@ def test_containers_are_refused_in_the_cloud_and_without_an_engine(
     with pytest.raises(target.TargetError, match="no docker command on PATH: install Docker, or leave out"):
         target.enter(Environment(), containers=True)
     assert not target.sandbox_runs()
+
+
+@pytest.mark.parametrize(
+    ("printed", "said"),
+    [
+        ('{"running": false, "last": {"died": true, "message": "it died of SIGSEGV"}}', "it died of SIGSEGV"),
+        ('{"running": false, "last": null}', ""),
+        ('{"running": true, "last": {"message": "the one before was stopped"}}', ""),
+        ("no JSON", ""),
+        ("[]", ""),
+    ],
+)
+def test_a_sandbox_that_is_gone_is_asked_how_it_ended(monkeypatch: pytest.MonkeyPatch, printed: str, said: str) -> None:
+    monkeypatch.setattr(target, "SANDBOX", (sys.executable, "-c", f"print({printed!r})"))
+    assert target.sandbox_ending() == said
