@@ -140,7 +140,7 @@ def _baselines(section: Evaluate, examples: Path, manifest: Manifest, test: Patc
         sees = f"the bands of {side} x {side} pixels"
         if windows:
             sees += " and their mean and std over " + " and ".join(f"{each} x {each}" for each in windows)
-        description = f"{section.baseline_trees} trees that see {sees}; {pixels} training pixels"
+        description = f"{section.baseline_trees} trees that see {sees}; {pixels:,} training pixels"
         found.append((name, description, forest.predict(test)))
     return found
 

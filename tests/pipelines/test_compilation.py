@@ -301,8 +301,8 @@ def task_of(spec: dict[str, Any], step: str) -> dict[str, Any]:
 
 def test_what_has_effects_outside_is_never_taken_from_the_cache(spec: dict[str, Any]) -> None:
     cached = {step for step in STEPS if task_of(spec, step).get("cachingOptions") == {"enableCache": True}}
-    made = {"export_examples", "validate_examples", "train_model", "evaluate_model", "prepare_saved_model", "preview_map"}
-    assert cached == made
+    first = {"export_examples", "validate_examples", "train_model", "evaluate_model"}
+    assert cached == first | {"prepare_saved_model", "preview_map"}
 
 
 def test_another_champion_makes_the_cache_forget_the_evaluation(spec: dict[str, Any]) -> None:
