@@ -16,6 +16,8 @@ from sandbox.earthengine import computation
 from sandbox.errors import invalid
 
 _LONGEST = 1_000
+# Steps that one match may take, some seconds: instructions of the compiled expression times characters.
+_MOST_STEPS = 300_000_000
 _REFERENCE = re.compile(r"\\(?P<escaped>.)|\$(?P<number>\d+)|\$\{(?P<name>\w+)\}", re.DOTALL)
 
 
@@ -47,10 +49,12 @@ class Pattern:
 
     def fullmatch(self, text: str) -> bool:
         """Whether it matches all of a text."""
+        self._check(text)
         return self._compiled.fullmatch(text) is not None
 
     def groups(self, text: str) -> list[str]:
         """The first match and its groups; empty where there is none."""
+        self._check(text)
         found = self._compiled.search(text)
         return [] if found is None else [found[0], *(group or "" for group in found.groups())]
 
@@ -113,7 +117,15 @@ class Pattern:
                 ) from error
         return "".join([*pieces, replacement[place:]])
 
+    def _check(self, text: str) -> None:
+        """Refuses what could take long: one match cannot be interrupted, though other threads go on meanwhile."""
+        if self._compiled.programsize * len(text) > _MOST_STEPS:
+            raise invalid(
+                f"{self._name}: the text of {len(text):,} characters is too long for this regular expression."
+            )
+
     def _found(self, text: str) -> Iterator[Any]:
+        self._check(text)
         for match in self._compiled.finditer(text):
             computation.check()
             yield match

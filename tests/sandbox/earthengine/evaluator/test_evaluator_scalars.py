@@ -84,6 +84,7 @@ def test_small_values(world, build, expected):
         (lambda: ee.String("a").match("("), r"Invalid regular expression '\(': missing \)"),
         (lambda: ee.String("a").match("^(?!b)"), "invalid perl operator"),
         (lambda: ee.String("a").match("A", "x"), "Unknown flag 'x'"),
+        (lambda: ee.String("a" * 200_000).match("(a?){500}a{500}b"), "too long for this regular expression"),
         (lambda: ee.String("a").replace("a", "$1"), "there is no group 1"),
         (lambda: ee.String("a").replace("a", "${b}"), "there is no group b"),
         (lambda: ee.List.sequence(0, 1e12), "more than"),
