@@ -5,6 +5,7 @@ Letters and rules: https://www.joda.org/joda-time/apidocs/org/joda/time/format/D
 """
 
 import calendar
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ _LETTERS = frozenset("GCYxweEyDMdaKhHkmsSzZ")
 # Fields that are read as text from so many letters on.
 _TEXT = {"M": 3, "E": 1, "a": 1, "G": 1, "z": 1, "Z": 1}
 _MOST_DIGITS = {"D": 3, "e": 1}
+_MOST_WIDTH = 1_000
 _YEARS = frozenset("yYx")
 _FIRST_DAY = date(1970, 1, 1)
 # Joda reads a year of two digits as the one that is at most 80 years ago and at most 19 ahead.
@@ -47,7 +49,7 @@ class _Piece:
     @property
     def numeric(self) -> bool:
         """Whether it is written in digits."""
-        return bool(self.letter) and self.width < _TEXT.get(self.letter, 99)
+        return bool(self.letter) and self.width < _TEXT.get(self.letter, math.inf)
 
 
 def _pieces(pattern: str, name: str) -> list[_Piece]:
@@ -179,9 +181,9 @@ def _expression(piece: _Piece, following: _Piece | None) -> re.Pattern[str]:
     if not piece.numeric:
         return re.compile("|".join(re.escape(word) for word in _WORDS[letter] if word), re.IGNORECASE)
     if letter in _YEARS:
-        most = width if following is not None and following.numeric else 9
+        most = min(width, 9) if following is not None and following.numeric else 9
         return re.compile(rf"[+-]?\d{{1,{most}}}", re.ASCII)
-    most = width if letter in "SC" else _MOST_DIGITS.get(letter, 2)
+    most = min(width, _MOST_WIDTH) if letter in "SC" else _MOST_DIGITS.get(letter, 2)
     return re.compile(rf"\d{{1,{most}}}", re.ASCII)
 
 

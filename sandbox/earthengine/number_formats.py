@@ -8,6 +8,7 @@ import math
 import re
 from decimal import ROUND_HALF_UP, Context, Decimal
 
+from sandbox.earthengine import computation
 from sandbox.errors import invalid
 
 _SPECIFIER = re.compile(
@@ -28,9 +29,12 @@ def formatted(number: float, pattern: str, name: str) -> str:
     Raises:
         ApiError: INVALID_ARGUMENT: a specifier that is none, or does not fit the number.
     """
-    pieces, place = [], 0
+    pieces, place, length = [], 0, len(pattern)
     for found in _SPECIFIER.finditer(pattern):
-        pieces += [_literal(pattern[place : found.start()], name), _specified(number, found, name)]
+        piece = _specified(number, found, name)
+        length += len(piece)
+        computation.expect(length)
+        pieces += [_literal(pattern[place : found.start()], name), piece]
         place = found.end()
     return "".join([*pieces, _literal(pattern[place:], name)])
 

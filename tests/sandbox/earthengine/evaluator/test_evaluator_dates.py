@@ -131,6 +131,7 @@ def test_a_range_that_ends_before_it_begins_is_empty(world):
         (lambda: ee.Date.parse("yyyy-MM-dd", "2020-1-1 x"), "goes on with ' x'"),
         (lambda: ee.Date.parse("yyyy-MM-dd", "2020/1/1"), "does not go on as the pattern says at '/1/1'"),
         (lambda: ee.Date.parse("yyyy-MM-dd", "2020-02-30"), "Cannot parse '2020-02-30'"),
+        (lambda: ee.Date.parse("y" * 5_000, "x"), "Cannot parse 'x'"),
         (lambda: ee.Date.parse("hh", "13"), "'h' must be between 1 and 12"),
         (lambda: ee.Date("0001", "Asia/Tokyo"), "Bad date/time"),
         (lambda: ee.Date("9999-12-31T20").format(None, "Asia/Tokyo"), "outside the years"),
