@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from pyproj import Geod, Transformer
 
+from earthline.examples import UNLABELLED
 from earthline.grid import Grid
 
 Array = np.ndarray[Any, Any]
@@ -75,7 +76,13 @@ class PixelAreas:
 
 
 class Coverage:
-    """Pixels and ground by class id, counted block after block."""
+    """Pixels and ground by class id, counted block after block.
+
+    Attributes:
+        pixels: By class id.
+        masked: Pixels without a class.
+        unknown: Pixels of an id that no class has.
+    """
 
     def __init__(self, grid: Grid, classes: int) -> None:
         """Begins with nothing.
@@ -87,6 +94,8 @@ class Coverage:
         self._areas = PixelAreas(grid)
         self._classes = classes
         self.pixels = np.zeros(classes, np.int64)
+        self.masked = 0
+        self.unknown = 0
         self._ground = np.zeros(classes)
 
     def add(self, row: int, column: int, class_ids: Array) -> None:
@@ -98,6 +107,9 @@ class Coverage:
             class_ids: uint8 (height, width).
         """
         mapped = class_ids < self._classes
+        masked = int((class_ids == UNLABELLED).sum())
+        self.masked += masked
+        self.unknown += class_ids.size - masked - int(mapped.sum())
         chosen = class_ids[mapped]
         hectares = self._areas.window(row, column, (class_ids.shape[0], class_ids.shape[1]))[mapped]
         self.pixels += np.bincount(chosen, minlength=self._classes)

@@ -75,22 +75,22 @@ def write(
         "compress": "deflate",
     }
     coverage = Coverage(grid, len(legend.names))
-    masked = 0
-    with rasterio.open(temporary, "w", **profile) as file:
-        file.write_colormap(1, _colormap(legend))
-        file.colorinterp = [ColorInterp.palette]
-        file.set_band_description(1, CLASS_BAND)
-        file.update_tags(**tags, **{f"class_{class_id}": name for class_id, name in enumerate(legend.names)})
-        for row, column, block in blocks:
-            coverage.add(row, column, block)
-            masked += int((block == UNLABELLED).sum())
-            file.write(block, 1, window=Window(column, row, block.shape[1], block.shape[0]))
-    mapped = int(coverage.pixels.sum())
-    if masked + mapped != grid.shape[0] * grid.shape[1]:
-        raise MapError(f"the model gave class ids of {len(legend.names)} and above, which no class has")
-    if not mapped:
-        raise MapError("every pixel of the map is masked; choose a predict.region where the imagery is valid")
-    os.replace(temporary, path)
+    try:
+        with rasterio.open(temporary, "w", **profile) as file:
+            file.write_colormap(1, _colormap(legend))
+            file.colorinterp = [ColorInterp.palette]
+            file.set_band_description(1, CLASS_BAND)
+            file.update_tags(**tags, **{f"class_{class_id}": name for class_id, name in enumerate(legend.names)})
+            for row, column, block in blocks:
+                coverage.add(row, column, block)
+                file.write(block, 1, window=Window(column, row, block.shape[1], block.shape[0]))
+        if coverage.unknown:
+            raise MapError(f"the model gave class ids of {len(legend.names)} and above, which no class has")
+        if not coverage.pixels.any():
+            raise MapError("every pixel of the map is masked; choose a predict.region where the imagery is valid")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
     return coverage
 
 
