@@ -90,7 +90,16 @@ def hillshade(input: Image, azimuth: float, elevation: float) -> Image:
 @function("Terrain.products", "Terrain")
 def products(input: Image) -> Image:
     """All bands of the image, and `slope`, `aspect` and `hillshade`."""
-    return input.with_bands([*input.bands, *_products("Terrain.products", input)])
+    name = "Terrain.products"
+    read = _elevation(name, input)
+
+    def again(grid: Grid) -> Pixels:
+        # As it is read for the slope, so that elevations that take long are computed once.
+        pixels = read.fetch(grid.padded(1, 1, 1, 1), ragged=True)
+        return Pixels(pixels.values[1:-1, 1:-1], pixels.mask[1:-1, 1:-1])
+
+    own = [band.derived(again) if band is read else band for band in input.bands]
+    return input.with_bands([*own, *_products(name, input)])
 
 
 @function("Terrain.hillShadow", "HillShadow", ignores=("hysteresis",))

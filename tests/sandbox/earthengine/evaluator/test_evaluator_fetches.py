@@ -36,6 +36,7 @@ LAYERS = {
     "zero crossings": lambda image: image.zeroCrossing(),
     "edges": lambda image: ee.Algorithms.CannyEdgeDetector(image, 1),
     "slope": lambda image: ee.Terrain.slope(image),
+    "terrain": lambda image: ee.Terrain.products(image).reduce("sum"),
     "hillshade": lambda image: ee.Terrain.hillshade(image),
     "distance": lambda image: image.gt(2).distance(ee.Kernel.euclidean(3)),
     "fast distance": lambda image: image.gt(2).fastDistanceTransform(4),
