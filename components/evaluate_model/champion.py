@@ -95,6 +95,8 @@ def predict(
     Raises:
         ChampionError: No SavedModel of ours, or one with other bands or classes.
     """
+    if not champion.artifact_uri:
+        raise ChampionError("the registry has no SavedModel of it: it was deleted, or is of another kind")
     with tempfile.TemporaryDirectory(prefix="champion-") as name:
         folder = Path(name)
         try:
