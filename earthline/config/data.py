@@ -240,6 +240,12 @@ class Data(Section):
                 known_crs(crs)
             except GridError as error:
                 raise ValueError(f"{crs} is no CRS that PROJ knows; look its code up at epsg.io") from error
+            described = known_crs(crs)
+            if len(described.axis_info) != 2 or not (described.is_projected or described.is_geographic):
+                raise ValueError(
+                    f"{crs} ({described.name}) is no map projection and no pair of longitude and latitude; use such a "
+                    "CRS, as EPSG:4326 or the UTM zone of the region"
+                )
         return crs
 
     @model_validator(mode="after")
