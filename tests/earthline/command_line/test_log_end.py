@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from earthline.command_line import log_end
@@ -78,6 +78,7 @@ def test_a_log_without_an_error_ends_with_its_last_line() -> None:
     assert log_end.read(["a", "b", "Killed"]) == log_end.LogEnd(("Killed",), "", ("a", "b"))
 
 
+@example([FRAMES[0], EXECUTOR[0]])
 @given(st.lists(st.sampled_from(["", "x", *EXECUTOR, *FRAMES, "KeyError: 1", "trainer.Error: 2"])))
 def test_any_log_has_an_end_of_bounded_length(lines: list[str]) -> None:
     end = log_end.read(lines)
