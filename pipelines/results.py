@@ -26,7 +26,7 @@ class Output:
 
 
 OUTPUTS = (
-    Output("check_news", "news"),
+    Output("detect_changes", "changes"),
     Output("validate_examples", "report", "validation.html"),
     Output("evaluate_model", "evaluation"),
     Output("register_ee_model", "registration"),

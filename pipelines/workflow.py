@@ -13,9 +13,9 @@ from google.protobuf import json_format
 from google_cloud_pipeline_components.v1.custom_job import create_custom_training_job_from_component
 from kfp import components, dsl
 
-from components.check_news.component import check_news
-from components.check_news.news import RETRAIN
 from components.deploy_model.component import deploy_model
+from components.detect_changes.changes import RETRAIN
+from components.detect_changes.component import detect_changes
 from components.evaluate_model.component import evaluate_model
 from components.export_examples.component import export_examples
 from components.predict_map.component import predict_map
@@ -65,7 +65,7 @@ def build(config: Config, *, probes: bool = False) -> Any:
         drift_limit: float = config.schedule.drift_limit,
         force: bool = False,
     ) -> None:
-        checked = check_news(
+        detected = detect_changes(
             name=name,
             data=data,
             export=export,
@@ -82,13 +82,13 @@ def build(config: Config, *, probes: bool = False) -> Any:
             endpoint_name=endpoint_name,
         )
         # What it finds lies outside the pipeline: in Earth Engine, and in the runs before this one.
-        checked.set_caching_options(False)
-        placed: list[tuple[Any, Machine]] = [(checked, machines.check_news)]
+        detected.set_caching_options(False)
+        placed: list[tuple[Any, Machine]] = [(detected, machines.detect_changes)]
         if probes:
             probed = probe_mount()
             probed.set_caching_options(False)
             placed.append((probed, Machine()))
-        with dsl.If(checked.outputs["Output"] == RETRAIN, name="retrain"):
+        with dsl.If(detected.outputs["Output"] == RETRAIN, name="retrain"):
             exported = export_examples(
                 data=data,
                 export=export,
@@ -97,7 +97,7 @@ def build(config: Config, *, probes: bool = False) -> Any:
                 location=location,
                 image=image_uri,
                 dataflow=dataflow,
-                sources=checked.outputs["fingerprint"],
+                sources=detected.outputs["fingerprint"],
             )
             examples = exported.outputs["examples"]
             validated = validate_examples(data=data, examples=examples)
@@ -108,7 +108,7 @@ def build(config: Config, *, probes: bool = False) -> Any:
                 evaluate=evaluate,
                 project=project,
                 location=location,
-                champion=checked.outputs["champion"],
+                champion=detected.outputs["champion"],
                 examples=examples,
                 model=model,
             )

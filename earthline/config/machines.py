@@ -51,7 +51,9 @@ class LargeStep(Step):
 class Steps(Section):
     """Machine and tries of each step. The machine of the training is in `train`, as it is a job of its own."""
 
-    check_news: Step = Field(default_factory=Step, description="Looks for reasons to retrain.")
+    detect_changes: Step = Field(
+        default_factory=Step, description="Compares imagery, labels, settings and drift with the last accepted run."
+    )
     export_examples: Step = Field(default_factory=Step, description="Fetches the patches, or waits for Dataflow.")
     validate_examples: Step = Field(default_factory=Step, description="Reads every example.")
     evaluate_model: LargeStep = Field(

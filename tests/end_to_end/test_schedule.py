@@ -1,4 +1,4 @@
-"""A workflow that runs again by itself: every minute, with news and without."""
+"""A workflow that runs again by itself: every minute, with changes and without."""
 
 import json
 import time
@@ -115,7 +115,7 @@ def test_a_schedule_retrains_on_news_and_promotes_only_what_is_better(
     created = vertex.schedule()["createTime"]
     vertex.run_after(created, ended=False)
 
-    # Another seed is news. The difference is shown, and there is still one schedule; it holds for the runs to come, and
+    # Another seed is a change. The difference is shown, and there is still one schedule; it holds for the runs to come, and
     # no model can be better by 1 than one that is right about anything.
     output = laptop.earthline("schedule", "create", quickstart, *settings("evaluate.min_gain=1", "train.seed=1"))
     assert "train.seed: 0 -> 1" in output
@@ -146,7 +146,7 @@ def test_a_schedule_retrains_on_news_and_promotes_only_what_is_better(
     # Now nothing is new: a success in seconds, in which nothing else ran.
     idle = vertex.run_after(promoted["endTime"], ended=True)
     assert idle["state"] == "PIPELINE_STATE_SUCCEEDED"
-    assert done(idle) == {"check-news"}
+    assert done(idle) == {"detect-changes"}
     output = laptop.earthline("schedule", "pause", quickstart, "--set", "name=retrained")
     assert "paused" in output
 

@@ -43,6 +43,6 @@ def test_its_pipeline_alone_has_the_probe() -> None:
     plain, probing = compile_workflow(config), compile_workflow(shrunk(config), probes=True)
     assert b"probe-mount" not in plain
     tasks = yaml.safe_load(probing)["root"]["dag"]["tasks"]
-    assert sorted(tasks) == ["check-news", "condition-1", "probe-mount"]
+    assert sorted(tasks) == ["detect-changes", "condition-1", "probe-mount"]
     assert tasks["probe-mount"]["cachingOptions"] == {}
     assert verify(probing, config.environment.image) == verify(plain, config.environment.image) + 1

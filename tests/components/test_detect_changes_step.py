@@ -1,4 +1,4 @@
-"""The look for news against a sandbox: what new images, changed labels and another scale of values make of it."""
+"""Changes against a sandbox: what new images, changed labels and another scale of values make of a workflow."""
 
 import json
 import subprocess
@@ -11,7 +11,7 @@ import pytest
 import rasterio
 from affine import Affine
 
-FOLDER = "projects/sandbox/assets/news_test"
+FOLDER = "projects/sandbox/assets/changes_test"
 SHAPE = (60, 80)
 SCRIPT = """
 import json, subprocess, sys
@@ -20,8 +20,8 @@ from pathlib import Path
 import ee
 from kfp import dsl
 
-from components.check_news.news import News
-from components.check_news.run import run
+from components.detect_changes.changes import Changes
+from components.detect_changes.run import run
 from earthline.config import Data
 
 case = json.loads(sys.argv[1])
@@ -31,7 +31,7 @@ ee.data.createAsset({"type": "IMAGE_COLLECTION"}, f"{case['assets']}/scenes")
 
 
 def add(asset, file, day=None):
-    words = [sys.executable, "-m", "sandbox", "add", f"{case['assets']}/{asset}", case["files"][file], "--force"]
+    words = [sys.executable, "-m", "earthline_sandbox", "add", f"{case['assets']}/{asset}", case["files"][file], "--force"]
     if day:
         milliseconds = ee.Date(day).millis().getInfo()
         words += ["--property", f"system:time_start={milliseconds}"]
@@ -40,17 +40,17 @@ def add(asset, file, day=None):
 
 def look(name):
     folder = Path(case["folder"]) / name
-    artifact = dsl.Artifact(uri=str(folder / "news"), metadata={})
+    artifact = dsl.Artifact(uri=str(folder / "changes"), metadata={})
     decision = run(
         sections={"data": case["data"], "train": "{}"}, drift_limit=0.25, force=False, project="sandbox",
         location="us-central1", workflow_label="earthline-workflow", name="nobody", endpoint_name="nobody",
-        news=artifact, fingerprint=str(folder / "fingerprint"), champion_file=str(folder / "champion"))
-    news = News.read(folder / "news")
+        changes=artifact, fingerprint=str(folder / "fingerprint"), champion_file=str(folder / "champion"))
+    changes = Changes.read(folder / "changes")
     said[name] = {
-        "decision": decision, "reasons": news.reasons, "fingerprint": (folder / "fingerprint").read_text(),
+        "decision": decision, "reasons": changes.reasons, "fingerprint": (folder / "fingerprint").read_text(),
         "champion": (folder / "champion").read_text(),
-        "sources": [source.model_dump() for source in news.seen.sources],
-        "bands": {band: value.model_dump() for band, value in news.seen.bands.items()},
+        "sources": [source.model_dump() for source in changes.snapshot.sources],
+        "bands": {band: value.model_dump() for band, value in changes.snapshot.bands.items()},
     }
 
 
@@ -77,7 +77,7 @@ def save(path: Path, low: int, high: int) -> str:
 
 @pytest.fixture(scope="module")
 def said(sandbox: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    folder = tmp_path_factory.mktemp("news")
+    folder = tmp_path_factory.mktemp("changes")
     sections = {
         "imagery": {"collection": f"{FOLDER}/scenes", "bands": ["b1"], "start": "2026-01-01", "end": "2027-01-01"},
         "labels": {
@@ -134,5 +134,5 @@ def test_the_fingerprint_changes_with_the_sources_alone(said: dict[str, Any]) ->
 def test_the_bands_are_those_of_the_composite(said: dict[str, Any]) -> None:
     dim, both = said["first"]["bands"]["b1"], said["more"]["bands"]["b1"]
     assert dim["mean"] == pytest.approx(150, abs=3)
-    assert dim["deviation"] == pytest.approx(29, abs=3)
+    assert dim["std"] == pytest.approx(29, abs=3)
     assert both["mean"] > 250

@@ -5,7 +5,7 @@ from kfp.dsl import Artifact, Output
 
 
 @dsl.component(base_image="earthline", install_kfp_package=False)
-def check_news(
+def detect_changes(
     name: str,
     data: str,
     export: str,
@@ -20,7 +20,7 @@ def check_news(
     location: str,
     workflow_label: str,
     endpoint_name: str,
-    news: Output[Artifact],
+    changes: Output[Artifact],
     fingerprint: dsl.OutputPath(str),
     champion: dsl.OutputPath(str),
 ) -> str:
@@ -41,14 +41,14 @@ def check_news(
         location: Vertex AI location.
         workflow_label: Vertex AI label that holds the workflow's name.
         endpoint_name: Display name of the endpoint.
-        news: Folder with `news.json`: the decision, its reasons, and what was seen.
+        changes: Folder with `changes.json`: the decision, its reasons, and the snapshot that it rests on.
         fingerprint: Changes when imagery or labels do, so that no step takes an outdated result from the cache.
         champion: Resource name and version of the model that serves, or `none`: what a new model is compared with.
 
     Returns:
         `retrain` or `nothing_new`.
     """
-    from components.check_news.run import run
+    from components.detect_changes.run import run
 
     sections = {
         "data": data,
@@ -68,7 +68,7 @@ def check_news(
         workflow_label=workflow_label,
         name=name,
         endpoint_name=endpoint_name,
-        news=news,
+        changes=changes,
         fingerprint=fingerprint,
         champion_file=champion,
     )

@@ -1,14 +1,14 @@
-"""Why a run retrains, or has nothing to do. Pure comparison of what was seen then and now."""
+"""Why a run retrains, or has nothing to do. Pure comparison of two snapshots."""
 
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-NEWS = "news.json"
+CHANGES = "changes.json"
 RETRAIN = "retrain"
 NOTHING_NEW = "nothing_new"
 _TINY = 1e-9
-"""A band that is the same everywhere has no deviation to measure a change in."""
+"""A band that is the same everywhere has no spread to measure a change in."""
 
 
 class Source(BaseModel):
@@ -29,10 +29,10 @@ class Band(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     mean: float = Field(description="Mean.")
-    deviation: float = Field(ge=0, description="Standard deviation.")
+    std: float = Field(ge=0, description="Standard deviation.")
 
 
-class Seen(BaseModel):
+class Snapshot(BaseModel):
     """What a run saw before it did anything."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,73 +42,75 @@ class Seen(BaseModel):
     bands: dict[str, Band] = Field(description="Statistics of the imagery by band.")
 
 
-class News(BaseModel):
-    """A decision, as `news.json`."""
+class Changes(BaseModel):
+    """A decision, as `changes.json`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     decision: str = Field(description=f"`{RETRAIN}` or `{NOTHING_NEW}`.")
     reasons: tuple[str, ...] = Field(description="One sentence each, for people.")
     accepted_run: str = Field(default="", description="Id of the last accepted run; empty where there is none.")
-    seen: Seen = Field(description="What this run saw.")
+    snapshot: Snapshot = Field(description="What this run saw.")
 
     def write(self, folder: Path) -> None:
-        """Writes `news.json` into a folder."""
+        """Writes `changes.json` into a folder."""
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / NEWS).write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        (folder / CHANGES).write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
     @classmethod
-    def read(cls, folder: Path) -> "News":
-        """Reads `news.json` of a folder; raises OSError or ValueError where it cannot be read."""
-        return cls.model_validate_json((folder / NEWS).read_text(encoding="utf-8"))
+    def read(cls, folder: Path) -> "Changes":
+        """Reads `changes.json` of a folder; raises OSError or ValueError where it cannot be read."""
+        return cls.model_validate_json((folder / CHANGES).read_text(encoding="utf-8"))
 
 
-def decide(now: Seen, then: Seen | None, run: str, *, deployed: bool, force: bool, drift_limit: float) -> News:
+def decide(
+    now: Snapshot, previous: Snapshot | None, run: str, *, deployed: bool, force: bool, drift_limit: float
+) -> Changes:
     """Whether there is reason to retrain.
 
     Args:
         now: What this run sees.
-        then: What the last accepted run saw; None where there is none.
+        previous: What the last accepted run saw; None where there is none.
         run: Its id.
         deployed: Whether a model is on the endpoint.
         force: Whether the run goes on in any case.
         drift_limit: Largest change of a band's mean, in its standard deviations, that is no reason.
     """
     reasons: list[str] = []
-    if then is None:
+    if previous is None:
         reasons.append("no run of this workflow was accepted yet")
     else:
         if not deployed:
             reasons.append("no model is deployed on the endpoint")
-        changed = [name for name, digest in now.sections.items() if then.sections.get(name) != digest]
+        changed = [name for name, digest in now.sections.items() if previous.sections.get(name) != digest]
         if changed:
             reasons.append(f"the config changed since {run}: {', '.join(changed)}")
-        reasons += [text for source in now.sources for text in _newer(source, then.sources)]
-        reasons += drifts(now.bands, then.bands, drift_limit)
+        reasons += [text for source in now.sources for text in _newer(source, previous.sources)]
+        reasons += drifts(now.bands, previous.bands, drift_limit)
     if not reasons and force:
         reasons.append(f"asked for, though nothing is new since {run}")
     if reasons:
-        return News(decision=RETRAIN, reasons=tuple(reasons), accepted_run=run, seen=now)
+        return Changes(decision=RETRAIN, reasons=tuple(reasons), accepted_run=run, snapshot=now)
     quiet = f"no imagery, label or setting changed since {run}, no band drifted by more than {drift_limit:g} deviations"
-    return News(decision=NOTHING_NEW, reasons=(quiet,), accepted_run=run, seen=now)
+    return Changes(decision=NOTHING_NEW, reasons=(quiet,), accepted_run=run, snapshot=now)
 
 
-def drifts(now: dict[str, Band], then: dict[str, Band], limit: float) -> list[str]:
+def drifts(now: dict[str, Band], previous: dict[str, Band], limit: float) -> list[str]:
     """One sentence per band whose mean moved by more than the limit.
 
     Args:
         now: Bands by name.
-        then: Bands by name; one that is new does not count.
-        limit: In standard deviations of `then`.
+        previous: Bands by name; one that is new does not count.
+        limit: In standard deviations of `previous`.
     """
     found = []
     for name, band in now.items():
-        if name not in then:
+        if name not in previous:
             continue
-        moved = abs(band.mean - then[name].mean) / max(then[name].deviation, _TINY)
+        moved = abs(band.mean - previous[name].mean) / max(previous[name].std, _TINY)
         if moved > limit:
             found.append(
-                f"band {name} drifted: its mean went from {then[name].mean:.4g} to {band.mean:.4g}, {moved:.2g} "
+                f"band {name} drifted: its mean went from {previous[name].mean:.4g} to {band.mean:.4g}, {moved:.2g} "
                 f"standard deviations (limit {limit:g})"
             )
     return found

@@ -6,7 +6,7 @@ from typing import Any
 from google.api_core.exceptions import NotFound
 from google.cloud import aiplatform, storage
 
-from components.check_news.news import NEWS, News, Seen
+from components.detect_changes.changes import CHANGES, Changes, Snapshot
 
 MOST_RUNS = 50
 """Newest runs that are looked at; one is enough, unless somebody deleted what it left."""
@@ -20,11 +20,11 @@ class Accepted:
 
     Attributes:
         job_id: Id of the pipeline job.
-        seen: What it saw before it did anything.
+        snapshot: What it saw before it did anything.
     """
 
     job_id: str
-    seen: Seen
+    snapshot: Snapshot
 
 
 def find(project: str, location: str, label: str, workflow: str) -> Accepted | None:
@@ -42,41 +42,41 @@ def find(project: str, location: str, label: str, workflow: str) -> Accepted | N
     found = aiplatform.PipelineJob.list(filter=wanted, order_by="create_time desc", enable_simple_view=True)
     for each in found[:MOST_RUNS]:
         job_id = each.resource_name.rpartition("/")[2]
-        news, deployed = _read_run(project, each.resource_name)
-        if news is None:
+        changes, deployed = _read_run(project, each.resource_name)
+        if changes is None:
             continue
         if deployed:
-            return Accepted(job_id, news.seen)
+            return Accepted(job_id, changes.snapshot)
         # It found nothing new, or its model was rejected: it knows which run was accepted before.
-        if not news.accepted_run:
+        if not changes.accepted_run:
             return None
-        before, _ = _read_run(project, news.accepted_run)
+        before, _ = _read_run(project, changes.accepted_run)
         if before is not None:
-            return Accepted(news.accepted_run, before.seen)
+            return Accepted(changes.accepted_run, before.snapshot)
     return None
 
 
-def _read_run(project: str, name: str) -> tuple[News | None, bool]:
+def _read_run(project: str, name: str) -> tuple[Changes | None, bool]:
     """What a run noted, if it can be read, and whether it put its model into service."""
     try:
         details = aiplatform.PipelineJob.get(name).gca_resource.job_detail.task_details
     except NotFound:
         return None, False
     tasks = {task.task_name: task for task in details}
-    checked, deployed = tasks.get("check-news"), tasks.get("deploy-model")
-    outputs: dict[str, Any] = dict(checked.outputs) if checked else {}
-    artifacts = outputs["news"].artifacts if "news" in outputs else ()
-    news = _read_record(project, artifacts[0].uri) if artifacts else None
-    return news, deployed is not None and deployed.state.name == "SUCCEEDED"
+    detected, deployed = tasks.get("detect-changes"), tasks.get("deploy-model")
+    outputs: dict[str, Any] = dict(detected.outputs) if detected else {}
+    artifacts = outputs["changes"].artifacts if "changes" in outputs else ()
+    changes = _read_record(project, artifacts[0].uri) if artifacts else None
+    return changes, deployed is not None and deployed.state.name == "SUCCEEDED"
 
 
-def _read_record(project: str, uri: str) -> News | None:
+def _read_record(project: str, uri: str) -> Changes | None:
     bucket, _, folder = uri.removeprefix("gs://").partition("/")
-    blob = storage.Client(project=project).bucket(bucket).get_blob(f"{folder}/{NEWS}")
+    blob = storage.Client(project=project).bucket(bucket).get_blob(f"{folder}/{CHANGES}")
     if blob is None or (blob.size or 0) > MOST_BYTES:
         return None
     try:
-        return News.model_validate_json(blob.download_as_bytes())
+        return Changes.model_validate_json(blob.download_as_bytes())
     except ValueError:
         # Of another version of this product: it tells nothing that could be compared.
         return None

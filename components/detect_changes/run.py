@@ -7,8 +7,8 @@ from pathlib import Path
 
 from kfp import dsl
 
-from components.check_news import accepted, sources
-from components.check_news.news import News, Seen, decide
+from components.detect_changes import accepted, sources
+from components.detect_changes.changes import Changes, Snapshot, decide
 from components.evaluate_model import champion
 from earthline.config import Data
 from earthline.pixels import connect
@@ -26,7 +26,7 @@ def run(
     workflow_label: str,
     name: str,
     endpoint_name: str,
-    news: dsl.Artifact,
+    changes: dsl.Artifact,
     fingerprint: str,
     champion_file: str,
 ) -> str:
@@ -41,7 +41,7 @@ def run(
         workflow_label: Vertex AI label that holds the workflow's name.
         name: The workflow's name.
         endpoint_name: Display name of the endpoint.
-        news: Folder to write `news.json` into.
+        changes: Folder to write `changes.json` into.
         fingerprint: File to write the state of imagery and labels into: a short text that changes when they do.
         champion_file: File to write the name of the model that serves into, or `none`.
 
@@ -54,27 +54,27 @@ def run(
     logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
     data = Data.model_validate_json(sections["data"])
     connect(project)
-    seen = Seen(
+    snapshot = Snapshot(
         sections={key: _digest(text) for key, text in sections.items()},
         sources=sources.read_sources(data),
         bands=sources.read_bands(data),
     )
     last = accepted.find(project, location, workflow_label, name)
     serving = champion.find(project, location, endpoint_name)
-    found: News = decide(
-        seen,
-        last.seen if last else None,
+    found: Changes = decide(
+        snapshot,
+        last.snapshot if last else None,
         last.job_id if last else "",
         deployed=serving is not None,
         force=force,
         drift_limit=drift_limit,
     )
-    found.write(Path(news.path))
-    _write(fingerprint, _digest(str([source.model_dump() for source in seen.sources])))
+    found.write(Path(changes.path))
+    _write(fingerprint, _digest(str([source.model_dump() for source in snapshot.sources])))
     _write(champion_file, serving.name if serving else champion.NONE)
-    news.metadata["decision"] = found.decision
+    changes.metadata["decision"] = found.decision
     for reason in found.reasons:
-        _logger.info("check_news: %s: %s", found.decision.replace("_", " "), reason)
+        _logger.info("detect_changes: %s: %s", found.decision.replace("_", " "), reason)
     return found.decision
 
 

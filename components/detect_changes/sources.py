@@ -7,7 +7,7 @@ from typing import Any
 
 import ee
 
-from components.check_news.news import Band, Source
+from components.detect_changes.changes import Band, Source
 from earthline import imagery
 from earthline.config import Data
 from earthline.pixels import ask
@@ -77,12 +77,9 @@ def statistics(found: Mapping[str, Any], bands: Sequence[str]) -> dict[str, Band
     """
     pairs = {band: (found.get(f"{band}_mean"), found.get(f"{band}_stdDev")) for band in bands}
     return {
-        band: Band(mean=mean, deviation=deviation)
-        for band, (mean, deviation) in pairs.items()
-        if isinstance(mean, int | float)
-        and isinstance(deviation, int | float)
-        and math.isfinite(mean)
-        and math.isfinite(deviation)
+        band: Band(mean=mean, std=std)
+        for band, (mean, std) in pairs.items()
+        if isinstance(mean, int | float) and isinstance(std, int | float) and math.isfinite(mean) and math.isfinite(std)
     }
 
 

@@ -15,19 +15,19 @@ from google.cloud import aiplatform, storage
 from kfp import compiler, dsl
 from kfp.dsl import Artifact, Output
 
-from components.check_news import accepted
-from components.check_news.news import News, Seen
+from components.detect_changes import accepted
+from components.detect_changes.changes import Changes, Snapshot
 
 PLAIN = {"base_image": "earthline:0.1.0", "install_kfp_package": False}
 
 
 @dsl.component(**PLAIN)
-def check_news(content: str, news: Output[Artifact]):
+def detect_changes(content: str, changes: Output[Artifact]):
     import pathlib
 
-    folder = pathlib.Path(news.path)
+    folder = pathlib.Path(changes.path)
     folder.mkdir(parents=True)
-    (folder / "news.json").write_text(content)
+    (folder / "changes.json").write_text(content)
 
 
 @dsl.component(**PLAIN)
@@ -37,9 +37,9 @@ def deploy_model():
 
 @dsl.pipeline(name="accepted")
 def workflow(content: str, deploy: bool):
-    checked = check_news(content=content)
+    detected = detect_changes(content=content)
     with dsl.If(deploy == True):
-        deploy_model().after(checked)
+        deploy_model().after(detected)
 
 
 template = sys.argv[1] + "/accepted.yaml"
@@ -52,11 +52,11 @@ jobs, found = {}, []
 
 
 def run(name, seen, *, deploy, before="", workflow="accepted", content=""):
-    news = News(decision="retrain", reasons=("because",), accepted_run=jobs[before].job_id if before else "",
-                seen=Seen(sections={"data": seen}, sources=(), bands={}))
+    changes = Changes(decision="retrain", reasons=("because",), accepted_run=jobs[before].job_id if before else "",
+                snapshot=Snapshot(sections={"data": seen}, sources=(), bands={}))
     job = aiplatform.PipelineJob(
         display_name=name, job_id=f"accepted-{len(jobs)}", template_path=template, pipeline_root="gs://accepted-runs/root",
-        parameter_values={"content": content or news.model_dump_json(), "deploy": deploy},
+        parameter_values={"content": content or changes.model_dump_json(), "deploy": deploy},
         labels={"earthline-workflow": workflow})
     job.submit()
     while job.state.name != "PIPELINE_STATE_SUCCEEDED":
@@ -68,7 +68,7 @@ def run(name, seen, *, deploy, before="", workflow="accepted", content=""):
 def look():
     last = accepted.find("sandbox", "us-central1", "earthline-workflow", "accepted")
     names = {job.job_id: name for name, job in jobs.items()}
-    found.append([names[last.job_id], last.seen.sections["data"]] if last else None)
+    found.append([names[last.job_id], last.snapshot.sections["data"]] if last else None)
 
 
 look()
