@@ -111,7 +111,7 @@ print(json.dumps({
 
 ROLLBACKS = """
 import contextlib, io, json, sys
-from earthline.command_line.app import main
+from cli.app import main
 outcome = []
 config, commands = sys.argv[1:]
 for options in json.loads(commands):
@@ -201,7 +201,7 @@ def outcome(sandbox, tmp_path_factory):
             [sys.executable, "-c", script, *arguments],
             timeout=280,
             SANDBOX_GCS_MOUNT=f"{sandbox.home}/storage/",
-            PYTHONPATH=str(ROOT / "sandbox" / "vertex" / "site"),
+            PYTHONPATH=str(ROOT / "sandbox" / "earthline_sandbox" / "vertex" / "site"),
             EARTHLINE_TARGET="sandbox",
         )
         last = next(line for line in done.stdout.splitlines() if line.startswith("OUTCOME"))

@@ -13,10 +13,10 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from earthline.command_line import display, failures, target
-from earthline.command_line.following import follow
-from earthline.command_line.options import ConfigPath, Overrides
-from earthline.command_line.submitting import found, prepare, recorded
+from cli import display, failures, target
+from cli.launch import found, prepare, recorded
+from cli.options import ConfigPath, Overrides
+from cli.progress import follow
 
 if TYPE_CHECKING:  # these modules load pydantic and Google's client
     from earthline.config import Config

@@ -6,17 +6,18 @@ from typing import Annotated
 
 import typer
 
+from cli import failures
+from cli.canary import canary
+from cli.check import check
+from cli.compile import compile_config
+from cli.rollback import rollback
+from cli.run import run
+from cli.runs import runs
+from cli.sandbox import sandbox
+from cli.schedule import schedule
+from cli.schema import schema
+from cli.submit import submit
 from earthline import __version__
-from earthline.command_line import failures
-from earthline.command_line.canary import canary
-from earthline.command_line.checking import check, compile_config
-from earthline.command_line.rollback import rollback
-from earthline.command_line.running import run
-from earthline.command_line.runs import runs
-from earthline.command_line.sandbox import sandbox
-from earthline.command_line.scheduling import schedule
-from earthline.command_line.schema import schema
-from earthline.command_line.submitting import submit
 
 app = typer.Typer(
     name="earthline",

@@ -19,7 +19,7 @@ MARKER = "EARTHLINE_TARGET"
 """Set in the process whose variables lead to the sandbox."""
 _START_SECONDS = 180
 # -P: a folder of that name in the working directory must not be run instead.
-SANDBOX = (sys.executable, "-P", "-m", "sandbox")
+SANDBOX = (sys.executable, "-P", "-m", "earthline_sandbox")
 """The sandbox is another program: product and sandbox share the wire alone."""
 
 
@@ -49,7 +49,7 @@ def enter(environment: "Environment", *, containers: bool | None = None) -> None
     variables = redirected(os.environ, control_sandbox(["env"]))
     sys.stdout.flush()
     sys.stderr.flush()
-    command = [sys.executable, "-P", "-m", "earthline.command_line", *sys.argv[1:]]
+    command = [sys.executable, "-P", "-m", "cli", *sys.argv[1:]]
     os.execve(sys.executable, command, {**variables, MARKER: environment.target})
 
 
@@ -97,7 +97,7 @@ def sandbox_ending() -> str:
 
 
 def control_sandbox(arguments: Sequence[str]) -> str:
-    """Runs one `python -m sandbox` command.
+    """Runs one `python -m earthline_sandbox` command.
 
     Args:
         arguments: What follows the module's name.

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from earthline.command_line import display, target
-from earthline.command_line.following import conclude, follow, save_log
-from earthline.command_line.options import ConfigOption, JobId
+from cli import display, target
+from cli.options import ConfigOption, JobId
+from cli.outcome import conclude, save_log
+from cli.progress import follow
 
 if TYPE_CHECKING:  # these modules load pydantic and Google's client
     from earthline.config import Environment

@@ -9,9 +9,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from earthline.command_line import display, target
-from earthline.command_line.options import Cache, ConfigPath, Force, Overrides, SeedData
-from earthline.command_line.submitting import found, prepare, recorded, tell_how_to_follow
+from cli import display, target
+from cli.launch import found, prepare, recorded, tell_how_to_follow
+from cli.options import Cache, ConfigPath, Force, Overrides, SeedData
 
 if TYPE_CHECKING:  # these modules load pydantic and Google's client
     from earthline.config import Config

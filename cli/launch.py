@@ -1,16 +1,14 @@
-"""`earthline submit`: a run that nobody watches; and what every command that starts runs shares."""
+"""What every command that starts runs does: prepare, submit with a record, find the run."""
 
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
 
-from earthline.command_line import display, target
-from earthline.command_line.options import Cache, ConfigPath, Force, Overrides, SeedData
+from cli import target
 
 if TYPE_CHECKING:  # these modules load pydantic and Google's client
     from earthline.config import Config, Environment
@@ -20,34 +18,6 @@ if TYPE_CHECKING:  # these modules load pydantic and Google's client
 
 class UncertainError(RuntimeError):
     """A run may go on, or does, and nobody here can see it; the text has its id."""
-
-
-def submit(
-    config: ConfigPath,
-    overrides: Overrides = None,
-    force: Force = False,
-    cache: Cache = True,
-    seed_data: SeedData = True,
-) -> None:
-    """Start a run that retrains if there is reason to, and return."""
-    from earthline.config import load
-
-    settings = load(config, overrides or ())
-    target.enter(settings.environment)
-    console = display.on_output()
-    template = prepare(settings, console, seed_data=seed_data)
-
-    from pipelines import submission
-
-    record = recorded(
-        settings.environment,
-        settings.name,
-        console,
-        partial(submission.submit, settings, template, caching=cache, force=force),
-        template,
-    )
-    found(settings.environment, record, console)
-    tell_how_to_follow(record, console)
 
 
 def prepare(settings: "Config", console: Console, *, seed_data: bool) -> bytes:
@@ -69,8 +39,8 @@ def prepare(settings: "Config", console: Console, *, seed_data: bool) -> bytes:
         AssetError: The map would be written over something else.
         PixelsError: Earth Engine does not answer.
     """
+    from cli.questions import questions
     from earthline import pixels
-    from earthline.command_line.questions import questions
     from pipelines import records
 
     records.require_writable()

@@ -59,9 +59,14 @@ def read(lines: Sequence[str], most: int = 8) -> LogEnd:
 
 
 def _ends(lines: Sequence[str], start: int) -> int | None:
-    """Frames are indented; the first line that is not holds the class and the message."""
+    """Frames are indented; the first line of the step's own that is not holds the class and the message."""
     return next(
-        (place for place in range(start + 1, len(lines)) if lines[place].strip() and lines[place][0] != " "), None
+        (
+            place
+            for place in range(start + 1, len(lines))
+            if lines[place].strip() and lines[place][0] != " " and not _FOREIGN.match(lines[place])
+        ),
+        None,
     )
 
 

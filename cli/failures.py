@@ -13,7 +13,7 @@ from pathlib import Path
 import typer
 from platformdirs import user_log_path, user_state_path
 
-from earthline.command_line import target
+from cli import target
 
 RUN_FAILED = 1
 """The run started and did not succeed, or something broke."""
@@ -31,8 +31,8 @@ EXPLAINED = {
     "earthline.ee_model.RegistrationError": RUN_FAILED,
     "earthline.config.loading.ConfigError": NOT_STARTED,
     "earthline.imagery.ImageryError": NOT_STARTED,
-    "earthline.command_line.submitting.UncertainError": RUN_FAILED,
-    "earthline.command_line.target.TargetError": NOT_STARTED,
+    "cli.launch.UncertainError": RUN_FAILED,
+    "cli.target.TargetError": NOT_STARTED,
     "earthline.pixels.PixelsError": NOT_STARTED,
     "pipelines.following.LostError": RUN_FAILED,
     "pipelines.following.UnknownRunError": NOT_STARTED,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from earthline.command_line import target
+from cli import target
 
 
 def sandbox(

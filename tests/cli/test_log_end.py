@@ -6,7 +6,7 @@ import sys
 from hypothesis import given
 from hypothesis import strategies as st
 
-from earthline.command_line import log_end
+from cli import log_end
 
 FRAMES = ["Traceback (most recent call last):", '  File "run.py", line 57, in run', "    points.verify(grid)"]
 CHAINED = """
@@ -59,6 +59,12 @@ def test_an_error_that_was_survived_before_is_no_part_of_the_chain() -> None:
     end = log_end.read([*FRAMES, "OSError: once", "went on", *FRAMES, "KeyError: 1"])
     assert end.message == ("KeyError: 1",)
     assert "went on" in end.before
+
+
+def test_a_traceback_that_the_executor_interrupts_is_read_to_its_own_end() -> None:
+    assert log_end.read([*FRAMES, EXECUTOR[0], "KeyError: 1"]).message == ("KeyError: 1",)
+    cut_off = log_end.read([FRAMES[0], EXECUTOR[0]])
+    assert cut_off.message == (FRAMES[0],)
 
 
 def test_the_executors_own_lines_and_json_are_left_out_and_a_steps_json_is_not() -> None:

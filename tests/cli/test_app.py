@@ -10,18 +10,18 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from cli import failures
+from cli.app import app, main
 from earthline import __version__
-from earthline.command_line import failures
-from earthline.command_line.app import app, main
 from earthline.config import Config
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 QUICKSTART = ROOT / "configs" / "quickstart.yaml"
 HEAVY = ("tensorflow", "keras", "google.cloud.aiplatform", "apache_beam", "kfp", "ee", "pydantic", "numpy")
 LOADED_BY_HELP = f"""
 import sys
 sys.argv = ["earthline", "--help"]
-from earthline.command_line.app import main
+from cli.app import main
 try:
     main()
 except SystemExit as exit:
@@ -141,7 +141,7 @@ def test_compile_writes_a_pipeline(
 def test_check_passes_offline_without_credentials(tmp_path: Path) -> None:
     variables = {key: value for key, value in os.environ.items() if not key.startswith(("GOOGLE", "CLOUDSDK", "GCE"))}
     reply = subprocess.run(
-        [sys.executable, "-m", "earthline.command_line", "check", str(ROOT / "configs/land_cover_vertex.yaml")],
+        [sys.executable, "-m", "cli", "check", str(ROOT / "configs/land_cover_vertex.yaml")],
         env={**variables, "HOME": str(tmp_path)},
         capture_output=True,
         text=True,
@@ -160,7 +160,7 @@ def test_check_passes_offline_without_credentials(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("closing", [">&-", "2>&-", ">&- 2>&-"])
 def test_a_command_without_its_streams_does_its_work(closing: str) -> None:
-    command = f'"{sys.executable}" -m earthline.command_line check "{QUICKSTART}" --offline {closing}'
+    command = f'"{sys.executable}" -m cli check "{QUICKSTART}" --offline {closing}'
     reply = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
     assert (reply.returncode, reply.stderr) == (0, "")
     if closing == "2>&-":

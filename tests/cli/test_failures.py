@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from google.api_core.exceptions import NotFound
 
-from earthline.command_line import failures, target
+from cli import failures, target
 
 
 def test_an_error_of_googles_clients_comes_without_the_address_of_the_request() -> None:
@@ -45,9 +45,7 @@ def test_locks_that_cannot_be_made_name_the_variable(
 @pytest.mark.parametrize("home", ["/proc/1", "/dev/null"])
 @pytest.mark.parametrize("rest", [{}, {"TMPDIR": "/dev/null"}], ids=["", "no TMPDIR"])
 def test_a_home_that_cannot_be_written_gives_an_error_line(home: str, rest: dict[str, str], tmp_path: Path) -> None:
-    broken = (
-        "import earthline.config\nearthline.config.load = lambda *_: 1 / 0\nfrom earthline.command_line.app import main"
-    )
+    broken = "import earthline.config\nearthline.config.load = lambda *_: 1 / 0\nfrom cli.app import main"
     variables = {key: value for key, value in os.environ.items() if not key.startswith("XDG")}
     reply = subprocess.run(
         [sys.executable, "-c", f"import sys\nsys.argv = ['earthline', 'check', 'x']\n{broken}\nmain()"],
@@ -84,7 +82,7 @@ def test_no_colours_where_none_are_wanted(variables: dict[str, str], start: str)
     ours, theirs = pty.openpty()
     inherited = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "FORCE_COLOR")}
     subprocess.run(
-        [sys.executable, "-m", "earthline.command_line", "check", "no-such.yaml"],
+        [sys.executable, "-m", "cli", "check", "no-such.yaml"],
         env={**inherited, "TERM": "xterm", **variables},
         stderr=theirs,
         check=False,

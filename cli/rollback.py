@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from earthline.command_line import display, target
-from earthline.command_line.options import ConfigPath, Overrides
+from cli import display, target
+from cli.options import ConfigPath, Overrides
 
 
 def rollback(

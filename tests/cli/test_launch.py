@@ -10,8 +10,8 @@ import requests
 from google.api_core.exceptions import AlreadyExists, GoogleAPIError, InvalidArgument, ServiceUnavailable
 from rich.console import Console
 
-from earthline.command_line import failures
-from earthline.command_line.submitting import UncertainError, recorded
+from cli import failures
+from cli.launch import UncertainError, recorded
 from earthline.config import Environment
 from pipelines import records
 from pipelines.records import RecordError

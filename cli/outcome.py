@@ -1,24 +1,20 @@
-"""What `run` and `runs follow` share: showing a run to its end, and what is said then."""
+"""What a run has come to: its results copied and told, or the step that failed and what that step said."""
 
 import json
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
 
-from earthline.command_line import display, failures, log_end, target
+from cli import display, failures, log_end
 
 if TYPE_CHECKING:  # these modules load Google's client
     from pipelines.following import Run, Snapshot, Step
     from pipelines.records import Record
 
 _KINDS = {
-    "news.json": "news",
+    "changes.json": "changes",
     "map.tif": "map",
     "map.png": "picture",
     "preview.tif": "preview",
@@ -28,28 +24,6 @@ _KINDS = {
     "validation.html": "validation",
     "ee_model.json": "ee_model",
 }
-
-
-def follow(run: "Run", record: "Record", console: Console, *, cancel_on_exit: bool) -> int:
-    """Shows a run to its end, copies its results and says where everything lies.
-
-    Args:
-        run: The run.
-        record: What is known of it here; written anew at the end.
-        console: Where to write.
-        cancel_on_exit: Whether Ctrl-C ends the run; otherwise it goes on without being watched.
-
-    Returns:
-        The exit code.
-    """
-    with _interruptible():
-        try:
-            gone = target.sandbox_ending if record.target == "sandbox" else _nothing
-            last = display.show(run.follow(gone), console)
-        except KeyboardInterrupt:
-            # The interrupt may have hit the console while it wrote, and such a one keeps all that follows to itself.
-            return _leave(run, record, Console(file=console.file), cancel=cancel_on_exit)
-    return conclude(run, record, last, console)
 
 
 def conclude(run: "Run", record: "Record", last: "Snapshot", console: Console) -> int:
@@ -126,23 +100,6 @@ def save_log(run: "Run", record: "Record", step: "Step") -> tuple[Path, list[str
     return path, lines
 
 
-def _nothing() -> str:
-    return ""
-
-
-def _leave(run: "Run", record: "Record", console: Console, *, cancel: bool) -> int:
-    console.print()
-    if cancel:
-        run.cancel()
-        console.print(f"run {record.job_id} is being cancelled; finished steps stay in the cache", soft_wrap=True)
-    else:
-        console.print("the run goes on. Watch it again with", soft_wrap=True)
-        console.print(f"  earthline runs follow {record.job_id}", soft_wrap=True, highlight=False)
-        console.print("or end it with", soft_wrap=True)
-        console.print(f"  earthline runs cancel {record.job_id}", soft_wrap=True, highlight=False)
-    return failures.INTERRUPTED
-
-
 def _tell_failure(run: "Run", record: "Record", step: "Step", console: Console) -> None:
     """What the step itself said comes first; then where the whole log is, and what Vertex AI says of its process."""
     import requests
@@ -183,9 +140,9 @@ def _tell_failure(run: "Run", record: "Record", step: "Step", console: Console) 
 
 
 def _tell_results(record: "Record", console: Console) -> None:
-    news = _json(record, "news")
-    for reason in news.get("reasons", ()):
-        word = "nothing new" if news["decision"] == "nothing_new" else "retrained"
+    changes = _json(record, "changes")
+    for reason in changes.get("reasons", ()):
+        word = "nothing new" if changes["decision"] == "nothing_new" else "retrained"
         console.print(f"{word}: {escape(reason)}", soft_wrap=True, highlight=False)
     if "evaluation" in record.results:
         _tell_evaluation(record, console)
@@ -227,17 +184,3 @@ def _json(record: "Record", kind: str) -> dict[str, Any]:
         return {}
     content = json.loads((record.folder / record.results[kind]).read_text(encoding="utf-8"))
     return content if isinstance(content, dict) else {}
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """A polite end of the process (SIGTERM) means what Ctrl-C means."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -32,7 +32,7 @@ DRIVER = """
 import json, sys
 from pathlib import Path
 
-from earthline.command_line.checking import _findings
+from cli.check import _findings
 from earthline.config import load
 
 said = []
@@ -140,7 +140,7 @@ def test_a_run_starts_nothing_where_a_check_would_fail(
     sandbox: Any, config: Path, tmp_path: Path, override: str, words: str
 ) -> None:
     reply = subprocess.run(
-        [sys.executable, "-m", "earthline.command_line", "run", str(config), "--set", override],
+        [sys.executable, "-m", "cli", "run", str(config), "--set", override],
         env={**os.environ, "EARTHLINE_SANDBOX_HOME": str(sandbox.home)},
         cwd=tmp_path,
         capture_output=True,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 QUICKSTART = str(ROOT / "configs" / "quickstart.yaml")
 NAME = ("--set", "name=timed")
 CREATE = """
@@ -35,7 +35,7 @@ class Shell:
 
     def schedule(self, verb: str, *arguments: str, code: int = 0) -> str:
         reply = subprocess.run(
-            [sys.executable, "-m", "earthline.command_line", "schedule", verb, QUICKSTART, *NAME, *arguments],
+            [sys.executable, "-m", "cli", "schedule", verb, QUICKSTART, *NAME, *arguments],
             env=self.variables,
             cwd=self.folder,
             capture_output=True,

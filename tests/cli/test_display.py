@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.table import Table
 
-from earthline.command_line import display
+from cli import display
 from pipelines.following import Snapshot, Step
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

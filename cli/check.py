@@ -1,44 +1,22 @@
-"""`earthline compile` and `earthline check`: what can be known before anything runs."""
+"""`earthline check`: what can be known before anything runs."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
-from earthline.command_line import display, failures, target
-from earthline.command_line.options import ConfigPath, Overrides
+from cli import display, failures, target
+from cli.options import ConfigPath, Overrides
 
 if TYPE_CHECKING:  # these modules load pydantic and Google's client
     from earthline.config import Config
     from pipelines.preflight import Finding
 
 _ADD = "`earthline sandbox add ASSET FILE.tif` makes an asset of your raster, `earthline sandbox seed` brings open data"
-
-
-def compile_config(
-    config: ConfigPath,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write; left out, standard output.")
-    ] = None,
-    overrides: Overrides = None,
-) -> None:
-    """Compile a workflow to the KFP YAML that Vertex AI runs."""
-    from earthline.config import load
-
-    settings = load(config, overrides or ())
-    from pipelines.compilation import compile_workflow
-
-    template = compile_workflow(settings)
-    if output is None:
-        typer.echo(template.decode(), nl=False)
-    else:
-        output.write_bytes(template)
-        typer.echo(f"{output}: {len(template):,} bytes", err=True)
 
 
 def check(
@@ -124,8 +102,8 @@ def _findings(settings: "Config", reachable: bool, skipped: str) -> "Iterator[Fi
 
 def _ask_earth_engine(settings: "Config") -> "Iterator[Finding]":
     """Whether it answers, and then every question about imagery and labels that an earlier answer leaves open."""
+    from cli.questions import NEEDS, questions
     from earthline import pixels
-    from earthline.command_line.questions import NEEDS, questions
     from pipelines.preflight import Finding
 
     project = settings.environment.project

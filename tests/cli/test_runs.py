@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 SUBMIT = """
 import sys
 from datetime import UTC, datetime
@@ -47,7 +47,7 @@ class Shell:
 
     def earthline(self, *arguments: str) -> tuple[int, str, str]:
         reply = subprocess.run(
-            [sys.executable, "-m", "earthline.command_line", *arguments],
+            [sys.executable, "-m", "cli", *arguments],
             env=self.variables,
             cwd=self.folder,
             capture_output=True,
@@ -152,7 +152,7 @@ def test_logs_of_an_unknown_step_are_refused(shell: Shell, jobs: list[str]) -> N
 
 def test_an_interrupt_leaves_the_run_and_tells_the_way_back_and_cancel_ends_it(shell: Shell, jobs: list[str]) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-u", "-m", "earthline.command_line", "runs", "follow", jobs[2]],
+        [sys.executable, "-u", "-m", "cli", "runs", "follow", jobs[2]],
         env=shell.variables,
         cwd=shell.folder,
         stdout=subprocess.PIPE,

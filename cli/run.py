@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from earthline.command_line import display, target
-from earthline.command_line.following import follow
-from earthline.command_line.options import Cache, ConfigPath, Overrides, SeedData
-from earthline.command_line.submitting import found, prepare, recorded, tell_how_to_follow
+from cli import display, target
+from cli.launch import found, prepare, recorded, tell_how_to_follow
+from cli.options import Cache, ConfigPath, Overrides, SeedData
+from cli.progress import follow
 
 
 def run(

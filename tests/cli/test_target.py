@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from earthline.command_line import target
+from cli import target
 from earthline.config import Environment
 
 CLOUD = Environment(
@@ -93,7 +93,7 @@ def test_the_sandbox_is_the_same_command_with_its_variables(monkeypatch: pytest.
         target.enter(Environment())
     ((arguments, variables),) = calls
     assert asked == [["start"], ["env"]]
-    assert arguments[1:] == ["-P", "-m", "earthline.command_line", "run", "a config.yaml", "--set", "train.epochs=1"]
+    assert arguments[1:] == ["-P", "-m", "cli", "run", "a config.yaml", "--set", "train.epochs=1"]
     assert (variables["HTTPS_PROXY"], variables["KEPT"]) == ("http://127.0.0.1:1", "1")
     assert "GOOGLE_APPLICATION_CREDENTIALS" not in variables
     # The process that takes over does not start another.
@@ -112,8 +112,8 @@ def test_a_sandbox_that_fails_says_why_in_its_own_words(tmp_path: Path, monkeypa
 def test_a_folder_called_sandbox_in_the_working_directory_is_not_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "sandbox").mkdir()
-    (tmp_path / "sandbox" / "__main__.py").write_text("print('hijacked')")
+    (tmp_path / "earthline_sandbox").mkdir()
+    (tmp_path / "earthline_sandbox" / "__main__.py").write_text("print('hijacked')")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("EARTHLINE_SANDBOX_HOME", str(tmp_path / "home"))
     assert "hijacked" not in target.control_sandbox(["--help"])
@@ -132,7 +132,7 @@ def test_sandbox_commands_pass_output_and_exit_code_untouched(tmp_path: Path) ->
 
     direct = both("sandbox", "status", "--json")
     assert direct[0][0] != 0
-    assert both("earthline.command_line", "sandbox", "status", "--json") == direct
+    assert both("cli", "sandbox", "status", "--json") == direct
 
 
 def test_containers_are_refused_in_the_cloud_and_without_an_engine(
