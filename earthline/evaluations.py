@@ -6,7 +6,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 EVALUATION = "evaluation.json"
 CONFUSION = "confusion.png"
-CURVES = "learning_curves.png"
 BLESSED = "blessed"
 REJECTED = "rejected"
 
@@ -16,7 +15,7 @@ class _Record(BaseModel):
 
 
 class Interval(_Record):
-    """Where a figure lies with the evaluation's confidence, were other blocks drawn for testing."""
+    """Where a metric lies with the evaluation's confidence, were other blocks drawn for testing."""
 
     low: float = Field(description="Lower bound.")
     high: float = Field(description="Upper bound.")
@@ -51,7 +50,7 @@ class Accuracy(_Record):
 
 
 class TestGround(_Record):
-    """What the figures rest on."""
+    """What the metrics rest on."""
 
     __test__ = False  # no test of pytest's, whatever its name
 
@@ -77,7 +76,7 @@ class Champion(_Record):
     name: str = Field(description="Resource name with version.")
     accuracy: Accuracy | None = Field(default=None, description="On the test pixels that it cannot have learned from.")
     pixels: int = Field(default=0, description="Number of those pixels.")
-    note: str = Field(default="", description="Why it does not count, or what its figures rest on; may be empty.")
+    note: str = Field(default="", description="Why it does not count, or what its metrics rest on; may be empty.")
 
 
 class Gate(_Record):
@@ -97,7 +96,7 @@ class Evaluation(_Record):
     model: Accuracy = Field(description="The new model on the test pixels.")
     baselines: tuple[Baseline, ...] = Field(min_length=1, description="Random forests on the same pixels.")
     champion: Champion | None = Field(default=None, description="The deployed model, where there is one.")
-    test: TestGround = Field(description="What the figures rest on.")
+    test: TestGround = Field(description="What the metrics rest on.")
     gate: Gate = Field(description="The decision.")
 
     @property

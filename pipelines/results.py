@@ -18,16 +18,19 @@ class Output:
         step: Step that makes it.
         artifact: Name of the step's output.
         file: Name of the copy of an artifact that is one file; empty for a folder, whose files keep their names.
+        only: The one file of a folder that is copied; empty for all of them.
     """
 
     step: str
     artifact: str
     file: str = ""
+    only: str = ""
 
 
 OUTPUTS = (
     Output("detect_changes", "changes"),
     Output("validate_examples", "report", "validation.html"),
+    Output("train_model", "model", only="learning_curves.png"),
     Output("evaluate_model", "evaluation"),
     Output("register_ee_model", "registration"),
     Output("predict_map", "map"),
@@ -59,17 +62,17 @@ def collect(snapshot: Snapshot, folder: Path, project: str) -> list[Path]:
     for output in OUTPUTS:
         step = steps.get(output.step)
         for uri in step.outputs.get(output.artifact, ()) if step else ():
-            copies += list(_copy(client, uri, folder, output.file))
+            copies += list(_copy(client, uri, folder, output))
     return copies
 
 
-def _copy(client: storage.Client, uri: str, folder: Path, file: str) -> Iterator[Path]:
+def _copy(client: storage.Client, uri: str, folder: Path, output: Output) -> Iterator[Path]:
     bucket, _, name = uri.removeprefix("gs://").partition("/")
-    if file:
-        yield _download(client.bucket(bucket).blob(name), folder / file)
+    if output.file:
+        yield _download(client.bucket(bucket).blob(name), folder / output.file)
         return
     prefix = name.rstrip("/") + "/"
-    for blob in client.list_blobs(bucket, prefix=prefix):
+    for blob in client.list_blobs(bucket, prefix=prefix + output.only):
         relative = PurePosixPath(blob.name.removeprefix(prefix))
         # An object's name may hold "..": a copy never leaves the folder.
         if not relative.name or relative.is_absolute() or ".." in relative.parts:

@@ -10,6 +10,7 @@ from earthline.examples import Manifest
 KERAS_MODEL = "model.keras"
 SAVED_MODEL = "saved_model"
 HISTORY = "history.json"
+CURVES = "learning_curves.png"
 DESCRIPTION = "description.json"
 
 

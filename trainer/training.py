@@ -11,8 +11,9 @@ import tensorflow as tf
 from earthline.config import Train
 from earthline.examples import IMAGE, VALID, Manifest
 from trainer import distribution, input_pipeline, models, statistics
+from trainer.checkpoint import Checkpoint
 from trainer.description import HISTORY, KERAS_MODEL, SAVED_MODEL, Description
-from trainer.journal import Journal, State, write_history
+from trainer.history import State, write_history
 from trainer.losses import MaskedCrossEntropy
 from trainer.metrics import metrics
 
@@ -35,7 +36,7 @@ def run(train: Train, examples: Path, model_folder: Path, checkpoint: Path | Non
         checkpoint: Folder for the checkpoint; left out, `checkpoint` in `model_folder`.
 
     Returns:
-        Figures of every epoch, and which one was best (it is the one that is saved).
+        Metrics of every epoch, and which one was best (it is the one that is saved).
 
     Raises:
         FileNotFoundError: The manifest or a shard is missing.
@@ -72,24 +73,24 @@ def run(train: Train, examples: Path, model_folder: Path, checkpoint: Path | Non
         flush=True,
     )
 
-    journal = Journal(
+    progress = Checkpoint(
         checkpoint or model_folder / "checkpoint", epochs=train.epochs, patience=train.patience, writes=writes
     )
     began = time.monotonic()
     with strategy.scope():
-        journal.restore(model)
-        _fit(model, train, examples, manifest, journal)
-        journal.restore_best(model)
-    best = journal.state.history[journal.state.best_epoch - 1]
+        progress.restore(model)
+        _fit(model, train, examples, manifest, progress)
+        progress.restore_best(model)
+    best = progress.state.history[progress.state.best_epoch - 1]
     print(
         f"trained in {time.monotonic() - began:.0f} s; best epoch {best.epoch}: validation accuracy "
-        f"{best.figures['val_accuracy']:.4f}, mean IoU {best.figures['val_mean_iou']:.4f}",
+        f"{best.metrics['val_accuracy']:.4f}, mean IoU {best.metrics['val_mean_iou']:.4f}",
         flush=True,
     )
     if writes:
         model_folder.mkdir(parents=True, exist_ok=True)
         _save(model, model_folder, train.stride)
-        write_history(journal.state, model_folder / HISTORY)
+        write_history(progress.state, model_folder / HISTORY)
         Description(
             bands=manifest.bands,
             data_type=manifest.data_type,
@@ -102,8 +103,8 @@ def run(train: Train, examples: Path, model_folder: Path, checkpoint: Path | Non
             parameters=model.count_params(),
             expression_hash=manifest.expression_hash,
         ).write(model_folder)
-    journal.remove()
-    return journal.state
+    progress.remove()
+    return progress.state
 
 
 def class_pixels(manifest: Manifest, split: str) -> list[int]:
@@ -142,10 +143,10 @@ def _optimizer(train: Train, steps: int) -> Any:
     return optimizer
 
 
-def _fit(model: Any, train: Train, examples: Path, manifest: Manifest, journal: Journal) -> None:
+def _fit(model: Any, train: Train, examples: Path, manifest: Manifest, progress: Checkpoint) -> None:
     validation = input_pipeline.read(examples, manifest, "validation", train.batch_size)
-    while not journal.finished:
-        number = journal.first_epoch
+    while not progress.finished:
+        number = progress.first_epoch
         batches = input_pipeline.epoch(
             examples,
             manifest,
@@ -160,7 +161,7 @@ def _fit(model: Any, train: Train, examples: Path, manifest: Manifest, journal: 
             initial_epoch=number,
             epochs=number + 1,
             validation_data=validation,
-            callbacks=[journal],
+            callbacks=[progress],
             shuffle=False,
             verbose=0,
         )

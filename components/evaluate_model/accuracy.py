@@ -33,7 +33,7 @@ def confusion(labels: Array, predictions: Array, blocks: Array, classes: int) ->
 
 
 def accuracy(by_block: Array, names: tuple[str, ...], bootstrap: Bootstrap) -> Accuracy:
-    """All figures of one classifier.
+    """All metrics of one classifier.
 
     Means are over the classes that have test labels, whatever the classifier predicts: so every column of a table
     averages the same classes. A labelled class that is never predicted counts as 0. One without labels that is

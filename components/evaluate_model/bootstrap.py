@@ -15,13 +15,13 @@ from earthline.evaluations import Interval
 Array = np.ndarray[Any, Any]
 
 MIN_BLOCKS = 4
-"""With fewer, no resampling tells how much another draw of blocks would change a figure."""
+"""With fewer, no resampling tells how much another draw of blocks would change a metric."""
 DRAWS = 4000
 """Resamples; the tail of an interval from the fewest blocks holds a dozen of them."""
 
 
 class Bootstrap:
-    """Resamples of a fixed number of blocks. Figures that share one are paired: they saw the same blocks each time."""
+    """Resamples of a fixed number of blocks. Metrics that share one are paired: they saw the same blocks each time."""
 
     def __init__(self, blocks: int, confidence: float, seed: int) -> None:
         """Draws the resamples.
@@ -48,11 +48,11 @@ class Bootstrap:
         return np.tensordot(self._times, by_block, axes=1)
 
     def interval(self, drawn: Array, blocks: int | None = None) -> Interval | None:
-        """The interval of a figure.
+        """The interval of a metric.
 
         Args:
             drawn: Its value in each resample, (DRAWS,); not a number where it has none.
-            blocks: Blocks that hold anything of the figure; left out, all.
+            blocks: Blocks that hold anything of the metric; left out, all.
 
         Returns:
             None with fewer than `MIN_BLOCKS` blocks.

@@ -36,7 +36,7 @@ def decide(
         min_gain: As in the config.
         compared_with: Name of the other.
         shown: The same for people.
-        note: What whoever reads the figures must know besides, such as why the champion does not count.
+        note: What whoever reads the metrics must know besides, such as why the champion does not count.
         same: Whether the other is the champion and gives the same class everywhere: the model that serves passes.
     """
     pixels = model.sum(axis=(1, 2))

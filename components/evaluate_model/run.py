@@ -8,9 +8,9 @@ from components.evaluate_model import champion, figures
 from components.evaluate_model.bootstrap import MIN_BLOCKS
 from components.evaluate_model.scoring import score
 from earthline.config import Data, Evaluate
-from earthline.evaluations import BLESSED, CONFUSION, CURVES, REJECTED, Accuracy, Evaluation, Interval
+from earthline.evaluations import BLESSED, CONFUSION, REJECTED, Accuracy, Evaluation, Interval
 from earthline.examples import Manifest
-from trainer.description import HISTORY, require_match
+from trainer.description import require_match
 
 _logger = logging.getLogger(__name__)
 
@@ -38,9 +38,9 @@ def run(
         champion_name: Resource name and version of the champion, or `none`.
         examples: Dataset (input).
         model: Model that the trainer wrote (input).
-        metrics: system.Metrics (output): the most important figures.
+        metrics: system.Metrics (output): the most important metrics.
         confusion_matrix: system.ClassificationMetrics (output).
-        evaluation: Folder (output) with `evaluation.json` and two PNGs.
+        evaluation: Folder (output) with `evaluation.json` and `confusion.png`.
 
     Returns:
         `blessed` or `rejected`.
@@ -54,7 +54,6 @@ def run(
     result = score(section, Path(examples.path), Path(model.path), deployed, project)
     result.write(folder)
     figures.confusion(result.model, folder / CONFUSION)
-    figures.learning_curves(Path(model.path) / HISTORY, folder / CURVES)
     confusion_matrix.log_confusion_matrix(
         [each.name for each in result.model.classes], [list(row) for row in result.model.confusion]
     )
@@ -65,7 +64,7 @@ def run(
 
 
 def summary(result: Evaluation) -> dict[str, float]:
-    """The figures that pipelines show beside a run."""
+    """The metrics that pipelines show beside a run."""
     found = {
         "accuracy": result.model.overall,
         "macro_f1": result.model.macro_f1,
@@ -85,7 +84,7 @@ def summary(result: Evaluation) -> dict[str, float]:
 
 
 def table(result: Evaluation) -> str:
-    """All figures as text, for the log."""
+    """All metrics as text, for the log."""
     test = result.test
     columns = {"model": result.model} | {each.name: each.accuracy for each in result.baselines}
     if result.champion is not None and result.champion.accuracy is not None:

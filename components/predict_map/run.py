@@ -14,6 +14,7 @@ from earthline.examples import Manifest
 from earthline.maps import figure, raster, report
 from earthline.maps.raster import Legend
 from earthline.pixels import connect
+from trainer.description import CURVES
 
 MAP = "map.tif"
 PICTURE = "map.png"
@@ -95,7 +96,7 @@ def run(
             "(width x height)",
         },
     )
-    report.write(Path(report_file.path), subject, manifest, Path(evaluation.path))
+    report.write(Path(report_file.path), subject, manifest, Path(evaluation.path), Path(model.path) / CURVES)
     _logger.info("predict_map: %d x %d pixels in %s", *grid.shape, f"{map.uri}/{MAP}")
     if asked.asset is not None:
         # Last: whatever becomes of the import, GeoTIFF and report are there.

@@ -17,7 +17,7 @@ from earthline.grid import Grid
 from earthline.maps import figure, raster, report
 from earthline.maps.raster import Legend
 from earthline.pixels import connect, fetch
-from trainer.description import KERAS_MODEL, Description
+from trainer.description import CURVES, KERAS_MODEL, Description
 
 MAP = "preview.tif"
 PICTURE = "preview.png"
@@ -96,7 +96,7 @@ def run(
         rows={"tile, context": f"{tile[0]} x {tile[1]}, {margin[0]} x {margin[1]} pixels at each side"},
         preview_of=share,
     )
-    report.write(Path(report_file.path), subject, manifest, Path(evaluation.path))
+    report.write(Path(report_file.path), subject, manifest, Path(evaluation.path), Path(model.path) / CURVES)
     _logger.info("preview_map: %d x %d pixels in %s", *grid.shape, f"{preview.uri}/{MAP}")
 
 

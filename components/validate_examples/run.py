@@ -46,17 +46,17 @@ def run(*, data: str, examples: dsl.Dataset, statistics: dsl.Artifact, report: d
     gathered: dict[str, SplitStatistics] = {}
     shown: dict[str, list[Patch]] = {}
     for split in (split for split in SPLITS if split in manifest.splits):
-        figures = SplitStatistics(manifest.bands, len(manifest.class_names))
+        of_split = SplitStatistics(manifest.bands, len(manifest.class_names))
         shown[split] = []
         for patch in patches(folder, manifest, split, findings):
-            figures.add(patch)
+            of_split.add(patch)
             if len(shown[split]) < PATCHES_SHOWN:
                 shown[split].append(patch)
-        gathered[split] = figures
-        _logger.info("validate_examples: %s: %d examples read", split, figures.examples)
+        gathered[split] = of_split
+        _logger.info("validate_examples: %s: %d examples read", split, of_split.examples)
     check_splits(manifest, gathered, findings)
     described = {
-        "splits": {split: figures.to_json(manifest.class_names) for split, figures in gathered.items()},
+        "splits": {split: of_split.to_json(manifest.class_names) for split, of_split in gathered.items()},
         "anomalies": findings.lines(),
         "warnings": findings.warnings,
     }
@@ -75,7 +75,7 @@ def run(*, data: str, examples: dsl.Dataset, statistics: dsl.Artifact, report: d
         _logger.warning("validate_examples: %s", warning)
     if findings.anomalies:
         raise ExamplesError("the examples are not fit for training:\n" + "\n".join(findings.lines()))
-    total = sum(figures.examples for figures in gathered.values())
+    total = sum(of_split.examples for of_split in gathered.values())
     _logger.info("validate_examples: %d examples, no anomaly", total)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from earthline import pictures
 from earthline.config import Data
-from earthline.evaluations import CURVES, Evaluation
+from earthline.evaluations import Evaluation
 from earthline.examples import Manifest
 from earthline.grid import Grid
 from earthline.maps import raster, scene
@@ -49,7 +49,7 @@ class Subject:
     preview_of: float | None = None
 
 
-def write(path: Path, subject: Subject, manifest: Manifest, evaluation: Path) -> None:
+def write(path: Path, subject: Subject, manifest: Manifest, evaluation: Path, curves: Path) -> None:
     """Writes the report.
 
     Args:
@@ -57,8 +57,8 @@ def write(path: Path, subject: Subject, manifest: Manifest, evaluation: Path) ->
         subject: What it is about.
         manifest: Of the examples.
         evaluation: Folder that evaluate_model wrote.
+        curves: PNG of the learning curves; left out of the report where it is not there.
     """
-    curves = evaluation / CURVES
     grid, legend = subject.grid, subject.legend
     image = scene.imagery_picture(subject.data, grid, PICTURE_PIXELS)
     labels = scene.label_picture(subject.data, grid, legend, PICTURE_PIXELS)

@@ -13,8 +13,9 @@ import tensorflow as tf
 from earthline.config import Train
 from earthline.examples import Manifest
 from trainer import distribution, input_pipeline, models, training
+from trainer.checkpoint import STATE, Checkpoint
 from trainer.description import DESCRIPTION, HISTORY, KERAS_MODEL, SAVED_MODEL, Description
-from trainer.journal import STATE, Journal, State
+from trainer.history import State
 from trainer.losses import MaskedCrossEntropy
 from trainer.statistics import Statistics
 
@@ -69,25 +70,25 @@ def test_a_run_leaves_all_that_later_steps_read(whole: Run) -> None:
 def test_an_interrupted_run_goes_on_as_if_it_had_not_been(
     whole: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The same figures also say that a seed determines a run.
+    # The same metrics also say that a seed determines a run.
 
     class Killed(Exception):
         pass
 
-    save = Journal._save
+    save = Checkpoint._save
 
-    def killed_after_saving(journal: Journal) -> None:
-        save(journal)
+    def killed_after_saving(checkpoint: Checkpoint) -> None:
+        save(checkpoint)
         raise Killed
 
     with monkeypatch.context() as patched, pytest.raises(Killed):
-        patched.setattr(Journal, "_save", killed_after_saving)
+        patched.setattr(Checkpoint, "_save", killed_after_saving)
         training.run(TINY, whole.examples, tmp_path / "resumed")
     assert (tmp_path / "resumed" / "checkpoint" / STATE).is_file()
     resumed = training.run(TINY, whole.examples, tmp_path / "resumed")
     assert [epoch.epoch for epoch in resumed.history] == [1, 2]
     for one, other in zip(whole.state.history, resumed.history, strict=True):
-        assert one.figures == pytest.approx(other.figures, rel=1e-3)
+        assert one.metrics == pytest.approx(other.metrics, rel=1e-3)
     assert not (tmp_path / "resumed" / "checkpoint").exists()
 
 
@@ -115,21 +116,21 @@ def test_an_empty_split_is_named(dataset: Callable[..., Path], tmp_path: Path) -
         training.run(TINY, dataset((4, 0, 1)), tmp_path)
 
 
-def test_the_journal_stops_after_patience(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    journal = Journal(tmp_path, epochs=10, patience=2, writes=False)
+def test_training_stops_after_patience(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    checkpoint = Checkpoint(tmp_path, epochs=10, patience=2, writes=False)
     for epoch, loss in enumerate([1.0, 0.5, 0.6, 0.7]):
-        assert not journal.finished
-        journal.on_epoch_begin(epoch)
-        journal.on_epoch_end(epoch, {"loss": 1.0, "val_loss": loss, "val_accuracy": 0.5, "val_mean_iou": 0.3})
-    assert journal.finished and journal.state.best_epoch == 2
+        assert not checkpoint.finished
+        checkpoint.on_epoch_begin(epoch)
+        checkpoint.on_epoch_end(epoch, {"loss": 1.0, "val_loss": loss, "val_accuracy": 0.5, "val_mean_iou": 0.3})
+    assert checkpoint.finished and checkpoint.state.best_epoch == 2
     assert "epoch 2/10: loss 1.0000, validation loss 0.5000" in capsys.readouterr().out
 
 
 def test_a_loss_that_is_not_finite_says_what_to_do(tmp_path: Path) -> None:
-    journal = Journal(tmp_path, epochs=10, patience=2, writes=False)
-    journal.on_epoch_begin(0)
+    checkpoint = Checkpoint(tmp_path, epochs=10, patience=2, writes=False)
+    checkpoint.on_epoch_begin(0)
     with pytest.raises(ValueError, match=r"epoch 1: the loss is nan.*train\.learning_rate"):
-        journal.on_epoch_end(0, {"loss": float("nan"), "val_loss": 1.0})
+        checkpoint.on_epoch_end(0, {"loss": float("nan"), "val_loss": 1.0})
 
 
 def test_one_machine_alone_is_the_chief() -> None:

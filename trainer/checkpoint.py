@@ -1,6 +1,5 @@
-"""What a run has done so far: a line per epoch in the log, and a checkpoint from which a restarted job goes on."""
+"""A line per epoch in the log, and a checkpoint from which a restarted job goes on."""
 
-import json
 import math
 import os
 import time
@@ -8,35 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import keras
-from pydantic import BaseModel, ConfigDict, Field
+
+from trainer.early_stopping import EarlyStopping
+from trainer.history import Epoch, State
 
 STATE = "state.json"
 
 
-class Epoch(BaseModel):
-    """Figures of one epoch."""
-
-    model_config = ConfigDict(frozen=True)
-
-    epoch: int = Field(description="Number, from 1.")
-    seconds: float = Field(description="Duration in seconds, validation included.")
-    figures: dict[str, float] = Field(description="Keras' logs, such as loss and val_accuracy.")
-
-
-class State(BaseModel):
-    """What a checkpoint remembers beside the weights."""
-
-    history: list[Epoch] = []
-    best_epoch: int = 0
-    best_loss: float = math.inf
-
-    @property
-    def waited(self) -> int:
-        """Epochs since the best one."""
-        return len(self.history) - self.best_epoch
-
-
-class Journal(keras.callbacks.Callback):  # type: ignore[misc]  # Keras publishes no types
+class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # Keras publishes no types
     """Logs, checkpoints and tells when to stop, by the validation loss.
 
     Attributes:
@@ -44,7 +22,7 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]  # Keras publishe
     """
 
     def __init__(self, folder: Path, *, epochs: int, patience: int, writes: bool = True) -> None:
-        """Opens the journal.
+        """Opens the checkpoint.
 
         Args:
             folder: Where the checkpoint lies or will lie.
@@ -58,7 +36,7 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]  # Keras publishe
         if (folder / STATE).is_file():
             self.state = State.model_validate_json((folder / STATE).read_text())
         self._epochs = epochs
-        self._patience = patience
+        self._early_stopping = EarlyStopping(patience)
         self._writes = writes
         self._began = 0.0
 
@@ -70,7 +48,7 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]  # Keras publishe
     @property
     def finished(self) -> bool:
         """True where the run needs no more epochs."""
-        return self.first_epoch >= self._epochs or self.state.waited >= self._patience
+        return self.first_epoch >= self._epochs or self._early_stopping.stops(self.state)
 
     def restore(self, model: Any) -> None:
         """Loads weights and optimizer of the last checkpoint, if there is one."""
@@ -99,23 +77,23 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]  # Keras publishe
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Logs the epoch, keeps its weights, and says where validation no longer improves."""
-        figures = {key: float(value) for key, value in (logs or {}).items()}
+        metrics = {key: float(value) for key, value in (logs or {}).items()}
         seconds = time.monotonic() - self._began
-        loss = figures["val_loss"]
-        if not math.isfinite(figures["loss"]) or not math.isfinite(loss):
+        loss = metrics["val_loss"]
+        if not math.isfinite(metrics["loss"]) or not math.isfinite(loss):
             raise ValueError(
-                f"epoch {epoch + 1}: the loss is {figures['loss']} (validation {loss}); lower train.learning_rate"
+                f"epoch {epoch + 1}: the loss is {metrics['loss']} (validation {loss}); lower train.learning_rate"
             )
-        self.state.history.append(Epoch(epoch=epoch + 1, seconds=round(seconds, 3), figures=figures))
+        self.state.history.append(Epoch(epoch=epoch + 1, seconds=round(seconds, 3), metrics=metrics))
         if loss < self.state.best_loss:
             self.state.best_loss, self.state.best_epoch = loss, epoch + 1
         print(
-            f"epoch {epoch + 1}/{self._epochs}: loss {figures['loss']:.4f}, validation loss {loss:.4f}, "
-            f"accuracy {figures['val_accuracy']:.4f}, mean IoU {figures['val_mean_iou']:.4f}, {seconds:.1f} s",
+            f"epoch {epoch + 1}/{self._epochs}: loss {metrics['loss']:.4f}, validation loss {loss:.4f}, "
+            f"accuracy {metrics['val_accuracy']:.4f}, mean IoU {metrics['val_mean_iou']:.4f}, {seconds:.1f} s",
             flush=True,
         )
         self._save()
-        if self.state.waited >= self._patience:
+        if self._early_stopping.stops(self.state):
             print(f"no better validation loss since epoch {self.state.best_epoch}: stopping", flush=True)
 
     def _save(self) -> None:
@@ -134,9 +112,3 @@ class Journal(keras.callbacks.Callback):  # type: ignore[misc]  # Keras publishe
 
     def _weights(self, epoch: int) -> Path:
         return self.folder / f"epoch-{epoch:05d}.weights.h5"
-
-
-def write_history(state: State, path: Path) -> None:
-    """Writes the learning curves as JSON: best epoch and a list of epochs."""
-    content = {"best_epoch": state.best_epoch, "epochs": [epoch.model_dump() for epoch in state.history]}
-    path.write_text(json.dumps(content, indent=2) + "\n")
