@@ -19,13 +19,13 @@ help: ## Show this list
 
 # constraints.txt pins every version that was tested; pip compiles bytecode as it installs, without which a cold
 # import of google.cloud.aiplatform takes four times as long.
-$(VENV)/installed: pyproject.toml constraints.txt
+$(VENV)/installed: pyproject.toml sandbox/pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable './sandbox[vertex]' --editable .
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,clients]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable './sandbox[vertex]' --editable '.[dev,clients]'
 	@touch $@
 
 run: $(VENV)/installed ## Make a map of North Carolina from CONFIG (default: configs/quickstart.yaml)

@@ -10,10 +10,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from sandbox.application import Application
-from sandbox.errors import ApiError
-from sandbox.responses import JsonResponse
-from sandbox.settings import Home, Settings
+from earthline_sandbox.application import Application
+from earthline_sandbox.errors import ApiError
+from earthline_sandbox.responses import JsonResponse
+from earthline_sandbox.settings import Home, Settings
 
 
 async def _echo(request: Request) -> Response:

@@ -16,8 +16,8 @@ import httpx
 import psutil
 import pytest
 
-from sandbox.control import stop
-from sandbox.settings import Home
+from earthline_sandbox.control import stop
+from earthline_sandbox.settings import Home
 from tests.conftest import ROOT, Sandbox, attach, control
 
 
@@ -90,7 +90,7 @@ def test_broken_state_is_no_sandbox(home: Path, content: str) -> None:
 
 
 def test_two_starts_at_once_give_one_sandbox(home: Path) -> None:
-    command = [sys.executable, "-m", "sandbox", "start", "--home", str(home)]
+    command = [sys.executable, "-m", "earthline_sandbox", "start", "--home", str(home)]
     starts = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(3)]
     outputs = [start.communicate(timeout=120)[0] for start in starts]
     assert [start.returncode for start in starts] == [0, 0, 0]
@@ -190,9 +190,9 @@ def test_env_survives_the_shell(home: Path) -> None:
     script = f"""
         set -eu
         export GOOGLE_APPLICATION_CREDENTIALS=/real/key.json HTTPS_PROXY=http://corporate:3128
-        eval "$({sys.executable} -m sandbox env --home "$1")"
+        eval "$({sys.executable} -m earthline_sandbox env --home "$1")"
         echo "${{GOOGLE_APPLICATION_CREDENTIALS-unset}}"
-        eval "$({sys.executable} -m sandbox env)"
+        eval "$({sys.executable} -m earthline_sandbox env)"
         env -0 | grep -z ^EARTHLINE_SANDBOX_ | tr '\\0' '\\n'
         echo "$HTTPS_PROXY"
     """
@@ -221,7 +221,7 @@ def test_env_without_a_sandbox_says_what_to_do(home: Path) -> None:
     done = control(home, "env", check=False)
     assert done.returncode == 1
     assert done.stdout == ""
-    assert "earthline sandbox start" in done.stderr
+    assert "earthline-sandbox start" in done.stderr
 
 
 def test_status_for_people(sandbox: Sandbox) -> None:
@@ -274,7 +274,7 @@ def test_a_sandbox_that_crashed_is_said_to_have_died(home: Path) -> None:
     refused = control(home, "env", check=False)
     assert refused.returncode == 1
     assert "died of SIGSEGV" in refused.stderr
-    assert "Start it: `earthline sandbox start`" in refused.stderr
+    assert "Start it: `earthline-sandbox start`" in refused.stderr
     assert "before this one, the sandbox" in control(home, "start").stderr
     assert control(home, "start").stderr == ""
     assert "Segmentation fault" in (home / "sandbox.log").read_text()

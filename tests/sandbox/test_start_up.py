@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.environment import SOCKS, START_UP, exports, names, restore, start_up
+from earthline_sandbox.environment import SOCKS, START_UP, exports, names, restore, start_up
 from tests.conftest import Sandbox
 
 ASK = """

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rasterio.transform import Affine
 
-from sandbox.earthengine import names
-from sandbox.earthengine.assets import Assets
-from sandbox.earthengine.ingest import Ingestion
-from sandbox.errors import ApiError
+from earthline_sandbox.earthengine import names
+from earthline_sandbox.earthengine.assets import Assets
+from earthline_sandbox.earthengine.ingest import Ingestion
+from earthline_sandbox.errors import ApiError
 
 
 def write_raster(path, values, nodata=None, crs="EPSG:32119", **options):

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
 
-from sandbox.earthengine import encoding
-from sandbox.earthengine.grid import Grid
-from sandbox.earthengine.pixels import Pixels, PixelType
-from sandbox.errors import ApiError
+from earthline_sandbox.earthengine import encoding
+from earthline_sandbox.earthengine.grid import Grid
+from earthline_sandbox.earthengine.pixels import Pixels, PixelType
+from earthline_sandbox.errors import ApiError
 
 SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 9))
 TYPES = st.sampled_from(["uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64"])

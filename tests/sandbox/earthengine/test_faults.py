@@ -6,10 +6,10 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.earthengine.faults import Faults, Rule
-from sandbox.earthengine.limits import Limits, Rate
-from sandbox.earthengine.request_log import functions_of, method_of
-from sandbox.errors import ApiError
+from earthline_sandbox.earthengine.faults import Faults, Rule
+from earthline_sandbox.earthengine.limits import Limits, Rate
+from earthline_sandbox.earthengine.request_log import functions_of, method_of
+from earthline_sandbox.errors import ApiError
 
 URL = "https://earthengine.googleapis.com/v1/projects/sandbox/value:compute"
 SUM = {

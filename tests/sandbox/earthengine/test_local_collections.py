@@ -77,6 +77,6 @@ def test_files_stand_for_a_public_dataset_under_its_id(ee, sandbox, tmp_path):
 
 
 def test_a_reader_that_has_enough_ends_a_command_in_silence(ee, sandbox, folder):
-    reading = f"exec {sys.executable} -m sandbox limits --home '{sandbox.home}'"
+    reading = f"exec {sys.executable} -m earthline_sandbox limits --home '{sandbox.home}'"
     done = subprocess.run(["bash", "-o", "pipefail", "-c", f"({reading}) | true"], capture_output=True, text=True)
     assert done.stderr == "" and done.returncode == 0

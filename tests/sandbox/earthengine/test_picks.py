@@ -5,12 +5,12 @@ import pytest
 import rasterio
 from rasterio.transform import Affine
 
-from sandbox.earthengine import picks
-from sandbox.earthengine.assets import Assets
-from sandbox.earthengine.evaluation import Evaluator
-from sandbox.earthengine.functions import sampling
-from sandbox.earthengine.grid import Projection
-from sandbox.earthengine.ingest import Ingestion
+from earthline_sandbox.earthengine import picks
+from earthline_sandbox.earthengine.assets import Assets
+from earthline_sandbox.earthengine.evaluation import Evaluator
+from earthline_sandbox.earthengine.functions import sampling
+from earthline_sandbox.earthengine.grid import Projection
+from earthline_sandbox.earthengine.ingest import Ingestion
 
 SCENE = "projects/sandbox/assets/scene"
 SHAPE = (230, 310)

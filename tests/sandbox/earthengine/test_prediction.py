@@ -7,17 +7,17 @@ import pytest
 import rasterio
 from rasterio.transform import Affine
 
-from sandbox.earthengine import tensors
-from sandbox.earthengine.assets import Assets
-from sandbox.earthengine.endpoints import VertexEndpoints
-from sandbox.earthengine.evaluation import Evaluator
-from sandbox.earthengine.grid import Grid, Projection
-from sandbox.earthengine.ingest import Ingestion
-from sandbox.earthengine.pixels import Band, Pixels, PixelType
-from sandbox.earthengine.prediction import predict_image
-from sandbox.earthengine.readings import Readings
-from sandbox.earthengine.values import Image, Model
-from sandbox.errors import ApiError
+from earthline_sandbox.earthengine import tensors
+from earthline_sandbox.earthengine.assets import Assets
+from earthline_sandbox.earthengine.endpoints import VertexEndpoints
+from earthline_sandbox.earthengine.evaluation import Evaluator
+from earthline_sandbox.earthengine.grid import Grid, Projection
+from earthline_sandbox.earthengine.ingest import Ingestion
+from earthline_sandbox.earthengine.pixels import Band, Pixels, PixelType
+from earthline_sandbox.earthengine.prediction import predict_image
+from earthline_sandbox.earthengine.readings import Readings
+from earthline_sandbox.earthengine.values import Image, Model
+from earthline_sandbox.errors import ApiError
 
 ENDPOINT = "projects/sandbox/locations/us-central1/endpoints/7"
 PLANE = Projection("EPSG:32119", (30.0, 0.0, 600000.0, 0.0, -30.0, 200000.0))

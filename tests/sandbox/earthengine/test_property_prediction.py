@@ -7,11 +7,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
-from sandbox.earthengine import tensors
-from sandbox.earthengine.assets import Assets
-from sandbox.earthengine.endpoints import VertexEndpoints
-from sandbox.earthengine.evaluation import Evaluator
-from sandbox.errors import ApiError
+from earthline_sandbox.earthengine import tensors
+from earthline_sandbox.earthengine.assets import Assets
+from earthline_sandbox.earthengine.endpoints import VertexEndpoints
+from earthline_sandbox.earthengine.evaluation import Evaluator
+from earthline_sandbox.errors import ApiError
 
 ENDPOINT = "projects/sandbox/locations/us-central1/endpoints/7"
 

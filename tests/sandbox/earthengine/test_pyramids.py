@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rasterio.transform import Affine
 
-from sandbox.earthengine import pyramids
-from sandbox.earthengine.assets import Assets
-from sandbox.earthengine.ingest import Ingestion
-from sandbox.earthengine.pixels import Band
-from sandbox.earthengine.rasters import band_of
+from earthline_sandbox.earthengine import pyramids
+from earthline_sandbox.earthengine.assets import Assets
+from earthline_sandbox.earthengine.ingest import Ingestion
+from earthline_sandbox.earthengine.pixels import Band
+from earthline_sandbox.earthengine.rasters import band_of
 
 NAME = "projects/sandbox/assets/scene"
 POLICIES = ["MEAN", "SAMPLE", "MIN", "MAX", "MODE", "MEDIAN"]

@@ -8,9 +8,9 @@ import pytest
 import rasterio
 from rasterio import Affine
 
-from sandbox.earthengine import packages, seed
-from sandbox.earthengine.packages import Package, extract, fetch
-from sandbox.errors import ApiError
+from earthline_sandbox.earthengine import packages, seed
+from earthline_sandbox.earthengine.packages import Package, extract, fetch
+from earthline_sandbox.errors import ApiError
 
 
 def test_the_descriptions_are_whole():

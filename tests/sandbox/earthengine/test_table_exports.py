@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.geometry import mapping, shape
 
-from sandbox.earthengine import tables
-from sandbox.earthengine.shapefiles import read_archive, read_files
-from sandbox.errors import ApiError
+from earthline_sandbox.earthengine import tables
+from earthline_sandbox.earthengine.shapefiles import read_archive, read_files
+from earthline_sandbox.errors import ApiError
 
 KML = {"kml": "http://www.opengis.net/kml/2.2"}
 

@@ -7,9 +7,9 @@ import pytest
 import rasterio
 from rasterio.transform import Affine
 
-from sandbox.earthengine.limits import Limits
-from sandbox.earthengine.operations import Operations
-from sandbox.errors import ApiError
+from earthline_sandbox.earthengine.limits import Limits
+from earthline_sandbox.earthengine.operations import Operations
+from earthline_sandbox.errors import ApiError
 
 
 def put_raster(sandbox, bucket, key, values, nodata=None, left=600000, crs="EPSG:32119"):

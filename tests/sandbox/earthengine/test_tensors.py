@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from sandbox.earthengine import tensors
+from earthline_sandbox.earthengine import tensors
 
 DTYPES = [
     "float32",
@@ -78,7 +78,7 @@ def test_contradicting_sizes_are_refused():
 def test_bytes_equal_those_of_tensorflow():
     code = """
 import numpy as np, tensorflow as tf
-from sandbox.earthengine import tensors
+from earthline_sandbox.earthengine import tensors
 generator = np.random.default_rng(1)
 import sys
 for name in sys.argv[1:]:

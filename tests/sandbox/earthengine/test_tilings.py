@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from rasterio.transform import Affine
 from scipy import ndimage
 
-from sandbox.earthengine import rendering, tensors
-from sandbox.earthengine.assets import Assets
-from sandbox.earthengine.evaluation import Evaluator
-from sandbox.earthengine.grid import Grid
-from sandbox.earthengine.ingest import Ingestion
-from sandbox.earthengine.limits import Limits
+from earthline_sandbox.earthengine import rendering, tensors
+from earthline_sandbox.earthengine.assets import Assets
+from earthline_sandbox.earthengine.evaluation import Evaluator
+from earthline_sandbox.earthengine.grid import Grid
+from earthline_sandbox.earthengine.ingest import Ingestion
+from earthline_sandbox.earthengine.limits import Limits
 
 SCENE = "projects/sandbox/assets/scene"
 LEFT, TOP, SIDE = 600_000, 4_000_000, 30

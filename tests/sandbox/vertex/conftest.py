@@ -14,9 +14,9 @@ import httpx
 import pytest
 import uvicorn
 
-from sandbox.settings import Home, Settings
-from sandbox.vertex import service
-from sandbox.vertex.schedule_clock import Clock
+from earthline_sandbox.settings import Home, Settings
+from earthline_sandbox.vertex import service
+from earthline_sandbox.vertex.schedule_clock import Clock
 
 from .small_pipelines import Jobs
 

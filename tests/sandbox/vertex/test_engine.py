@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kfp import dsl
 
-from sandbox.errors import ApiError
-from sandbox.settings import Home, Settings
-from sandbox.vertex import engine, mount
+from earthline_sandbox.errors import ApiError
+from earthline_sandbox.settings import Home, Settings
+from earthline_sandbox.vertex import engine, mount
 
 from .conftest import Vertex
 from .small_pipelines import Jobs

@@ -16,9 +16,9 @@ import pytest
 from google.protobuf import json_format
 from kfp import dsl
 
-from sandbox.settings import Home, Settings
-from sandbox.vertex import executors, processes
-from sandbox.vertex.processes import ContainerProcess
+from earthline_sandbox.settings import Home, Settings
+from earthline_sandbox.vertex import executors, processes
+from earthline_sandbox.vertex.processes import ContainerProcess
 
 
 @dsl.component(base_image="python:3.11", install_kfp_package=False)

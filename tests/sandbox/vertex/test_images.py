@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.vertex import images
+from earthline_sandbox.vertex import images
 
 
 @pytest.fixture

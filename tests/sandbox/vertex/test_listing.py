@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox.errors import ApiError
-from sandbox.vertex.listing import page, parse_filter
+from earthline_sandbox.errors import ApiError
+from earthline_sandbox.vertex.listing import page, parse_filter
 
 RECORD = {
     "displayName": "land cover",

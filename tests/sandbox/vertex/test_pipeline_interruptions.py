@@ -82,8 +82,8 @@ def test_a_killed_sandbox_leaves_a_readable_state(jobs: Jobs, tmp_path: Path) ->
 import asyncio, json, os, signal, sys, time
 from pathlib import Path
 import httpx
-from sandbox.settings import Home, Settings
-from sandbox.vertex import service
+from earthline_sandbox.settings import Home, Settings
+from earthline_sandbox.vertex import service
 
 async def main(home, body):
     vertex = service.build(Settings(Home(Path(home)), 1))

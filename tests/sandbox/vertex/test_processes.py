@@ -8,8 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sandbox.settings import Home, Settings
-from sandbox.vertex.processes import ContainerProcess
+from earthline_sandbox.settings import Home, Settings
+from earthline_sandbox.vertex.processes import ContainerProcess
 
 
 def start(tmp_path: Path, *command: str, **variables: str) -> ContainerProcess:
@@ -79,8 +79,8 @@ def test_containers_die_with_a_killed_sandbox(tmp_path: Path) -> None:
     script = f"""
 import time
 from pathlib import Path
-from sandbox.settings import Home, Settings
-from sandbox.vertex.processes import ContainerProcess
+from earthline_sandbox.settings import Home, Settings
+from earthline_sandbox.vertex.processes import ContainerProcess
 home = Path({str(tmp_path)!r})
 process = ContainerProcess.start(
     Settings(Home(home), 1), ["sleep", "60"], environment={{}}, log=home / "log.txt", cwd=home)

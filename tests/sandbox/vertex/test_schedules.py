@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kfp import compiler, dsl
 
-from sandbox.errors import ApiError
-from sandbox.vertex.cron import Cron
+from earthline_sandbox.errors import ApiError
+from earthline_sandbox.vertex.cron import Cron
 
 from .conftest import Vertex
 

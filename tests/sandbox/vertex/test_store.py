@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox.errors import ApiError
-from sandbox.vertex.store import Store
+from earthline_sandbox.errors import ApiError
+from earthline_sandbox.vertex.store import Store
 
 PARENT = "projects/1/locations/here"
 SEGMENTS = st.text(st.characters(exclude_characters="/", exclude_categories=["Cs"]), min_size=1, max_size=20)

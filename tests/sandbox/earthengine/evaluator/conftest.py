@@ -8,10 +8,10 @@ import pytest
 import rasterio
 from ee import apitestcase
 
-from sandbox.earthengine.evaluation import Evaluator
-from sandbox.earthengine.grid import Grid
-from sandbox.earthengine.records import AssetRecord, BandRecord
-from sandbox.errors import not_found
+from earthline_sandbox.earthengine.evaluation import Evaluator
+from earthline_sandbox.earthengine.grid import Grid
+from earthline_sandbox.earthengine.records import AssetRecord, BandRecord
+from earthline_sandbox.errors import not_found
 
 CRS = "EPSG:32617"
 TRANSFORM = (30.0, 0.0, 600_000.0, 0.0, -30.0, 4_000_000.0)

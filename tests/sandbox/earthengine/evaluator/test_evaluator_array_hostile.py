@@ -3,8 +3,8 @@
 import ee
 import pytest
 
-from sandbox.earthengine.grid import Grid
-from sandbox.errors import ApiError
+from earthline_sandbox.earthengine.grid import Grid
+from earthline_sandbox.errors import ApiError
 
 GRID = Grid("EPSG:32617", (30.0, 0, 600_000.0, 0, -30.0, 4_000_000.0), (20, 30))
 CORNER = [600_000, 3_999_700, 600_300, 4_000_000]

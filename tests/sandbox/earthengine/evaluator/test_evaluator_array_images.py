@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from scipy import linalg
 
-from sandbox.earthengine.grid import Grid
-from sandbox.earthengine.patches import PatchOptions, example
-from sandbox.earthengine.tfrecords import decode_example
-from sandbox.errors import ApiError
+from earthline_sandbox.earthengine.grid import Grid
+from earthline_sandbox.earthengine.patches import PatchOptions, example
+from earthline_sandbox.earthengine.tfrecords import decode_example
+from earthline_sandbox.errors import ApiError
 
 POINT = [-121, 42]
 GRID = Grid("EPSG:32617", (30.0, 0.0, 600_000.0, 0.0, -30.0, 4_000_000.0), (60, 80))

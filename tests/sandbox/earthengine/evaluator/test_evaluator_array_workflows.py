@@ -11,8 +11,8 @@ import ee
 import numpy as np
 import pytest
 
-from sandbox.earthengine.grid import Grid
-from sandbox.earthengine.records import AssetRecord
+from earthline_sandbox.earthengine.grid import Grid
+from earthline_sandbox.earthengine.records import AssetRecord
 
 SHAPE = (24, 30)
 GRID = Grid("EPSG:32617", (30.0, 0.0, 600_000.0, 0.0, -30.0, 4_000_000.0), SHAPE)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import linalg
 
-from sandbox.errors import ApiError
+from earthline_sandbox.errors import ApiError
 
 
 def empty():

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from sandbox.errors import ApiError
+from earthline_sandbox.errors import ApiError
 
 CENTRES = [(0, 0), (10, 0), (0, 10), (10, 10)]
 

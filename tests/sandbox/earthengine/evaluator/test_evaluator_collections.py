@@ -2,7 +2,7 @@ import ee
 import numpy as np
 import pytest
 
-from sandbox.errors import ApiError
+from earthline_sandbox.errors import ApiError
 
 DAY = 86_400_000
 

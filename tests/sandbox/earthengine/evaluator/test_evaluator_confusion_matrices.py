@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score, fbeta_score
 
-from sandbox.errors import ApiError
+from earthline_sandbox.errors import ApiError
 
 # The example of https://developers.google.com/earth-engine/apidocs/ee-confusionmatrix-kappa.
 EXAMPLE = [

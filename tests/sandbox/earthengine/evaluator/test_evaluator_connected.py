@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from sandbox.earthengine.functions.connected import EIGHT, FOUR, components
-from sandbox.earthengine.grid import Grid
-from sandbox.errors import ApiError
+from earthline_sandbox.earthengine.functions.connected import EIGHT, FOUR, components
+from earthline_sandbox.earthengine.grid import Grid
+from earthline_sandbox.errors import ApiError
 
 CRS = "EPSG:32617"
 TRANSFORM = (30.0, 0.0, 600_000.0, 0.0, -30.0, 4_000_000.0)

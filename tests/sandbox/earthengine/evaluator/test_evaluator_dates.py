@@ -3,7 +3,7 @@
 import ee
 import pytest
 
-from sandbox.errors import ApiError
+from earthline_sandbox.errors import ApiError
 
 MOMENT = "1975-07-23T21:13:59"
 

@@ -2,8 +2,8 @@ import ee
 import numpy as np
 import pytest
 
-from sandbox.earthengine.grid import Grid
-from sandbox.errors import ApiError
+from earthline_sandbox.earthengine.grid import Grid
+from earthline_sandbox.errors import ApiError
 
 CRS = "EPSG:32617"
 TRANSFORM = (30.0, 0.0, 600_000.0, 0.0, -30.0, 4_000_000.0)

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import Geod
 
-from sandbox.earthengine.functions.geometry import holds
-from sandbox.earthengine.geodesics import moved
-from sandbox.earthengine.grid import Grid, Projection, transformer
-from sandbox.earthengine.regions import inside
-from sandbox.earthengine.values import Geometry
+from earthline_sandbox.earthengine.functions.geometry import holds
+from earthline_sandbox.earthengine.geodesics import moved
+from earthline_sandbox.earthengine.grid import Grid, Projection, transformer
+from earthline_sandbox.earthengine.regions import inside
+from earthline_sandbox.earthengine.values import Geometry
 
 G = ee.Geometry
 SPHERE = 6_378_137.0

@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox.earthengine import registry
-from sandbox.earthengine.evaluation import Evaluator
-from sandbox.earthengine.graph import GraphLimits
-from sandbox.errors import ApiError
+from earthline_sandbox.earthengine import registry
+from earthline_sandbox.earthengine.evaluation import Evaluator
+from earthline_sandbox.earthengine.graph import GraphLimits
+from earthline_sandbox.errors import ApiError
 
 
 def refused(world, expression):

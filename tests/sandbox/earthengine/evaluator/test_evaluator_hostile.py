@@ -5,11 +5,11 @@ from random import Random
 
 import pytest
 
-from sandbox.earthengine import registry
-from sandbox.earthengine.computation import MEMORY, TIME, Computation
-from sandbox.earthengine.grid import Grid
-from sandbox.earthengine.values import Image
-from sandbox.errors import ApiError
+from earthline_sandbox.earthengine import registry
+from earthline_sandbox.earthengine.computation import MEMORY, TIME, Computation
+from earthline_sandbox.earthengine.grid import Grid
+from earthline_sandbox.earthengine.values import Image
+from earthline_sandbox.errors import ApiError
 
 GRID = Grid("EPSG:32617", (30.0, 0.0, 600_000.0, 0.0, -30.0, 4_000_000.0), (8, 8))
 RING = [-79.88, 36.13, -79.87, 36.14]

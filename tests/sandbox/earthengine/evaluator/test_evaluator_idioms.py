@@ -4,7 +4,7 @@ import ee
 import numpy as np
 import pytest
 
-from sandbox.errors import ApiError
+from earthline_sandbox.errors import ApiError
 
 BANDS = {"B1": 182, "B2": 219, "B3": 443}
 SOBEL = [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]

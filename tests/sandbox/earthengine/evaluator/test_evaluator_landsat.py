@@ -4,7 +4,7 @@ import ee
 import numpy as np
 import pytest
 
-from sandbox.errors import ApiError
+from earthline_sandbox.errors import ApiError
 
 BANDS = ["B1", "B2", "B3", "B4", "B5", "B6", "B7"]
 SHAPE = (4, 5)
@@ -49,7 +49,7 @@ def window(world):
 
 
 def pixels(world, image):
-    from sandbox.earthengine.grid import Grid
+    from earthline_sandbox.earthengine.grid import Grid
 
     record = window(world)
     return [band.filled(0) for band in world.pixels(image, Grid(record.crs, record.transform, SHAPE))]

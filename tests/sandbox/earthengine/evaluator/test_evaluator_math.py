@@ -2,8 +2,8 @@ import ee
 import numpy as np
 import pytest
 
-from sandbox.earthengine.pixels import PixelType
-from sandbox.errors import ApiError
+from earthline_sandbox.earthengine.pixels import PixelType
+from earthline_sandbox.errors import ApiError
 
 
 def kind(world, image):

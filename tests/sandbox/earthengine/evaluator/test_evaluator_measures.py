@@ -6,7 +6,7 @@ import pytest
 from pyproj import Geod
 from scipy import integrate
 
-from sandbox.errors import ApiError
+from earthline_sandbox.errors import ApiError
 
 DAY = 86_400_000
 GLOBE = Geod(ellps="WGS84")

@@ -4,8 +4,8 @@ import pytest
 from scipy import stats
 from sklearn.linear_model import Ridge
 
-from sandbox.earthengine.grid import Grid
-from sandbox.errors import ApiError
+from earthline_sandbox.earthengine.grid import Grid
+from earthline_sandbox.errors import ApiError
 
 R = ee.Reducer
 CRS = "EPSG:32617"

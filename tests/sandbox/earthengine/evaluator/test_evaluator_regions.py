@@ -3,10 +3,10 @@ import numpy as np
 import pytest
 import shapely
 
-from sandbox.earthengine.grid import Grid, Projection
-from sandbox.earthengine.regions import coverage
-from sandbox.earthengine.values import Geometry
-from sandbox.errors import ApiError
+from earthline_sandbox.earthengine.grid import Grid, Projection
+from earthline_sandbox.earthengine.regions import coverage
+from earthline_sandbox.earthengine.values import Geometry
+from earthline_sandbox.errors import ApiError
 
 CRS = "EPSG:32617"
 

@@ -1,7 +1,7 @@
 import ee
 import pytest
 
-from sandbox.errors import ApiError
+from earthline_sandbox.errors import ApiError
 
 
 @pytest.mark.parametrize(
