@@ -20,7 +20,7 @@ import filelock
 import psutil
 import uvicorn
 
-from earthline_sandbox import ending
+from earthline_sandbox import ending, extras, vertex
 from earthline_sandbox.application import Application
 from earthline_sandbox.authority import Authority
 from earthline_sandbox.ending import Notes
@@ -34,11 +34,6 @@ from earthline_sandbox.state import ports_file, read_json, write_json
 
 logger = logging.getLogger(__name__)
 
-SERVICES = (
-    "earthline_sandbox.storage.service",
-    "earthline_sandbox.vertex.service",
-    "earthline_sandbox.earthengine.service",
-)
 STOP_TIMEOUT_S = 20.0
 #: Seconds after the services' end that handlers in threads, which cannot be interrupted, may still hold the process.
 LINGER_S = 10.0
@@ -204,8 +199,26 @@ class _Server(uvicorn.Server):
 
 
 def build_services(settings: Settings) -> list[Service]:
-    """Makes every service of `SERVICES`."""
-    return [importlib.import_module(name).build(settings) for name in SERVICES]
+    """Makes every service, imported when a sandbox needs it: the command line does not.
+
+    Args:
+        settings: What they share.
+
+    Returns:
+        Cloud Storage, Vertex AI (or what refuses it, where the extra `vertex` is not installed) and Earth Engine.
+    """
+    return [_load("storage", settings), _vertex(settings), _load("earthengine", settings)]
+
+
+def _load(name: str, settings: Settings) -> Service:
+    service: Service = importlib.import_module(f"earthline_sandbox.{name}.service").build(settings)
+    return service
+
+
+def _vertex(settings: Settings) -> Service:
+    if modules := extras.missing(extras.VERTEX_MODULES):
+        return extras.Absent("vertex", vertex.HOSTS, "Vertex AI is", "vertex", modules)
+    return _load("vertex", settings)
 
 
 def serve(home: Home, *, idle_minutes: float, containers: str = "", echo: bool) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 from earthline_sandbox.errors import invalid
 from earthline_sandbox.responses import ErrorBoundary, JsonResponse
 from earthline_sandbox.settings import Settings
-from earthline_sandbox.vertex import engine, messages, orphans
+from earthline_sandbox.vertex import HOSTS, engine, messages, orphans
 from earthline_sandbox.vertex.batch_prediction_jobs import BatchPredictionJobs
 from earthline_sandbox.vertex.custom_jobs import CustomJobs
 from earthline_sandbox.vertex.endpoints import Endpoints
@@ -30,8 +30,6 @@ from earthline_sandbox.vertex.schedule_clock import Clock
 from earthline_sandbox.vertex.schedules import Schedules
 from earthline_sandbox.vertex.store import Store
 from earthline_sandbox.vertex.training_pipelines import TrainingPipelines
-
-HOSTS: Final = ("*aiplatform.googleapis.com", "*.vertexai.goog", "logging.googleapis.com")
 
 
 class Part(Protocol):
