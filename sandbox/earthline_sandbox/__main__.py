@@ -12,9 +12,10 @@ from typing import Any
 
 import platformdirs
 
-from earthline_sandbox import control, ending
-from earthline_sandbox.earthengine.commands import register
+from earthline_sandbox import ending
 from earthline_sandbox.environment import HOME, exports, shell
+from earthline_sandbox.lifecycle import control
+from earthline_sandbox.lifecycle.commands import register
 from earthline_sandbox.settings import Home
 
 IDLE_MINUTES = 30.0
@@ -57,7 +58,7 @@ def _start(home: Home, options: argparse.Namespace) -> int:
 
 def _run(home: Home, options: argparse.Namespace) -> int:
     # Imported here, as every other command does without the web server and gRPC.
-    from earthline_sandbox.daemon import AlreadyRunningError, serve
+    from earthline_sandbox.lifecycle.daemon import AlreadyRunningError, serve
 
     try:
         serve(home, idle_minutes=options.idle_minutes, containers=options.containers or "", echo=sys.stderr.isatty())

@@ -248,7 +248,7 @@ def outcome(sandbox: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
         [sys.executable, "-c", STEPS, str(folder / "case.json")],
         timeout=280,
         SANDBOX_GCS_MOUNT=f"{sandbox.home}/storage/",
-        PYTHONPATH=str(ROOT / "sandbox" / "earthline_sandbox" / "vertex" / "site"),
+        PYTHONPATH=str(ROOT / "sandbox" / "earthline_sandbox" / "vertex" / "containers" / "site"),
     )
     last = next(line for line in done.stdout.splitlines() if line.startswith("OUTCOME"))
     found: dict[str, Any] = json.loads(last.removeprefix("OUTCOME"))

@@ -201,7 +201,7 @@ def outcome(sandbox, tmp_path_factory):
             [sys.executable, "-c", script, *arguments],
             timeout=280,
             SANDBOX_GCS_MOUNT=f"{sandbox.home}/storage/",
-            PYTHONPATH=str(ROOT / "sandbox" / "earthline_sandbox" / "vertex" / "site"),
+            PYTHONPATH=str(ROOT / "sandbox" / "earthline_sandbox" / "vertex" / "containers" / "site"),
             EARTHLINE_TARGET="sandbox",
         )
         last = next(line for line in done.stdout.splitlines() if line.startswith("OUTCOME"))

@@ -14,7 +14,7 @@ import pytest
 import rasterio
 
 from earthline_sandbox.settings import Home, Settings
-from earthline_sandbox.vertex import engine
+from earthline_sandbox.vertex.containers import engine
 
 from .conftest import ROOT, Docker
 

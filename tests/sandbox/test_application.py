@@ -10,8 +10,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from earthline_sandbox.application import Application
 from earthline_sandbox.errors import ApiError
+from earthline_sandbox.gateway.application import Application
 from earthline_sandbox.responses import JsonResponse
 from earthline_sandbox.settings import Home, Settings
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from earthline_sandbox.authority import DOMAINS, Authority
+from earthline_sandbox.gateway.authority import DOMAINS, Authority
 
 
 def test_key_is_private_and_certificate_is_constrained(tmp_path: Path) -> None:
@@ -100,14 +100,14 @@ def test_only_who_speaks_nothing_else_gets_http2(tmp_path: Path) -> None:
 
 def test_a_stolen_key_cannot_vouch_for_other_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     authority = Authority(tmp_path)
-    monkeypatch.setattr("earthline_sandbox.authority.covers", lambda host: True)
+    monkeypatch.setattr("earthline_sandbox.gateway.authority.covers", lambda host: True)
     context = authority.context("bank.example.com")
     with pytest.raises(ssl.SSLCertVerificationError, match="permitted subtree"):
         handshake(authority, context, "bank.example.com")
 
 
 def test_contexts_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("earthline_sandbox.authority.CACHED_HOSTS", 3)
+    monkeypatch.setattr("earthline_sandbox.gateway.authority.CACHED_HOSTS", 3)
     authority = Authority(tmp_path)
     first = authority.context("h0.googleapis.com")
     assert authority.context("h0.googleapis.com") is first

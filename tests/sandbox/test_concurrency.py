@@ -21,7 +21,7 @@ import httpx
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
-import earthline_sandbox.daemon as daemon
+import earthline_sandbox.lifecycle.daemon as daemon
 from earthline_sandbox.settings import Home
 
 class Slow:

@@ -16,7 +16,7 @@ import httpx
 import psutil
 import pytest
 
-from earthline_sandbox.control import stop
+from earthline_sandbox.lifecycle.control import stop
 from earthline_sandbox.settings import Home
 from tests.conftest import ROOT, Sandbox, attach, control
 

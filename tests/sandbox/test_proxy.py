@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from earthline_sandbox.authority import Authority
-from earthline_sandbox.daemon import bind
-from earthline_sandbox.proxy import HEAD_LIMIT, Proxy
+from earthline_sandbox.gateway.authority import Authority
+from earthline_sandbox.gateway.proxy import HEAD_LIMIT, Proxy
+from earthline_sandbox.lifecycle.daemon import bind
 
 Backend = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 HOST = "storage.googleapis.com"

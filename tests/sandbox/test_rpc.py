@@ -3,7 +3,7 @@ import pytest
 from google.api import httpbody_pb2
 from google.longrunning import operations_pb2
 
-from earthline_sandbox.rpc import find_method, read_response, transcode
+from earthline_sandbox.gateway.rpc import find_method, read_response, transcode
 
 
 @pytest.mark.parametrize(

@@ -14,22 +14,24 @@ from starlette.routing import BaseRoute, Route
 from earthline_sandbox.errors import invalid
 from earthline_sandbox.responses import ErrorBoundary, JsonResponse
 from earthline_sandbox.settings import Settings
-from earthline_sandbox.vertex import HOSTS, engine, messages, orphans
-from earthline_sandbox.vertex.batch_prediction_jobs import BatchPredictionJobs
-from earthline_sandbox.vertex.custom_jobs import CustomJobs
-from earthline_sandbox.vertex.endpoints import Endpoints
-from earthline_sandbox.vertex.logging import Logging
-from earthline_sandbox.vertex.model_transfers import ModelTransfers
-from earthline_sandbox.vertex.models import Models
-from earthline_sandbox.vertex.operations import Operations
-from earthline_sandbox.vertex.payload_limits import PayloadLimits
-from earthline_sandbox.vertex.pipeline_jobs import PipelineJobs
-from earthline_sandbox.vertex.prediction import Prediction
-from earthline_sandbox.vertex.routes import Answer, Call, render_no_route, route
-from earthline_sandbox.vertex.schedule_clock import Clock
-from earthline_sandbox.vertex.schedules import Schedules
-from earthline_sandbox.vertex.store import Store
-from earthline_sandbox.vertex.training_pipelines import TrainingPipelines
+from earthline_sandbox.vertex import HOSTS
+from earthline_sandbox.vertex.batch.batch_prediction_jobs import BatchPredictionJobs
+from earthline_sandbox.vertex.containers import engine, orphans
+from earthline_sandbox.vertex.jobs.custom_jobs import CustomJobs
+from earthline_sandbox.vertex.jobs.training_pipelines import TrainingPipelines
+from earthline_sandbox.vertex.logs.logging import Logging
+from earthline_sandbox.vertex.models.model_transfers import ModelTransfers
+from earthline_sandbox.vertex.models.models import Models
+from earthline_sandbox.vertex.pipelines.pipeline_jobs import PipelineJobs
+from earthline_sandbox.vertex.rest import messages
+from earthline_sandbox.vertex.rest.operations import Operations
+from earthline_sandbox.vertex.rest.routes import Answer, Call, render_no_route, route
+from earthline_sandbox.vertex.rest.store import Store
+from earthline_sandbox.vertex.schedules.schedule_clock import Clock
+from earthline_sandbox.vertex.schedules.schedules import Schedules
+from earthline_sandbox.vertex.serving.endpoints import Endpoints
+from earthline_sandbox.vertex.serving.payload_limits import PayloadLimits
+from earthline_sandbox.vertex.serving.prediction import Prediction
 
 
 class Part(Protocol):

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rasterio.transform import Affine
 
-from earthline_sandbox.earthengine import names
-from earthline_sandbox.earthengine.assets import Assets
-from earthline_sandbox.earthengine.ingest import Ingestion
+from earthline_sandbox.earthengine.catalogue import names
+from earthline_sandbox.earthengine.catalogue.assets import Assets
+from earthline_sandbox.earthengine.catalogue.ingest import Ingestion
 from earthline_sandbox.errors import ApiError
 
 

@@ -81,7 +81,7 @@ def test_a_typical_script_gives_what_scikit_learn_gives_for_the_same_samples(ee,
 
 
 def test_the_sandbox_starts_without_scikit_learn():
-    script = "import sys, earthline_sandbox.earthengine.service; print('sklearn' in sys.modules)"
+    script = "import sys, earthline_sandbox.earthengine.rest.service; print('sklearn' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

@@ -1,11 +1,12 @@
 import json
 from pathlib import Path
 
-from earthline_sandbox.earthengine import coverage, registry
+from earthline_sandbox.earthengine.evaluation import coverage
+from earthline_sandbox.earthengine.language import registry
 
 
 def test_the_page_is_current():
-    assert coverage.PAGE.read_text("utf-8") == coverage.page(), "run: python -m earthline_sandbox.earthengine.coverage"
+    assert coverage.PAGE.read_text("utf-8") == coverage.page(), f"run: python -m {coverage.__name__}"
 
 
 def test_every_function_that_public_workflows_use_is_implemented():

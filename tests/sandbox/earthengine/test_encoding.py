@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
 
-from earthline_sandbox.earthengine import encoding
-from earthline_sandbox.earthengine.grid import Grid
-from earthline_sandbox.earthengine.pixels import Pixels, PixelType
+from earthline_sandbox.earthengine.formats import encoding
+from earthline_sandbox.earthengine.pixels.grid import Grid
+from earthline_sandbox.earthengine.pixels.pixels import Pixels, PixelType
 from earthline_sandbox.errors import ApiError
 
 SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 9))

@@ -6,9 +6,9 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from earthline_sandbox.earthengine.faults import Faults, Rule
 from earthline_sandbox.earthengine.limits import Limits, Rate
-from earthline_sandbox.earthengine.request_log import functions_of, method_of
+from earthline_sandbox.earthengine.rest.faults import Faults, Rule
+from earthline_sandbox.earthengine.rest.request_log import functions_of, method_of
 from earthline_sandbox.errors import ApiError
 
 URL = "https://earthengine.googleapis.com/v1/projects/sandbox/value:compute"

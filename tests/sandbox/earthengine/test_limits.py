@@ -8,9 +8,9 @@ import pytest
 from starlette.applications import Starlette
 
 from earthline_sandbox.earthengine.computation import Computation
-from earthline_sandbox.earthengine.dispatch import Dispatcher
-from earthline_sandbox.earthengine.endpoints import VertexEndpoints
 from earthline_sandbox.earthengine.limits import Limits, Slots
+from earthline_sandbox.earthengine.models.endpoints import VertexEndpoints
+from earthline_sandbox.earthengine.rest.dispatch import Dispatcher
 from earthline_sandbox.errors import ApiError
 from earthline_sandbox.responses import api_error_handler
 

@@ -5,12 +5,12 @@ import pytest
 import rasterio
 from rasterio.transform import Affine
 
-from earthline_sandbox.earthengine import picks
-from earthline_sandbox.earthengine.assets import Assets
-from earthline_sandbox.earthengine.evaluation import Evaluator
-from earthline_sandbox.earthengine.functions import sampling
-from earthline_sandbox.earthengine.grid import Projection
-from earthline_sandbox.earthengine.ingest import Ingestion
+from earthline_sandbox.earthengine.catalogue.assets import Assets
+from earthline_sandbox.earthengine.catalogue.ingest import Ingestion
+from earthline_sandbox.earthengine.evaluation.evaluation import Evaluator
+from earthline_sandbox.earthengine.functions.reduction import sampling
+from earthline_sandbox.earthengine.pixels.grid import Projection
+from earthline_sandbox.earthengine.values import picks
 
 SCENE = "projects/sandbox/assets/scene"
 SHAPE = (230, 310)

@@ -7,16 +7,16 @@ import pytest
 import rasterio
 from rasterio.transform import Affine
 
-from earthline_sandbox.earthengine import tensors
-from earthline_sandbox.earthengine.assets import Assets
-from earthline_sandbox.earthengine.endpoints import VertexEndpoints
-from earthline_sandbox.earthengine.evaluation import Evaluator
-from earthline_sandbox.earthengine.grid import Grid, Projection
-from earthline_sandbox.earthengine.ingest import Ingestion
-from earthline_sandbox.earthengine.pixels import Band, Pixels, PixelType
-from earthline_sandbox.earthengine.prediction import predict_image
+from earthline_sandbox.earthengine.catalogue.assets import Assets
+from earthline_sandbox.earthengine.catalogue.ingest import Ingestion
+from earthline_sandbox.earthengine.evaluation.evaluation import Evaluator
+from earthline_sandbox.earthengine.formats import tensors
+from earthline_sandbox.earthengine.models.endpoints import VertexEndpoints
+from earthline_sandbox.earthengine.models.prediction import predict_image
+from earthline_sandbox.earthengine.pixels.grid import Grid, Projection
+from earthline_sandbox.earthengine.pixels.pixels import Band, Pixels, PixelType
 from earthline_sandbox.earthengine.readings import Readings
-from earthline_sandbox.earthengine.values import Image, Model
+from earthline_sandbox.earthengine.values.values import Image, Model
 from earthline_sandbox.errors import ApiError
 
 ENDPOINT = "projects/sandbox/locations/us-central1/endpoints/7"

@@ -7,10 +7,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
-from earthline_sandbox.earthengine import tensors
-from earthline_sandbox.earthengine.assets import Assets
-from earthline_sandbox.earthengine.endpoints import VertexEndpoints
-from earthline_sandbox.earthengine.evaluation import Evaluator
+from earthline_sandbox.earthengine.catalogue.assets import Assets
+from earthline_sandbox.earthengine.evaluation.evaluation import Evaluator
+from earthline_sandbox.earthengine.formats import tensors
+from earthline_sandbox.earthengine.models.endpoints import VertexEndpoints
 from earthline_sandbox.errors import ApiError
 
 ENDPOINT = "projects/sandbox/locations/us-central1/endpoints/7"

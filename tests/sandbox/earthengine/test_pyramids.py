@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rasterio.transform import Affine
 
-from earthline_sandbox.earthengine import pyramids
-from earthline_sandbox.earthengine.assets import Assets
-from earthline_sandbox.earthengine.ingest import Ingestion
-from earthline_sandbox.earthengine.pixels import Band
-from earthline_sandbox.earthengine.rasters import band_of
+from earthline_sandbox.earthengine.catalogue import pyramids
+from earthline_sandbox.earthengine.catalogue.assets import Assets
+from earthline_sandbox.earthengine.catalogue.ingest import Ingestion
+from earthline_sandbox.earthengine.catalogue.rasters import band_of
+from earthline_sandbox.earthengine.pixels.pixels import Band
 
 NAME = "projects/sandbox/assets/scene"
 POLICIES = ["MEAN", "SAMPLE", "MIN", "MAX", "MODE", "MEDIAN"]

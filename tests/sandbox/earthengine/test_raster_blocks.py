@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rasterio.transform import Affine
 
-from earthline_sandbox.earthengine.raster_blocks import SIDE, RasterBand, RasterBlocks
+from earthline_sandbox.earthengine.catalogue.raster_blocks import SIDE, RasterBand, RasterBlocks
 
 SHAPE = (2 * SIDE + 70, 3 * SIDE + 31)
 PROFILE = {"driver": "GTiff", "count": 1, "height": SHAPE[0], "width": SHAPE[1], "crs": "EPSG:32617", "tiled": True}

@@ -8,8 +8,8 @@ import pytest
 import rasterio
 from rasterio import Affine
 
-from earthline_sandbox.earthengine import packages, seed
-from earthline_sandbox.earthengine.packages import Package, extract, fetch
+from earthline_sandbox.earthengine.catalogue import packages, seed
+from earthline_sandbox.earthengine.catalogue.packages import Package, extract, fetch
 from earthline_sandbox.errors import ApiError
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from earthline_sandbox.earthengine.shapefiles import ShapefileError, read_archive
+from earthline_sandbox.earthengine.formats.shapefiles import ShapefileError, read_archive
 
 SQUARE = [(0, 0), (0, 30), (30, 30), (30, 0), (0, 0)]
 HOLE = [(10, 10), (20, 10), (20, 20), (10, 20), (10, 10)]

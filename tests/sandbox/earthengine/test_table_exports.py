@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely.geometry import mapping, shape
 
-from earthline_sandbox.earthengine import tables
-from earthline_sandbox.earthengine.shapefiles import read_archive, read_files
+from earthline_sandbox.earthengine.formats import tables
+from earthline_sandbox.earthengine.formats.shapefiles import read_archive, read_files
 from earthline_sandbox.errors import ApiError
 
 KML = {"kml": "http://www.opengis.net/kml/2.2"}

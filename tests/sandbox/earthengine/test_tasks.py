@@ -8,7 +8,7 @@ import rasterio
 from rasterio.transform import Affine
 
 from earthline_sandbox.earthengine.limits import Limits
-from earthline_sandbox.earthengine.operations import Operations
+from earthline_sandbox.earthengine.tasks.operations import Operations
 from earthline_sandbox.errors import ApiError
 
 

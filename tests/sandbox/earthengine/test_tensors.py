@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from earthline_sandbox.earthengine import tensors
+from earthline_sandbox.earthengine.formats import tensors
 
 DTYPES = [
     "float32",

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from earthline_sandbox.earthengine.tfrecords import RecordError, decode_example, encode_example, frame, records
+from earthline_sandbox.earthengine.formats.tfrecords import RecordError, decode_example, encode_example, frame, records
 
 WINDOW = {"crs": "EPSG:32119", "crsTransform": [28.5, 0, 630534 + 28.5 * 100, 0, -28.5, 228114 - 28.5 * 60]}
 FLOATS = arrays.arrays("float32", st.integers(0, 9), elements=st.floats(width=32))

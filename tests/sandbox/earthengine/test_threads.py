@@ -14,7 +14,7 @@ from tests.conftest import ROOT, attach, control
 
 # Calls that index the shape that they are given, which crashes where another thread uses it.
 INDEXING = {"prepare", "contains_xy", "intersects_xy"}
-ONLY = ROOT / "sandbox" / "earthline_sandbox" / "earthengine" / "indexed_shapes.py"
+ONLY = ROOT / "sandbox" / "earthline_sandbox" / "earthengine" / "pixels" / "indexed_shapes.py"
 
 SCRIPT = """
 import json, math, sys

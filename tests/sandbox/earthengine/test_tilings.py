@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from rasterio.transform import Affine
 from scipy import ndimage
 
-from earthline_sandbox.earthengine import rendering, tensors
-from earthline_sandbox.earthengine.assets import Assets
-from earthline_sandbox.earthengine.evaluation import Evaluator
-from earthline_sandbox.earthengine.grid import Grid
-from earthline_sandbox.earthengine.ingest import Ingestion
+from earthline_sandbox.earthengine.catalogue.assets import Assets
+from earthline_sandbox.earthengine.catalogue.ingest import Ingestion
+from earthline_sandbox.earthengine.evaluation.evaluation import Evaluator
+from earthline_sandbox.earthengine.formats import rendering, tensors
 from earthline_sandbox.earthengine.limits import Limits
+from earthline_sandbox.earthengine.pixels.grid import Grid
 
 SCENE = "projects/sandbox/assets/scene"
 LEFT, TOP, SIDE = 600_000, 4_000_000, 30

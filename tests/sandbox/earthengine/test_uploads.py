@@ -14,7 +14,7 @@ import pytest
 import rasterio
 from rasterio.transform import Affine
 
-from earthline_sandbox.earthengine.tfrecords import frame
+from earthline_sandbox.earthengine.formats.tfrecords import frame
 
 MEGABYTE = 2**20
 

@@ -16,7 +16,7 @@ import uvicorn
 
 from earthline_sandbox.settings import Home, Settings
 from earthline_sandbox.vertex import service
-from earthline_sandbox.vertex.schedule_clock import Clock
+from earthline_sandbox.vertex.schedules.schedule_clock import Clock
 
 from .small_pipelines import Jobs
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from earthline_sandbox.errors import ApiError
-from earthline_sandbox.vertex import batch_formats, batch_instances
+from earthline_sandbox.vertex.batch import batch_formats, batch_instances
 
 MACHINE = {"machineSpec": {"machineType": "n1-standard-2"}, "startingReplicaCount": 1}
 FINAL = {"JOB_STATE_SUCCEEDED", "JOB_STATE_FAILED", "JOB_STATE_CANCELLED"}

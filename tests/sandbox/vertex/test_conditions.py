@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from earthline_sandbox.vertex.conditions import ConditionError, parse
+from earthline_sandbox.vertex.pipelines.conditions import ConditionError, parse
 
 NUMBERS = st.integers(-1000, 1000) | st.floats(-1e6, 1e6, allow_nan=False).map(lambda value: round(value, 3))
 SIGNS = {

@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from earthline_sandbox.vertex import machines, training
+from earthline_sandbox.vertex.containers import machines
+from earthline_sandbox.vertex.jobs import training
 
 MACHINE = {"machineType": "n1-standard-4"}
 FINAL = {"JOB_STATE_SUCCEEDED", "JOB_STATE_FAILED", "JOB_STATE_CANCELLED"}

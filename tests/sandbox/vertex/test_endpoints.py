@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from earthline_sandbox.vertex import containers
+from earthline_sandbox.vertex.containers import containers
 
 
 def ids(vertex, endpoint):

@@ -11,7 +11,7 @@ from kfp import dsl
 
 from earthline_sandbox.errors import ApiError
 from earthline_sandbox.settings import Home, Settings
-from earthline_sandbox.vertex import engine, mount
+from earthline_sandbox.vertex.containers import engine, mount
 
 from .conftest import Vertex
 from .small_pipelines import Jobs

@@ -17,8 +17,8 @@ from google.protobuf import json_format
 from kfp import dsl
 
 from earthline_sandbox.settings import Home, Settings
-from earthline_sandbox.vertex import executors, processes
-from earthline_sandbox.vertex.processes import ContainerProcess
+from earthline_sandbox.vertex.containers import executors, processes
+from earthline_sandbox.vertex.containers.processes import ContainerProcess
 
 
 @dsl.component(base_image="python:3.11", install_kfp_package=False)

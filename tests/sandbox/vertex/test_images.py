@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from earthline_sandbox.vertex import images
+from earthline_sandbox.vertex.containers import images
 
 
 @pytest.fixture

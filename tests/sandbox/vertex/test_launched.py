@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from earthline_sandbox.settings import Home, Settings
-from earthline_sandbox.vertex import launched
-from earthline_sandbox.vertex.store import Store
+from earthline_sandbox.vertex.pipelines import launched
+from earthline_sandbox.vertex.rest.store import Store
 
 PLACE = "projects/1/locations/us-central1"
 HOST = "https://us-central1-aiplatform.googleapis.com/v1"

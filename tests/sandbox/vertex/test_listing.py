@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from earthline_sandbox.errors import ApiError
-from earthline_sandbox.vertex.listing import page, parse_filter
+from earthline_sandbox.vertex.rest.listing import page, parse_filter
 
 RECORD = {
     "displayName": "land cover",

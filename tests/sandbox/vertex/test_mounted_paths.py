@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kfp import dsl
 
-from earthline_sandbox.vertex.processes import SITE
+from earthline_sandbox.vertex.containers.processes import SITE
 
 from .small_pipelines import PLAIN, Jobs, details, output, shell
 

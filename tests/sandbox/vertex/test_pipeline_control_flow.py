@@ -90,7 +90,7 @@ def test_a_retry_succeeds_on_the_second_attempt(jobs: Jobs, tmp_path: Path) -> N
 
 
 def test_back_off_grows_and_is_bounded() -> None:
-    from earthline_sandbox.vertex.specification import Retry
+    from earthline_sandbox.vertex.pipelines.specification import Retry
 
     assert [Retry(5, 10, 2, 35).wait(attempt) for attempt in range(4)] == [10, 20, 35, 35]
     assert Retry(5, 10, 2, 35).wait(10_000) == 35

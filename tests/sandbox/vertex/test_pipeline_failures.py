@@ -58,7 +58,7 @@ def test_missing_outputs_and_missing_programs_fail_with_the_reason(jobs: Jobs) -
 def test_a_full_disk_is_named(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     import errno
 
-    from earthline_sandbox.vertex import tasks
+    from earthline_sandbox.vertex.pipelines import tasks
 
     @dsl.pipeline(name="full")
     def pipeline() -> None:

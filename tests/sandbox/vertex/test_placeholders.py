@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from earthline_sandbox.vertex.placeholders import (
+from earthline_sandbox.vertex.pipelines.placeholders import (
     SCALARS,
     PlaceholderError,
     Scope,

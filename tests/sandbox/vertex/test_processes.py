@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from earthline_sandbox.settings import Home, Settings
-from earthline_sandbox.vertex.processes import ContainerProcess
+from earthline_sandbox.vertex.containers.processes import ContainerProcess
 
 
 def start(tmp_path: Path, *command: str, **variables: str) -> ContainerProcess:

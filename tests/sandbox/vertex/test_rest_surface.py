@@ -26,7 +26,7 @@ from google.protobuf.message import Message
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
-from earthline_sandbox import rpc
+from earthline_sandbox.gateway import rpc
 
 SERVICES = (
     endpoint_service,

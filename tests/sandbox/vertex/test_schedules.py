@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from kfp import compiler, dsl
 
 from earthline_sandbox.errors import ApiError
-from earthline_sandbox.vertex.cron import Cron
+from earthline_sandbox.vertex.schedules.cron import Cron
 
 from .conftest import Vertex
 

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from earthline_sandbox.errors import ApiError
-from earthline_sandbox.vertex.store import Store
+from earthline_sandbox.vertex.rest.store import Store
 
 PARENT = "projects/1/locations/here"
 SEGMENTS = st.text(st.characters(exclude_characters="/", exclude_categories=["Cs"]), min_size=1, max_size=20)

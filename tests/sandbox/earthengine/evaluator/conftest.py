@@ -8,8 +8,8 @@ import pytest
 import rasterio
 from ee import apitestcase
 
-from earthline_sandbox.earthengine.evaluation import Evaluator
-from earthline_sandbox.earthengine.grid import Grid
+from earthline_sandbox.earthengine.evaluation.evaluation import Evaluator
+from earthline_sandbox.earthengine.pixels.grid import Grid
 from earthline_sandbox.earthengine.records import AssetRecord, BandRecord
 from earthline_sandbox.errors import not_found
 

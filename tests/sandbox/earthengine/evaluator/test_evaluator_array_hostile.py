@@ -3,7 +3,7 @@
 import ee
 import pytest
 
-from earthline_sandbox.earthengine.grid import Grid
+from earthline_sandbox.earthengine.pixels.grid import Grid
 from earthline_sandbox.errors import ApiError
 
 GRID = Grid("EPSG:32617", (30.0, 0, 600_000.0, 0, -30.0, 4_000_000.0), (20, 30))

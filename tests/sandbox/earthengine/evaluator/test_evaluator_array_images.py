@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from scipy import linalg
 
-from earthline_sandbox.earthengine.grid import Grid
-from earthline_sandbox.earthengine.patches import PatchOptions, example
-from earthline_sandbox.earthengine.tfrecords import decode_example
+from earthline_sandbox.earthengine.formats.patches import PatchOptions, example
+from earthline_sandbox.earthengine.formats.tfrecords import decode_example
+from earthline_sandbox.earthengine.pixels.grid import Grid
 from earthline_sandbox.errors import ApiError
 
 POINT = [-121, 42]

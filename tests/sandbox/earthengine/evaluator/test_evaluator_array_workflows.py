@@ -11,7 +11,7 @@ import ee
 import numpy as np
 import pytest
 
-from earthline_sandbox.earthengine.grid import Grid
+from earthline_sandbox.earthengine.pixels.grid import Grid
 from earthline_sandbox.earthengine.records import AssetRecord
 
 SHAPE = (24, 30)

@@ -9,7 +9,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC, SVR
 from sklearn.tree import DecisionTreeClassifier
 
-from earthline_sandbox.earthengine.grid import Grid
+from earthline_sandbox.earthengine.pixels.grid import Grid
 from earthline_sandbox.errors import ApiError
 
 NAMES = ["a", "b", "c"]
@@ -234,7 +234,7 @@ def test_an_image_is_classified_where_all_its_bands_are_valid(world, caplog):
     training = image.sample(numPixels=400, seed=4, region=ee.Image("classes").geometry())
     forest = ee.Classifier.smileRandomForest(5, seed=6)
     classified = image.classify(forest.train(training, "class", bands))
-    with caplog.at_level(logging.INFO, "earthline_sandbox.earthengine.learners"):
+    with caplog.at_level(logging.INFO, "earthline_sandbox.earthengine.learning.learners"):
         (found,) = world.pixels(classified)
         again, shares = world.pixels(
             classified.addBands(

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from earthline_sandbox.earthengine.functions.connected import EIGHT, FOUR, components
-from earthline_sandbox.earthengine.grid import Grid
+from earthline_sandbox.earthengine.functions.spatial.connected import EIGHT, FOUR, components
+from earthline_sandbox.earthengine.pixels.grid import Grid
 from earthline_sandbox.errors import ApiError
 
 CRS = "EPSG:32617"

@@ -2,7 +2,7 @@ import ee
 import numpy as np
 import pytest
 
-from earthline_sandbox.earthengine.grid import Grid
+from earthline_sandbox.earthengine.pixels.grid import Grid
 from earthline_sandbox.errors import ApiError
 
 CRS = "EPSG:32617"

@@ -6,9 +6,9 @@ import ee
 import numpy as np
 import pytest
 
-from earthline_sandbox.earthengine.functions import image_bands
-from earthline_sandbox.earthengine.functions.lattice import blockwise
-from earthline_sandbox.earthengine.grid import Grid
+from earthline_sandbox.earthengine.functions.image import image_bands
+from earthline_sandbox.earthengine.functions.image.lattice import blockwise
+from earthline_sandbox.earthengine.pixels.grid import Grid
 
 GRID = Grid("EPSG:32617", (30.0, 0.0, 600_000.0, 0.0, -30.0, 4_000_000.0), (32, 40))
 

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import Geod
 
-from earthline_sandbox.earthengine.functions.geometry import holds
-from earthline_sandbox.earthengine.geodesics import moved
-from earthline_sandbox.earthengine.grid import Grid, Projection, transformer
-from earthline_sandbox.earthengine.regions import inside
-from earthline_sandbox.earthengine.values import Geometry
+from earthline_sandbox.earthengine.functions.geometry.geometry import holds
+from earthline_sandbox.earthengine.pixels.geodesics import moved
+from earthline_sandbox.earthengine.pixels.grid import Grid, Projection, transformer
+from earthline_sandbox.earthengine.values.regions import inside
+from earthline_sandbox.earthengine.values.values import Geometry
 
 G = ee.Geometry
 SPHERE = 6_378_137.0

@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from earthline_sandbox.earthengine import registry
-from earthline_sandbox.earthengine.evaluation import Evaluator
-from earthline_sandbox.earthengine.graph import GraphLimits
+from earthline_sandbox.earthengine.evaluation.evaluation import Evaluator
+from earthline_sandbox.earthengine.language import registry
+from earthline_sandbox.earthengine.language.graph import GraphLimits
 from earthline_sandbox.errors import ApiError
 
 

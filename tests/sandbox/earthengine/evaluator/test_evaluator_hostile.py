@@ -5,10 +5,10 @@ from random import Random
 
 import pytest
 
-from earthline_sandbox.earthengine import registry
 from earthline_sandbox.earthengine.computation import MEMORY, TIME, Computation
-from earthline_sandbox.earthengine.grid import Grid
-from earthline_sandbox.earthengine.values import Image
+from earthline_sandbox.earthengine.language import registry
+from earthline_sandbox.earthengine.pixels.grid import Grid
+from earthline_sandbox.earthengine.values.values import Image
 from earthline_sandbox.errors import ApiError
 
 GRID = Grid("EPSG:32617", (30.0, 0.0, 600_000.0, 0.0, -30.0, 4_000_000.0), (8, 8))

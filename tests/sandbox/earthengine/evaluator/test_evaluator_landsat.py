@@ -49,7 +49,7 @@ def window(world):
 
 
 def pixels(world, image):
-    from earthline_sandbox.earthengine.grid import Grid
+    from earthline_sandbox.earthengine.pixels.grid import Grid
 
     record = window(world)
     return [band.filled(0) for band in world.pixels(image, Grid(record.crs, record.transform, SHAPE))]

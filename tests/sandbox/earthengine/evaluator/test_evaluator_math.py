@@ -2,7 +2,7 @@ import ee
 import numpy as np
 import pytest
 
-from earthline_sandbox.earthengine.pixels import PixelType
+from earthline_sandbox.earthengine.pixels.pixels import PixelType
 from earthline_sandbox.errors import ApiError
 
 

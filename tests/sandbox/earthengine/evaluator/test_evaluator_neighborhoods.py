@@ -4,7 +4,7 @@ import ee
 import numpy as np
 import pytest
 
-from earthline_sandbox.earthengine.grid import Grid
+from earthline_sandbox.earthengine.pixels.grid import Grid
 
 CRS = "EPSG:32617"
 ORIGIN = (600_000.0, 4_000_000.0)

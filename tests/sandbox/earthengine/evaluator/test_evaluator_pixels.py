@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyproj import Transformer
 
-from earthline_sandbox.earthengine.grid import Grid, Projection
+from earthline_sandbox.earthengine.pixels.grid import Grid, Projection
 from earthline_sandbox.errors import ApiError
 
 CRS = "EPSG:32617"
@@ -98,7 +98,7 @@ def test_any_tiling_gives_the_same_pixels(world, grid, row, column):
 def test_a_large_request_is_computed_in_tiles(world, monkeypatch):
     image = ee.ImageCollection("C").median().addBands(ee.Image("C/s0").toArray()).addBands(ee.Image(1).updateMask(0.5))
     whole = world.pixels(image)
-    monkeypatch.setattr("earthline_sandbox.earthengine.values._TILE", 17)
+    monkeypatch.setattr("earthline_sandbox.earthengine.values.values._TILE", 17)
     for one, two in zip(world.pixels(image), whole, strict=True):
         assert one.shape == two.shape
         assert np.array_equal(one.mask, two.mask)
@@ -138,7 +138,7 @@ def test_nan_stays_valid_unless_it_is_the_nodata_value(world):
 
 
 def test_a_region_far_larger_than_the_request_is_read_in_parts(world, monkeypatch):
-    monkeypatch.setattr("earthline_sandbox.earthengine.pixels._WINDOW_PIXELS", 64)
+    monkeypatch.setattr("earthline_sandbox.earthengine.pixels.pixels._WINDOW_PIXELS", 64)
     grid = Grid(CRS, (300.0, 0.0, 600_000.0, 0.0, -300.0, 4_000_000.0), (6, 8))
     # Centres lie on the corners of pixels: either neighbour would do, but always the same one.
     assert np.array_equal(world.pixels(ee.Image("classes"), grid)[0], world.classes[5::10, 5::10])

@@ -4,7 +4,7 @@ import pytest
 from scipy import stats
 from sklearn.linear_model import Ridge
 
-from earthline_sandbox.earthengine.grid import Grid
+from earthline_sandbox.earthengine.pixels.grid import Grid
 from earthline_sandbox.errors import ApiError
 
 R = ee.Reducer

@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 import shapely
 
-from earthline_sandbox.earthengine.grid import Grid, Projection
-from earthline_sandbox.earthengine.regions import coverage
-from earthline_sandbox.earthengine.values import Geometry
+from earthline_sandbox.earthengine.pixels.grid import Grid, Projection
+from earthline_sandbox.earthengine.values.regions import coverage
+from earthline_sandbox.earthengine.values.values import Geometry
 from earthline_sandbox.errors import ApiError
 
 CRS = "EPSG:32617"

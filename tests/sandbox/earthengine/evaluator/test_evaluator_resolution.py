@@ -4,7 +4,7 @@ import pytest
 import shapely
 from pyproj import Transformer
 
-from earthline_sandbox.earthengine.grid import Grid
+from earthline_sandbox.earthengine.pixels.grid import Grid
 from earthline_sandbox.errors import ApiError
 
 CRS = "EPSG:32617"

@@ -7,10 +7,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from earthline_sandbox.earthengine import registry
-from earthline_sandbox.earthengine.grid import Grid, Projection
-from earthline_sandbox.earthengine.pixels import DOUBLE, Band, Pixels
-from earthline_sandbox.earthengine.values import Image
+from earthline_sandbox.earthengine.language import registry
+from earthline_sandbox.earthengine.pixels.grid import Grid, Projection
+from earthline_sandbox.earthengine.pixels.pixels import DOUBLE, Band, Pixels
+from earthline_sandbox.earthengine.values.values import Image
 
 GRID = Grid("EPSG:32617", (30.0, 0.0, 600_000.0, 0.0, -30.0, 4_000_000.0), (8, 8))
 

@@ -5,7 +5,7 @@ import shapely
 from pyproj import Transformer
 from shapely.geometry import shape as shape_of
 
-from earthline_sandbox.earthengine.grid import Grid
+from earthline_sandbox.earthengine.pixels.grid import Grid
 from earthline_sandbox.errors import ApiError
 
 CRS = "EPSG:32617"
