@@ -83,7 +83,7 @@ def _tell(settings: "Config", cost: "Cost", console: Console) -> None:
 
 def _try(settings: "Config", names: Sequence[str], minutes: int, console: Console) -> tuple[int, list["Answer"], Path]:
     """Runs workflow and probes side by side; gives the run's exit code, the answers, and the run's folder."""
-    from earthline import imagery
+    from earthline.earth_engine import imagery
     from pipelines import canary as small
     from pipelines import probes, submission
     from pipelines.compilation import compile_workflow

@@ -103,13 +103,13 @@ def _findings(settings: "Config", reachable: bool, skipped: str) -> "Iterator[Fi
 def _ask_earth_engine(settings: "Config") -> "Iterator[Finding]":
     """Whether it answers, and then every question about imagery and labels that an earlier answer leaves open."""
     from cli.questions import NEEDS, questions
-    from earthline import pixels
+    from earthline.earth_engine import connection
     from pipelines.preflight import Finding
 
     project = settings.environment.project
 
     def connect() -> str:
-        pixels.connect(project)
+        connection.connect(project)
         return f"answers to project {project}"
 
     enable = f"gcloud services enable earthengine.googleapis.com --project={project}"
@@ -150,8 +150,8 @@ def _ask(name: str, ask: Callable[[], str], fix: str) -> "Finding":
 
     from components.export_examples.blocks import SplitError
     from earthline.config import ConfigError
-    from earthline.imagery import ImageryError
-    from earthline.pixels import PixelsError
+    from earthline.earth_engine.imagery import ImageryError
+    from earthline.earth_engine.retry import PixelsError
     from pipelines.preflight import Finding
 
     try:

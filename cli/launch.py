@@ -40,12 +40,12 @@ def prepare(settings: "Config", console: Console, *, seed_data: bool) -> bytes:
         PixelsError: Earth Engine does not answer.
     """
     from cli.questions import questions
-    from earthline import pixels
+    from earthline.earth_engine import connection
     from pipelines import records
 
     records.require_writable()
     _require_bucket(settings.environment)
-    pixels.connect(settings.environment.project)
+    connection.connect(settings.environment.project)
     if seed_data and settings.environment.target == "sandbox":
         _seed(settings, console)
     for question in questions(settings):

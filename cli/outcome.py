@@ -163,7 +163,7 @@ def _tell_results(record: "Record", console: Console) -> None:
 
 
 def _tell_evaluation(record: "Record", console: Console) -> None:
-    from earthline.evaluations import Evaluation
+    from earthline.formats.evaluations import Evaluation
 
     try:
         found = Evaluation.read(record.folder)

@@ -3,9 +3,9 @@
 from functools import partial
 
 from components.export_examples import plan
-from earthline import ee_assets, imagery, verification
 from earthline.config import Config
-from earthline.verification import Question
+from earthline.earth_engine import ee_assets, imagery, verification
+from earthline.earth_engine.verification import Question
 
 NEEDS = {
     "imagery": ("grid", "data type", "label values", "splits"),
@@ -22,7 +22,7 @@ def questions(settings: Config) -> tuple[Question, ...]:
         settings: The workflow's config.
 
     Returns:
-        The questions; besides what `earthline.verification` raises, they raise SplitError and AssetError.
+        The questions; besides what `earthline.earth_engine.verification` raises, they raise SplitError and AssetError.
     """
     asset = settings.predict.asset
     return (

@@ -14,8 +14,8 @@ from pyproj import Transformer
 
 from components.probe_mount.run import WRITING
 from components.register_ee_model.run import FOLDER
-from earthline import imagery
 from earthline.config import BoundingBox, Config
+from earthline.earth_engine import imagery
 from pipelines.following import Run
 from pipelines.probes import Answer
 

@@ -7,10 +7,11 @@ from typing import Any
 import ee
 from google.cloud import aiplatform
 
-from earthline import ee_model
 from earthline.config import Config
+from earthline.earth_engine import ee_model
+from earthline.earth_engine.pixels import fetch
+from earthline.earth_engine.retry import PixelsError, ask
 from earthline.grid import Grid
-from earthline.pixels import PixelsError, ask, fetch
 
 COMMAND = ("python3", "-m", "serving.echo")
 LENGTH, OUTPUT = "length", "shape"

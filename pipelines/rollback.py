@@ -7,8 +7,8 @@ from components.deploy_model import deployment, rollback
 from components.deploy_model.endpoints import Place
 from components.deploy_model.rollback import RollbackError
 from components.register_ee_model.run import register
-from earthline import pixels
 from earthline.config import Config
+from earthline.earth_engine import connection
 from pipelines import submission
 from pipelines.labels import resource_labels
 
@@ -59,7 +59,7 @@ def roll_back(config: Config, version: str | None, tell: Callable[[str], None]) 
                 "the config that it was trained with, so that Earth Engine is told the right bands and classes"
             )
     # Earth Engine is asked last, and must not find out then that nobody may ask it.
-    pixels.connect(environment.project)
+    connection.connect(environment.project)
     tell(f"version {found.model.version_id} gets the traffic of {', '.join(found.serving) or 'none'}")
     made = deployment.deploy(
         found.model,

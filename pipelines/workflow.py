@@ -27,7 +27,7 @@ from components.train_model.component import train_model
 from components.validate_examples.component import validate_examples
 from earthline.config import Config, Step
 from earthline.config.machines import BACK_OFF_FACTOR, BACK_OFF_SECONDS, LONGEST_BACK_OFF_SECONDS, Machine
-from earthline.evaluations import BLESSED, REJECTED
+from earthline.formats.evaluations import BLESSED, REJECTED
 from pipelines.dataflow import beam_options
 from pipelines.labels import WORKFLOW_LABEL
 from pipelines.labels import resource_labels as labels_of

@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from earthline.config import Data
-from earthline.examples import Manifest
+from earthline.formats.manifest import Manifest
 
 KERAS_MODEL = "model.keras"
 SAVED_MODEL = "saved_model"

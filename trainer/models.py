@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from earthline.examples import IMAGE, VALID
+from earthline.formats.examples import IMAGE, VALID
 from trainer.statistics import Statistics
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from earthline.config import Train
-from earthline.examples import IMAGE, VALID, Manifest
+from earthline.formats.examples import IMAGE, VALID
+from earthline.formats.manifest import Manifest
 from trainer import distribution, input_pipeline, models, statistics
 from trainer.checkpoint import Checkpoint
 from trainer.description import HISTORY, KERAS_MODEL, SAVED_MODEL, Description

@@ -7,9 +7,9 @@ from typing import Any
 
 from components.deploy_model import endpoints, registry
 from components.deploy_model.probe import Probe
-from earthline import folders
-from earthline.contract import CONTRACT, Contract
-from earthline.references import PROBE, ProbeFileError, Reference
+from earthline.formats.contract import CONTRACT, Contract
+from earthline.formats.references import PROBE, ProbeFileError, Reference
+from earthline.storage import folders
 
 
 class RollbackError(RuntimeError):

@@ -12,9 +12,9 @@ from kfp import dsl
 from components.deploy_model import deployment, endpoints, registry
 from components.deploy_model.probe import Probe
 from earthline.config import Serving
-from earthline.contract import Contract
-from earthline.evaluations import Evaluation
-from earthline.references import Reference
+from earthline.formats.contract import Contract
+from earthline.formats.evaluations import Evaluation
+from earthline.formats.references import Reference
 
 _logger = logging.getLogger(__name__)
 

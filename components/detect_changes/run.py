@@ -11,7 +11,7 @@ from components.detect_changes import accepted, sources
 from components.detect_changes.changes import Changes, Snapshot, decide
 from components.evaluate_model import champion
 from earthline.config import Data
-from earthline.pixels import connect
+from earthline.earth_engine.connection import connect
 
 _logger = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from typing import Any
 import ee
 
 from components.detect_changes.changes import Band, Source
-from earthline import imagery
 from earthline.config import Data
-from earthline.pixels import ask
+from earthline.earth_engine import imagery
+from earthline.earth_engine.retry import ask
 
 SAMPLES = 10_000
 """Pixels of the region on which the bands' statistics rest, about."""

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from components.evaluate_model.bootstrap import Bootstrap
-from earthline.evaluations import Accuracy, ClassAccuracy
+from earthline.formats.evaluations import Accuracy, ClassAccuracy
 
 Array = np.ndarray[Any, Any]
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from earthline.evaluations import Interval
+from earthline.formats.evaluations import Interval
 
 Array = np.ndarray[Any, Any]
 

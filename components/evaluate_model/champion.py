@@ -10,8 +10,8 @@ from google.api_core.exceptions import NotFound
 from google.cloud import aiplatform
 
 from components.evaluate_model.patches import Patches
-from earthline import folders
-from earthline.contract import ARRAY_SIGNATURE, CONTRACT, Contract
+from earthline.formats.contract import ARRAY_SIGNATURE, CONTRACT, Contract
+from earthline.storage import folders
 
 Array = np.ndarray[Any, Any]
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from earthline import lettering
-from earthline.evaluations import Accuracy
+from earthline.formats.evaluations import Accuracy
+from earthline.reports import lettering
 
 MOST_SHARES = 25
 """Most classes whose shares are written into their cells; more would not be legible."""

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from components.evaluate_model.bootstrap import MIN_BLOCKS, Bootstrap
-from earthline.evaluations import Gate
+from earthline.formats.evaluations import Gate
 
 Array = np.ndarray[Any, Any]
 

@@ -8,8 +8,8 @@ from components.evaluate_model import champion, figures
 from components.evaluate_model.bootstrap import MIN_BLOCKS
 from components.evaluate_model.scoring import score
 from earthline.config import Data, Evaluate
-from earthline.evaluations import BLESSED, CONFUSION, REJECTED, Accuracy, Evaluation, Interval
-from earthline.examples import Manifest
+from earthline.formats.evaluations import BLESSED, CONFUSION, REJECTED, Accuracy, Evaluation, Interval
+from earthline.formats.manifest import Manifest
 from trainer.description import require_match
 
 _logger = logging.getLogger(__name__)

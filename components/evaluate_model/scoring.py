@@ -16,9 +16,9 @@ from components.evaluate_model.bootstrap import MIN_BLOCKS, Bootstrap
 from components.evaluate_model.gate import decide
 from components.evaluate_model.patches import Patches
 from earthline.config import Evaluate
-from earthline.contract import Contract
-from earthline.evaluations import Baseline, Champion, Evaluation, TestGround
-from earthline.examples import Manifest
+from earthline.formats.contract import Contract
+from earthline.formats.evaluations import Baseline, Champion, Evaluation, TestGround
+from earthline.formats.manifest import Manifest
 from earthline.grid import Grid
 from trainer.description import KERAS_MODEL, Description
 

@@ -21,10 +21,12 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from components.export_examples import fetching
 from components.export_examples.plan import PlannedPatch
 from earthline.config import Data, Export
-from earthline.examples import MANIFEST, UNLABELLED, Manifest, Patch, Shard, SplitSummary
+from earthline.earth_engine.connection import connect
+from earthline.earth_engine.pixels import stream
+from earthline.formats.examples import UNLABELLED, Patch
+from earthline.formats.manifest import MANIFEST, Manifest, Shard, SplitSummary
+from earthline.formats.shards import frame
 from earthline.grid import Grid
-from earthline.pixels import connect, stream
-from earthline.shards import frame
 
 REQUESTS_PER_WORKER = 5
 """A small share of the quota for each worker measured best: stalls of one do not idle the others."""

@@ -11,11 +11,12 @@ from kfp import dsl
 from shapely.geometry import mapping
 
 from components.export_examples import fetching, pipeline, plan, points
-from earthline import imagery, verification
 from earthline.config import Data, Export
-from earthline.examples import MANIFEST, Manifest, SourceRecord, expression_hash
+from earthline.earth_engine import imagery, verification
+from earthline.earth_engine.connection import connect
+from earthline.earth_engine.retry import PixelsError, ask
+from earthline.formats.manifest import MANIFEST, Manifest, SourceRecord, expression_hash
 from earthline.grid import Grid
-from earthline.pixels import PixelsError, ask, connect
 
 _ATTRIBUTION = ("attribution", "provider", "author")
 _LICENSE = ("license", "licence", "terms_of_use")

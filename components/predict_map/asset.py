@@ -9,12 +9,12 @@ from typing import Any
 
 import ee
 
-from earthline import ee_assets
-from earthline.ee_model import CLASS_BAND
-from earthline.examples import UNLABELLED
-from earthline.imagery import ImageryError
-from earthline.maps.raster import Legend, MapError
-from earthline.pixels import PixelsError, ask, is_transient
+from earthline.earth_engine import ee_assets
+from earthline.earth_engine.ee_model import CLASS_BAND
+from earthline.earth_engine.imagery import ImageryError
+from earthline.earth_engine.retry import PixelsError, ask, is_transient
+from earthline.formats.examples import UNLABELLED
+from earthline.reports.maps.raster import Legend, MapError
 
 WAIT_SECONDS = 3600.0
 PAUSE_SECONDS = 3.0

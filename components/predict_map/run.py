@@ -8,12 +8,12 @@ from kfp import dsl
 
 from components.predict_map import asset, tiles
 from components.register_ee_model.run import REGISTRATION
-from earthline import ee_model, imagery
 from earthline.config import Data, Predict, Serving
-from earthline.examples import Manifest
-from earthline.maps import figure, raster, report
-from earthline.maps.raster import Legend
-from earthline.pixels import connect
+from earthline.earth_engine import ee_model, imagery
+from earthline.earth_engine.connection import connect
+from earthline.formats.manifest import Manifest
+from earthline.reports.maps import figure, raster, report
+from earthline.reports.maps.raster import Legend
 from trainer.description import CURVES
 
 MAP = "map.tif"

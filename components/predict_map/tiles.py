@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from earthline import ee_model
+from earthline.earth_engine import ee_model
+from earthline.earth_engine.pixels import fetch, stream
 from earthline.grid import Grid
-from earthline.pixels import fetch, stream
 
 ATTEMPTS = 6
 PROGRESS_SECONDS = 5.0

@@ -12,11 +12,12 @@ import numpy as np
 
 import trainer.losses  # noqa: F401  # registers the loss and metrics that a saved model names
 from components.prepare_saved_model import export
-from earthline import shards
 from earthline.config import Data, Serving
-from earthline.contract import VALID_BAND, Contract
-from earthline.examples import Manifest, Patch
-from earthline.learned_ground import LearnedGround
+from earthline.formats import shards
+from earthline.formats.contract import VALID_BAND, Contract
+from earthline.formats.examples import Patch
+from earthline.formats.learned_ground import LearnedGround
+from earthline.formats.manifest import Manifest
 from trainer.description import KERAS_MODEL, Description, require_match
 
 COMMAND = ("python3", "-m", "serving")

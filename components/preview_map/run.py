@@ -9,14 +9,15 @@ from kfp import dsl
 
 import trainer.losses  # noqa: F401  # registers the loss and metrics that a saved model names
 from components.preview_map import tiles, window
-from earthline import imagery
 from earthline.config import Data, Predict, Serving
-from earthline.contract import VALID_BAND
-from earthline.examples import Manifest
+from earthline.earth_engine import imagery
+from earthline.earth_engine.connection import connect
+from earthline.earth_engine.pixels import fetch
+from earthline.formats.contract import VALID_BAND
+from earthline.formats.manifest import Manifest
 from earthline.grid import Grid
-from earthline.maps import figure, raster, report
-from earthline.maps.raster import Legend
-from earthline.pixels import connect, fetch
+from earthline.reports.maps import figure, raster, report
+from earthline.reports.maps.raster import Legend
 from trainer.description import CURVES, KERAS_MODEL, Description
 
 MAP = "preview.tif"

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from earthline import imagery
 from earthline.config import Data
-from earthline.contract import VALID_BAND
-from earthline.examples import UNLABELLED
+from earthline.earth_engine import imagery
+from earthline.earth_engine.pixels import fetch, stream
+from earthline.formats.contract import VALID_BAND
+from earthline.formats.examples import UNLABELLED
 from earthline.grid import Grid
-from earthline.pixels import fetch, stream
 
 ATTEMPTS = 6
 LARGEST_ANSWER = 32 << 20

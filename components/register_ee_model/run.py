@@ -9,12 +9,13 @@ import ee
 import numpy as np
 from kfp import dsl
 
-from earthline import ee_model, imagery
 from earthline.config import Data, Serving
-from earthline.contract import VALID_BAND, Contract
-from earthline.examples import UNLABELLED
+from earthline.earth_engine import ee_model, imagery
+from earthline.earth_engine.connection import connect
+from earthline.earth_engine.pixels import fetch
+from earthline.formats.contract import VALID_BAND, Contract
+from earthline.formats.examples import UNLABELLED
 from earthline.grid import Grid
-from earthline.pixels import connect, fetch
 
 REGISTRATION = "ee_model.json"
 FOLDER = "earthline"
@@ -81,7 +82,7 @@ def register(name: str, data: Data, contract: Contract, project: str, location: 
         name: The workflow's name; the last part of the asset's id.
         data: The config's section.
         contract: Of the served model.
-        project: Google Cloud project; `pixels.connect` came before.
+        project: Google Cloud project; `connection.connect` came before.
         location: Vertex AI location.
         endpoint: Resource name of the endpoint.
 

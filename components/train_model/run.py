@@ -5,7 +5,7 @@ from typing import Any
 
 from components.train_model import figures
 from earthline.config import Data, Train
-from earthline.examples import Manifest
+from earthline.formats.manifest import Manifest
 from trainer import distribution, training
 from trainer.description import CURVES, HISTORY, Description, require_match
 

@@ -10,9 +10,10 @@ import shapely
 
 from components.validate_examples.statistics import SplitStatistics
 from earthline.config import Data
-from earthline.examples import SPLITS, UNLABELLED, Manifest, Patch
+from earthline.formats.examples import UNLABELLED, Patch
+from earthline.formats.manifest import SPLITS, Manifest
+from earthline.formats.shards import ShardError, read
 from earthline.grid import Grid
-from earthline.shards import ShardError, read
 
 LEAST_TRAINING_PIXELS = 30
 """Fewer pixels of the ground tell nothing of a class: five would be learned by heart."""

@@ -10,10 +10,11 @@ from kfp import dsl
 
 from components.validate_examples.anomalies import ExamplesError, Findings, check_contract, check_splits, patches
 from components.validate_examples.statistics import SplitStatistics
-from earthline import pictures
 from earthline.config import Data
-from earthline.examples import SPLITS, Manifest, Patch
-from earthline.reports import render
+from earthline.formats.examples import Patch
+from earthline.formats.manifest import SPLITS, Manifest
+from earthline.reports import pictures
+from earthline.reports.page import render
 
 STATISTICS = "statistics.json"
 PATCHES_SHOWN = 8

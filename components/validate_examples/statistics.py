@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from earthline.examples import UNLABELLED, Patch
+from earthline.formats.examples import UNLABELLED, Patch
 
 _TILE = 256
 """Side in pixels of the pieces in which the ground that patches cover is remembered."""

@@ -75,7 +75,10 @@ def test_the_executors_own_lines_and_json_are_left_out_and_a_steps_json_is_not()
 
 def test_beams_name_of_the_stage_is_left_out() -> None:
     end = log_end.read(
-        [*FRAMES, "earthline.pixels.PixelsError: patch 3: refused [while running 'fetch/Map(f)-ptransform-9']"]
+        [
+            *FRAMES,
+            "earthline.earth_engine.retry.PixelsError: patch 3: refused [while running 'fetch/Map(f)-ptransform-9']",
+        ]
     )
     assert end.message == ("patch 3: refused",)
 

@@ -8,9 +8,10 @@ import pytest
 from kfp import dsl
 from shapely.geometry import box, mapping
 
-from earthline import shards
 from earthline.config import Data, Train
-from earthline.examples import SPLITS, UNLABELLED, Manifest, Patch, Shard, SplitSummary, shard_name
+from earthline.formats import shards
+from earthline.formats.examples import UNLABELLED, Patch
+from earthline.formats.manifest import SPLITS, Manifest, Shard, SplitSummary, shard_name
 
 SIDE = 8
 BANDS = ("swir", "nir", "red")

@@ -5,7 +5,7 @@ import numpy as np
 from components.evaluate_model.accuracy import accuracy, confusion
 from components.evaluate_model.bootstrap import Bootstrap
 from components.evaluate_model.gate import decide
-from earthline.evaluations import Baseline, Champion, Evaluation, TestGround
+from earthline.formats.evaluations import Baseline, Champion, Evaluation, TestGround
 
 
 def evaluation(names: tuple[str, ...], blocks: int, min_gain: float) -> Evaluation:

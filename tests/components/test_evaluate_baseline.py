@@ -3,7 +3,7 @@ import pytest
 
 from components.evaluate_model.baseline import Forest, context, surroundings
 from components.evaluate_model.patches import Patches
-from earthline.examples import UNLABELLED
+from earthline.formats.examples import UNLABELLED
 
 
 def patches_of(image: np.ndarray, label: np.ndarray, valid: np.ndarray | None = None) -> Patches:

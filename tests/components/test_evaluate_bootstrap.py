@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as npst
 from components.evaluate_model.accuracy import accuracy, confusion
 from components.evaluate_model.bootstrap import MIN_BLOCKS, Bootstrap
 from components.evaluate_model.gate import decide
-from earthline.evaluations import Gate
+from earthline.formats.evaluations import Gate
 
 NAMES = ("a", "b", "c")
 

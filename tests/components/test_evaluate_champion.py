@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from components.prepare_saved_model import export
-from earthline.contract import Contract
-from earthline.examples import UNLABELLED
+from earthline.formats.contract import Contract
+from earthline.formats.examples import UNLABELLED
 
 BANDS = ("swir", "nir")
 CLASSES = ("dark", "bright")

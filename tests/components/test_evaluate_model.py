@@ -17,13 +17,13 @@ from components.evaluate_model.bootstrap import Bootstrap
 from components.evaluate_model.champion import Champion, ChampionError
 from components.evaluate_model.component import evaluate_model
 from components.evaluate_model.scoring import held_out, score
-from earthline import evaluations
 from earthline.config import Evaluate
-from earthline.contract import Contract
-from earthline.evaluations import Evaluation
-from earthline.examples import Manifest
+from earthline.formats import evaluations
+from earthline.formats.contract import Contract
+from earthline.formats.evaluations import Evaluation
+from earthline.formats.learned_ground import LearnedGround
+from earthline.formats.manifest import Manifest
 from earthline.grid import Grid
-from earthline.learned_ground import LearnedGround
 
 # Keras hands TensorFlow's arrays to h5py, and those do not know NumPy 2's `copy` yet: nothing of ours to mend.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")

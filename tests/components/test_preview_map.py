@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from components.preview_map import tiles, window
-from earthline.examples import UNLABELLED
+from earthline.formats.examples import UNLABELLED
 
 
 @given(

@@ -11,8 +11,8 @@ import rasterio
 import yaml
 from affine import Affine
 
-from earthline.contract import Contract
-from earthline.references import Reference
+from earthline.formats.contract import Contract
+from earthline.formats.references import Reference
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVER = Path(__file__).with_name("model_server.py")
@@ -68,7 +68,7 @@ def attempt(name, options):
     return {"model": [made[0].uri, made[0].metadata], "endpoint": [made[1].uri, made[1].metadata],
             "file": str(Path(registration.path) / "ee_model.json")}
 from components.deploy_model import rollback
-from earthline import ee_model
+from earthline.earth_engine import ee_model
 import ee
 outcome = {"first": attempt("first", {"name": "first"})}
 try:

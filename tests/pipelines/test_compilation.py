@@ -152,7 +152,7 @@ def test_training_waits_for_validation(spec: dict[str, Any]) -> None:
 
 def test_nothing_but_the_look_for_news_comes_before_its_verdict(spec: dict[str, Any]) -> None:
     tasks = spec["root"]["dag"]["tasks"]
-    assert sorted(tasks) == ["detect-changes", "condition-1"]
+    assert sorted(tasks) == ["condition-1", "detect-changes"]
     # Its verdict is about the world outside, which the cache does not know.
     assert tasks["detect-changes"]["cachingOptions"] == {}
     parameter = "pipelinechannel--detect-changes-Output"

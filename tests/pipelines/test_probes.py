@@ -14,7 +14,7 @@ from dataclasses import asdict
 
 from earthline.config import Config
 from earthline.grid import Grid
-from earthline.pixels import connect
+from earthline.earth_engine.connection import connect
 from pipelines import canary, probes, submission
 
 config = Config.model_validate({

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from earthline import shards
 from earthline.config import Train
-from earthline.examples import SPLITS, Manifest, Patch, Shard, SplitSummary, shard_name
+from earthline.formats import shards
+from earthline.formats.examples import Patch
+from earthline.formats.manifest import SPLITS, Manifest, Shard, SplitSummary, shard_name
 from trainer import training
 from trainer.description import KERAS_MODEL
 

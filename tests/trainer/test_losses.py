@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from earthline.examples import UNLABELLED
+from earthline.formats.examples import UNLABELLED
 from trainer.losses import MaskedCrossEntropy
 from trainer.metrics import MaskedAccuracy, metrics
 from trainer.models import class_weights

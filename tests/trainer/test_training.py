@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from earthline.config import Train
-from earthline.examples import Manifest
+from earthline.formats.manifest import Manifest
 from trainer import distribution, input_pipeline, models, training
 from trainer.checkpoint import STATE, Checkpoint
 from trainer.description import DESCRIPTION, HISTORY, KERAS_MODEL, SAVED_MODEL, Description
