@@ -61,7 +61,7 @@ def shrunk(config: Config) -> Config:
     content["export"] |= {"shards": 1, "examples": examples}
     content["train"] |= {
         "epochs": 1,
-        "filters": min(8, config.train.filters),
+        "model": config.train.model.shrunk().model_dump(mode="json"),
         "image": None,
         "machine_type": "n1-standard-4",
         "accelerator_type": None,

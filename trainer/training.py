@@ -11,12 +11,11 @@ import tensorflow as tf
 from earthline.config import Train
 from earthline.formats.examples import IMAGE, VALID
 from earthline.formats.manifest import Manifest
-from trainer import distribution, input_pipeline, models, statistics
+from trainer import distribution, input_pipeline, network, statistics
 from trainer.checkpoint import Checkpoint
 from trainer.description import HISTORY, KERAS_MODEL, SAVED_MODEL, Description
+from trainer.heads import HEADS
 from trainer.history import State, write_history
-from trainer.losses import MaskedCrossEntropy
-from trainer.metrics import metrics
 
 WARM_UP_SHARE = 0.05
 """Share of all steps in which the learning rate climbs; then it falls along a cosine."""
@@ -53,22 +52,12 @@ def run(train: Train, examples: Path, model_folder: Path, checkpoint: Path | Non
     )
     pixels = class_pixels(manifest, "train")
     steps = input_pipeline.steps_per_epoch(manifest, train.batch_size)
+    head = HEADS["classification"](train, manifest)
     with strategy.scope():
-        model = models.unet(
-            measured,
-            len(manifest.class_names),
-            filters=train.filters,
-            depth=train.depth,
-            dropout=train.dropout,
-            synchronized=strategy.num_replicas_in_sync > 1,
-        )
-        model.compile(
-            optimizer=_optimizer(train, steps),
-            loss=MaskedCrossEntropy(models.class_weights(pixels, train.class_weights), train.label_smoothing),
-            metrics=metrics(len(manifest.class_names)),
-        )
+        model = network.build(train.model, measured, head.outputs, synchronized=strategy.num_replicas_in_sync > 1)
+        model.compile(optimizer=_optimizer(train, steps), loss=head.loss(), metrics=head.metrics())
     print(
-        f"{train.model}: {model.count_params():,} parameters; {manifest.splits['train'].examples} training and "
+        f"{train.model.name}: {model.count_params():,} parameters; {manifest.splits['train'].examples} training and "
         f"{manifest.splits['validation'].examples} validation patches of {manifest.patch_shape[0]} x "
         f"{manifest.patch_shape[1]} px; {steps} steps an epoch on {strategy.num_replicas_in_sync} replica(s)",
         flush=True,
@@ -90,14 +79,15 @@ def run(train: Train, examples: Path, model_folder: Path, checkpoint: Path | Non
     )
     if writes:
         model_folder.mkdir(parents=True, exist_ok=True)
-        _save(model, model_folder, train.stride)
+        _save(model, model_folder, train.model.stride)
         write_history(progress.state, model_folder / HISTORY)
         Description(
             bands=manifest.bands,
             data_type=manifest.data_type,
             class_names=manifest.class_names,
             class_pixels=tuple(pixels),
-            stride=train.stride,
+            stride=train.model.stride,
+            receptive_field=train.model.receptive_field,
             patch_shape=manifest.patch_shape,
             mean=measured.mean,
             std=measured.std,
@@ -115,10 +105,11 @@ def class_pixels(manifest: Manifest, split: str) -> list[int]:
 
 
 def _check(train: Train, manifest: Manifest) -> None:
-    if any(pixels % train.stride for pixels in manifest.patch_shape):
+    stride = train.model.stride
+    if any(pixels % stride for pixels in manifest.patch_shape):
         raise ValueError(
-            f"patches of {list(manifest.patch_shape)} px do not divide by the model's stride {train.stride} "
-            "(2**train.depth); change export.patch_shape or train.depth"
+            f"patches of {list(manifest.patch_shape)} px do not divide by the model's stride {stride}; change "
+            "export.patch_shape or train.model"
         )
     for split in ("train", "validation"):
         if manifest.splits[split].examples == 0 or sum(class_pixels(manifest, split)) == 0:

@@ -104,14 +104,14 @@ class Config(Section):
         return self
 
     def _stride_problems(self) -> list[str]:
-        stride = self.train.stride
+        model, stride = self.train.model, self.train.model.stride
+        option = f"a smaller train.model.{model.STRIDE_OPTION}" if model.STRIDE_OPTION else "another train.model"
         problems = []
         for key, shape in (("export.patch_shape", self.export.patch_shape),):
             if any(pixels % stride for pixels in shape):
                 fitting = [max(stride, round(pixels / stride) * stride) for pixels in shape]
                 problems.append(
-                    f"{key}: {list(shape)} does not divide by the model's stride {stride} (2**train.depth); "
-                    f"use {fitting}, or a smaller train.depth"
+                    f"{key}: {list(shape)} does not divide by the model's stride {stride}; use {fitting}, or {option}"
                 )
         return problems
 

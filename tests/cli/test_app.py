@@ -71,7 +71,7 @@ def test_the_schema_is_that_of_the_config(tmp_path: Path) -> None:
         ("train.epohcs=1", "train.epohcs: unknown key"),
         ("train.epochs=0", "train.epochs: 0 is not allowed"),
         ("train.epochs", "--set train.epochs: write KEY=VALUE"),
-        ("train.depth=6", "does not divide by the model's stride 64"),
+        ("train.model.depth=6", "does not divide by the model's stride 64"),
         ("serving.tile_shape=[2048, 2048]", "over serving.max_payload_bytes"),
     ],
 )

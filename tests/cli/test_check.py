@@ -24,7 +24,7 @@ data:
       - {name: wet, color: "#0000ff", values: [0]}
       - {name: dry, color: "#ffff00", values: [1]}
 export: {patch_shape: [8, 8], block_shape: [24, 24]}
-train: {depth: 1}
+train: {model: {depth: 1}}
 serving: {tile_shape: [32, 32], overlap: [8, 8]}
 """
 # One process for all of them: starting it takes longer than asking.

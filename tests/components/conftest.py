@@ -102,7 +102,14 @@ def trained(labelled_examples: Path, data_section: str, tmp_path_factory: pytest
         dsl.Model(uri=str(folder / "model")),
         dsl.Metrics(uri=str(folder / "metrics")),
     )
-    section = Train(filters=4, depth=1, epochs=3, batch_size=4, dropout=0.0, learning_rate=0.02)
+    section = Train.model_validate(
+        {
+            "model": {"filters": 4, "depth": 1, "dropout": 0.0},
+            "epochs": 3,
+            "batch_size": 4,
+            "learning_rate": 0.02,
+        }
+    )
     train_model.python_func(
         data=data_section,
         train=section.model_dump_json(),

@@ -13,8 +13,8 @@ from .conftest import Laptop
 TINY = (
     "name=retrained",
     "train.epochs=1",
-    "train.depth=1",
-    "train.filters=4",
+    "train.model.depth=1",
+    "train.model.filters=4",
     "evaluate.baseline_trees=10",
     "export.examples={train: 60, validation: 20, test: 20}",
     "export.shards=1",

@@ -120,8 +120,8 @@ def test_every_integer_of_the_config_is_strict() -> None:
 
 @pytest.mark.parametrize("value", [True, False])
 def test_a_truth_value_is_no_number(value: bool) -> None:
-    (line,) = refusal(train={"dropout": value})
-    assert "train.dropout" in line
+    (line,) = refusal(train={"model": {"dropout": value}})
+    assert "train.model.dropout" in line
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ BOX = {"west": 1, "south": 1, "east": 2, "north": 2}
         (changed(nmae="x"), ["nmae", "unknown key", "`name`"]),
         (changed(train__epoch=1), ["train.epoch", "unknown key", "`epochs`"]),
         (changed(data__labels__classes__0__colour="#000000"), ["classes.0.colour", "`color`"]),
-        (changed(train__zzz=1), ["train.zzz", "known here", "filters"]),
+        (changed(train__zzz=1), ["train.zzz", "known here", "epochs"]),
         (changed(name=...), ["name", "required"]),
         (changed(name="Has Spaces"), ["name", "'Has Spaces'", "pattern"]),
         (changed(train__epochs=0), ["train.epochs", "0 is not allowed", "greater than or equal to 1"]),
@@ -95,7 +95,10 @@ BOX = {"west": 1, "south": 1, "east": 2, "north": 2}
             changed(data__labels__classes=[CONTENT["data"]["labels"]["classes"][0]]),
             ["data.labels.classes", "at least 2"],
         ),
-        (changed(export__patch_shape=[60, 64], train__depth=3), ["export.patch_shape", "stride 8", "[64, 64]"]),
+        (
+            changed(export__patch_shape=[60, 64]),
+            ["export.patch_shape", "stride 8", "[64, 64]"],
+        ),
         (changed(export__patch_shape=[64, 64], export__block_shape=[96, 256]), ["block_shape", "at least twice"]),
         (changed(export__examples={"train": 1, "test": 1}), ["export", "examples lacks validation"]),
         (

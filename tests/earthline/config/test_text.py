@@ -60,9 +60,9 @@ def refused(folder: Path, text: str, *overrides: str) -> list[str]:
         ("train: {epochs: 5, learning_rate: 0.01}", "train: 5", 10, ["train: 5 stands where a section of keys"]),
         ("band: kind", "band: kind\n    bnad: x", 7, ["data.labels.bnad: unknown key", "`band`"]),
         ("epochs: 5", "epochs: 5, epochs: 7", 10, ["train.epochs: stands twice, as '5' on line 10 and as '7' here"]),
-        ("train:", "train: {depth: 1}\ntrain:", 11, ["train: stands twice, as a section on line 10"]),
+        ("train:", "train: {epochs: 1}\ntrain:", 11, ["train: stands twice, as a section on line 10"]),
         ("- {name: oak,", "- {name: oak, name: ash,", 8, ["data.labels.classes.0.name: stands twice", "'ash' here"]),
-        ("depth", "depth", 11, ["not valid YAML"]),
+        ("no such text", "", 11, ["not valid YAML"]),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -91,7 +91,7 @@ def test_what_several_sections_must_agree_on_has_the_line_of_its_key(tmp_path: P
         (["train.epochs=010"], "--set train.epochs=010: train.epochs: '010' starts with 0"),
         (["train={epochs: 08}"], "--set train={epochs: 08}: train.epochs: '08' starts with 0; write 8"),
         (["train.epochs=3", "train.epochs=4"], "--set train.epochs=4: `--set train.epochs=3` sets the same key"),
-        (["train.epochs=3", "train={depth: 2}"], "--set train={depth: 2}: `--set train.epochs=3` sets the same key"),
+        (["train.epochs=3", "train={seed: 2}"], "--set train={seed: 2}: `--set train.epochs=3` sets the same key"),
     ],
 )
 def test_an_override_is_read_as_the_file_is(tmp_path: Path, overrides: list[str], said: str) -> None:
@@ -108,9 +108,9 @@ def test_words_that_yaml_1_1_takes_for_booleans_and_numbers_are_text_where_text_
 
 
 def test_anchors_and_merges_work_and_what_goes_over_them_is_not_twice(tmp_path: Path) -> None:
-    text = TEXT.replace("train: {", "train: {<<: {epochs: 9, depth: 1}, ")
+    text = TEXT.replace("train: {", "train: {<<: {epochs: 9, patience: 1}, ")
     assert loaded(tmp_path, text).train.epochs == 5
-    assert loaded(tmp_path, text).train.depth == 1
+    assert loaded(tmp_path, text).train.patience == 1
     (said,) = refused(tmp_path, text.replace("{epochs: 9,", "{epochs: 9, filtres: 8,"))
     assert said.startswith("forests.yaml:10: train.filtres: unknown key")
 
