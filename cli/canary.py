@@ -84,13 +84,14 @@ def _tell(settings: "Config", cost: "Cost", console: Console) -> None:
 def _try(settings: "Config", names: Sequence[str], minutes: int, console: Console) -> tuple[int, list["Answer"], Path]:
     """Runs workflow and probes side by side; gives the run's exit code, the answers, and the run's folder."""
     from earthline.earth_engine import imagery
+    from earthline.vertex.connection import connect
     from pipelines import canary as small
     from pipelines import probes, submission
     from pipelines.compilation import compile_workflow
 
     template = compile_workflow(settings, probes=True)
     environment = settings.environment
-    submission.connect(environment.project, environment.location)
+    connect(environment.project, environment.location)
     grid = imagery.grid(settings.data)
     send = partial(submission.submit, settings, template, caching=False, force=True)
     record = recorded(environment, settings.name, console, send, template)

@@ -174,10 +174,11 @@ def _check_bucket(settings: "Config") -> str:
 
 
 def _check_vertex(settings: "Config") -> str:
+    from earthline.vertex.connection import connect
     from pipelines import submission
 
     environment = settings.environment
-    submission.connect(environment.project, environment.location)
+    connect(environment.project, environment.location)
     active = submission.active_run(settings.name)
     return f"answers in {environment.location}; " + (f"running: {active}" if active else "no run is under way")
 

@@ -27,7 +27,7 @@ EXPLAINED = {
     "components.export_examples.blocks.SplitError": NOT_STARTED,
     "components.deploy_model.deployment.DeploymentError": RUN_FAILED,
     "components.deploy_model.rollback.RollbackError": NOT_STARTED,
-    "components.register_ee_model.run.SmokeTestError": RUN_FAILED,
+    "earthline.earth_engine.registration.SmokeTestError": RUN_FAILED,
     "earthline.earth_engine.ee_model.RegistrationError": RUN_FAILED,
     "earthline.config.loading.ConfigError": NOT_STARTED,
     "earthline.earth_engine.imagery.ImageryError": NOT_STARTED,

@@ -49,7 +49,7 @@ def deploy(config: Config, name: str, *, dedicated: bool) -> str:
     """Puts the model that answers shapes on an endpoint; takes minutes.
 
     Args:
-        config: Has image, project and labels; `pipelines.submission.connect` comes first.
+        config: Has image, project and labels; `earthline.vertex.connection.connect` comes first.
         name: Display name of endpoint and model.
         dedicated: Whether the endpoint is one with a host name of its own.
 

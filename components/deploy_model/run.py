@@ -4,7 +4,6 @@ import json
 import logging
 from pathlib import Path
 
-from google.cloud import aiplatform
 from google.protobuf import json_format
 from google_cloud_pipeline_components.proto.gcp_resources_pb2 import GcpResources
 from kfp import dsl
@@ -15,6 +14,7 @@ from earthline.config import Serving
 from earthline.formats.contract import Contract
 from earthline.formats.evaluations import Evaluation
 from earthline.formats.references import Reference
+from earthline.vertex.connection import connect
 
 _logger = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ def run(
     folder = Path(prepared.path)
     probe = Probe(Contract.read(folder), Reference.read(folder))
     accuracy = Evaluation.read(Path(evaluation.path)).model.overall
-    aiplatform.init(project=project, location=location)
+    connect(project, location, quiet=False)
     model = registry.upload(
         name,
         prepared.uri,

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from google.api_core.exceptions import NotFound
-from google.cloud import aiplatform, storage
+from google.cloud import aiplatform
 
 from components.detect_changes.changes import CHANGES, Changes, Snapshot
+from earthline.storage import objects
+from earthline.vertex.connection import connect
 
 MOST_RUNS = 50
 """Newest runs that are looked at; one is enough, unless somebody deleted what it left."""
@@ -36,7 +38,7 @@ def find(project: str, location: str, label: str, workflow: str) -> Accepted | N
         label: Vertex AI label that holds the workflow's name.
         workflow: Name of the workflow.
     """
-    aiplatform.init(project=project, location=location, api_transport="rest")
+    connect(project, location)
     wanted = f'labels.{label}="{workflow}" AND state="PIPELINE_STATE_SUCCEEDED"'
     # The steps of a run are left out of the list, which is quicker for it.
     found = aiplatform.PipelineJob.list(filter=wanted, order_by="create_time desc", enable_simple_view=True)
@@ -71,12 +73,11 @@ def _read_run(project: str, name: str) -> tuple[Changes | None, bool]:
 
 
 def _read_record(project: str, uri: str) -> Changes | None:
-    bucket, _, folder = uri.removeprefix("gs://").partition("/")
-    blob = storage.Client(project=project).bucket(bucket).get_blob(f"{folder}/{CHANGES}")
-    if blob is None or (blob.size or 0) > MOST_BYTES:
+    content = objects.read(f"{uri}/{CHANGES}", MOST_BYTES, project)
+    if content is None:
         return None
     try:
-        return Changes.model_validate_json(blob.download_as_bytes())
+        return Changes.model_validate_json(content)
     except ValueError:
         # Of another version of this product: it tells nothing that could be compared.
         return None

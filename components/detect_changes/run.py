@@ -9,9 +9,9 @@ from kfp import dsl
 
 from components.detect_changes import accepted, sources
 from components.detect_changes.changes import Changes, Snapshot, decide
-from components.evaluate_model import champion
 from earthline.config import Data
 from earthline.earth_engine.connection import connect
+from earthline.vertex import champion
 
 _logger = logging.getLogger(__name__)
 

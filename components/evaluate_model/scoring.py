@@ -20,6 +20,7 @@ from earthline.formats.contract import Contract
 from earthline.formats.evaluations import Baseline, Champion, Evaluation, TestGround
 from earthline.formats.manifest import Manifest
 from earthline.grid import Grid
+from earthline.vertex.champion import Champion as Deployed
 from trainer.description import KERAS_MODEL, Description
 
 BATCH = 16
@@ -48,9 +49,7 @@ class _Test:
         return _Test(self.label[chosen], block, self.row[chosen], self.column[chosen])
 
 
-def score(
-    section: Evaluate, examples: Path, model_folder: Path, deployed: champion.Champion | None, project: str
-) -> Evaluation:
+def score(section: Evaluate, examples: Path, model_folder: Path, deployed: Deployed | None, project: str) -> Evaluation:
     """Scores the model, the baselines and the champion on the same test pixels.
 
     Args:
@@ -146,7 +145,7 @@ def _baselines(section: Evaluate, examples: Path, manifest: Manifest, test: Patc
 
 
 def _champion(
-    deployed: champion.Champion,
+    deployed: Deployed,
     project: str,
     manifest: Manifest,
     of_test: Patches,

@@ -7,10 +7,10 @@ from pathlib import Path
 from kfp import dsl
 
 from components.predict_map import asset, tiles
-from components.register_ee_model.run import REGISTRATION
 from earthline.config import Data, Predict, Serving
 from earthline.earth_engine import ee_model, imagery
 from earthline.earth_engine.connection import connect
+from earthline.earth_engine.registration import REGISTRATION
 from earthline.formats.manifest import Manifest
 from earthline.reports.maps import figure, raster, report
 from earthline.reports.maps.raster import Legend

@@ -14,7 +14,7 @@ from sklearn import metrics as sklearn_metrics
 from components.evaluate_model import champion, patches
 from components.evaluate_model.accuracy import accuracy, confusion
 from components.evaluate_model.bootstrap import Bootstrap
-from components.evaluate_model.champion import Champion, ChampionError
+from components.evaluate_model.champion import ChampionError
 from components.evaluate_model.component import evaluate_model
 from components.evaluate_model.scoring import held_out, score
 from earthline.config import Evaluate
@@ -24,6 +24,7 @@ from earthline.formats.evaluations import Evaluation
 from earthline.formats.learned_ground import LearnedGround
 from earthline.formats.manifest import Manifest
 from earthline.grid import Grid
+from earthline.vertex.champion import NONE, Champion
 
 # Keras hands TensorFlow's arrays to h5py, and those do not know NumPy 2's `copy` yet: nothing of ours to mend.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -100,7 +101,7 @@ def test_the_step_writes_everything_and_returns_the_gate(trained: Any, tmp_path:
         evaluate=Evaluate(baseline_trees=10, min_gain=-1).model_dump_json(),
         project="sandbox",
         location="us-central1",
-        champion=champion.NONE,
+        champion=NONE,
         examples=trained.examples,
         model=trained.model,
         metrics=metrics,

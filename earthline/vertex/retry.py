@@ -1,4 +1,4 @@
-"""Calls to Vertex AI: tried again where that can help."""
+"""Calls to Vertex AI, tried again with growing pauses where that can help."""
 
 import logging
 from collections.abc import Callable
@@ -35,7 +35,7 @@ def patiently(call: Callable[[], Answer], what: str) -> Answer:
     """
 
     def told(error: Exception) -> None:
-        _logger.warning("deploy_model: %s: %s; trying again", what, error)
+        _logger.warning("%s: %s; trying again", what, error)
 
     retry: Any = Retry(
         predicate=is_transient, initial=1.0, maximum=30.0, multiplier=2.0, timeout=PATIENCE_SECONDS, on_error=told

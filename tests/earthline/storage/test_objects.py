@@ -1,4 +1,4 @@
-"""Copies of a run's results are whole or not there."""
+"""Copies of objects are whole or not there."""
 
 import errno
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipelines import results
+from earthline.storage import objects
 
 
 class FullDisk:
@@ -29,9 +29,9 @@ def test_half_a_map_does_not_pass_for_a_map_and_spares_the_one_before(tmp_path: 
     full: Any = FullDisk()
     whole: Any = Whole()
     with pytest.raises(OSError, match="No space left"):
-        results._download(full, path)
+        objects.copy(full, path)
     assert list(path.parent.iterdir()) == []
-    assert results._download(whole, path) == path
+    assert objects.copy(whole, path) == path
     with pytest.raises(OSError, match="No space left"):
-        results._download(full, path)
+        objects.copy(full, path)
     assert [(each.name, each.read_bytes()) for each in path.parent.iterdir()] == [("map.tif", b"a whole map")]
