@@ -17,8 +17,7 @@ import uvicorn
 from earthline_sandbox.settings import Home, Settings
 from earthline_sandbox.vertex import service
 from earthline_sandbox.vertex.schedules.schedule_clock import Clock
-
-from .small_pipelines import Jobs
+from tests.sandbox.vertex.small_pipelines import Jobs
 
 PARENT = "/v1/projects/sandbox/locations/us-central1"
 

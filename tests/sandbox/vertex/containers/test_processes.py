@@ -80,7 +80,7 @@ def test_containers_die_with_a_killed_sandbox(tmp_path: Path) -> None:
 import time
 from pathlib import Path
 from earthline_sandbox.settings import Home, Settings
-from earthline_sandbox.vertex.processes import ContainerProcess
+from earthline_sandbox.vertex.containers.processes import ContainerProcess
 home = Path({str(tmp_path)!r})
 process = ContainerProcess.start(
     Settings(Home(home), 1), ["sleep", "60"], environment={{}}, log=home / "log.txt", cwd=home)

@@ -9,8 +9,7 @@ from pathlib import Path
 from kfp import dsl
 
 from earthline_sandbox.vertex.containers.processes import SITE
-
-from .small_pipelines import PLAIN, Jobs, details, output, shell
+from tests.sandbox.vertex.small_pipelines import PLAIN, Jobs, details, output, shell
 
 # Not what a component of KFP does, but any program that Vertex AI runs.
 PROGRAM = """

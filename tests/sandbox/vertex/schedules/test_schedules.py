@@ -17,8 +17,7 @@ from kfp import compiler, dsl
 
 from earthline_sandbox.errors import ApiError
 from earthline_sandbox.vertex.schedules.cron import Cron
-
-from .conftest import Vertex
+from tests.sandbox.vertex.conftest import Vertex
 
 NOON = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
 LABELS = {"team": "maps"}

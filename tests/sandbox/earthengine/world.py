@@ -1,3 +1,5 @@
+"""A small catalogue in memory, and the evaluator over it: what the tests of functions compute with."""
+
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

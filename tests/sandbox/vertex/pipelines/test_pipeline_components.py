@@ -74,7 +74,7 @@ HOST = "us-central1-aiplatform.googleapis.com"
 @pytest.fixture(scope="module")
 def jobs(sandbox, tmp_path_factory):
     """The two pipeline jobs at their end."""
-    from .conftest import SERVER
+    from tests.sandbox.vertex.conftest import SERVER
 
     folder = tmp_path_factory.mktemp("components")
     (folder / "server.py").write_text(SERVER)

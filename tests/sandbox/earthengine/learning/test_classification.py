@@ -4,15 +4,15 @@ import io
 import subprocess
 import sys
 import urllib.request
-from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 
+from tests.conftest import ROOT
+
 BANDS = ["B1", "B2", "B3", "B4", "B5", "B7"]
 TREES = 30
-ROOT = Path(__file__).resolve().parents[3]
 
 
 def learned(sandbox):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from kfp import dsl
 
-from .small_pipelines import PLAIN, Jobs, add, count, details, fail, nap, output, say, states
+from tests.sandbox.vertex.small_pipelines import PLAIN, Jobs, add, count, details, fail, nap, output, say, states
 
 
 def test_independent_tasks_overlap(jobs: Jobs) -> None:

@@ -78,7 +78,7 @@ def test_contradicting_sizes_are_refused():
 def test_bytes_equal_those_of_tensorflow():
     code = """
 import numpy as np, tensorflow as tf
-from earthline_sandbox.earthengine import tensors
+from earthline_sandbox.earthengine.formats import tensors
 generator = np.random.default_rng(1)
 import sys
 for name in sys.argv[1:]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kfp import dsl
 
-from .small_pipelines import Jobs, count, nap, say, states
+from tests.sandbox.vertex.small_pipelines import Jobs, count, nap, say, states
 
 
 def test_cancel_kills_what_runs(jobs: Jobs) -> None:

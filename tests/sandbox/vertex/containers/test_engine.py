@@ -12,9 +12,8 @@ from kfp import dsl
 from earthline_sandbox.errors import ApiError
 from earthline_sandbox.settings import Home, Settings
 from earthline_sandbox.vertex.containers import engine, mount
-
-from .conftest import Vertex
-from .small_pipelines import Jobs
+from tests.sandbox.vertex.conftest import Vertex
+from tests.sandbox.vertex.small_pipelines import Jobs
 
 IMAGE = "earthline:0.1.0"
 

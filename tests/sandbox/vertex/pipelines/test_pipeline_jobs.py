@@ -6,7 +6,7 @@ from typing import Any
 
 from kfp import dsl
 
-from .small_pipelines import PLAIN, Jobs, add, details, fail, make, nap, output, say, use
+from tests.sandbox.vertex.small_pipelines import PLAIN, Jobs, add, details, fail, make, nap, output, say, use
 
 
 def test_parameters_of_every_type_and_artifacts_by_reference(jobs: Jobs) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from kfp import dsl
 
-from .small_pipelines import Jobs, copy, count, details, states
+from tests.sandbox.vertex.small_pipelines import Jobs, copy, count, details, states
 
 
 def test_cache_hit_invalidation_and_lost_objects(jobs: Jobs, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from kfp import dsl
 
-from .small_pipelines import Jobs, details, fail, nap, say, shell, states
+from tests.sandbox.vertex.small_pipelines import Jobs, details, fail, nap, say, shell, states
 
 
 def test_failure_shows_the_end_of_the_log_and_stops_what_follows(jobs: Jobs) -> None:
