@@ -1,11 +1,13 @@
 """What Earth Engine is asked before a run is paid for: by `check` one by one, by whatever starts runs all at once."""
 
-from functools import partial
+from collections.abc import Callable
+from functools import cache, partial
 
 from components.export_examples import plan
 from earthline.config import Config
 from earthline.earth_engine import ee_assets, imagery, verification
 from earthline.earth_engine.verification import Question
+from earthline.grid import Grid
 
 NEEDS = {
     "imagery": ("grid", "data type", "label values", "splits"),
@@ -25,16 +27,17 @@ def questions(settings: Config) -> tuple[Question, ...]:
         The questions; besides what `earthline.earth_engine.verification` raises, they raise SplitError and AssetError.
     """
     asset = settings.predict.asset
+    grid = cache(partial(imagery.grid, settings.data))
     return (
-        *verification.questions(settings.data, settings.predict.region),
-        Question("splits", partial(_splits, settings)),
+        *verification.questions(settings.data, settings.predict.region, grid),
+        Question("splits", partial(_splits, settings, grid)),
         *([Question("map's asset", partial(_map_asset, asset))] if asset is not None else []),
     )
 
 
-def _splits(settings: Config) -> str:
+def _splits(settings: Config, grid_of_region: Callable[[], Grid]) -> str:
     """What the export would find out: whether patches and blocks fit into the region."""
-    grid, export = imagery.grid(settings.data), settings.export
+    grid, export = grid_of_region(), settings.export
     plan.require_room(grid, export)
     if export.split_regions is not None:
         plan.split_areas(grid, export)

@@ -11,11 +11,13 @@ from components.detect_changes import accepted, sources
 from components.detect_changes.changes import Changes, Snapshot, decide
 from earthline.config import Data
 from earthline.earth_engine.connection import connect
+from earthline.entry_point import entry_point
 from earthline.vertex import champion
 
 _logger = logging.getLogger(__name__)
 
 
+@entry_point
 def run(
     *,
     sections: Mapping[str, str],
@@ -51,7 +53,6 @@ def run(
     Raises:
         PixelsError: Earth Engine does not answer.
     """
-    logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
     data = Data.model_validate_json(sections["data"])
     connect(project)
     snapshot = Snapshot(

@@ -8,6 +8,7 @@ from components.evaluate_model import figures
 from components.evaluate_model.bootstrap import MIN_BLOCKS
 from components.evaluate_model.scoring import score
 from earthline.config import Data, Evaluate
+from earthline.entry_point import entry_point
 from earthline.formats.evaluations import BLESSED, CONFUSION, REJECTED, Accuracy, Evaluation, Interval
 from earthline.formats.manifest import Manifest
 from earthline.vertex import champion
@@ -16,10 +17,11 @@ from trainer.description import require_match
 _logger = logging.getLogger(__name__)
 
 
+@entry_point
 def run(
     *,
-    data: str,
-    evaluate: str,
+    data: Data,
+    evaluate: Evaluate,
     project: str,
     location: str,
     champion_name: str,
@@ -32,8 +34,8 @@ def run(
     """The step. Artifacts are KFP's: `.path` is read and written, metrics are logged into them.
 
     Args:
-        data: The config's section, as JSON.
-        evaluate: The config's section, as JSON.
+        data: The config's section.
+        evaluate: The config's section.
         project: Google Cloud project id.
         location: Vertex AI location of the champion.
         champion_name: Resource name and version of the champion, or `none`.
@@ -46,13 +48,11 @@ def run(
     Returns:
         `blessed` or `rejected`.
     """
-    logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
-    section = Evaluate.model_validate_json(evaluate)
-    require_match(Data.model_validate_json(data), Manifest.read(Path(examples.path)))
+    require_match(data, Manifest.read(Path(examples.path)))
     deployed = champion.get(project, location, champion_name)
     folder = Path(evaluation.path)
     folder.mkdir(parents=True, exist_ok=True)
-    result = score(section, Path(examples.path), Path(model.path), deployed, project)
+    result = score(evaluate, Path(examples.path), Path(model.path), deployed, project)
     result.write(folder)
     figures.confusion(result.model, folder / CONFUSION)
     confusion_matrix.log_confusion_matrix(

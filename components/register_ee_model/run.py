@@ -9,16 +9,18 @@ from kfp import dsl
 from earthline.config import Data, Serving
 from earthline.earth_engine.connection import connect
 from earthline.earth_engine.registration import REGISTRATION, register
+from earthline.entry_point import entry_point
 from earthline.formats.contract import Contract
 
 _logger = logging.getLogger(__name__)
 
 
+@entry_point
 def run(
     *,
     name: str,
-    data: str,
-    serving: str,
+    data: Data,
+    serving: Serving,
     project: str,
     location: str,
     prepared: dsl.Artifact,
@@ -29,8 +31,8 @@ def run(
 
     Args:
         name: The workflow's name; the last part of the asset's id.
-        data: The config's section, as JSON.
-        serving: The config's section, as JSON.
+        data: The config's section.
+        serving: The config's section.
         project: Google Cloud project.
         location: Vertex AI location.
         prepared: SavedModel and contract.
@@ -42,11 +44,9 @@ def run(
         PixelsError: Earth Engine refuses the prediction or the asset.
         RegistrationError: The asset is something else.
     """
-    logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
-    section, limits = Data.model_validate_json(data), Serving.model_validate_json(serving)
-    contract = Contract.read(Path(prepared.path)).model_copy(update={"max_payload_bytes": limits.max_payload_bytes})
+    contract = Contract.read(Path(prepared.path)).model_copy(update={"max_payload_bytes": serving.max_payload_bytes})
     connect(project)
-    content = register(name, section, contract, project, location, vertex_endpoint.metadata["resourceName"])
+    content = register(name, data, contract, project, location, vertex_endpoint.metadata["resourceName"])
     folder = Path(registration.path)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / REGISTRATION).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

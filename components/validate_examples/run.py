@@ -11,6 +11,7 @@ from kfp import dsl
 from components.validate_examples.anomalies import ExamplesError, Findings, check_contract, check_splits, patches
 from components.validate_examples.statistics import SplitStatistics
 from earthline.config import Data
+from earthline.entry_point import entry_point
 from earthline.formats.examples import Patch
 from earthline.formats.manifest import SPLITS, Manifest
 from earthline.reports import pictures
@@ -23,11 +24,12 @@ PATCHES_SHOWN = 8
 _logger = logging.getLogger(__name__)
 
 
-def run(*, data: str, examples: dsl.Dataset, statistics: dsl.Artifact, report: dsl.HTML) -> None:
+@entry_point
+def run(*, data: Data, examples: dsl.Dataset, statistics: dsl.Artifact, report: dsl.HTML) -> None:
     """Validates the examples.
 
     Args:
-        data: The config's section, as JSON.
+        data: The config's section.
         examples: Folder of shards and manifest.
         statistics: Folder to write `statistics.json` into.
         report: HTML file to write.
@@ -35,15 +37,13 @@ def run(*, data: str, examples: dsl.Dataset, statistics: dsl.Artifact, report: d
     Raises:
         ExamplesError: Anomalies; the text lists them with shard and field, and the report is written all the same.
     """
-    logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
-    section = Data.model_validate_json(data)
     folder = Path(examples.path)
     try:
         manifest = Manifest.read(folder)
     except (OSError, ValueError) as error:
         raise ExamplesError(f"the manifest cannot be used, export the examples again: {error}") from error
     findings = Findings()
-    check_contract(manifest, section, findings)
+    check_contract(manifest, data, findings)
     gathered: dict[str, SplitStatistics] = {}
     shown: dict[str, list[Patch]] = {}
     for split in (split for split in SPLITS if split in manifest.splits):
@@ -67,8 +67,8 @@ def run(*, data: str, examples: dsl.Dataset, statistics: dsl.Artifact, report: d
         {
             "manifest": manifest,
             "statistics": described,
-            "colors": section.labels.colors,
-            "pictures": _pictures(shown, manifest, section.labels.colors),
+            "colors": data.labels.colors,
+            "pictures": _pictures(shown, manifest, data.labels.colors),
         },
     )
     Path(report.path).write_text(page, encoding="utf-8")

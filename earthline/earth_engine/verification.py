@@ -44,14 +44,17 @@ class Question:
     ask: Callable[[], str]
 
 
-def questions(data: Data, predict_region: BoundingBox | None = None) -> tuple[Question, ...]:
+def questions(
+    data: Data, predict_region: BoundingBox | None = None, grid: Callable[[], Grid] | None = None
+) -> tuple[Question, ...]:
     """Every question, in the order in which an answer makes the next one worth asking.
 
     Args:
         data: The section.
         predict_region: `predict.region` of the config.
+        grid: Gives the grid of the region, where the caller needs it as well; asked only when a question needs it.
     """
-    grid = functools.cache(lambda: imagery.grid(data))
+    grid = grid or functools.cache(lambda: imagery.grid(data))
     return (
         Question("imagery", lambda: _imagery(data)),
         Question("labels", lambda: _labels(data)),
@@ -61,20 +64,25 @@ def questions(data: Data, predict_region: BoundingBox | None = None) -> tuple[Qu
     )
 
 
-def verify(data: Data, predict_region: BoundingBox | None = None) -> None:
+def verify(data: Data, predict_region: BoundingBox | None = None) -> Grid:
     """Asks everything.
 
     Args:
         data: The section.
         predict_region: As in `questions`.
 
+    Returns:
+        The grid of the region.
+
     Raises:
         ImageryError: A missing asset, band or property, an empty collection, a region outside the imagery, values that
             the data type would cut or round away, all-masked imagery, or label values of no class.
         PixelsError: Earth Engine does not answer.
     """
-    for question in questions(data, predict_region):
+    grid = functools.cache(lambda: imagery.grid(data))
+    for question in questions(data, predict_region, grid):
         question.ask()
+    return grid()
 
 
 def _imagery(data: Data) -> str:
