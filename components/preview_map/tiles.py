@@ -1,28 +1,22 @@
 """A map on this machine: pixels from Earth Engine, the network here, tile after tile with what lies around each."""
 
-import logging
 import math
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
 from earthline.config import Data
 from earthline.earth_engine import imagery
-from earthline.earth_engine.pixels import fetch, stream
+from earthline.earth_engine.tiles import fetch_tiles
 from earthline.formats.contract import VALID_BAND
 from earthline.formats.examples import UNLABELLED
 from earthline.grid import Grid
 
-ATTEMPTS = 6
 LARGEST_ANSWER = 32 << 20
 """Bytes; computePixels gives 48 MB at most (developers.google.com/earth-engine/guides/usage)."""
 LARGEST_SIDE = 512
 """Pixels a side of a tile, with what lies around it."""
-
-_logger = logging.getLogger(__name__)
-_Tile = tuple[int, int, tuple[int, int]]
 
 Array = np.ndarray[Any, Any]
 
@@ -65,24 +59,14 @@ def predict(
     Raises:
         PixelsError: Earth Engine does not answer.
     """
-    asked = imagery.network_input(data)
-    bands = data.imagery.bands
-    tiles = list(grid.tiles(tile))
-    shape = tile[0] + 2 * margin[0], tile[1] + 2 * margin[1]
-
-    def pixels_of(part: _Tile) -> Array:
-        row, column, _ = part
-        around = grid.window(row - margin[0], column - margin[1], shape)
-        return fetch(asked, around, ATTEMPTS, f"tile of the preview at row {row}, column {column}")
-
-    with ThreadPoolExecutor(threads, thread_name_prefix="preview") as pool:
-        for done, ((row, column, inner), pixels) in enumerate(stream(pool, pixels_of, tiles, 2 * threads), start=1):
-            image = np.stack([pixels[band] for band in bands], axis=-1).astype(np.float32)
-            valid = pixels[VALID_BAND] > 0
-            inputs = [image[np.newaxis], valid[np.newaxis, ..., np.newaxis].astype(np.float32)]
-            found = classes(np.asarray(network(inputs, training=False))[0], valid)
-            _logger.info("preview_map: %d/%d tiles", done, len(tiles))
-            yield row, column, found[margin[0] : margin[0] + inner[0], margin[1] : margin[1] + inner[1]]
+    image = imagery.network_input(data)
+    fetched = fetch_tiles(image, grid, tile, threads, step="preview_map", place="tile of the preview", margin=margin)
+    for (row, column, inner), pixels in fetched:
+        bands = np.stack([pixels[band] for band in data.imagery.bands], axis=-1).astype(np.float32)
+        valid = pixels[VALID_BAND] > 0
+        inputs = [bands[np.newaxis], valid[np.newaxis, ..., np.newaxis].astype(np.float32)]
+        found = classes(np.asarray(network(inputs, training=False))[0], valid)
+        yield row, column, found[margin[0] : margin[0] + inner[0], margin[1] : margin[1] + inner[1]]
 
 
 def classes(probabilities: Array, valid: Array) -> Array:

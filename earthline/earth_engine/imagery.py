@@ -162,6 +162,20 @@ def grid(data: Data, box: BoundingBox | None = None, key: str = "data.region") -
         raise ImageryError(f"{key}: {error}") from error
 
 
+def map_grid(data: Data, box: BoundingBox | None) -> Grid:
+    """The pixel grid of the map; asks Earth Engine.
+
+    Args:
+        data: The section.
+        box: `predict.region`; None for the section's own region.
+
+    Raises:
+        ImageryError: The region lies outside the imagery, or the imagery's grid is of no use.
+        PixelsError: Earth Engine does not answer.
+    """
+    return grid(data, box, "data.region" if box is None else "predict.region")
+
+
 def _own_grid(data: Data) -> Grid:
     """The grid of the image's first band."""
     band = ask(

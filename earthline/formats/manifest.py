@@ -62,6 +62,11 @@ class Manifest(_Record):
     sources: tuple[SourceRecord, ...] = Field(description="Assets that the examples come from.")
 
     @property
+    def attribution(self) -> str:
+        """Who made what the examples come from, each named once; empty where nobody says so."""
+        return "; ".join(dict.fromkeys(source.attribution for source in self.sources if source.attribution))
+
+    @property
     def split_hash(self) -> str:
         """SHA-256 of the grid and the areas of the splits: equal where the same ground was held out."""
         canonical = json.dumps([self.grid, self.split_areas], sort_keys=True, separators=(",", ":"))

@@ -31,8 +31,6 @@ class Subject:
         data: The config's section.
         grid: Of the map.
         legend: Of the classes.
-        coverage: What each class covers.
-        map: The GeoTIFF.
         predicted: How the map was made, in a sentence.
         rows: Further lines of the section of sources and settings, by name.
         preview_of: Share of the region that the map shows, where it is a preview of a model that was not deployed.
@@ -42,19 +40,21 @@ class Subject:
     data: Data
     grid: Grid
     legend: Legend
-    coverage: Coverage
-    map: Path
     predicted: str
     rows: Mapping[str, str] = field(default_factory=dict)
     preview_of: float | None = None
 
 
-def write(path: Path, subject: Subject, manifest: Manifest, evaluation: Path, curves: Path) -> None:
+def write(
+    path: Path, subject: Subject, map: Path, coverage: Coverage, manifest: Manifest, evaluation: Path, curves: Path
+) -> None:
     """Writes the report.
 
     Args:
         path: HTML file to write.
         subject: What it is about.
+        map: The GeoTIFF.
+        coverage: What each class covers.
         manifest: Of the examples.
         evaluation: Folder that evaluate_model wrote.
         curves: PNG of the learning curves; left out of the report where it is not there.
@@ -62,15 +62,16 @@ def write(path: Path, subject: Subject, manifest: Manifest, evaluation: Path, cu
     grid, legend = subject.grid, subject.legend
     image = scene.imagery_picture(subject.data, grid, PICTURE_PIXELS)
     labels = scene.label_picture(subject.data, grid, legend, PICTURE_PIXELS)
-    prediction = raster.picture(subject.map, legend, PICTURE_PIXELS)
+    prediction = raster.picture(map, legend, PICTURE_PIXELS)
     page = render(
         Path(__file__).with_name("map.html.j2"),
         {
             "subject": subject,
+            "coverage": coverage,
             "grid": grid,
             "data": subject.data,
             "evaluation": Evaluation.read(evaluation),
-            "areas": subject.coverage.by_class(legend.names, legend.colors),
+            "areas": coverage.by_class(legend.names, legend.colors),
             "manifest": manifest,
             "image": _uri(image, grid),
             "labels": _uri(labels, grid),
