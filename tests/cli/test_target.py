@@ -130,7 +130,7 @@ def test_sandbox_commands_pass_output_and_exit_code_untouched(tmp_path: Path) ->
         )
         return [(reply.returncode, reply.stdout, reply.stderr)]
 
-    direct = both("sandbox", "status", "--json")
+    direct = both("earthline_sandbox", "status", "--json")
     assert direct[0][0] != 0
     assert both("cli", "sandbox", "status", "--json") == direct
 

@@ -31,11 +31,11 @@ ee.data.createAsset({"type": "IMAGE_COLLECTION"}, f"{case['assets']}/scenes")
 
 
 def add(asset, file, day=None):
-    words = [sys.executable, "-m", "earthline_sandbox", "add", f"{case['assets']}/{asset}", case["files"][file], "--force"]
+    words = [sys.executable, "-m", "earthline_sandbox", "add", f"{case['assets']}/{asset}", case["files"][file]]
     if day:
         milliseconds = ee.Date(day).millis().getInfo()
         words += ["--property", f"system:time_start={milliseconds}"]
-    subprocess.run([*words, "--home", case["home"]], check=True, cwd=case["root"], capture_output=True)
+    subprocess.run([*words, "--force", "--home", case["home"]], check=True, cwd=case["root"], capture_output=True)
 
 
 def look(name):

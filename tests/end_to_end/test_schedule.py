@@ -115,8 +115,8 @@ def test_a_schedule_retrains_on_news_and_promotes_only_what_is_better(
     created = vertex.schedule()["createTime"]
     vertex.run_after(created, ended=False)
 
-    # Another seed is a change. The difference is shown, and there is still one schedule; it holds for the runs to come, and
-    # no model can be better by 1 than one that is right about anything.
+    # Another seed is a change. The difference is shown, and there is still one schedule; it holds for the runs to
+    # come, and no model can be better by 1 than one that is right about anything.
     output = laptop.earthline("schedule", "create", quickstart, *settings("evaluate.min_gain=1", "train.seed=1"))
     assert "train.seed: 0 -> 1" in output
     assert "evaluate.min_gain: -1" in output
