@@ -45,8 +45,8 @@ def config_page() -> str:
         lines += ["| key | type | default | meaning |", "|---|---|---|---|"]
         required = set(section.get("required", ()))
         for key, field in section["properties"].items():
-            inner = _section_of(field, definitions)
-            meaning = field.get("description") or (inner or {}).get("description", "")
+            inner = _sections_of(field, definitions)
+            meaning = field.get("description") or (inner[0].get("description", "") if inner else "")
             default = "required" if key in required else "" if inner else _default(field.get("default"))
             lines.append(_row(f"`{key}`", _type(field, definitions), default, meaning))
     return _page(lines)
@@ -57,20 +57,23 @@ def _sections(section: Schema, definitions: Schema, place: str = "") -> Iterator
     yield place, section
     told: list[Schema] = []
     for key, field in section["properties"].items():
-        inner = _section_of(field, definitions)
-        if inner is not None and inner not in told:
+        choices = _sections_of(field, definitions)
+        for inner in choices:
+            if inner in told:
+                continue
             told.append(inner)
-            yield from _sections(inner, definitions, _below(place, key))
+            below = _below(place, key)
+            # Of several, such as architectures, each says its name.
+            title = below if len(choices) == 1 else f"{below}: {inner['properties']['name']['default']}"
+            yield from _sections(inner, definitions, title)
 
 
-def _section_of(field: Schema, definitions: Schema) -> Schema | None:
-    """The section that a key holds, itself or as the items of a list; None for plain values."""
+def _sections_of(field: Schema, definitions: Schema) -> list[Schema]:
+    """The sections that a key may hold, itself or as the items of a list; none for plain values."""
     items = field.get("items")
-    for choice in (field, *field.get("anyOf", ()), *([items] if isinstance(items, dict) else ())):
-        section = definitions.get(choice.get("$ref", "").rpartition("/")[2], {})
-        if "properties" in section:
-            return dict(section)
-    return None
+    choices = (field, *field.get("anyOf", ()), *([items] if isinstance(items, dict) else ()))
+    resolved = [definitions.get(choice.get("$ref", "").rpartition("/")[2], choice) for choice in choices]
+    return [choice for choice in resolved if "properties" in choice]
 
 
 def _type(field: Schema, definitions: Schema) -> str:
@@ -78,9 +81,11 @@ def _type(field: Schema, definitions: Schema) -> str:
     if "$ref" in field:
         inner = definitions[field["$ref"].rpartition("/")[2]]
         return "section" if "properties" in inner else _type(inner, definitions)
+    if "properties" in field:
+        return "section"
     if "anyOf" in field:
         choices = [choice for choice in field["anyOf"] if choice.get("type") != "null"]
-        return " or ".join(_type(choice, definitions) for choice in choices)
+        return " or ".join(dict.fromkeys(_type(choice, definitions) for choice in choices))
     if "enum" in field:
         return ", ".join(f"`{value}`" for value in field["enum"])
     if "const" in field:

@@ -6,7 +6,7 @@ files are the same on every machine. The scene is not real: it stands for your o
 
 import numpy as np
 import rasterio
-from rasterio.transform import from_origin
+from rasterio import Affine
 from scipy import ndimage
 
 SIDE = 400
@@ -78,7 +78,7 @@ def main() -> None:
         "height": SIDE,
         "width": SIDE,
         "crs": "EPSG:32632",
-        "transform": from_origin(690_000, 5_110_000, 10, 10),
+        "transform": Affine(10, 0, 690_000, 0, -10, 5_110_000),
         "compress": "deflate",
     }
     with rasterio.open("image.tif", "w", count=4, dtype="uint16", **grid) as file:
