@@ -13,18 +13,6 @@ if TYPE_CHECKING:  # these modules load Google's client
     from pipelines.following import Run, Snapshot, Step
     from pipelines.records import Record
 
-_KINDS = {
-    "changes.json": "changes",
-    "map.tif": "map",
-    "map.png": "picture",
-    "preview.tif": "preview",
-    "preview.png": "picture",
-    "report.html": "report",
-    "evaluation.json": "evaluation",
-    "validation.html": "validation",
-    "ee_model.json": "ee_model",
-}
-
 
 def conclude(run: "Run", record: "Record", last: "Snapshot", console: Console) -> int:
     """Copies the results of a run that has ended and says where they lie.
@@ -40,7 +28,7 @@ def conclude(run: "Run", record: "Record", last: "Snapshot", console: Console) -
     """
     from pipelines import records, results
 
-    unwritten, copies = "", []
+    unwritten, copies, kinds = "", [], results.kinds()
     try:
         copies = results.collect(last, record.folder, record.project)
     except OSError as error:
@@ -51,7 +39,7 @@ def conclude(run: "Run", record: "Record", last: "Snapshot", console: Console) -
             "steps": tuple(
                 records.StepRecord(name=step.name, state=step.state, seconds=step.seconds) for step in last.steps
             ),
-            "results": {_KINDS[path.name]: path.name for path in copies if path.name in _KINDS},
+            "results": {kinds[path.name]: path.name for path in copies if path.name in kinds},
         }
     )
     try:
@@ -140,6 +128,8 @@ def _tell_failure(run: "Run", record: "Record", step: "Step", console: Console) 
 
 
 def _tell_results(record: "Record", console: Console) -> None:
+    from pipelines import results
+
     changes = _json(record, "changes")
     for reason in changes.get("reasons", ()):
         word = "nothing new" if changes["decision"] == "nothing_new" else "retrained"
@@ -150,7 +140,7 @@ def _tell_results(record: "Record", console: Console) -> None:
     rows = [
         *(
             (kind, str(record.folder / record.results[kind]))
-            for kind in dict.fromkeys(_KINDS.values())
+            for kind in dict.fromkeys(results.kinds().values())
             if kind in record.results
         ),
         ("asset", str(ee_model.get("asset", ""))),

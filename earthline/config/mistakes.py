@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from earthline.config.model import DEFAULT, MOVED, Model, find
+from earthline.config.step import Steps, steps_section
 from earthline.config.workflow import Config
 
 Place = tuple[str | int, ...]
@@ -209,6 +210,8 @@ class _Sections:
             model = _model_in(field.annotation) if field is not None else None
             if model is Model:
                 model = _architecture(content)
+            elif model is Steps:
+                model = steps_section()
         return model
 
 

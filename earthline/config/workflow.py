@@ -7,8 +7,8 @@ from pydantic import Field, model_validator
 
 from earthline.config.data import Data
 from earthline.config.environment import Environment
-from earthline.config.machines import Steps
 from earthline.config.section import Section
+from earthline.config.step import AnySteps, default
 from earthline.config.steps import Evaluate, Export, Predict, Schedule, Serving, Train
 
 FLOAT_BYTES = 4
@@ -38,7 +38,7 @@ class Config(Section):
     serving: Serving = Field(default_factory=Serving, description="The endpoint, and how Earth Engine calls it.")
     predict: Predict = Field(default_factory=Predict, description="The map.")
     schedule: Schedule = Field(default_factory=Schedule, description="When the pipeline runs again.")
-    steps: Steps = Field(default_factory=Steps, description="Machine and tries of each step.")
+    steps: AnySteps = Field(default_factory=default, description="Machine and tries of each step.")
 
     @property
     def endpoint_name(self) -> str:

@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from earthline.config import Config, ConfigError, Serving, Steps, parse
+from earthline.config import Config, ConfigError, Serving, parse
+from earthline.config.model import find, known
+from earthline.config.step import steps_section
 from earthline.formats import tensors
 
 LIMIT = 1_500_000
@@ -96,7 +98,7 @@ def test_only_an_integer_is_a_whole_number(value: Any) -> None:
     (line,) = refusal(train={"epochs": value})
     assert "train.epochs" in line
     with pytest.raises(ValidationError):
-        Steps.model_validate_json(json.dumps({"predict_map": {"cpu": value}}))
+        steps_section().model_validate_json(json.dumps({"predict_map": {"cpu": value}}))
 
 
 def test_every_integer_of_the_config_is_strict() -> None:
@@ -115,6 +117,10 @@ def test_every_integer_of_the_config_is_strict() -> None:
         return [found for inner in getattr(annotation, "__args__", ()) for found in models(inner)]
 
     walk(Config, "config")
+    # Sections whose keys depend on what is installed here.
+    walk(steps_section(), "steps")
+    for name in known():
+        walk(find(name), f"train.model {name}")
     assert loose == []
 
 
