@@ -64,10 +64,10 @@ image: ## Build IMAGE, which runs steps, Beam workers and endpoint, and show its
 schema: $(VENV)/installed ## Write configs/schema.json anew
 	$(BIN)/earthline schema --output configs/schema.json
 
-# --strict: a broken link is an error.
+# --strict: a broken link is an error; with --quiet mkdocs would not count it.
 docs: $(VENV)/installed-docs ## Write the generated reference pages anew and build the site into build/site
 	$(BIN)/python docs/reference/generate.py
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean: ## Remove the virtual environment and caches; runs/ and the sandbox's data stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
