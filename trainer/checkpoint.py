@@ -3,6 +3,7 @@
 import math
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,16 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # Keras publi
         state: What has been done; read from the checkpoint where there is one.
     """
 
-    def __init__(self, folder: Path, *, epochs: int, patience: int, writes: bool = True) -> None:
+    def __init__(
+        self, folder: Path, *, epochs: int, patience: int, watched: Mapping[str, str], writes: bool = True
+    ) -> None:
         """Opens the checkpoint.
 
         Args:
             folder: Where the checkpoint lies or will lie.
             epochs: Number of epochs that the run asks for.
             patience: Epochs without a better validation loss before stopping.
+            watched: Metrics of the validation that are logged: the words by Keras' name.
             writes: False in the workers of a distributed run that only read.
         """
         super().__init__()
@@ -37,6 +41,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # Keras publi
             self.state = State.model_validate_json((folder / STATE).read_text())
         self._epochs = epochs
         self._early_stopping = EarlyStopping(patience)
+        self._watched = watched
         self._writes = writes
         self._began = 0.0
 
@@ -89,7 +94,7 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # Keras publi
             self.state.best_loss, self.state.best_epoch = loss, epoch + 1
         print(
             f"epoch {epoch + 1}/{self._epochs}: loss {metrics['loss']:.4f}, validation loss {loss:.4f}, "
-            f"accuracy {metrics['val_accuracy']:.4f}, mean IoU {metrics['val_mean_iou']:.4f}, {seconds:.1f} s",
+            f"{shown(metrics, self._watched)}, {seconds:.1f} s",
             flush=True,
         )
         self._save()
@@ -112,3 +117,13 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # Keras publi
 
     def _weights(self, epoch: int) -> Path:
         return self.folder / f"epoch-{epoch:05d}.weights.h5"
+
+
+def shown(metrics: Mapping[str, float], watched: Mapping[str, str]) -> str:
+    """Metrics of the validation in words.
+
+    Args:
+        metrics: Of an epoch.
+        watched: The words by Keras' name.
+    """
+    return ", ".join(f"{words} {metrics[f'val_{name}']:.4f}" for name, words in watched.items())

@@ -14,7 +14,7 @@ class Epoch(BaseModel):
 
     epoch: int = Field(description="Number, from 1.")
     seconds: float = Field(description="Duration in seconds, validation included.")
-    metrics: dict[str, float] = Field(description="Keras' logs, such as loss and val_accuracy.")
+    metrics: dict[str, float] = Field(description="Keras' logs, such as loss and val_loss.")
 
 
 class State(BaseModel):

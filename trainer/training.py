@@ -11,8 +11,9 @@ import tensorflow as tf
 from earthline.config import Train
 from earthline.formats.examples import IMAGE, VALID
 from earthline.formats.manifest import Manifest
+from earthline.task import task_of_names
 from trainer import distribution, input_pipeline, network, statistics
-from trainer.checkpoint import Checkpoint
+from trainer.checkpoint import Checkpoint, shown
 from trainer.description import HISTORY, KERAS_MODEL, SAVED_MODEL, Description
 from trainer.heads import HEADS
 from trainer.history import State, write_history
@@ -52,7 +53,8 @@ def run(train: Train, examples: Path, model_folder: Path, checkpoint: Path | Non
     )
     pixels = class_pixels(manifest, "train")
     steps = input_pipeline.steps_per_epoch(manifest, train.batch_size)
-    head = HEADS["classification"](train, manifest)
+    task = task_of_names(manifest.class_names)
+    head = HEADS[task.name](train, manifest)
     with strategy.scope():
         model = network.build(train.model, measured, head.outputs, synchronized=strategy.num_replicas_in_sync > 1)
         model.compile(optimizer=_optimizer(train, steps), loss=head.loss(), metrics=head.metrics())
@@ -64,7 +66,11 @@ def run(train: Train, examples: Path, model_folder: Path, checkpoint: Path | Non
     )
 
     progress = Checkpoint(
-        checkpoint or model_folder / "checkpoint", epochs=train.epochs, patience=train.patience, writes=writes
+        checkpoint or model_folder / "checkpoint",
+        epochs=train.epochs,
+        patience=train.patience,
+        watched=task.watched,
+        writes=writes,
     )
     began = time.monotonic()
     with strategy.scope():
@@ -73,8 +79,8 @@ def run(train: Train, examples: Path, model_folder: Path, checkpoint: Path | Non
         progress.restore_best(model)
     best = progress.state.history[progress.state.best_epoch - 1]
     print(
-        f"trained in {time.monotonic() - began:.0f} s; best epoch {best.epoch}: validation accuracy "
-        f"{best.metrics['val_accuracy']:.4f}, mean IoU {best.metrics['val_mean_iou']:.4f}",
+        f"trained in {time.monotonic() - began:.0f} s; best epoch {best.epoch}: validation "
+        f"{shown(best.metrics, task.watched)}",
         flush=True,
     )
     if writes:

@@ -9,6 +9,7 @@ import numpy as np
 from components.evaluate_model.patches import Patches
 from earthline.formats.contract import ARRAY_SIGNATURE, CONTRACT, Contract
 from earthline.storage import folders
+from earthline.task import task_of_names
 from earthline.vertex.champion import Champion
 
 Array = np.ndarray[Any, Any]
@@ -76,13 +77,16 @@ def _classes(folder: Path, contract: Contract, patches: Patches, bands: tuple[st
             f"its SavedModel takes {', '.join(sorted(takes))} instead of {', '.join(sorted(sent))}: it is of another "
             "version of this product"
         )
-    labelled = patches.labelled
+    labelled, task = patches.labelled, task_of_names(contract.class_names)
     parts = []
     for start in range(0, len(labelled), _BATCH):
         batch = slice(start, start + _BATCH)
         image = patches.image[batch].astype(np.float32)
         inputs = {band: tf.constant(image[..., bands.index(band)]) for band in contract.bands}
         inputs[contract.valid] = tf.constant(patches.valid[batch].astype(np.float32))
-        classes = signature(**contract.named(inputs))[contract.output].numpy().argmax(axis=-1).astype(np.uint8)
+        classes = task.decoded(signature(**contract.named(inputs))[contract.output].numpy())
         parts.append(classes[labelled[batch]])
-    return np.concatenate(parts)
+    found = np.concatenate(parts)
+    if (found == task.no_data).any():
+        raise ChampionError("it gives no finite number for some test pixels")
+    return found

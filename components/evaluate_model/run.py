@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from components.evaluate_model import figures
-from components.evaluate_model.bootstrap import MIN_BLOCKS
 from components.evaluate_model.scoring import score
 from earthline.config import Data, Evaluate
 from earthline.entry_point import entry_point
 from earthline.formats.evaluations import BLESSED, CONFUSION, REJECTED, Accuracy, Evaluation, Interval
 from earthline.formats.manifest import Manifest
+from earthline.task.bootstrap import MIN_BLOCKS
 from earthline.vertex import champion
 from trainer.description import require_match
 

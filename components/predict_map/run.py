@@ -14,8 +14,8 @@ from earthline.earth_engine.registration import REGISTRATION
 from earthline.entry_point import entry_point
 from earthline.formats.manifest import Manifest
 from earthline.reports.maps.files import Files
-from earthline.reports.maps.raster import Legend
 from earthline.reports.maps.report import Subject
+from earthline.task import task_of
 from trainer.description import CURVES
 
 _logger = logging.getLogger(__name__)
@@ -65,14 +65,15 @@ def run(
     if predict.asset is not None:
         # Before the hours that a large map takes, not after them.
         asset.require_writable(predict.asset)
-    classes = ee_model.predict(ee_model.build(described), imagery.network_input(data), registered["output"])
+    task = task_of(data)
+    predicted = ee_model.predict(ee_model.build(described), imagery.network_input(data), registered["output"], task)
     shape = tiles.request_shape(predict.tile_shape, serving.tile_shape)
-    blocks = tiles.predict(ee_model.unmasked(classes), grid, shape, predict.concurrency)
+    blocks = tiles.predict(task.unmasked(predicted), task.map_band, grid, shape, predict.concurrency)
     subject = Subject(
         name=name,
         data=data,
         grid=grid,
-        legend=Legend(data.labels.class_names, data.labels.colors),
+        task=task,
         predicted="Map, predicted through Earth Engine",
         rows={
             "Earth Engine model": registered["asset"],
@@ -89,7 +90,7 @@ def run(
     _logger.info("predict_map: %d x %d pixels in %s", *grid.shape, uri)
     if predict.asset is not None:
         # Last: whatever becomes of the import, GeoTIFF and report are there.
-        map.metadata["task"] = asset.ingest(uri, predict.asset, subject.legend, tags, files.folder)
+        map.metadata["task"] = asset.ingest(uri, predict.asset, task, tags, files.folder)
         map.metadata["asset"] = predict.asset
 
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from earthline.earth_engine import ee_model
 from earthline.earth_engine.tiles import fetch_tiles
 from earthline.grid import Grid
 
@@ -22,21 +21,22 @@ def request_shape(asked: tuple[int, int], tile: tuple[int, int]) -> tuple[int, i
 
 
 def predict(
-    classes: Any, grid: Grid, shape: tuple[int, int], threads: int
+    image: Any, band: str, grid: Grid, shape: tuple[int, int], threads: int
 ) -> Iterator[tuple[int, int, np.ndarray[Any, Any]]]:
     """Predicts a whole grid.
 
     Args:
-        classes: The `ee.Image` of class ids, unmasked.
+        image: The `ee.Image` of the map, unmasked.
+        band: Its band.
         grid: Of the map.
         shape: Pixels of each request `(height, width)`.
         threads: Requests under way at once.
 
     Yields:
-        First row, first column and class ids, uint8 (height, width), in the order of arrival.
+        First row, first column and values (height, width), in the order of arrival.
 
     Raises:
         PixelsError: Earth Engine does not answer.
     """
-    for (row, column, _), pixels in fetch_tiles(classes, grid, shape, threads, step="predict_map", place="map tile"):
-        yield row, column, pixels[ee_model.CLASS_BAND]
+    for (row, column, _), pixels in fetch_tiles(image, grid, shape, threads, step="predict_map", place="map tile"):
+        yield row, column, pixels[band]

@@ -19,8 +19,8 @@ from earthline.formats.contract import VALID_BAND
 from earthline.formats.manifest import Manifest
 from earthline.grid import Grid
 from earthline.reports.maps.files import Files
-from earthline.reports.maps.raster import Legend
 from earthline.reports.maps.report import Subject
+from earthline.task import task_of
 from trainer.description import CURVES, KERAS_MODEL, Description
 
 MOST_PIXELS = 2048
@@ -73,12 +73,13 @@ def run(
     grid = chosen_part(data, whole)
     share = math.prod(grid.shape) / math.prod(whole.shape)
     tile, margin = tiles.sides(serving.overlap, description.stride, len(data.imagery.bands))
-    blocks = tiles.predict(network, data, grid, tile, margin, predict.concurrency)
+    task = task_of(data)
+    blocks = tiles.predict(network, data, task, grid, tile, margin, predict.concurrency)
     subject = Subject(
         name=name,
         data=data,
         grid=grid,
-        legend=Legend(data.labels.class_names, data.labels.colors),
+        task=task,
         predicted="Preview, predicted in the pipeline's own step",
         rows={"tile, context": f"{tile[0]} x {tile[1]}, {margin[0]} x {margin[1]} pixels at each side"},
         preview_of=share,

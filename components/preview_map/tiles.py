@@ -10,8 +10,8 @@ from earthline.config import Data
 from earthline.earth_engine import imagery
 from earthline.earth_engine.tiles import fetch_tiles
 from earthline.formats.contract import VALID_BAND
-from earthline.formats.examples import UNLABELLED
 from earthline.grid import Grid
+from earthline.task import Task
 
 LARGEST_ANSWER = 32 << 20
 """Bytes; computePixels gives 48 MB at most (developers.google.com/earth-engine/guides/usage)."""
@@ -40,20 +40,21 @@ def sides(overlap: tuple[int, int], stride: int, bands: int) -> tuple[tuple[int,
 
 
 def predict(
-    network: Any, data: Data, grid: Grid, tile: tuple[int, int], margin: tuple[int, int], threads: int
+    network: Any, data: Data, task: Task, grid: Grid, tile: tuple[int, int], margin: tuple[int, int], threads: int
 ) -> Iterator[tuple[int, int, Array]]:
     """Predicts a whole grid.
 
     Args:
         network: Keras model of image and validity.
         data: The section.
+        task: What the outputs mean.
         grid: Of the map.
         tile: Shape of a tile in pixels `(height, width)`; a multiple of the network's stride.
         margin: Pixels around each tile, at each side (height, width); likewise.
         threads: Requests under way at once.
 
     Yields:
-        First row, first column and class ids, uint8 (height, width), in the order of arrival; `UNLABELLED` where the
+        First row, first column and values (height, width), in the order of arrival; the task's `no_data` where the
         imagery is masked or the network gives no number.
 
     Raises:
@@ -65,19 +66,10 @@ def predict(
         bands = np.stack([pixels[band] for band in data.imagery.bands], axis=-1).astype(np.float32)
         valid = pixels[VALID_BAND] > 0
         inputs = [bands[np.newaxis], valid[np.newaxis, ..., np.newaxis].astype(np.float32)]
-        found = classes(np.asarray(network(inputs, training=False))[0], valid)
-        yield row, column, found[margin[0] : margin[0] + inner[0], margin[1] : margin[1] + inner[1]]
-
-
-def classes(probabilities: Array, valid: Array) -> Array:
-    """Class ids, uint8 (height, width).
-
-    Args:
-        probabilities: (height, width, classes).
-        valid: bool (height, width), False where the imagery is masked.
-
-    Returns:
-        `UNLABELLED` where the imagery is masked or a probability is no finite number.
-    """
-    known = valid & np.isfinite(probabilities).all(axis=-1)
-    return np.where(known, np.nan_to_num(probabilities).argmax(axis=-1), UNLABELLED).astype(np.uint8)
+        found = np.where(valid, task.decoded(np.asarray(network(inputs, training=False))[0]), task.no_data)
+        inside = np.s_[margin[0] : margin[0] + inner[0], margin[1] : margin[1] + inner[1]]
+        yield (
+            row,
+            column,
+            found[inside].astype(task.map_type),
+        )

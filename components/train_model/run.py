@@ -6,6 +6,7 @@ from typing import Any
 from components.train_model import figures
 from earthline.config import Data, Train
 from earthline.formats.manifest import Manifest
+from earthline.task import task_of_names
 from trainer import distribution, training
 from trainer.description import CURVES, HISTORY, Description, require_match
 
@@ -39,8 +40,8 @@ def run(*, data: str, train: str, examples: Any, model: Any, metrics: Any) -> No
     metrics.log_metric("best_epoch", float(state.best_epoch))
     metrics.log_metric("epochs", float(len(state.history)))
     metrics.log_metric("seconds", sum(epoch.seconds for epoch in state.history))
-    figures.learning_curves(folder / HISTORY, folder / CURVES)
     described = Description.read(folder)
+    figures.learning_curves(folder / HISTORY, folder / CURVES, task_of_names(described.class_names).watched)
     model.metadata["framework"] = "keras"
     model.metadata["parameters"] = described.parameters
     model.metadata["class_names"] = list(described.class_names)

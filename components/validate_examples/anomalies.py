@@ -10,10 +10,11 @@ import shapely
 
 from components.validate_examples.statistics import SplitStatistics
 from earthline.config import Data
-from earthline.formats.examples import UNLABELLED, Patch
+from earthline.formats.examples import Patch
 from earthline.formats.manifest import SPLITS, Manifest
 from earthline.formats.shards import ShardError, read
 from earthline.grid import Grid
+from earthline.task import task_of_names
 
 LEAST_TRAINING_PIXELS = 30
 """Fewer pixels of the ground tell nothing of a class: five would be learned by heart."""
@@ -136,9 +137,9 @@ def check_splits(manifest: Manifest, statistics: Mapping[str, SplitStatistics], 
 
 
 def _check_values(patch: Patch, manifest: Manifest, place: str, findings: Findings) -> None:
-    unknown = np.unique(patch.label[(patch.label >= len(manifest.class_names)) & (patch.label != UNLABELLED)])
-    if len(unknown):
-        findings.add("schema", f"{place}: field 'label' holds {unknown.tolist()}, which are no class ids")
+    problem = task_of_names(manifest.class_names).label_problem(patch.label)
+    if problem:
+        findings.add("schema", f"{place}: field 'label' holds {problem}")
     if patch.image.dtype.kind == "f":
         wrong = (~np.isfinite(patch.image[patch.valid])).sum(axis=0)
         for band, count in zip(manifest.bands, wrong, strict=True):

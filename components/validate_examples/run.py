@@ -16,6 +16,7 @@ from earthline.formats.examples import Patch
 from earthline.formats.manifest import SPLITS, Manifest
 from earthline.reports import pictures
 from earthline.reports.page import render
+from earthline.task import Task, task_of
 
 STATISTICS = "statistics.json"
 PATCHES_SHOWN = 8
@@ -68,7 +69,7 @@ def run(*, data: Data, examples: dsl.Dataset, statistics: dsl.Artifact, report: 
             "manifest": manifest,
             "statistics": described,
             "colors": data.labels.colors,
-            "pictures": _pictures(shown, manifest, data.labels.colors),
+            "pictures": _pictures(shown, manifest, task_of(data)),
         },
     )
     Path(report.path).write_text(page, encoding="utf-8")
@@ -85,9 +86,7 @@ def _write(folder: Path, described: dict[str, Any]) -> None:
     (folder / STATISTICS).write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
 
 
-def _pictures(
-    shown: dict[str, list[Patch]], manifest: Manifest, colors: tuple[str, ...]
-) -> dict[str, list[dict[str, str]]]:
+def _pictures(shown: dict[str, list[Patch]], manifest: Manifest, task: Task) -> dict[str, list[dict[str, str]]]:
     """By split, the patches as `data:` URIs of image and label, all with one stretch."""
     every = [patch for patches_of_split in shown.values() for patch in patches_of_split]
     if not every:
@@ -97,7 +96,7 @@ def _pictures(
         split: [
             {
                 "image": pictures.data_uri(pictures.composite(patch.image, manifest.bands, limits)),
-                "label": pictures.data_uri(pictures.class_map(patch.label, colors)),
+                "label": pictures.data_uri(task.colors_of(patch.label)),
                 "place": f"row {patch.row}, column {patch.column}",
             }
             for patch in patches_of_split

@@ -15,16 +15,12 @@ from earthline.config import Imagery
 from earthline.earth_engine import ee_assets, imagery
 from earthline.earth_engine.retry import ask
 from earthline.formats.contract import VALID_BAND, Contract
-from earthline.formats.examples import UNLABELLED
 from earthline.grid import Grid
+from earthline.task import Task
 
 ARGUMENTS_PROPERTY = "earthline_arguments"
 EXPRESSION_PROPERTY = "ee_model"
 MAP_PROPERTY = "ee_map"
-CLASS_BAND = "class_id"
-"""Band of the map that `predict` gives."""
-LARGEST_SUM = 2.0
-"""Of a pixel's probabilities, far above 1: beyond it, and below 0, they are none."""
 _FLOAT = {"type": "PixelType", "precision": "float"}
 
 
@@ -73,33 +69,32 @@ def build(described: Mapping[str, Any]) -> Any:
     )
 
 
-def predict(model: Any, image: Any, output: str) -> Any:
-    """The map: one uint8 band of class ids, masked where any input band is and where the model gives no number.
+def predict(model: Any, image: Any, output: str, task: Task) -> Any:
+    """The map: the one band of the task, masked where any input band is and where the model gives no number.
 
     Args:
         model: The `ee.Model`.
         image: What `imagery.network_input` gives: the bands that the model was trained on and their validity.
-        output: Name of the output with one probability per class.
+        output: Name of the output, an array per pixel.
+        task: What the outputs mean.
     """
     # Google's texts differ on whether the input's bands come along; selecting the output is right either way.
-    probabilities = model.predictImage(image.toFloat()).select([output])
-    classes = probabilities.arrayArgmax().arrayGet([0]).rename([CLASS_BAND]).toUint8()
-    # Of NaN, argmax would make class 0. NaN compares false with everything, and makes a sum NaN.
-    total = probabilities.arrayReduce(ee.Reducer.sum(), [0]).arrayGet([0])
-    return classes.updateMask(total.gt(0).And(total.lte(LARGEST_SUM))).updateMask(image.select([VALID_BAND]))
+    outputs = model.predictImage(image.toFloat()).select([output])
+    return task.mapped(outputs).updateMask(image.select([VALID_BAND]))
 
 
-def classifier(described: Mapping[str, Any], output: str, section: Imagery) -> Any:
+def classifier(described: Mapping[str, Any], output: str, section: Imagery, task: Task) -> Any:
     """The function from an `ee.Image` with the section's bands to its map, as an `ee.Function`.
 
     Args:
         described: From `arguments`.
-        output: Name of the output with one probability per class.
+        output: Name of the output, an array per pixel.
         section: The imagery that the model was trained on.
+        task: What the outputs mean.
     """
 
     def classify(image: Any) -> Any:
-        return predict(build(described), imagery.network_input_of(ee.Image(image), section), output)
+        return predict(build(described), imagery.network_input_of(ee.Image(image), section), output, task)
 
     return ee.CustomFunction.create(classify, "Image", ["Image"])
 
@@ -126,23 +121,19 @@ def snippets(asset: str, bands: Sequence[str]) -> dict[str, str]:
     }
 
 
-def expressions(described: Mapping[str, Any], output: str, section: Imagery) -> dict[str, str]:
+def expressions(described: Mapping[str, Any], output: str, section: Imagery, task: Task) -> dict[str, str]:
     """Model and map function as Earth Engine's clients serialize them, by the asset's property.
 
     Args:
         described: From `arguments`.
         output: Name of the output.
         section: The imagery that the model was trained on.
+        task: What the outputs mean.
     """
     return {
         EXPRESSION_PROPERTY: ee.serializer.toJSON(build(described)),
-        MAP_PROPERTY: ee.serializer.toJSON(classifier(described, output, section)),
+        MAP_PROPERTY: ee.serializer.toJSON(classifier(described, output, section, task)),
     }
-
-
-def unmasked(classes: Any) -> Any:
-    """Class ids with `UNLABELLED` where there are none: what a file without a mask can hold."""
-    return classes.unmask(UNLABELLED, False).toUint8()
 
 
 def store(asset: str, properties: Mapping[str, Any]) -> None:

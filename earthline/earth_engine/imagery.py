@@ -13,6 +13,7 @@ from earthline.config import BoundingBox, Data, Imagery
 from earthline.earth_engine.retry import ask
 from earthline.formats.contract import VALID_BAND
 from earthline.grid import Grid, GridError
+from earthline.task import task_of
 
 LABEL_BAND = "earthline_label"
 """Band of class ids; the config refuses imagery bands that begin with `earthline_`."""
@@ -24,8 +25,6 @@ _LARGEST = 1.7976931348623157e308
 """Largest float64: https://en.wikipedia.org/wiki/Double-precision_floating-point_format."""
 _CLOUDY_SCENE_CLASSES = (3, 8, 9, 10, 11)
 """Shadow, medium and high cloud probability, cirrus, snow: the SCL band of COPERNICUS/S2_SR_HARMONIZED."""
-_LABEL_PIXELS = 65_536
-"""Most label pixels that one pixel of the grid is made of: Earth Engine's limit, 256 a side."""
 _CLOUD_SCORE = "GOOGLE/CLOUD_SCORE_PLUS/V1/S2_HARMONIZED"
 _CLEAR_SCORE = 0.60
 """Threshold that the Cloud Score+ catalogue page uses in its example."""
@@ -108,14 +107,7 @@ def labels(data: Data) -> Any:
     that, Earth Engine would read a pyramid level whose values are means of class ids where the asset was uploaded
     with the default policy (developers.google.com/earth-engine/guides/scale and guides/resample).
     """
-    values = [value for described in data.labels.classes for value in described.values]
-    ids = [index for index, described in enumerate(data.labels.classes) for _ in described.values]
-    return most_frequent(label_values(data).remap(values, ids).rename(LABEL_BAND)).toUint8()
-
-
-def most_frequent(image: Any) -> Any:
-    """An image that, on a grid coarser than its own, gives the value that most of a pixel has; never a mean."""
-    return image.reduceResolution(ee.Reducer.mode(), False, _LABEL_PIXELS)
+    return task_of(data).encoded(label_values(data), LABEL_BAND)
 
 
 def label_values(data: Data) -> Any:

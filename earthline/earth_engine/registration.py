@@ -11,8 +11,8 @@ from earthline.config import Data
 from earthline.earth_engine import ee_model, imagery
 from earthline.earth_engine.pixels import fetch
 from earthline.formats.contract import VALID_BAND, Contract
-from earthline.formats.examples import UNLABELLED
 from earthline.grid import Grid
+from earthline.task import task_of
 
 REGISTRATION = "ee_model.json"
 FOLDER = "earthline"
@@ -50,17 +50,16 @@ def register(name: str, data: Data, contract: Contract, project: str, location: 
         PixelsError: Earth Engine refuses the prediction or the asset.
         RegistrationError: The asset is something else.
     """
-    grid = imagery.grid(data)
+    grid, task = imagery.grid(data), task_of(data)
     described = ee_model.arguments(endpoint, contract, grid)
-    expressions = ee_model.expressions(described, contract.output, data.imagery)
+    expressions = ee_model.expressions(described, contract.output, data.imagery, task)
     _smoke_test(data, contract, grid, expressions[ee_model.MAP_PROPERTY])
     asset = f"projects/{project}/assets/{FOLDER}/{name}"
     lines = ee_model.snippets(asset, contract.bands)
     properties = {
         "description": f"Model of the Earthline workflow {name}. {lines['python'].replace(chr(10), '  ')}",
         "bands": ",".join(contract.bands),
-        "class_names": ",".join(contract.class_names),
-        "class_colors": ",".join(data.labels.colors),
+        **task.model_properties(),
         "location": location,
         ee_model.ARGUMENTS_PROPERTY: json.dumps(described),
         **expressions,
@@ -71,20 +70,18 @@ def register(name: str, data: Data, contract: Contract, project: str, location: 
 
 def _smoke_test(data: Data, contract: Contract, grid: Grid, classify: str) -> None:
     """Predicts one tile through Earth Engine, by the function that is about to be stored."""
-    image = imagery.measured(data)
-    classes = ee_model.unmasked(ee.Image(ee.deserializer.fromJSON(classify).call(image)))
+    image, task = imagery.measured(data), task_of(data)
+    predicted = task.unmasked(ee.Image(ee.deserializer.fromJSON(classify).call(image)))
     for row, column, shape in _tiles(data, grid, contract.tile_shape):
         window, place = grid.window(row, column, shape), f"tile at row {row}, column {column}"
         valid = fetch(imagery.valid(data), window, ATTEMPTS, place)[VALID_BAND] > 0
         if not valid.any():
             continue
-        found = fetch(classes, window, ATTEMPTS, f"prediction of the {place}")[ee_model.CLASS_BAND]
-        wrong = np.unique(found[valid & (found >= len(contract.class_names))])
-        if len(wrong):
-            meaning = " (no prediction)" if UNLABELLED in wrong else ""
+        found = fetch(predicted, window, ATTEMPTS, f"prediction of the {place}")[task.map_band]
+        problem = task.map_problem(found[valid])
+        if problem:
             raise SmokeTestError(
-                f"{place}: Earth Engine got the class ids {wrong.tolist()}{meaning} where the imagery is valid; known "
-                f"are 0 to {len(contract.class_names) - 1}. Compare the outputs of the endpoint with the contract"
+                f"{place}: Earth Engine got {problem}. Compare the outputs of the endpoint with the contract"
             )
         _logger.info("register_ee_model: Earth Engine predicted %d pixels of the %s", int(valid.sum()), place)
         return

@@ -16,6 +16,7 @@ from earthline.earth_engine import imagery
 from earthline.earth_engine.imagery import ATTEMPTS, ImageryError
 from earthline.earth_engine.retry import PixelsError, ask, is_transient
 from earthline.grid import Grid, GridError
+from earthline.task.classification import most_frequent
 
 Answer = TypeVar("Answer")
 
@@ -262,7 +263,7 @@ def _label_values(data: Data, grid: Grid) -> str:
 def _histogram(data: Data, grid: Grid) -> dict[str, float]:
     """Counts of label values by their text; NaN among them where the raster holds it."""
     band = data.labels.band
-    values = imagery.most_frequent(imagery.label_values(data))
+    values = most_frequent(imagery.label_values(data))
     if grid.shape[0] * grid.shape[1] <= EXACT_PIXELS:
         where = _where(grid, EXACT_PIXELS)
         counted = values.reduceRegion(reducer=ee.Reducer.frequencyHistogram(), **where)

@@ -10,8 +10,8 @@ import matplotlib.image
 import numpy as np
 from affine import Affine
 
-from earthline.formats.examples import UNLABELLED
 from earthline.grid import Grid
+from earthline.task.task import MISSING_COLOR
 
 _TRUE_COLOR = (
     # Sentinel-2 and Landsat 8 and 9 have bands that Landsat 4 to 7 lack, and count the visible ones from 2.
@@ -23,8 +23,6 @@ _TRUE_COLOR = (
 )
 _LOW, _HIGH = 2, 98
 """Percentiles that become black and full brightness."""
-MISSING_COLOR = (235, 235, 235)
-"""RGB of pixels without imagery or class."""
 
 
 def visible_bands(bands: Sequence[str]) -> tuple[int, int, int]:
@@ -89,23 +87,6 @@ def brightness(
     return np.asarray(np.rint(shares * 255), np.uint8)
 
 
-def class_map(class_ids: np.ndarray[Any, Any], colors: Sequence[str]) -> np.ndarray[Any, Any]:
-    """An RGB picture of class ids.
-
-    Args:
-        class_ids: uint8 (height, width); `UNLABELLED` becomes light grey.
-        colors: #rrggbb by class id.
-
-    Returns:
-        uint8 (height, width, 3).
-    """
-    palette = np.full((UNLABELLED + 1, 3), MISSING_COLOR, np.uint8)
-    for class_id, color in enumerate(colors):
-        palette[class_id] = rgb(color)
-    picture: np.ndarray[Any, Any] = palette[class_ids]
-    return picture
-
-
 def north_up(
     picture: np.ndarray[Any, Any], grid: Grid
 ) -> tuple[np.ndarray[Any, Any], tuple[float, float, float, float]]:
@@ -138,12 +119,6 @@ def north_up(
     turned = np.full((rows, columns, 3), MISSING_COLOR, np.uint8)
     turned[inside] = picture[down[inside], across[inside]]
     return turned, bounds
-
-
-def rgb(color: str) -> tuple[int, int, int]:
-    """The three numbers, 0 to 255, of a colour given as #rrggbb."""
-    red, green, blue = bytes.fromhex(color.removeprefix("#"))
-    return red, green, blue
 
 
 def data_uri(picture: np.ndarray[Any, Any]) -> str:

@@ -12,8 +12,6 @@ from pyproj import Transformer
 from sklearn import metrics as sklearn_metrics
 
 from components.evaluate_model import champion, patches
-from components.evaluate_model.accuracy import accuracy, confusion
-from components.evaluate_model.bootstrap import Bootstrap
 from components.evaluate_model.champion import ChampionError
 from components.evaluate_model.component import evaluate_model
 from components.evaluate_model.scoring import held_out, score
@@ -24,6 +22,8 @@ from earthline.formats.evaluations import Evaluation
 from earthline.formats.learned_ground import LearnedGround
 from earthline.formats.manifest import Manifest
 from earthline.grid import Grid
+from earthline.task.accuracy import accuracy, confusion
+from earthline.task.bootstrap import Bootstrap
 from earthline.vertex.champion import NONE, Champion
 
 # Keras hands TensorFlow's arrays to h5py, and those do not know NumPy 2's `copy` yet: nothing of ours to mend.

@@ -90,7 +90,7 @@ outcome["bands"] = ee.Image(case["scene"]).bandNames().getInfo()
 
 import httplib2
 from earthline.earth_engine import retry
-from earthline.reports.maps.raster import Legend
+from earthline.task import Classification
 from earthline.earth_engine.transport import Transport
 answered, asked = Transport.request, []
 # The import is begun and its answer lost; then more questions stay without an answer than are tried at a time.
@@ -109,7 +109,7 @@ def failing(self, uri, *arguments, **named):
         return httplib2.Response({"status": status, "content-type": "application/json"}), content.encode()
     return answered(self, uri, *arguments, **named)
 Transport.request, retry.FIRST_PAUSE, retry.LONGEST_PAUSE, asset.PAUSE_SECONDS = failing, 0.01, 0.02, 0.1
-legend = Legend(tuple(case["names"]), ("#111111", "#22aa22", "#3333ff"))
+legend = Classification(tuple(case["names"]), ("#111111", "#22aa22", "#3333ff"))
 again = case["asset"] + "_again"
 elsewhere = Path(registration.path)
 task = asset.ingest(map_.uri + "/map.tif", again, legend, {}, elsewhere)

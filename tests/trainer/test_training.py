@@ -25,6 +25,7 @@ from trainer.statistics import Statistics
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
 TINY = Train(model=UNet(filters=4, depth=1, dropout=0.0), epochs=2, batch_size=4, learning_rate=0.01)
+WATCHED = {"accuracy": "accuracy", "mean_iou": "mean IoU"}
 
 
 def softmax(features: Any) -> Any:
@@ -126,7 +127,7 @@ def test_an_empty_split_is_named(dataset: Callable[..., Path], tmp_path: Path) -
 
 
 def test_training_stops_after_patience(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    checkpoint = Checkpoint(tmp_path, epochs=10, patience=2, writes=False)
+    checkpoint = Checkpoint(tmp_path, epochs=10, patience=2, watched=WATCHED, writes=False)
     for epoch, loss in enumerate([1.0, 0.5, 0.6, 0.7]):
         assert not checkpoint.finished
         checkpoint.on_epoch_begin(epoch)
@@ -136,7 +137,7 @@ def test_training_stops_after_patience(tmp_path: Path, capsys: pytest.CaptureFix
 
 
 def test_a_loss_that_is_not_finite_says_what_to_do(tmp_path: Path) -> None:
-    checkpoint = Checkpoint(tmp_path, epochs=10, patience=2, writes=False)
+    checkpoint = Checkpoint(tmp_path, epochs=10, patience=2, watched=WATCHED, writes=False)
     checkpoint.on_epoch_begin(0)
     with pytest.raises(ValueError, match=r"epoch 1: the loss is nan.*train\.learning_rate"):
         checkpoint.on_epoch_end(0, {"loss": float("nan"), "val_loss": 1.0})

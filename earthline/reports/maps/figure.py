@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 
 from earthline.grid import Grid
 from earthline.reports import lettering, pictures
-from earthline.reports.maps.raster import Legend
+from earthline.task import Task
 
 WIDTH = 9.0
 """Inches."""
@@ -27,14 +27,14 @@ _LATITUDE = 80.0
 """Degrees; nearer to a pole a degree of longitude is shown as wide as here."""
 
 
-def write(path: Path, picture: np.ndarray[Any, Any], grid: Grid, legend: Legend, title: str, source: str) -> None:
+def write(path: Path, picture: np.ndarray[Any, Any], grid: Grid, task: Task, title: str, source: str) -> None:
     """Draws the map.
 
     Args:
         path: PNG to write.
         picture: uint8 (height, width, 3), of the whole grid, in the order of its rows and columns.
         grid: Of the map; its coordinates go to the axes.
-        legend: Of the classes.
+        task: What the map tells.
         title: Above the map.
         source: Attribution, below it.
     """
@@ -43,7 +43,7 @@ def write(path: Path, picture: np.ndarray[Any, Any], grid: Grid, legend: Legend,
     middle = min(abs(bottom + top) / 2, _LATITUDE)
     stretch = 1 / math.cos(math.radians(middle)) if grid.pyproj_crs.is_geographic else 1.0
     tall = WIDTH * 0.78 * stretch * (top - bottom) / (right - left)
-    names = lettering.labels(legend.names, _NAME_WIDTH)[:MOST_ENTRIES]
+    names = lettering.labels(task.legend.names, _NAME_WIDTH)[:MOST_ENTRIES]
     name = lettering.drawable(grid.crs_name)
     caption = f"{name} · {lettering.drawable(source)}" if source else name
     heading = lettering.drawable(title)
@@ -61,9 +61,9 @@ def write(path: Path, picture: np.ndarray[Any, Any], grid: Grid, legend: Legend,
             spine.set_color("#c4ced4")
         entries = [
             Patch(facecolor=color, edgecolor="#5c6b76", linewidth=0.4, label=label)
-            for label, color in zip(names, legend.colors, strict=False)
+            for label, color in zip(names, task.legend.colors, strict=False)
         ]
-        more = len(legend.names) - len(names)
+        more = len(task.legend.names) - len(names)
         if more:
             entries.append(Patch(facecolor="none", edgecolor="none", label=f"and {more} more: see the report"))
         axes.legend(handles=entries, loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=10)

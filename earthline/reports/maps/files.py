@@ -64,8 +64,8 @@ class Files:
             MapError: Every pixel is masked, or there is a class that the legend lacks.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        grid, legend = subject.grid, subject.legend
-        coverage = raster.write(blocks, grid, legend, self.raster, dict(self.tags))
-        drawn = raster.picture(self.raster, legend, PICTURE_PIXELS)
-        figure.write(self.picture, drawn, grid, legend, self.title, manifest.attribution)
+        grid, task = subject.grid, subject.task
+        coverage = raster.write(blocks, grid, task, self.raster, dict(self.tags))
+        drawn = raster.picture(self.raster, task, PICTURE_PIXELS)
+        figure.write(self.picture, drawn, grid, task, self.title, manifest.attribution)
         report.write(self.report, subject, self.raster, coverage, manifest, evaluation, curves)

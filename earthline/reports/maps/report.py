@@ -15,8 +15,8 @@ from earthline.grid import Grid
 from earthline.reports import pictures
 from earthline.reports.maps import raster, scene
 from earthline.reports.maps.areas import Coverage
-from earthline.reports.maps.raster import Legend
 from earthline.reports.page import render
+from earthline.task import Task
 
 PICTURE_PIXELS = 700
 """Most pixels a side of the report's pictures."""
@@ -30,7 +30,7 @@ class Subject:
         name: Of the workflow.
         data: The config's section.
         grid: Of the map.
-        legend: Of the classes.
+        task: What the map tells.
         predicted: How the map was made, in a sentence.
         rows: Further lines of the section of sources and settings, by name.
         preview_of: Share of the region that the map shows, where it is a preview of a model that was not deployed.
@@ -39,7 +39,7 @@ class Subject:
     name: str
     data: Data
     grid: Grid
-    legend: Legend
+    task: Task
     predicted: str
     rows: Mapping[str, str] = field(default_factory=dict)
     preview_of: float | None = None
@@ -59,10 +59,10 @@ def write(
         evaluation: Folder that evaluate_model wrote.
         curves: PNG of the learning curves; left out of the report where it is not there.
     """
-    grid, legend = subject.grid, subject.legend
+    grid, task = subject.grid, subject.task
     image = scene.imagery_picture(subject.data, grid, PICTURE_PIXELS)
-    labels = scene.label_picture(subject.data, grid, legend, PICTURE_PIXELS)
-    prediction = raster.picture(map, legend, PICTURE_PIXELS)
+    labels = scene.label_picture(subject.data, grid, task, PICTURE_PIXELS)
+    prediction = raster.picture(map, task, PICTURE_PIXELS)
     page = render(
         Path(__file__).with_name("map.html.j2"),
         {
@@ -71,7 +71,7 @@ def write(
             "grid": grid,
             "data": subject.data,
             "evaluation": Evaluation.read(evaluation),
-            "areas": coverage.by_class(legend.names, legend.colors),
+            "areas": coverage.by_class(task.legend.names, task.legend.colors),
             "manifest": manifest,
             "image": _uri(image, grid),
             "labels": _uri(labels, grid),

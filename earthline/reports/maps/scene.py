@@ -11,10 +11,10 @@ from earthline.earth_engine import imagery
 from earthline.earth_engine.pixels import fetch
 from earthline.earth_engine.retry import PixelsError
 from earthline.formats.contract import VALID_BAND
-from earthline.formats.examples import UNLABELLED
 from earthline.grid import Grid
 from earthline.reports import pictures
-from earthline.reports.maps.raster import Legend
+from earthline.task import Task
+from earthline.task.task import MISSING_COLOR
 
 ATTEMPTS = 6
 
@@ -45,19 +45,19 @@ def imagery_picture(data: Data, grid: Grid, most: int) -> Picture | None:
         # The bands are in order of display already, so the picture takes them as red, green and blue.
         low, high = pictures.stretch(stacked, valid)
         picture = pictures.brightness(stacked, low, high)
-        picture[~valid] = pictures.MISSING_COLOR
+        picture[~valid] = MISSING_COLOR
         return picture
 
     return _or_none(draw)
 
 
-def label_picture(data: Data, grid: Grid, legend: Legend, most: int) -> Picture | None:
+def label_picture(data: Data, grid: Grid, task: Task, most: int) -> Picture | None:
     """The labels in the map's colours, light grey where there are none.
 
     Args:
         data: The section.
         grid: Of the map.
-        legend: Of the classes.
+        task: What the labels tell.
         most: Most pixels a side.
 
     Returns:
@@ -66,10 +66,10 @@ def label_picture(data: Data, grid: Grid, legend: Legend, most: int) -> Picture 
     rows, columns = data.labels.offset
 
     def draw() -> Picture:
-        labels = imagery.labels(data).unmask(UNLABELLED, False).toUint8()
+        labels = task.unmasked(imagery.labels(data))
         window = _coarse(grid.window(rows, columns, grid.shape), most)
         pixels = fetch(labels, window, ATTEMPTS, "picture of the labels")
-        return pictures.class_map(pixels[imagery.LABEL_BAND], legend.colors)
+        return task.colors_of(pixels[imagery.LABEL_BAND])
 
     return _or_none(draw)
 

@@ -78,18 +78,18 @@ def test_letters_that_another_installed_font_has_are_drawn_by_it(bare: None) -> 
 
 def test_pictures_of_names(tmp_path: Path) -> None:
     from components.evaluate_model import figures
-    from components.evaluate_model.accuracy import accuracy, confusion
-    from components.evaluate_model.bootstrap import Bootstrap
     from earthline.grid import Grid
     from earthline.reports.maps import figure
-    from earthline.reports.maps.raster import Legend
+    from earthline.task import Classification
+    from earthline.task.accuracy import accuracy, confusion
+    from earthline.task.bootstrap import Bootstrap
 
     for names in (("a $\\foo$ b", UNDRAWABLE, "c\nd" + "x" * 57), tuple(f"class {i}" for i in range(60))):
         count = len(names)
         ids = np.arange(2 * count) % count
         found = accuracy(confusion(ids, ids, ids * 0, count), names, Bootstrap(1, 0.9, 0))
         figures.confusion(found, tmp_path / "confusion.png")
-        legend = Legend(names, ("#123456",) * count)
+        legend = Classification(names, ("#123456",) * count)
         grid = Grid("EPSG:32632", (10, 0, 600_000, 0, -10, 5_000_000), (50, 70))
         figure.write(
             tmp_path / "map.png", np.zeros((50, 70, 3), np.uint8), grid, legend, "a $\\foo$ b", f"© {UNDRAWABLE} $x"

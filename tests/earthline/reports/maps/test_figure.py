@@ -10,7 +10,7 @@ import pytest
 from earthline.grid import Grid
 from earthline.reports import pictures
 from earthline.reports.maps import figure
-from earthline.reports.maps.raster import Legend
+from earthline.task import Classification
 
 RED = (215, 48, 31)
 
@@ -57,7 +57,7 @@ def test_a_grid_that_lies_aslant_is_turned(degrees: float, thinned: int) -> None
 
 
 def test_the_png_of_a_south_up_map_has_its_first_rows_below(tmp_path: Path) -> None:
-    legend = Legend(("a",), ("#123456",))
+    legend = Classification(("a",), ("#123456",))
     reds = []
     for down in (10, -10):
         grid = Grid("EPSG:32632", (10, 0, 600_000, 0, down, 5_000_000), (60, 80))
@@ -74,14 +74,16 @@ def test_a_crs_without_a_code_is_named_shortly(tmp_path: Path) -> None:
     wkt = CRS("+proj=sinu +lon_0=0 +x_0=0 +y_0=0 +R=6371007.181 +units=m +no_defs").to_wkt()
     grid = Grid(wkt, (463.3, 0, 1_111_950, 0, -463.3, 5_559_752), (60, 80))
     assert grid.crs_name == "Sinusoidal"
-    figure.write(tmp_path / "map.png", with_red_start(), grid, Legend(("a",), ("#123456",)), "title", "source " * 90)
+    figure.write(
+        tmp_path / "map.png", with_red_start(), grid, Classification(("a",), ("#123456",)), "title", "source " * 90
+    )
     assert matplotlib.image.imread(tmp_path / "map.png").shape[1] < 1.2 * figure.WIDTH * figure.DPI
 
 
 def test_degrees_are_shown_as_wide_as_they_are(tmp_path: Path) -> None:
     # At 60 degrees north a degree of longitude is half as long as one of latitude.
     grid = Grid("EPSG:4326", (0.002, 0, 10, 0, -0.001, 60.03), (60, 60))
-    figure.write(tmp_path / "map.png", with_red_start(60, 60), grid, Legend(("a",), ("#123456",)), "title", "")
+    figure.write(tmp_path / "map.png", with_red_start(60, 60), grid, Classification(("a",), ("#123456",)), "title", "")
     image = matplotlib.image.imread(tmp_path / "map.png")[..., :3] * 255
     red = (abs(image - RED) < 2).all(axis=-1)
     dark = (abs(image - (100, 0, 0)) < 2).all(axis=-1)

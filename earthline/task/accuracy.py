@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from components.evaluate_model.bootstrap import Bootstrap
 from earthline.formats.evaluations import Accuracy, ClassAccuracy
+from earthline.task.bootstrap import Bootstrap
 
 Array = np.ndarray[Any, Any]
 
