@@ -12,20 +12,24 @@ BUILD_FLAGS ?=
 TEST_PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long test-containers check format bench image schema clean
+.PHONY: help run test test-long test-containers check format bench image schema docs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 # constraints.txt pins every version that was tested; pip compiles bytecode as it installs, without which a cold
 # import of google.cloud.aiplatform takes four times as long.
-$(VENV)/installed: pyproject.toml constraints.txt
+$(VENV)/installed: pyproject.toml sandbox/pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable './sandbox[vertex]' --editable .
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,clients]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable './sandbox[vertex]' --editable '.[dev,clients]'
+	@touch $@
+
+$(VENV)/installed-docs: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	@touch $@
 
 run: $(VENV)/installed ## Make a map of North Carolina from CONFIG (default: configs/quickstart.yaml)
@@ -59,6 +63,11 @@ image: ## Build IMAGE, which runs steps, Beam workers and endpoint, and show its
 
 schema: $(VENV)/installed ## Write configs/schema.json anew
 	$(BIN)/earthline schema --output configs/schema.json
+
+# --strict: a broken link is an error; with --quiet mkdocs would not count it.
+docs: $(VENV)/installed-docs ## Write the generated reference pages anew and build the site into build/site
+	$(BIN)/python docs/reference/generate.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean: ## Remove the virtual environment and caches; runs/ and the sandbox's data stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

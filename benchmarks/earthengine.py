@@ -89,7 +89,7 @@ def sandbox() -> Iterator[tuple[Path, Service]]:
     """A running sandbox whose environment this process has."""
     before = dict(os.environ)
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "sandbox"]
+        command = [sys.executable, "-m", "earthline_sandbox"]
         home = ["--home", f"{folder}/home"]
         subprocess.run([*command, "start", *home], check=True, capture_output=True)
         try:

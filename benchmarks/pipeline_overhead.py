@@ -23,6 +23,7 @@ from benchmarks.figures import Figure
 TASKS = 50
 ROUNDS = 3
 HOST = "us-central1-aiplatform.googleapis.com"
+SANDBOX = (sys.executable, "-m", "earthline_sandbox")
 PARENT = "/v1/projects/sandbox/locations/us-central1"
 
 
@@ -60,7 +61,7 @@ class Engine:
     """
 
     def __init__(self, status: dict[str, Any], environment: dict[str, str]) -> None:
-        """Reaches the daemon that `python -m sandbox status --json` described."""
+        """Reaches the daemon that `earthline-sandbox status --json` described."""
         self.environment = environment
         self._process = psutil.Process(status["pid"])
         address = f"http://127.0.0.1:{status['port']}"
@@ -127,15 +128,16 @@ def measure() -> list[Figure]:
 def sandbox(folder: Path) -> Iterator[Engine]:
     """A sandbox of its own, with its home in a folder."""
     home = ["--home", str(folder / "home")]
-    subprocess.run([sys.executable, "-m", "sandbox", "start", *home], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([*SANDBOX, "start", *home], check=True, stdout=subprocess.DEVNULL)
     try:
         status, environment = (
-            json.loads(subprocess.check_output([sys.executable, "-m", "sandbox", command, "--json", *home]))
-            for command in ("status", "env")
+            json.loads(subprocess.check_output([*SANDBOX, command, "--json", *home])) for command in ("status", "env")
         )
         yield Engine(status, environment)
     finally:
-        subprocess.run([sys.executable, "-m", "sandbox", "stop", *home], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [sys.executable, "-m", "earthline_sandbox", "stop", *home], check=True, stdout=subprocess.DEVNULL
+        )
 
 
 def _bare(folder: Path) -> float:

@@ -1,7 +1,6 @@
 """The smallest real run of a workflow: 2 x 2 tiles, one epoch, names of its own, and nothing of it stays."""
 
 import json
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -13,9 +12,10 @@ from google.cloud import aiplatform, storage
 from pyproj import Transformer
 
 from components.probe_mount.run import WRITING
-from components.register_ee_model.run import FOLDER
-from earthline import imagery
 from earthline.config import BoundingBox, Config
+from earthline.earth_engine import imagery
+from earthline.earth_engine.registration import FOLDER
+from earthline.storage import objects
 from pipelines.following import Run
 from pipelines.probes import Answer
 
@@ -61,7 +61,7 @@ def shrunk(config: Config) -> Config:
     content["export"] |= {"shards": 1, "examples": examples}
     content["train"] |= {
         "epochs": 1,
-        "filters": min(8, config.train.filters),
+        "model": config.train.model.shrunk().model_dump(mode="json"),
         "image": None,
         "machine_type": "n1-standard-4",
         "accelerator_type": None,
@@ -129,11 +129,8 @@ def _written(config: Config, job_id: str) -> dict[str, Any] | None:
     ]
     if not uris:
         return None
-    bucket, _, folder = uris[0].removeprefix("gs://").partition("/")
-    blob = storage.Client(project=environment.project).bucket(bucket).get_blob(f"{folder}/{WRITING}")
-    if blob is None or (blob.size or math.inf) > _MOST_BYTES:
-        return None
-    content: dict[str, Any] = json.loads(blob.download_as_bytes())
+    written = objects.read(f"{uris[0]}/{WRITING}", _MOST_BYTES, environment.project)
+    content: dict[str, Any] | None = json.loads(written) if written is not None else None
     return content
 
 

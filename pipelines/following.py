@@ -11,10 +11,10 @@ from google.api_core.exceptions import ClientError, GoogleAPIError, NotFound, To
 from google.auth.exceptions import TransportError
 from google.cloud import aiplatform
 
+from earthline.vertex.connection import connect
 from pipelines.labels import WORKFLOW_LABEL
 from pipelines.logs import Logs
 from pipelines.steps import StepSpec, steps_in_order
-from pipelines.submission import connect
 
 ENDED = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
 """States after which a run changes no more."""

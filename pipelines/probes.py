@@ -7,10 +7,11 @@ from typing import Any
 import ee
 from google.cloud import aiplatform
 
-from earthline import ee_model
 from earthline.config import Config
+from earthline.earth_engine import ee_model
+from earthline.earth_engine.pixels import fetch
+from earthline.earth_engine.retry import PixelsError, ask
 from earthline.grid import Grid
-from earthline.pixels import PixelsError, ask, fetch
 
 COMMAND = ("python3", "-m", "serving.echo")
 LENGTH, OUTPUT = "length", "shape"
@@ -48,7 +49,7 @@ def deploy(config: Config, name: str, *, dedicated: bool) -> str:
     """Puts the model that answers shapes on an endpoint; takes minutes.
 
     Args:
-        config: Has image, project and labels; `pipelines.submission.connect` comes first.
+        config: Has image, project and labels; `earthline.vertex.connection.connect` comes first.
         name: Display name of endpoint and model.
         dedicated: Whether the endpoint is one with a host name of its own.
 

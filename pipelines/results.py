@@ -1,40 +1,13 @@
 """Copying what a run made from Cloud Storage to this machine."""
 
-import os
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from google.cloud import storage
 
+from earthline.config.step import Output, declared
+from earthline.storage import folders, objects
 from pipelines.following import Snapshot
-
-
-@dataclass(frozen=True)
-class Output:
-    """An output worth having at hand.
-
-    Attributes:
-        step: Step that makes it.
-        artifact: Name of the step's output.
-        file: Name of the copy of an artifact that is one file; empty for a folder, whose files keep their names.
-    """
-
-    step: str
-    artifact: str
-    file: str = ""
-
-
-OUTPUTS = (
-    Output("check_news", "news"),
-    Output("validate_examples", "report", "validation.html"),
-    Output("evaluate_model", "evaluation"),
-    Output("register_ee_model", "registration"),
-    Output("predict_map", "map"),
-    Output("predict_map", "report", "report.html"),
-    Output("preview_map", "preview"),
-    Output("preview_map", "report", "report.html"),
-)
 
 
 def collect(snapshot: Snapshot, folder: Path, project: str) -> list[Path]:
@@ -54,36 +27,29 @@ def collect(snapshot: Snapshot, folder: Path, project: str) -> list[Path]:
     """
     client = storage.Client(project=project)
     folder.mkdir(parents=True, exist_ok=True)
-    steps = {step.name: step for step in snapshot.steps if step.state in ("SUCCEEDED", "SKIPPED")}
     copies = []
-    for output in OUTPUTS:
-        step = steps.get(output.step)
-        for uri in step.outputs.get(output.artifact, ()) if step else ():
-            copies += list(_copy(client, uri, folder, output.file))
+    for step in snapshot.steps:
+        if step.state not in ("SUCCEEDED", "SKIPPED") or step.name not in declared():
+            continue
+        for output in declared()[step.name].outputs:
+            for uri in step.outputs.get(output.artifact, ()):
+                copies += list(_copy(client, uri, folder, output))
     return copies
 
 
-def _copy(client: storage.Client, uri: str, folder: Path, file: str) -> Iterator[Path]:
-    bucket, _, name = uri.removeprefix("gs://").partition("/")
-    if file:
-        yield _download(client.bucket(bucket).blob(name), folder / file)
+def kinds() -> dict[str, str]:
+    """What the copies are that a user is told of, by file name, in the order of the steps' names."""
+    return {
+        file: kind for step in declared().values() for output in step.outputs for file, kind in output.shown.items()
+    }
+
+
+def _copy(client: storage.Client, uri: str, folder: Path, output: Output) -> Iterator[Path]:
+    if output.file:
+        bucket, _, name = uri.removeprefix("gs://").partition("/")
+        yield objects.copy(client.bucket(bucket).blob(name), folder / output.file)
         return
-    prefix = name.rstrip("/") + "/"
-    for blob in client.list_blobs(bucket, prefix=prefix):
-        relative = PurePosixPath(blob.name.removeprefix(prefix))
-        # An object's name may hold "..": a copy never leaves the folder.
-        if not relative.name or relative.is_absolute() or ".." in relative.parts:
-            continue
-        yield _download(blob, folder / relative)
-
-
-def _download(blob: storage.Blob, path: Path) -> Path:
-    """Copies an object, whole or not at all: half a map must not pass for a map."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        blob.download_to_filename(str(part))
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    return path
+    for relative, blob in folders.below(uri, project=client.project, only=output.only):
+        # A copy never leaves the folder.
+        if folders.is_inside(relative):
+            yield objects.copy(blob, folder / relative)

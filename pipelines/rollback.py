@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from components.deploy_model import deployment, rollback
 from components.deploy_model.endpoints import Place
 from components.deploy_model.rollback import RollbackError
-from components.register_ee_model.run import register
-from earthline import pixels
 from earthline.config import Config
-from pipelines import submission
+from earthline.earth_engine import connection
+from earthline.earth_engine.registration import register
+from earthline.vertex.connection import connect
 from pipelines.labels import resource_labels
 
 
@@ -46,7 +46,7 @@ def roll_back(config: Config, version: str | None, tell: Callable[[str], None]) 
         PixelsError: Earth Engine does not answer; the traffic has moved.
     """
     environment = config.environment
-    submission.connect(environment.project, environment.location)
+    connect(environment.project, environment.location)
     found = rollback.find(config.name, config.endpoint_name, version, environment.project)
     contract = found.probe.contract
     for key, asked, there in (
@@ -59,7 +59,7 @@ def roll_back(config: Config, version: str | None, tell: Callable[[str], None]) 
                 "the config that it was trained with, so that Earth Engine is told the right bands and classes"
             )
     # Earth Engine is asked last, and must not find out then that nobody may ask it.
-    pixels.connect(environment.project)
+    connection.connect(environment.project)
     tell(f"version {found.model.version_id} gets the traffic of {', '.join(found.serving) or 'none'}")
     made = deployment.deploy(
         found.model,

@@ -10,9 +10,10 @@ from google.cloud import aiplatform
 from google.protobuf import field_mask_pb2
 
 from earthline.config import Config
+from earthline.vertex.connection import connect
 from pipelines.labels import WORKFLOW_LABEL, resource_labels
 from pipelines.schedule_differences import Difference, between, facts
-from pipelines.submission import connect, exclusive, new_job_id, pipeline_job, refuse_active
+from pipelines.submission import exclusive, new_job_id, pipeline_job, refuse_active
 
 _FIELDS = ("cron", "start_time", "end_time", "max_run_count", "max_concurrent_run_count")
 _LIMITS = ("max_concurrent_active_run_count", "allow_queueing")

@@ -1,7 +1,5 @@
 """Submitting a compiled pipeline to Vertex AI, one run of a workflow at a time."""
 
-import difflib
-import logging
 import secrets
 import tempfile
 from collections.abc import Callable, Iterator
@@ -14,7 +12,8 @@ from filelock import FileLock, Timeout
 from google.cloud import aiplatform
 from platformdirs import user_state_path
 
-from earthline.config import Config, ConfigError
+from earthline.config import Config
+from earthline.vertex.connection import connect
 from pipelines.labels import WORKFLOW_LABEL, resource_labels
 
 _ACTIVE_STATES = frozenset({"QUEUED", "PENDING", "RUNNING", "CANCELLING", "PAUSED"})
@@ -42,29 +41,6 @@ class ActiveRunError(RuntimeError):
             f"`earthline runs follow {job_id}`, end it with `earthline runs cancel {job_id}`, or give this config "
             "another `name`"
         )
-
-
-def connect(project: str, location: str) -> None:
-    """Tells the Vertex AI client where to work, and keeps it from writing to standard output.
-
-    Args:
-        project: Google Cloud project id.
-        location: Vertex AI location.
-
-    Raises:
-        ConfigError: There is no such location.
-    """
-    # Each module of the client logs progress to standard output by a logger with a level and a handler of its own.
-    for name in list(logging.root.manager.loggerDict):
-        if name.startswith("google.cloud.aiplatform"):
-            logging.getLogger(name).setLevel(logging.WARNING)
-    # REST is proxied like every other call of the run; gRPC needs a second way through a company's network.
-    try:
-        aiplatform.init(project=project, location=location, api_transport="rest")
-    except ValueError as error:
-        near = difflib.get_close_matches(location, aiplatform.constants.base.SUPPORTED_REGIONS, n=3)
-        hint = f"did you mean {' or '.join(near)}?" if near else "use one such as us-central1 or europe-west4"
-        raise ConfigError(f"environment.location: '{location}' is no location of Vertex AI; {hint}") from error
 
 
 def submit(

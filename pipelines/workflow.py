@@ -3,9 +3,15 @@
 Every step gets only the sections of the config that it reads, as JSON, so that a change of `train.epochs` leaves the
 export's cache valid. The config's values are the defaults of the pipeline's parameters: the compiled YAML needs
 nothing beside it.
+
+A new step is a folder of `components` and one call of `step` below. What it declares (earthline.config.step) is all
+that is known of it: its key in the config, its machine, whether it is cached, and what is copied when a run has ended.
 """
 
 import json
+from collections.abc import Callable
+from functools import partial
+from pkgutil import resolve_name
 from typing import Any
 
 import yaml
@@ -13,21 +19,11 @@ from google.protobuf import json_format
 from google_cloud_pipeline_components.v1.custom_job import create_custom_training_job_from_component
 from kfp import components, dsl
 
-from components.check_news.component import check_news
-from components.check_news.news import RETRAIN
-from components.deploy_model.component import deploy_model
-from components.evaluate_model.component import evaluate_model
-from components.export_examples.component import export_examples
-from components.predict_map.component import predict_map
-from components.prepare_saved_model.component import prepare_saved_model
-from components.preview_map.component import preview_map
-from components.probe_mount.component import probe_mount
-from components.register_ee_model.component import register_ee_model
-from components.train_model.component import train_model
-from components.validate_examples.component import validate_examples
+from components.detect_changes.changes import RETRAIN
 from earthline.config import Config, Step
-from earthline.config.machines import BACK_OFF_FACTOR, BACK_OFF_SECONDS, LONGEST_BACK_OFF_SECONDS, Machine
-from earthline.evaluations import BLESSED, REJECTED
+from earthline.config.machines import BACK_OFF_FACTOR, BACK_OFF_SECONDS, LONGEST_BACK_OFF_SECONDS
+from earthline.config.step import declared, places
+from earthline.formats.evaluations import BLESSED, REJECTED
 from pipelines.dataflow import beam_options
 from pipelines.labels import WORKFLOW_LABEL
 from pipelines.labels import resource_labels as labels_of
@@ -43,9 +39,10 @@ def build(config: Config, *, probes: bool = False) -> Any:
     Returns:
         A `kfp.dsl.graph_component.GraphComponent`.
     """
-    environment, machines = config.environment, config.steps
+    environment = config.environment
     image = environment.image
     train_job = _train_job(config)
+    step = partial(_step, config=config)
 
     def workflow(
         name: str = config.name,
@@ -65,7 +62,7 @@ def build(config: Config, *, probes: bool = False) -> Any:
         drift_limit: float = config.schedule.drift_limit,
         force: bool = False,
     ) -> None:
-        checked = check_news(
+        detected = step("detect_changes")(
             name=name,
             data=data,
             export=export,
@@ -81,15 +78,10 @@ def build(config: Config, *, probes: bool = False) -> Any:
             workflow_label=WORKFLOW_LABEL,
             endpoint_name=endpoint_name,
         )
-        # What it finds lies outside the pipeline: in Earth Engine, and in the runs before this one.
-        checked.set_caching_options(False)
-        placed: list[tuple[Any, Machine]] = [(checked, machines.check_news)]
         if probes:
-            probed = probe_mount()
-            probed.set_caching_options(False)
-            placed.append((probed, Machine()))
-        with dsl.If(checked.outputs["Output"] == RETRAIN, name="retrain"):
-            exported = export_examples(
+            step("probe_mount")()
+        with dsl.If(detected.outputs["Output"] == RETRAIN, name="retrain"):
+            exported = step("export_examples")(
                 data=data,
                 export=export,
                 project=project,
@@ -97,32 +89,27 @@ def build(config: Config, *, probes: bool = False) -> Any:
                 location=location,
                 image=image_uri,
                 dataflow=dataflow,
-                sources=checked.outputs["fingerprint"],
+                sources=detected.outputs["fingerprint"],
             )
             examples = exported.outputs["examples"]
-            validated = validate_examples(data=data, examples=examples)
+            validated = step("validate_examples")(data=data, examples=examples)
             trained = train_job(data=data, train=train, examples=examples).after(validated)
             model = trained.outputs["model"]
-            evaluated = evaluate_model(
+            evaluated = step("evaluate_model")(
                 data=data,
                 evaluate=evaluate,
                 project=project,
                 location=location,
-                champion=checked.outputs["champion"],
+                champion=detected.outputs["champion"],
                 examples=examples,
                 model=model,
             )
             evaluation = evaluated.outputs["evaluation"]
-            placed += [
-                (exported, machines.export_examples),
-                (validated, machines.validate_examples),
-                (evaluated, machines.evaluate_model),
-            ]
             with dsl.If(evaluated.outputs["Output"] == BLESSED, name="blessed"):
-                prepared = prepare_saved_model(
+                prepared = step("prepare_saved_model")(
                     data=data, serving=serving, image=image_uri, examples=examples, model=model
                 )
-                deployed = deploy_model(
+                deployed = step("deploy_model")(
                     name=name,
                     serving=serving,
                     resource_labels=resource_labels,
@@ -132,7 +119,7 @@ def build(config: Config, *, probes: bool = False) -> Any:
                     prepared=prepared.outputs["prepared"],
                     evaluation=evaluation,
                 )
-                registered = register_ee_model(
+                registered = step("register_ee_model")(
                     name=name,
                     data=data,
                     serving=serving,
@@ -141,7 +128,7 @@ def build(config: Config, *, probes: bool = False) -> Any:
                     prepared=prepared.outputs["prepared"],
                     vertex_endpoint=deployed.outputs["vertex_endpoint"],
                 )
-                predicted = predict_map(
+                step("predict_map")(
                     name=name,
                     data=data,
                     predict=predict,
@@ -152,17 +139,8 @@ def build(config: Config, *, probes: bool = False) -> Any:
                     model=model,
                     evaluation=evaluation,
                 )
-                # Their effects lie outside the pipeline, where the cache does not see that somebody undid them.
-                for task in (deployed, registered, predicted):
-                    task.set_caching_options(False)
-                placed += [
-                    (prepared, machines.prepare_saved_model),
-                    (deployed, machines.deploy_model),
-                    (registered, machines.register_ee_model),
-                    (predicted, machines.predict_map),
-                ]
             with dsl.If(evaluated.outputs["Output"] == REJECTED, name="rejected"):
-                previewed = preview_map(
+                step("preview_map")(
                     name=name,
                     data=data,
                     predict=predict,
@@ -172,26 +150,38 @@ def build(config: Config, *, probes: bool = False) -> Any:
                     model=model,
                     evaluation=evaluation,
                 )
-                placed += [(previewed, machines.preview_map)]
-        for task, machine in placed:
-            _place(task, machine, image)
 
     description = f"Earthline workflow {config.name}: imagery in, a map out."
     return dsl.pipeline(name=config.name, description=description)(workflow)
 
 
-def _place(task: Any, machine: Machine, image: str) -> None:
-    """Says on what a task runs, and how often it is tried."""
-    task.set_container_image(image)
-    task.set_cpu_limit(str(machine.cpu))
-    task.set_memory_limit(machine.memory)
-    if isinstance(machine, Step) and machine.retries:
-        task.set_retry(
-            num_retries=machine.retries,
-            backoff_duration=f"{BACK_OFF_SECONDS}s",
-            backoff_factor=BACK_OFF_FACTOR,
-            backoff_max_duration=f"{LONGEST_BACK_OFF_SECONDS}s",
-        )
+def _step(name: str, config: Config) -> Callable[..., Any]:
+    """A step's component, whose tasks run as the step declares and on the machine that the config gives them."""
+    component = _component(name)
+
+    def place(**inputs: Any) -> Any:
+        task, machine = component(**inputs), config.steps.of(name)
+        task.set_container_image(config.environment.image)
+        task.set_cpu_limit(str(machine.cpu))
+        task.set_memory_limit(machine.memory)
+        if not declared()[name].cached:
+            # Its effects lie outside the pipeline, where the cache does not see that somebody undid them.
+            task.set_caching_options(False)
+        if isinstance(machine, Step) and machine.retries:
+            task.set_retry(
+                num_retries=machine.retries,
+                backoff_duration=f"{BACK_OFF_SECONDS}s",
+                backoff_factor=BACK_OFF_FACTOR,
+                backoff_max_duration=f"{LONGEST_BACK_OFF_SECONDS}s",
+            )
+        return task
+
+    return place
+
+
+def _component(name: str) -> Any:
+    """The KFP face of a step: the function of its name in its `component.py`."""
+    return resolve_name(f"{places()[name]}.component:{name}")
 
 
 def _train_job(config: Config) -> Any:
@@ -202,7 +192,7 @@ def _train_job(config: Config) -> Any:
     """
     train = config.train
     return create_custom_training_job_from_component(
-        _with_image(train_model, config.train_image),
+        _with_image(_component("train_model"), config.train_image),
         display_name=f"{config.name}-train-model",
         machine_type=train.machine_type,
         accelerator_type=train.accelerator_type or "",

@@ -1,11 +1,11 @@
 """`python -m serving`: serves the SavedModel at AIP_STORAGE_URI."""
 
-import logging
 import os
 import sys
 
 import uvicorn
 
+from earthline import logs
 from serving import storage
 from serving.application import Server
 from serving.runtimes import Runtime, TensorFlowRuntime
@@ -17,7 +17,7 @@ GRACE_SECONDS = 20
 
 def main() -> int:
     """Serves until SIGTERM or SIGINT; status 2 where the environment is at fault."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logs.begin(logs.DATED)
     try:
         settings = Settings.read(os.environ)
     except SettingsError as error:

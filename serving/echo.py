@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from earthline import tensors
+from earthline.formats import tensors
 from serving.settings import MAX_BODY_BYTES
 
 LENGTH, OUTPUT = "length", "shape"

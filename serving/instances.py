@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import orjson
 
-from earthline import tensors
-from earthline.contract import Contract
+from earthline.formats import tensors
+from earthline.formats.contract import Contract
 
 Array = np.ndarray[Any, Any]
 Tile = Mapping[str, Array]

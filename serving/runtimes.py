@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from earthline.contract import ARRAY_SIGNATURE, Contract
+from earthline.formats.contract import ARRAY_SIGNATURE, Contract
 
 Array = np.ndarray[Any, Any]
 

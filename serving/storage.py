@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from earthline import folders
+from earthline.storage import folders
 
 MAX_BYTES = 8 << 30
 """Largest model that is downloaded."""

@@ -14,7 +14,7 @@ import hypothesis
 import psutil
 import pytest
 
-from sandbox.environment import names, restore
+from earthline_sandbox.environment import names, restore
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -49,7 +49,7 @@ class Sandbox:
         return psutil.Process(json.loads((self.home / "state.json").read_text())["pid"])
 
     def command(self, *arguments: str, check: bool = True, timeout: float = 120) -> subprocess.CompletedProcess[str]:
-        """Runs `python -m sandbox …` on this home."""
+        """Runs `python -m earthline_sandbox …` on this home."""
         return control(self.home, *arguments, check=check, timeout=timeout)
 
     def client_environment(self, **variables: str) -> dict[str, str]:
@@ -82,11 +82,11 @@ class Sandbox:
 
 
 def control(home: Path, *arguments: str, check: bool = True, timeout: float = 120) -> subprocess.CompletedProcess[str]:
-    """Runs `python -m sandbox … --home home`, in an environment that no other sandbox has touched."""
+    """Runs `python -m earthline_sandbox … --home home`, in an environment that no other sandbox has touched."""
     environment = dict(os.environ)
     restore(environment, names())
     done = subprocess.run(
-        [sys.executable, "-m", "sandbox", *arguments, "--home", str(home)],
+        [sys.executable, "-m", "earthline_sandbox", *arguments, "--home", str(home)],
         cwd=ROOT,
         env=environment,
         capture_output=True,

@@ -5,11 +5,12 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from earthline.config import Data
-from earthline.examples import Manifest
+from earthline.formats.manifest import Manifest
 
 KERAS_MODEL = "model.keras"
 SAVED_MODEL = "saved_model"
 HISTORY = "history.json"
+CURVES = "learning_curves.png"
 DESCRIPTION = "description.json"
 
 
@@ -23,6 +24,9 @@ class Description(BaseModel):
     class_names: tuple[str, ...] = Field(description="Class id i, output i, is named class_names[i].")
     class_pixels: tuple[int, ...] = Field(description="Labelled training pixels by class id.")
     stride: int = Field(gt=0, description="Height and width of the input divide by it.")
+    receptive_field: int = Field(
+        default=0, description="Side in pixels of the ground on which one pixel's output rests; 0 where unknown."
+    )
     patch_shape: tuple[int, int] = Field(description="Shape of training patches in pixels (height, width).")
     mean: tuple[float, ...] = Field(description="Mean of each band over valid training pixels.")
     std: tuple[float, ...] = Field(description="Standard deviation of each band, likewise.")

@@ -5,7 +5,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from earthline.examples import IMAGE, LABEL, VALID, Manifest
+from earthline.formats.examples import IMAGE, LABEL, VALID
+from earthline.formats.manifest import Manifest
 from trainer import masking
 
 _PRIME = 1_000_003

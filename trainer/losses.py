@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from earthline.examples import UNLABELLED
+from earthline.formats.examples import UNLABELLED
 
 
 @keras.saving.register_keras_serializable("earthline")
@@ -58,3 +58,24 @@ class MaskedCrossEntropy(keras.losses.Loss):  # type: ignore[misc]  # Keras publ
     def get_config(self) -> dict[str, Any]:
         """What Keras needs to load it again."""
         return {**super().get_config(), "weights": self.weights, "label_smoothing": self.label_smoothing}
+
+
+def class_weights(pixels: Sequence[int], how: str) -> list[float]:
+    """Weights of the classes in the loss, scaled so that the mean over labelled pixels is 1.
+
+    Args:
+        pixels: Labelled training pixels by class id.
+        how: `none`, `balanced` (1 / frequency) or `sqrt` (1 / its square root).
+
+    Raises:
+        ValueError: There is no labelled pixel.
+    """
+    total = sum(pixels)
+    if total == 0:
+        raise ValueError("no training pixel has a label; check `data.labels` and where the training blocks lie")
+    power = {"none": 0.0, "sqrt": 0.5, "balanced": 1.0}[how]
+    # A class without pixels never enters the loss; a floor keeps its weight finite.
+    shares = [max(count / total, 1e-4) for count in pixels]
+    raw = [share**-power for share in shares]
+    mean = sum(weight * count for weight, count in zip(raw, pixels, strict=True)) / total
+    return [weight / mean for weight in raw]

@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from earthline.examples import UNLABELLED
+from earthline.formats.examples import UNLABELLED
 
 GAP_PIXELS = (2.0, 12.0)
 """Narrowest and widest gap; the gaps of Landsat 7 without its scan-line corrector are up to 14 pixels wide."""

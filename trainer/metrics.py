@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from earthline.examples import UNLABELLED
+from earthline.formats.examples import UNLABELLED
 
 
 @keras.saving.register_keras_serializable("earthline")

@@ -9,12 +9,14 @@ import numpy as np
 import tensorflow as tf
 
 from earthline.config import Train
-from earthline.examples import IMAGE, VALID, Manifest
-from trainer import distribution, input_pipeline, models, statistics
+from earthline.formats.examples import IMAGE, VALID
+from earthline.formats.manifest import Manifest
+from earthline.task import task_of_names
+from trainer import distribution, input_pipeline, network, statistics
+from trainer.checkpoint import Checkpoint, shown
 from trainer.description import HISTORY, KERAS_MODEL, SAVED_MODEL, Description
-from trainer.journal import Journal, State, write_history
-from trainer.losses import MaskedCrossEntropy
-from trainer.metrics import metrics
+from trainer.heads import HEADS
+from trainer.history import State, write_history
 
 WARM_UP_SHARE = 0.05
 """Share of all steps in which the learning rate climbs; then it falls along a cosine."""
@@ -35,7 +37,7 @@ def run(train: Train, examples: Path, model_folder: Path, checkpoint: Path | Non
         checkpoint: Folder for the checkpoint; left out, `checkpoint` in `model_folder`.
 
     Returns:
-        Figures of every epoch, and which one was best (it is the one that is saved).
+        Metrics of every epoch, and which one was best (it is the one that is saved).
 
     Raises:
         FileNotFoundError: The manifest or a shard is missing.
@@ -51,59 +53,55 @@ def run(train: Train, examples: Path, model_folder: Path, checkpoint: Path | Non
     )
     pixels = class_pixels(manifest, "train")
     steps = input_pipeline.steps_per_epoch(manifest, train.batch_size)
+    task = task_of_names(manifest.class_names)
+    head = HEADS[task.name](train, manifest)
     with strategy.scope():
-        model = models.unet(
-            measured,
-            len(manifest.class_names),
-            filters=train.filters,
-            depth=train.depth,
-            dropout=train.dropout,
-            synchronized=strategy.num_replicas_in_sync > 1,
-        )
-        model.compile(
-            optimizer=_optimizer(train, steps),
-            loss=MaskedCrossEntropy(models.class_weights(pixels, train.class_weights), train.label_smoothing),
-            metrics=metrics(len(manifest.class_names)),
-        )
+        model = network.build(train.model, measured, head.outputs, synchronized=strategy.num_replicas_in_sync > 1)
+        model.compile(optimizer=_optimizer(train, steps), loss=head.loss(), metrics=head.metrics())
     print(
-        f"{train.model}: {model.count_params():,} parameters; {manifest.splits['train'].examples} training and "
+        f"{train.model.name}: {model.count_params():,} parameters; {manifest.splits['train'].examples} training and "
         f"{manifest.splits['validation'].examples} validation patches of {manifest.patch_shape[0]} x "
         f"{manifest.patch_shape[1]} px; {steps} steps an epoch on {strategy.num_replicas_in_sync} replica(s)",
         flush=True,
     )
 
-    journal = Journal(
-        checkpoint or model_folder / "checkpoint", epochs=train.epochs, patience=train.patience, writes=writes
+    progress = Checkpoint(
+        checkpoint or model_folder / "checkpoint",
+        epochs=train.epochs,
+        patience=train.patience,
+        watched=task.watched,
+        writes=writes,
     )
     began = time.monotonic()
     with strategy.scope():
-        journal.restore(model)
-        _fit(model, train, examples, manifest, journal)
-        journal.restore_best(model)
-    best = journal.state.history[journal.state.best_epoch - 1]
+        progress.restore(model)
+        _fit(model, train, examples, manifest, progress)
+        progress.restore_best(model)
+    best = progress.state.history[progress.state.best_epoch - 1]
     print(
-        f"trained in {time.monotonic() - began:.0f} s; best epoch {best.epoch}: validation accuracy "
-        f"{best.figures['val_accuracy']:.4f}, mean IoU {best.figures['val_mean_iou']:.4f}",
+        f"trained in {time.monotonic() - began:.0f} s; best epoch {best.epoch}: validation "
+        f"{shown(best.metrics, task.watched)}",
         flush=True,
     )
     if writes:
         model_folder.mkdir(parents=True, exist_ok=True)
-        _save(model, model_folder, train.stride)
-        write_history(journal.state, model_folder / HISTORY)
+        _save(model, model_folder, train.model.stride)
+        write_history(progress.state, model_folder / HISTORY)
         Description(
             bands=manifest.bands,
             data_type=manifest.data_type,
             class_names=manifest.class_names,
             class_pixels=tuple(pixels),
-            stride=train.stride,
+            stride=train.model.stride,
+            receptive_field=train.model.receptive_field,
             patch_shape=manifest.patch_shape,
             mean=measured.mean,
             std=measured.std,
             parameters=model.count_params(),
             expression_hash=manifest.expression_hash,
         ).write(model_folder)
-    journal.remove()
-    return journal.state
+    progress.remove()
+    return progress.state
 
 
 def class_pixels(manifest: Manifest, split: str) -> list[int]:
@@ -113,10 +111,11 @@ def class_pixels(manifest: Manifest, split: str) -> list[int]:
 
 
 def _check(train: Train, manifest: Manifest) -> None:
-    if any(pixels % train.stride for pixels in manifest.patch_shape):
+    stride = train.model.stride
+    if any(pixels % stride for pixels in manifest.patch_shape):
         raise ValueError(
-            f"patches of {list(manifest.patch_shape)} px do not divide by the model's stride {train.stride} "
-            "(2**train.depth); change export.patch_shape or train.depth"
+            f"patches of {list(manifest.patch_shape)} px do not divide by the model's stride {stride}; change "
+            "export.patch_shape or train.model"
         )
     for split in ("train", "validation"):
         if manifest.splits[split].examples == 0 or sum(class_pixels(manifest, split)) == 0:
@@ -142,10 +141,10 @@ def _optimizer(train: Train, steps: int) -> Any:
     return optimizer
 
 
-def _fit(model: Any, train: Train, examples: Path, manifest: Manifest, journal: Journal) -> None:
+def _fit(model: Any, train: Train, examples: Path, manifest: Manifest, progress: Checkpoint) -> None:
     validation = input_pipeline.read(examples, manifest, "validation", train.batch_size)
-    while not journal.finished:
-        number = journal.first_epoch
+    while not progress.finished:
+        number = progress.first_epoch
         batches = input_pipeline.epoch(
             examples,
             manifest,
@@ -160,7 +159,7 @@ def _fit(model: Any, train: Train, examples: Path, manifest: Manifest, journal: 
             initial_epoch=number,
             epochs=number + 1,
             validation_data=validation,
-            callbacks=[journal],
+            callbacks=[progress],
             shuffle=False,
             verbose=0,
         )

@@ -18,8 +18,9 @@ from google.cloud import aiplatform
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from components.deploy_model import traffic
-from components.deploy_model.vertex import patiently
 from earthline.config import Serving
+from earthline.vertex.endpoints import find, named
+from earthline.vertex.retry import patiently
 
 STALE = timedelta(hours=3)
 """Age at which a staging endpoint must have been left by a step that was killed."""
@@ -39,15 +40,6 @@ class Place:
 
     endpoint: Any
     new: bool = False
-
-
-def find(name: str) -> Any | None:
-    """The newest `aiplatform.Endpoint` of exactly this display name; None where there is none."""
-    there = patiently(
-        lambda: aiplatform.Endpoint.list(filter=f'display_name="{name}"', order_by="create_time desc"),
-        f"finding the endpoint {name}",
-    )
-    return there[0] if there else None
 
 
 def find_or_create(name: str, labels: Mapping[str, str]) -> Place:
@@ -210,7 +202,7 @@ def _is_of(deployed: Any, model: Any) -> bool:
 
 def _discard_stale(display_name: str) -> None:
     with suppress(GoogleAPIError):
-        for each in aiplatform.Endpoint.list(filter=f'display_name="{display_name}"'):
+        for each in named(display_name):
             if datetime.now(UTC) - each.create_time > STALE:
                 _logger.warning("deploy_model: %s was left by a step that was killed: deleted", each.resource_name)
                 discard(each)

@@ -17,9 +17,9 @@ from google.api_core.exceptions import (
 )
 from google.api_core.retry import exponential_sleep_generator
 
-from earthline import tensors
-from earthline.contract import Contract
-from earthline.references import Reference
+from earthline.formats import tensors
+from earthline.formats.contract import Contract
+from earthline.formats.references import Reference
 
 WARMING_SECONDS = 300.0
 """How long a deployed model may be unavailable: replicas that have just started answer 503 for a while."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from google.cloud import aiplatform
 
-from components.deploy_model.vertex import patiently
+from earthline.vertex.retry import patiently
 
 CHAMPION = "champion"
 """Version alias of the model that serves."""

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from components.deploy_model import endpoints, registry
+from components.deploy_model import registry
 from components.deploy_model.probe import Probe
-from earthline import folders
-from earthline.contract import CONTRACT, Contract
-from earthline.references import PROBE, ProbeFileError, Reference
+from earthline.formats.contract import CONTRACT, Contract
+from earthline.formats.references import PROBE, ProbeFileError, Reference
+from earthline.storage import folders
+from earthline.vertex import endpoints
 
 
 class RollbackError(RuntimeError):

@@ -4,7 +4,6 @@ import json
 import logging
 from pathlib import Path
 
-from google.cloud import aiplatform
 from google.protobuf import json_format
 from google_cloud_pipeline_components.proto.gcp_resources_pb2 import GcpResources
 from kfp import dsl
@@ -12,17 +11,20 @@ from kfp import dsl
 from components.deploy_model import deployment, endpoints, registry
 from components.deploy_model.probe import Probe
 from earthline.config import Serving
-from earthline.contract import Contract
-from earthline.evaluations import Evaluation
-from earthline.references import Reference
+from earthline.entry_point import entry_point
+from earthline.formats.contract import Contract
+from earthline.formats.evaluations import Evaluation
+from earthline.formats.references import Reference
+from earthline.vertex.connection import connect
 
 _logger = logging.getLogger(__name__)
 
 
+@entry_point
 def run(
     *,
     name: str,
-    serving: str,
+    serving: Serving,
     resource_labels: str,
     project: str,
     location: str,
@@ -37,7 +39,7 @@ def run(
 
     Args:
         name: Display name of the model.
-        serving: The config's section, as JSON.
+        serving: The config's section.
         resource_labels: Vertex AI labels, as a JSON object.
         project: Google Cloud project.
         location: Vertex AI location.
@@ -52,13 +54,11 @@ def run(
         DeploymentError: The model did not start or answered wrongly; the endpoint serves what it did before.
         ProbeFileError: The prepared model has no probe.
     """
-    logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
-    section = Serving.model_validate_json(serving)
     labels: dict[str, str] = json.loads(resource_labels)
     folder = Path(prepared.path)
     probe = Probe(Contract.read(folder), Reference.read(folder))
     accuracy = Evaluation.read(Path(evaluation.path)).model.overall
-    aiplatform.init(project=project, location=location)
+    connect(project, location, quiet=False)
     model = registry.upload(
         name,
         prepared.uri,
@@ -66,7 +66,7 @@ def run(
         labels,
         f"Overall accuracy {accuracy:.3f} on the test blocks",
     )
-    made = deployment.deploy(model, endpoints.find_or_create(endpoint_name, labels), section, probe, labels)
+    made = deployment.deploy(model, endpoints.find_or_create(endpoint_name, labels), serving, probe, labels)
     service = f"https://{location}-aiplatform.googleapis.com/v1"
     written = GcpResources()
     for artifact, kind, resource in (

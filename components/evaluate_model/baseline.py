@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 from scipy.ndimage import uniform_filter
-from sklearn.ensemble import RandomForestClassifier
 
 from components.evaluate_model.patches import Patches
+from earthline.task import Task
 
 Array = np.ndarray[Any, Any]
 
@@ -65,10 +65,11 @@ def surroundings(image: Array, valid: Array, side: int) -> Array:
 class Forest:
     """A seeded random forest on pixels with context."""
 
-    def __init__(self, *, trees: int, side: int, windows: Sequence[int] = (), seed: int) -> None:
+    def __init__(self, task: Task, *, trees: int, side: int, windows: Sequence[int] = (), seed: int) -> None:
         """Makes it.
 
         Args:
+            task: What it learns.
             trees: Number of trees.
             side: Side in pixels of the window whose bands it sees; odd.
             windows: Sides in pixels of the windows whose mean and std it sees as well; odd.
@@ -77,9 +78,8 @@ class Forest:
         self._side = side
         self._windows = tuple(windows)
         self._seed = seed
-        self._forest = RandomForestClassifier(
-            n_estimators=trees, min_samples_leaf=3, max_features="sqrt", n_jobs=-1, random_state=seed
-        )
+        self._type = task.map_type
+        self._forest = task.estimator(trees, seed)
 
     def fit(self, patches: Patches) -> int:
         """Trains on labelled pixels, at most `MAX_PIXELS` of them, drawn at random.
@@ -103,14 +103,14 @@ class Forest:
         return len(drawn)
 
     def predict(self, patches: Patches) -> Array:
-        """Class ids, uint8 (pixels,), of the pixels that count, in the order of `label[labelled]`."""
+        """Map values (pixels,) of the pixels that count, in the order of `label[labelled]`."""
         labelled = patches.labelled
         parts = [
             self._forest.predict(self._features_of(patches, labelled, start))
             for start in range(0, len(labelled), _BATCH)
             if labelled[start : start + _BATCH].any()
         ]
-        return np.concatenate(parts).astype(np.uint8)
+        return np.concatenate(parts).astype(self._type)
 
     def _features(self, patches: Patches, chosen: Array) -> Array:
         return np.concatenate(

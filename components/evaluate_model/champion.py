@@ -1,80 +1,26 @@
-"""The champion: the model that gets most of an endpoint's traffic, scored again on today's test pixels."""
+"""The champion scored again, on today's test pixels."""
 
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from google.api_core.exceptions import NotFound
-from google.cloud import aiplatform
 
 from components.evaluate_model.patches import Patches
-from earthline import folders
-from earthline.contract import ARRAY_SIGNATURE, CONTRACT, Contract
+from earthline.formats.contract import ARRAY_SIGNATURE, CONTRACT, Contract
+from earthline.storage import folders
+from earthline.task import task_of_names
+from earthline.vertex.champion import Champion
 
 Array = np.ndarray[Any, Any]
 
-NONE = "none"
-"""Stands for a champion where nothing is deployed."""
 MAX_BYTES = 4 << 30
 """Largest SavedModel that is downloaded for comparison."""
 _BATCH = 16
 
 
-@dataclass(frozen=True)
-class Champion:
-    """A deployed model.
-
-    Attributes:
-        name: Resource name of the model with its version.
-        artifact_uri: gs:// folder of its SavedModel; empty where the registry knows none.
-    """
-
-    name: str
-    artifact_uri: str
-
-
 class ChampionError(RuntimeError):
     """The champion cannot be scored on these examples; the text says why."""
-
-
-def find(project: str, location: str, endpoint_name: str) -> Champion | None:
-    """The model with most traffic on the newest endpoint of this display name; None where nothing is deployed.
-
-    Args:
-        project: Google Cloud project id.
-        location: Vertex AI location.
-        endpoint_name: Display name of the endpoint.
-    """
-    aiplatform.init(project=project, location=location, api_transport="rest")
-    endpoints = aiplatform.Endpoint.list(filter=f'display_name="{endpoint_name}"', order_by="create_time desc")
-    for endpoint in endpoints:
-        deployed = {each.id: each for each in endpoint.list_models()}
-        traffic = {key: share for key, share in endpoint.traffic_split.items() if key in deployed}
-        if traffic:
-            chosen = deployed[max(traffic, key=lambda key: traffic[key])]
-            model = aiplatform.Model(chosen.model, version=chosen.model_version_id or None)
-            return Champion(f"{model.resource_name}@{model.version_id}", model.uri or "")
-    return None
-
-
-def get(project: str, location: str, name: str) -> Champion | None:
-    """The champion of a name; None for `none`. One that was deleted since has no artifacts.
-
-    Args:
-        project: Google Cloud project id.
-        location: Vertex AI location.
-        name: As `find` gives it, or `none`.
-    """
-    if name == NONE:
-        return None
-    aiplatform.init(project=project, location=location, api_transport="rest")
-    resource, _, version = name.partition("@")
-    try:
-        return Champion(name, aiplatform.Model(resource, version=version or None).uri or "")
-    except NotFound:
-        return Champion(name, "")
 
 
 def predict(
@@ -131,13 +77,16 @@ def _classes(folder: Path, contract: Contract, patches: Patches, bands: tuple[st
             f"its SavedModel takes {', '.join(sorted(takes))} instead of {', '.join(sorted(sent))}: it is of another "
             "version of this product"
         )
-    labelled = patches.labelled
+    labelled, task = patches.labelled, task_of_names(contract.class_names)
     parts = []
     for start in range(0, len(labelled), _BATCH):
         batch = slice(start, start + _BATCH)
         image = patches.image[batch].astype(np.float32)
         inputs = {band: tf.constant(image[..., bands.index(band)]) for band in contract.bands}
         inputs[contract.valid] = tf.constant(patches.valid[batch].astype(np.float32))
-        classes = signature(**contract.named(inputs))[contract.output].numpy().argmax(axis=-1).astype(np.uint8)
+        classes = task.decoded(signature(**contract.named(inputs))[contract.output].numpy())
         parts.append(classes[labelled[batch]])
-    return np.concatenate(parts)
+    found = np.concatenate(parts)
+    if (found == task.no_data).any():
+        raise ChampionError("it gives no finite number for some test pixels")
+    return found

@@ -28,9 +28,9 @@ def evaluate_model(
             cache holds for one champion alone.
         examples: TFRecord shards and manifest.
         model: What train_model wrote.
-        metrics: The most important figures.
+        metrics: The most important metrics.
         confusion: Confusion matrix, rows by label.
-        evaluation: `evaluation.json`, `confusion.png`, `learning_curves.png`.
+        evaluation: `evaluation.json` and `confusion.png`.
 
     Returns:
         `blessed` or `rejected`.

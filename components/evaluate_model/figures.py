@@ -1,13 +1,12 @@
-"""Pictures of an evaluation."""
+"""The confusion matrix as a picture."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from earthline import lettering
-from earthline.evaluations import Accuracy
+from earthline.formats.evaluations import Accuracy
+from earthline.reports import lettering
 
 MOST_SHARES = 25
 """Most classes whose shares are written into their cells; more would not be legible."""
@@ -20,7 +19,7 @@ def confusion(accuracy: Accuracy, path: Path) -> None:
     """Draws a confusion matrix, each row in percent of its label's pixels.
 
     Args:
-        accuracy: Figures of the model.
+        accuracy: Metrics of the model.
         path: PNG to write.
     """
     counts = np.array(accuracy.confusion, float)
@@ -43,26 +42,3 @@ def confusion(accuracy: Accuracy, path: Path) -> None:
                 colour = "white" if value > 55 else "black"
                 axes.text(column, row, f"{value:.0f} %", ha="center", va="center", fontsize=size * 0.9, color=colour)
         figure.savefig(path, dpi=130)
-
-
-def learning_curves(history: Path, path: Path) -> None:
-    """Draws loss and accuracy by epoch.
-
-    Args:
-        history: The trainer's `history.json`.
-        path: PNG to write.
-    """
-    content = json.loads(history.read_text())
-    epochs = [each["epoch"] for each in content["epochs"]]
-    figure = Figure(figsize=(8, 3), layout="constrained")
-    for place, (title, keys) in enumerate(
-        {"loss": ("loss", "val_loss"), "accuracy": ("accuracy", "val_accuracy")}.items(), start=1
-    ):
-        axes = figure.add_subplot(1, 2, place)
-        for key, name in zip(keys, ("training", "validation"), strict=True):
-            axes.plot(epochs, [each["figures"][key] for each in content["epochs"]], label=name)
-        axes.axvline(content["best_epoch"], color="grey", linestyle=":", linewidth=1)
-        axes.set_xlabel("epoch")
-        axes.set_title(title, fontsize=11)
-        axes.legend(frameon=False, fontsize=9)
-    figure.savefig(path, dpi=130)

@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from components.evaluate_model.bootstrap import MIN_BLOCKS, Bootstrap
-from earthline.evaluations import Gate
+from earthline.formats.evaluations import Gate
+from earthline.task import Task
+from earthline.task.bootstrap import MIN_BLOCKS, Bootstrap
 
 Array = np.ndarray[Any, Any]
 
@@ -17,6 +18,7 @@ def decide(
     model: Array,
     other: Array,
     *,
+    task: Task,
     bootstrap: Bootstrap,
     min_gain: float,
     compared_with: str,
@@ -26,21 +28,22 @@ def decide(
 ) -> Gate:
     """Compares two classifiers on the same pixels.
 
-    The model passes where the lower bound of the interval of its gain in overall accuracy lies above `min_gain`. With
-    too few blocks for an interval no gain can be told from chance: it passes only where `min_gain` is -1.
+    The model passes where the lower bound of the interval of its gain in the task's gate metric lies above `min_gain`.
+    With too few blocks for an interval no gain can be told from chance: it passes only where `min_gain` is -1.
 
     Args:
-        model: Counts of the new model by block, label and prediction, (blocks, classes, classes).
-        other: Those of what it is compared with, on the same pixels.
+        model: The task's tally of the new model, (blocks, ...).
+        other: That of what it is compared with, on the same pixels.
+        task: What is learned, and which metric counts.
         bootstrap: Of as many blocks.
         min_gain: As in the config.
         compared_with: Name of the other.
         shown: The same for people.
-        note: What whoever reads the figures must know besides, such as why the champion does not count.
-        same: Whether the other is the champion and gives the same class everywhere: the model that serves passes.
+        note: What whoever reads the metrics must know besides, such as why the champion does not count.
+        same: Whether the other is the champion and gives the same everywhere: the model that serves passes.
     """
-    pixels = model.sum(axis=(1, 2))
-    difference = _right(model) - _right(other)
+    right, pixels = task.gate_sums(model)
+    difference = right - task.gate_sums(other)[0]
     gain = float(difference.sum() / pixels.sum())
     totals = bootstrap.totals(pixels)
     interval = bootstrap.interval(bootstrap.totals(difference) / totals)
@@ -62,14 +65,14 @@ def decide(
         verdict = f"which another draw of test blocks might bring down to evaluate.min_gain {min_gain:g}: not enough"
     else:
         blessed, verdict = False, f"too little where evaluate.min_gain is {min_gain:g}"
-    accuracy = float(_right(model).sum() / pixels.sum())
+    value = task.gate_value(model)
     bounds = (
         f" ({100 * bootstrap.confidence:g} % interval {interval.low:+.4f} to {interval.high:+.4f} from "
         f"{bootstrap.blocks} blocks)"
         if interval
         else ""
     )
-    reason = f"overall accuracy {accuracy:.4f} against {accuracy - gain:.4f} of {shown}: a gain of {gain:+.4f}{bounds}"
+    reason = f"{task.gate_metric} {value:.4f} against {value - gain:.4f} of {shown}: a gain of {gain:+.4f}{bounds}"
     return Gate(
         blessed=blessed,
         compared_with=compared_with,
@@ -78,7 +81,3 @@ def decide(
         min_gain=min_gain,
         reason=f"{reason}, {verdict}" + (f" ({note})" if note else ""),
     )
-
-
-def _right(by_block: Array) -> Array:
-    return np.asarray(np.trace(by_block, axis1=1, axis2=2))

@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from earthline import blocks, shards
-from earthline.examples import UNLABELLED, Manifest, Patch
+from earthline import blocks
+from earthline.formats import shards
+from earthline.formats.examples import UNLABELLED, Patch
+from earthline.formats.manifest import Manifest
 
 Array = np.ndarray[Any, Any]
 

@@ -4,21 +4,24 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from components.evaluate_model import champion, figures
-from components.evaluate_model.bootstrap import MIN_BLOCKS
+from components.evaluate_model import figures
 from components.evaluate_model.scoring import score
 from earthline.config import Data, Evaluate
-from earthline.evaluations import BLESSED, CONFUSION, CURVES, REJECTED, Accuracy, Evaluation, Interval
-from earthline.examples import Manifest
-from trainer.description import HISTORY, require_match
+from earthline.entry_point import entry_point
+from earthline.formats.evaluations import BLESSED, CONFUSION, REJECTED, Accuracy, Evaluation, Interval
+from earthline.formats.manifest import Manifest
+from earthline.task.bootstrap import MIN_BLOCKS
+from earthline.vertex import champion
+from trainer.description import require_match
 
 _logger = logging.getLogger(__name__)
 
 
+@entry_point
 def run(
     *,
-    data: str,
-    evaluate: str,
+    data: Data,
+    evaluate: Evaluate,
     project: str,
     location: str,
     champion_name: str,
@@ -31,30 +34,27 @@ def run(
     """The step. Artifacts are KFP's: `.path` is read and written, metrics are logged into them.
 
     Args:
-        data: The config's section, as JSON.
-        evaluate: The config's section, as JSON.
+        data: The config's section.
+        evaluate: The config's section.
         project: Google Cloud project id.
         location: Vertex AI location of the champion.
         champion_name: Resource name and version of the champion, or `none`.
         examples: Dataset (input).
         model: Model that the trainer wrote (input).
-        metrics: system.Metrics (output): the most important figures.
+        metrics: system.Metrics (output): the most important metrics.
         confusion_matrix: system.ClassificationMetrics (output).
-        evaluation: Folder (output) with `evaluation.json` and two PNGs.
+        evaluation: Folder (output) with `evaluation.json` and `confusion.png`.
 
     Returns:
         `blessed` or `rejected`.
     """
-    logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
-    section = Evaluate.model_validate_json(evaluate)
-    require_match(Data.model_validate_json(data), Manifest.read(Path(examples.path)))
+    require_match(data, Manifest.read(Path(examples.path)))
     deployed = champion.get(project, location, champion_name)
     folder = Path(evaluation.path)
     folder.mkdir(parents=True, exist_ok=True)
-    result = score(section, Path(examples.path), Path(model.path), deployed, project)
+    result = score(evaluate, Path(examples.path), Path(model.path), deployed, project)
     result.write(folder)
     figures.confusion(result.model, folder / CONFUSION)
-    figures.learning_curves(Path(model.path) / HISTORY, folder / CURVES)
     confusion_matrix.log_confusion_matrix(
         [each.name for each in result.model.classes], [list(row) for row in result.model.confusion]
     )
@@ -65,7 +65,7 @@ def run(
 
 
 def summary(result: Evaluation) -> dict[str, float]:
-    """The figures that pipelines show beside a run."""
+    """The metrics that pipelines show beside a run."""
     found = {
         "accuracy": result.model.overall,
         "macro_f1": result.model.macro_f1,
@@ -85,7 +85,7 @@ def summary(result: Evaluation) -> dict[str, float]:
 
 
 def table(result: Evaluation) -> str:
-    """All figures as text, for the log."""
+    """All metrics as text, for the log."""
     test = result.test
     columns = {"model": result.model} | {each.name: each.accuracy for each in result.baselines}
     if result.champion is not None and result.champion.accuracy is not None:

@@ -10,16 +10,17 @@ import numpy as np
 
 import trainer.losses  # noqa: F401  # registers the loss and metrics that a saved model names
 from components.evaluate_model import champion, patches
-from components.evaluate_model.accuracy import accuracy, confusion
 from components.evaluate_model.baseline import Forest
-from components.evaluate_model.bootstrap import MIN_BLOCKS, Bootstrap
 from components.evaluate_model.gate import decide
 from components.evaluate_model.patches import Patches
 from earthline.config import Evaluate
-from earthline.contract import Contract
-from earthline.evaluations import Baseline, Champion, Evaluation, TestGround
-from earthline.examples import Manifest
+from earthline.formats.contract import Contract
+from earthline.formats.evaluations import Baseline, Champion, Evaluation, TestGround
+from earthline.formats.manifest import Manifest
 from earthline.grid import Grid
+from earthline.task import Task, task_of_names
+from earthline.task.bootstrap import MIN_BLOCKS, Bootstrap
+from earthline.vertex.champion import Champion as Deployed
 from trainer.description import KERAS_MODEL, Description
 
 BATCH = 16
@@ -31,26 +32,25 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class _Test:
-    """Test pixels that count: class id, block and place of each, (pixels,)."""
+    """Test pixels that count: label, block and place of each, (pixels,)."""
 
+    task: Task
     label: Array
     block: Array
     row: Array
     column: Array
 
-    def matrices(self, predicted: Array, classes: int) -> Array:
-        """Counts by block, label and prediction."""
-        return confusion(self.label, predicted, self.block, classes)
+    def tally(self, predicted: Array) -> Array:
+        """What each block adds to the task's metrics."""
+        return self.task.tally(self.label, predicted, self.block)
 
     def where(self, chosen: Array) -> "_Test":
         """The chosen ones of the pixels; their blocks are counted anew."""
         block = np.unique(self.block[chosen], return_inverse=True)[1]
-        return _Test(self.label[chosen], block, self.row[chosen], self.column[chosen])
+        return _Test(self.task, self.label[chosen], block, self.row[chosen], self.column[chosen])
 
 
-def score(
-    section: Evaluate, examples: Path, model_folder: Path, deployed: champion.Champion | None, project: str
-) -> Evaluation:
+def score(section: Evaluate, examples: Path, model_folder: Path, deployed: Deployed | None, project: str) -> Evaluation:
     """Scores the model, the baselines and the champion on the same test pixels.
 
     Args:
@@ -73,20 +73,21 @@ def score(
     names = manifest.class_names
     of_test = patches.read(examples, manifest, "test")
     row, column = of_test.ground
-    test = _Test(of_test.label[of_test.labelled], of_test.blocks(manifest), row, column)
+    task = task_of_names(names)
+    test = _Test(task, of_test.label[of_test.labelled], of_test.blocks(manifest), row, column)
     bootstrap = Bootstrap(int(test.block.max()) + 1, section.confidence, section.seed)
     _logger.info("evaluate_model: the model predicts %d test patches", len(of_test.image))
-    predicted = predictions(keras.models.load_model(model_folder / KERAS_MODEL, compile=False), of_test)
-    mine = test.matrices(predicted, len(names))
-    baselines = _baselines(section, examples, manifest, of_test)
-    matrices = [test.matrices(classes, len(names)) for _, _, classes in baselines]
+    predicted = predictions(keras.models.load_model(model_folder / KERAS_MODEL, compile=False), of_test, task)
+    mine = test.tally(predicted)
+    baselines = _baselines(task, section, examples, manifest, of_test)
+    tallies = [test.tally(values) for _, _, values in baselines]
     scored = tuple(
-        Baseline(name=name, description=description, accuracy=accuracy(matrix, names, bootstrap))
-        for (name, description, _), matrix in zip(baselines, matrices, strict=True)
+        Baseline(name=name, description=description, accuracy=task.metrics(tally, bootstrap))
+        for (name, description, _), tally in zip(baselines, tallies, strict=True)
     )
 
-    best = max(range(len(scored)), key=lambda place: scored[place].accuracy.overall)
-    other, compared_with, shown = matrices[best], scored[best].name, f"the baseline '{scored[best].name}'"
+    best = max(range(len(scored)), key=lambda place: task.gate_value(tallies[place]))
+    other, compared_with, shown = tallies[best], scored[best].name, f"the baseline '{scored[best].name}'"
     compared, note, paired = mine, "", bootstrap
     record, same = None, False
     if deployed is not None:
@@ -95,12 +96,12 @@ def score(
         if record.accuracy is not None:
             held_out = test.where(chosen)
             paired = Bootstrap(int(held_out.block.max()) + 1, section.confidence, section.seed)
-            other, compared_with, shown = held_out.matrices(theirs[chosen], len(names)), deployed.name, "the champion"
-            compared = held_out.matrices(predicted[chosen], len(names))
+            other, compared_with, shown = held_out.tally(theirs[chosen]), deployed.name, "the champion"
+            compared = held_out.tally(predicted[chosen])
             same = bool(np.array_equal(predicted[chosen], theirs[chosen]))
     labelled = mine.sum(axis=(0, 2)) > 0
     return Evaluation(
-        model=accuracy(mine, names, bootstrap),
+        model=task.metrics(mine, bootstrap),
         baselines=scored,
         champion=record,
         test=TestGround(
@@ -114,6 +115,7 @@ def score(
         gate=decide(
             compared,
             other,
+            task=task,
             bootstrap=paired,
             min_gain=section.min_gain,
             compared_with=compared_with,
@@ -124,8 +126,10 @@ def score(
     )
 
 
-def _baselines(section: Evaluate, examples: Path, manifest: Manifest, test: Patches) -> list[tuple[str, str, Array]]:
-    """Name, description and class ids (pixels,) of each baseline."""
+def _baselines(
+    task: Task, section: Evaluate, examples: Path, manifest: Manifest, test: Patches
+) -> list[tuple[str, str, Array]]:
+    """Name, description and map values (pixels,) of each baseline."""
     train = patches.read(examples, manifest, "train")
     side = section.baseline_context
     near = f"random forest {side} x {side}"
@@ -135,7 +139,7 @@ def _baselines(section: Evaluate, examples: Path, manifest: Manifest, test: Patc
     found = []
     for name, windows in kinds.items():
         _logger.info("evaluate_model: the baseline '%s' learns from %d training patches", name, len(train.image))
-        forest = Forest(trees=section.baseline_trees, side=side, windows=windows, seed=section.seed)
+        forest = Forest(task, trees=section.baseline_trees, side=side, windows=windows, seed=section.seed)
         pixels = forest.fit(train)
         sees = f"the bands of {side} x {side} pixels"
         if windows:
@@ -146,7 +150,7 @@ def _baselines(section: Evaluate, examples: Path, manifest: Manifest, test: Patc
 
 
 def _champion(
-    deployed: champion.Champion,
+    deployed: Deployed,
     project: str,
     manifest: Manifest,
     of_test: Patches,
@@ -183,7 +187,7 @@ def _champion(
         else f"compared on {of_all}: the champion, whose training was split otherwise, knows the rest"
     )
     bootstrap = Bootstrap(blocks, section.confidence, section.seed)
-    scored = accuracy(left.matrices(classes[chosen], len(names)), names, bootstrap)
+    scored = test.task.metrics(left.tally(classes[chosen]), bootstrap)
     return Champion(name=deployed.name, accuracy=scored, pixels=len(left.label), note=note), chosen, classes
 
 
@@ -203,18 +207,19 @@ def held_out(contract: Contract, manifest: Manifest, row: Array, column: Array) 
     return ~contract.learned_ground.holds(Grid.from_json(manifest.grid), row, column)
 
 
-def predictions(network: Any, test: Patches) -> Array:
-    """Class ids, uint8 (pixels,), of the pixels that count, in the order of `label[labelled]`.
+def predictions(network: Any, test: Patches, task: Task) -> Array:
+    """Map values (pixels,) of the pixels that count, in the order of `label[labelled]`.
 
     Args:
         network: A Keras model of image and validity.
         test: The patches.
+        task: What the outputs mean.
     """
     labelled = test.labelled
     parts = []
     for start in range(0, len(labelled), BATCH):
         batch = slice(start, start + BATCH)
         inputs = [test.image[batch].astype(np.float32), test.valid[batch, ..., np.newaxis].astype(np.float32)]
-        classes = np.asarray(network(inputs, training=False)).argmax(axis=-1).astype(np.uint8)
-        parts.append(classes[labelled[batch]])
+        values = task.decoded(np.asarray(network(inputs, training=False)))
+        parts.append(values[labelled[batch]])
     return np.concatenate(parts)

@@ -14,7 +14,7 @@ from shapely.affinity import scale, translate
 from shapely.geometry.base import BaseGeometry
 
 from earthline.blocks import edges
-from earthline.examples import SPLITS
+from earthline.formats.manifest import SPLITS
 
 _INSET = 0.25
 """Most pixels by which an area of pixel centres is widened, so that no centre lies on its edge."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from components.export_examples.blocks import SplitError
 from earthline.blocks import edges
-from earthline.examples import SPLITS
+from earthline.formats.manifest import SPLITS
 
 Array = np.ndarray[Any, Any]
 Corner = tuple[int, int]

@@ -4,12 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from earthline import imagery
 from earthline.config import Data
-from earthline.contract import VALID_BAND
-from earthline.examples import UNLABELLED, Patch
+from earthline.earth_engine import imagery
+from earthline.earth_engine.pixels import fetch
+from earthline.formats.contract import VALID_BAND
+from earthline.formats.examples import UNLABELLED, Patch
 from earthline.grid import Grid
-from earthline.pixels import fetch
 
 
 def request_image(data: Data) -> Any:

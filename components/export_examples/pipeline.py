@@ -21,10 +21,12 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from components.export_examples import fetching
 from components.export_examples.plan import PlannedPatch
 from earthline.config import Data, Export
-from earthline.examples import MANIFEST, UNLABELLED, Manifest, Patch, Shard, SplitSummary
+from earthline.earth_engine.connection import connect
+from earthline.earth_engine.pixels import stream
+from earthline.formats.examples import UNLABELLED, Patch
+from earthline.formats.manifest import MANIFEST, Manifest, Shard, SplitSummary
+from earthline.formats.shards import frame
 from earthline.grid import Grid
-from earthline.pixels import connect, stream
-from earthline.shards import frame
 
 REQUESTS_PER_WORKER = 5
 """A small share of the quota for each worker measured best: stalls of one do not idle the others."""
@@ -45,16 +47,16 @@ class Job:
     """What every worker knows.
 
     Attributes:
-        data: The section, as JSON: Beam sends it to the workers.
-        export: The section, as JSON.
+        data: The section.
+        export: The section.
         project: Google Cloud project that the requests count against.
         grid: Of the whole region.
         folder: Where shards and manifest go: a path or a gs:// URI.
         total: Number of patches.
     """
 
-    data: str
-    export: str
+    data: Data
+    export: Export
     project: str
     grid: Grid
     folder: str
@@ -93,12 +95,11 @@ def run(job: Job, planned: Sequence[PlannedPatch], manifest: Manifest, remote: M
         PixelsError: Earth Engine does not answer (under a remote runner, the runner's own error).
         ExportError: A full disk.
     """
-    export = Export.model_validate_json(job.export)
-    local = export.runner == "DirectRunner"
+    local = job.export.runner == "DirectRunner"
     # "DirectRunner" by name would try to download another runner's binary first.
-    runner = FnApiRunner() if local else export.runner
+    runner = FnApiRunner() if local else job.export.runner
     with _explained(job.folder):
-        with beam.Pipeline(runner=runner, options=options(job, export, remote)) as pipeline:
+        with beam.Pipeline(runner=runner, options=options(job, remote)) as pipeline:
             _ = (
                 pipeline
                 | "plan" >> beam.Create(list(planned), reshuffle=not local)
@@ -117,14 +118,14 @@ def run_suffix() -> str:
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
-def options(job: Job, export: Export, remote: Mapping[str, Any]) -> PipelineOptions:
+def options(job: Job, remote: Mapping[str, Any]) -> PipelineOptions:
     """Beam's options for the runner.
 
     Args:
         job: What workers know.
-        export: The section.
         remote: Further options of a remote runner.
     """
+    export = job.export
     if export.runner == "DirectRunner":
         return PipelineOptions([])
     # Dataflow refuses a second active job of one name.
@@ -163,12 +164,11 @@ class FetchPatches(beam.DoFn):  # type: ignore[misc]  # Beam publishes no types
 
     def setup(self) -> None:
         """Connects the worker to Earth Engine and starts its threads."""
-        self._data = Data.model_validate_json(self._job.data)
-        self._export = Export.model_validate_json(self._job.export)
-        local = self._export.runner == "DirectRunner"
-        self._threads = self._export.concurrency if local else min(REQUESTS_PER_WORKER, self._export.concurrency)
+        export = self._job.export
+        local = export.runner == "DirectRunner"
+        self._threads = export.concurrency if local else min(REQUESTS_PER_WORKER, export.concurrency)
         connect(self._job.project, self._threads)
-        self._image = fetching.request_image(self._data)
+        self._image = fetching.request_image(self._job.data)
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="fetch")
         self._done = 0
         self._start = self._said = time.monotonic()
@@ -184,9 +184,9 @@ class FetchPatches(beam.DoFn):  # type: ignore[misc]  # Beam publishes no types
         self._pool.shutdown(cancel_futures=True)
 
     def _fetch(self, patch: PlannedPatch) -> _Pixels:
-        export = self._export
+        job, export = self._job, self._job.export
         return fetching.fetch_patch(
-            self._image, self._data, self._job.grid, patch.row, patch.column, export.patch_shape, export.attempts
+            self._image, job.data, job.grid, patch.row, patch.column, export.patch_shape, export.attempts
         )
 
     def _progress(self) -> None:
@@ -202,13 +202,8 @@ class EncodePatches(beam.DoFn):  # type: ignore[misc]  # Beam publishes no types
     """Makes an example of the pixels of a patch."""
 
     def __init__(self, job: Job) -> None:
-        """Keeps what `setup` needs on the worker."""
-        self._job = job
-
-    def setup(self) -> None:
-        """Reads the sections once."""
-        self._data = Data.model_validate_json(self._job.data)
-        self._shape = Export.model_validate_json(self._job.export).patch_shape
+        """Keeps what encoding needs on the worker."""
+        self._data, self._shape = job.data, job.export.patch_shape
 
     def process(
         self, fetched: tuple[PlannedPatch, _Pixels]

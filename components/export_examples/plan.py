@@ -12,7 +12,7 @@ from components.export_examples import blocks, dealing
 from components.export_examples.blocks import SplitError
 from components.export_examples.dealing import Candidates
 from earthline.config import BoundingBox, Export
-from earthline.examples import SPLITS, shard_name
+from earthline.formats.manifest import SPLITS, shard_name
 from earthline.grid import Grid
 
 MOST_BLOCKS = 200_000

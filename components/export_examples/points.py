@@ -13,11 +13,11 @@ from shapely.geometry.base import BaseGeometry
 
 from components.export_examples import blocks
 from components.export_examples.dealing import Candidates
-from earthline import imagery
 from earthline.config import Data, Export
-from earthline.examples import SPLITS
+from earthline.earth_engine import imagery
+from earthline.earth_engine.retry import ask
+from earthline.formats.manifest import SPLITS
 from earthline.grid import Grid
-from earthline.pixels import ask
 
 _logger = logging.getLogger(__name__)
 

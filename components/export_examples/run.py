@@ -11,21 +11,24 @@ from kfp import dsl
 from shapely.geometry import mapping
 
 from components.export_examples import fetching, pipeline, plan, points
-from earthline import imagery, verification
 from earthline.config import Data, Export
-from earthline.examples import MANIFEST, Manifest, SourceRecord, expression_hash
+from earthline.earth_engine import verification
+from earthline.earth_engine.connection import connect
+from earthline.earth_engine.retry import PixelsError, ask
+from earthline.entry_point import entry_point
+from earthline.formats.manifest import MANIFEST, Manifest, SourceRecord, expression_hash
 from earthline.grid import Grid
-from earthline.pixels import PixelsError, ask, connect
 
 _ATTRIBUTION = ("attribution", "provider", "author")
 _LICENSE = ("license", "licence", "terms_of_use")
 _logger = logging.getLogger(__name__)
 
 
+@entry_point
 def run(
     *,
-    data: str,
-    export: str,
+    data: Data,
+    export: Export,
     project: str,
     temp_location: str,
     examples: dsl.Dataset,
@@ -36,8 +39,8 @@ def run(
     """Exports the examples.
 
     Args:
-        data: The config's section, as JSON.
-        export: The config's section, as JSON.
+        data: The config's section.
+        export: The config's section.
         project: Google Cloud project that the requests count against.
         temp_location: gs:// folder for the temporary files of a remote Beam runner.
         examples: Folder of shards and manifest to write.
@@ -52,16 +55,13 @@ def run(
         PixelsError: Earth Engine does not answer.
         ExportError: A full disk.
     """
-    logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
     logging.getLogger("apache_beam").setLevel(logging.WARNING)
-    sections = Data.model_validate_json(data), Export.model_validate_json(export)
     folder = Path(examples.path)
     _clear(folder)
     connect(project)
-    verification.verify(sections[0])
-    grid = imagery.grid(sections[0])
-    manifest, planned = _plan(*sections, grid)
-    local = sections[1].runner == "DirectRunner"
+    grid = verification.verify(data)
+    manifest, planned = _plan(data, export, grid)
+    local = export.runner == "DirectRunner"
     job = pipeline.Job(
         data=data,
         export=export,

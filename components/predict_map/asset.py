@@ -9,18 +9,16 @@ from typing import Any
 
 import ee
 
-from earthline import ee_assets
-from earthline.ee_model import CLASS_BAND
-from earthline.examples import UNLABELLED
-from earthline.imagery import ImageryError
-from earthline.maps.raster import Legend, MapError
-from earthline.pixels import PixelsError, ask, is_transient
+from earthline.earth_engine import ee_assets
+from earthline.earth_engine.imagery import ImageryError
+from earthline.earth_engine.retry import PixelsError, ask, is_transient
+from earthline.reports.maps.raster import MapError
+from earthline.task import TASKS, Task
 
 WAIT_SECONDS = 3600.0
 PAUSE_SECONDS = 3.0
 TASK = "asset_task.json"
 """File beside the GeoTIFF that names the import, written before anybody waits for it."""
-NAMES_PROPERTY = f"{CLASS_BAND}_class_names"
 _DONE = ("COMPLETED", "SUCCEEDED")
 _ENDED = (*_DONE, "FAILED", "CANCELLED")
 
@@ -49,7 +47,8 @@ def require_writable(asset: str) -> str:
         return f"{asset} is not there yet"
     kind = str(there.get("type", "")).upper()
     bands = [band.get("id") for band in there.get("bands", ())]
-    if kind != "IMAGE" or bands != [CLASS_BAND] or NAMES_PROPERTY not in there.get("properties", {}):
+    known = any(bands == [task.map_band] and task.map_mark in there.get("properties", {}) for task in TASKS)
+    if kind != "IMAGE" or not known:
         what = f"an image with the bands {', '.join(map(str, bands))}" if kind == "IMAGE" else f"of type {kind}"
         raise AssetError(
             f"predict.asset: {asset} is there already and is no map of an earlier run ({what}); it is left as it is: "
@@ -58,13 +57,13 @@ def require_writable(asset: str) -> str:
     return f"{asset} is a map of an earlier run, which the next one replaces"
 
 
-def ingest(uri: str, asset: str, legend: Legend, tags: dict[str, str], folder: Path) -> str:
+def ingest(uri: str, asset: str, kind: Task, tags: dict[str, str], folder: Path) -> str:
     """Imports the GeoTIFF, over the map of an earlier run, and waits for it.
 
     Args:
         uri: gs:// address of the GeoTIFF.
         asset: Id of the asset; the folders above it are made where they are missing.
-        legend: Of the classes; becomes properties that Earth Engine draws palettes from.
+        kind: What the map tells; becomes properties that Earth Engine draws it from.
         tags: Further properties.
         folder: Folder to write the id of the import into, as `asset_task.json`.
 
@@ -81,15 +80,10 @@ def ingest(uri: str, asset: str, legend: Legend, tags: dict[str, str], folder: P
     manifest = {
         "name": asset,
         "tilesets": [{"sources": [{"uris": [uri]}]}],
-        "bands": [{"id": CLASS_BAND}],
-        "missing_data": {"values": [UNLABELLED]},
-        "pyramiding_policy": "MODE",
-        "properties": {
-            **tags,
-            NAMES_PROPERTY: list(legend.names),
-            f"{CLASS_BAND}_class_palette": [color.removeprefix("#") for color in legend.colors],
-            f"{CLASS_BAND}_class_values": list(range(len(legend.names))),
-        },
+        "bands": [{"id": kind.map_band}],
+        "missing_data": {"values": [kind.no_data]},
+        "pyramiding_policy": kind.pyramiding_policy,
+        "properties": {**tags, **kind.asset_properties()},
     }
     # Where the answer to a first try is lost, the same file is imported twice over the same asset: no harm. The client
     # (1.7.35) takes an id of the request, by which Earth Engine would know the second one, and does not send it.

@@ -7,28 +7,27 @@ from pathlib import Path
 from kfp import dsl
 
 from components.predict_map import asset, tiles
-from components.register_ee_model.run import REGISTRATION
-from earthline import ee_model, imagery
 from earthline.config import Data, Predict, Serving
-from earthline.examples import Manifest
-from earthline.maps import figure, raster, report
-from earthline.maps.raster import Legend
-from earthline.pixels import connect
-
-MAP = "map.tif"
-PICTURE = "map.png"
-PICTURE_PIXELS = 1400
-"""Most pixels a side of the PNG's map."""
+from earthline.earth_engine import ee_model, imagery
+from earthline.earth_engine.connection import connect
+from earthline.earth_engine.registration import REGISTRATION
+from earthline.entry_point import entry_point
+from earthline.formats.manifest import Manifest
+from earthline.reports.maps.files import Files
+from earthline.reports.maps.report import Subject
+from earthline.task import task_of
+from trainer.description import CURVES
 
 _logger = logging.getLogger(__name__)
 
 
+@entry_point
 def run(
     *,
     name: str,
-    data: str,
-    predict: str,
-    serving: str,
+    data: Data,
+    predict: Predict,
+    serving: Serving,
     project: str,
     registration: dsl.Artifact,
     examples: dsl.Dataset,
@@ -41,9 +40,9 @@ def run(
 
     Args:
         name: The workflow's name.
-        data: The config's section, as JSON.
-        predict: The config's section, as JSON.
-        serving: The config's section, as JSON.
+        data: The config's section.
+        predict: The config's section.
+        serving: The config's section.
         project: Google Cloud project that the requests count against.
         registration: Folder of `ee_model.json`.
         examples: Folder of shards and manifest.
@@ -57,36 +56,24 @@ def run(
         MapError: Nothing can be mapped, or the import as an asset failed.
         PixelsError: Earth Engine does not answer.
     """
-    logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
-    section, asked = Data.model_validate_json(data), Predict.model_validate_json(predict)
-    tile = Serving.model_validate_json(serving).tile_shape
     registered = json.loads((Path(registration.path) / REGISTRATION).read_text(encoding="utf-8"))
-    manifest = Manifest.read(Path(examples.path))
-    legend = Legend(section.labels.class_names, section.labels.colors)
-    folder = Path(map.path)
-    folder.mkdir(parents=True, exist_ok=True)
-
-    connect(project, asked.concurrency)
-    grid = imagery.grid(section, asked.region, "predict.region" if asked.region is not None else "data.region")
-    if asked.asset is not None:
-        # Before the hours that a large map takes, not after them.
-        asset.require_writable(asked.asset)
     described = registered["arguments"]
-    classes = ee_model.predict(ee_model.build(described), imagery.network_input(section), registered["output"])
-    source = "; ".join(dict.fromkeys(each.attribution for each in manifest.sources if each.attribution))
-    tags = {"title": name, "source": source, "ee_model": registered["asset"]}
-    shape = tiles.request_shape(asked.tile_shape, tile)
-    blocks = tiles.predict(ee_model.unmasked(classes), grid, shape, asked.concurrency)
-    coverage = raster.write(blocks, grid, legend, folder / MAP, tags)
-    figure.write(folder / PICTURE, raster.picture(folder / MAP, legend, PICTURE_PIXELS), grid, legend, name, source)
-    map.metadata.update(crs=grid.crs, height=grid.shape[0], width=grid.shape[1])
-    subject = report.Subject(
+    manifest = Manifest.read(Path(examples.path))
+
+    connect(project, predict.concurrency)
+    grid = imagery.map_grid(data, predict.region)
+    if predict.asset is not None:
+        # Before the hours that a large map takes, not after them.
+        asset.require_writable(predict.asset)
+    task = task_of(data)
+    predicted = ee_model.predict(ee_model.build(described), imagery.network_input(data), registered["output"], task)
+    shape = tiles.request_shape(predict.tile_shape, serving.tile_shape)
+    blocks = tiles.predict(task.unmasked(predicted), task.map_band, grid, shape, predict.concurrency)
+    subject = Subject(
         name=name,
-        data=section,
+        data=data,
         grid=grid,
-        legend=legend,
-        coverage=coverage,
-        map=folder / MAP,
+        task=task,
         predicted="Map, predicted through Earth Engine",
         rows={
             "Earth Engine model": registered["asset"],
@@ -95,12 +82,16 @@ def run(
             "(width x height)",
         },
     )
-    report.write(Path(report_file.path), subject, manifest, Path(evaluation.path))
-    _logger.info("predict_map: %d x %d pixels in %s", *grid.shape, f"{map.uri}/{MAP}")
-    if asked.asset is not None:
+    tags = {"title": name, "source": manifest.attribution, "ee_model": registered["asset"]}
+    files = Files(Path(map.path), "map", Path(report_file.path), name, tags)
+    files.write(blocks, subject, manifest, Path(evaluation.path), Path(model.path) / CURVES)
+    map.metadata.update(crs=grid.crs, height=grid.shape[0], width=grid.shape[1])
+    uri = f"{map.uri}/{files.raster.name}"
+    _logger.info("predict_map: %d x %d pixels in %s", *grid.shape, uri)
+    if predict.asset is not None:
         # Last: whatever becomes of the import, GeoTIFF and report are there.
-        map.metadata["task"] = asset.ingest(f"{map.uri}/{MAP}", asked.asset, legend, tags, folder)
-        map.metadata["asset"] = asked.asset
+        map.metadata["task"] = asset.ingest(uri, predict.asset, task, tags, files.folder)
+        map.metadata["asset"] = predict.asset
 
 
 def _by(sides: list[int]) -> str:

@@ -1,22 +1,12 @@
 """A map through Earth Engine, one request after another."""
 
-import logging
-import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
-from earthline import ee_model
+from earthline.earth_engine.tiles import fetch_tiles
 from earthline.grid import Grid
-from earthline.pixels import fetch, stream
-
-ATTEMPTS = 6
-PROGRESS_SECONDS = 5.0
-
-_logger = logging.getLogger(__name__)
-_Tile = tuple[int, int, tuple[int, int]]
 
 
 def request_shape(asked: tuple[int, int], tile: tuple[int, int]) -> tuple[int, int]:
@@ -31,34 +21,22 @@ def request_shape(asked: tuple[int, int], tile: tuple[int, int]) -> tuple[int, i
 
 
 def predict(
-    classes: Any, grid: Grid, shape: tuple[int, int], threads: int
+    image: Any, band: str, grid: Grid, shape: tuple[int, int], threads: int
 ) -> Iterator[tuple[int, int, np.ndarray[Any, Any]]]:
     """Predicts a whole grid.
 
     Args:
-        classes: The `ee.Image` of class ids, unmasked.
+        image: The `ee.Image` of the map, unmasked.
+        band: Its band.
         grid: Of the map.
         shape: Pixels of each request `(height, width)`.
         threads: Requests under way at once.
 
     Yields:
-        First row, first column and class ids, uint8 (height, width), in the order of arrival.
+        First row, first column and values (height, width), in the order of arrival.
 
     Raises:
         PixelsError: Earth Engine does not answer.
     """
-    tiles = list(grid.tiles(shape))
-    start = said = time.monotonic()
-
-    def ask_for(tile: _Tile) -> np.ndarray[Any, Any]:
-        row, column, window = tile
-        place = f"map tile at row {row}, column {column}"
-        return fetch(classes, grid.window(row, column, window), ATTEMPTS, place)[ee_model.CLASS_BAND]
-
-    with ThreadPoolExecutor(threads, thread_name_prefix="predict") as pool:
-        for done, ((row, column, _), block) in enumerate(stream(pool, ask_for, tiles, 2 * threads), start=1):
-            now = time.monotonic()
-            if now - said >= PROGRESS_SECONDS or done == len(tiles):
-                said = now
-                _logger.info("predict_map: %d/%d tiles, %.1f/s", done, len(tiles), done / max(now - start, 1e-9))
-            yield row, column, block
+    for (row, column, _), pixels in fetch_tiles(image, grid, shape, threads, step="predict_map", place="map tile"):
+        yield row, column, pixels[band]

@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from earthline.contract import ARRAY_SIGNATURE, TENSOR_SIGNATURE, Contract
+from earthline.formats.contract import ARRAY_SIGNATURE, TENSOR_SIGNATURE, Contract
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*")
 _TAKEN = frozenset({"args", "cls", "kwargs", "name", "self", "training"})

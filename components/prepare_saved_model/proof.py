@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from earthline import tensors
-from earthline.contract import ARRAY_SIGNATURE, TENSOR_SIGNATURE, Contract
-from earthline.references import Reference
+from earthline.formats import tensors
+from earthline.formats.contract import ARRAY_SIGNATURE, TENSOR_SIGNATURE, Contract
+from earthline.formats.references import Reference
 
 Array = np.ndarray[Any, Any]
 

@@ -12,11 +12,13 @@ import numpy as np
 
 import trainer.losses  # noqa: F401  # registers the loss and metrics that a saved model names
 from components.prepare_saved_model import export
-from earthline import shards
 from earthline.config import Data, Serving
-from earthline.contract import VALID_BAND, Contract
-from earthline.examples import Manifest, Patch
-from earthline.learned_ground import LearnedGround
+from earthline.entry_point import entry_point
+from earthline.formats import shards
+from earthline.formats.contract import VALID_BAND, Contract
+from earthline.formats.examples import Patch
+from earthline.formats.learned_ground import LearnedGround
+from earthline.formats.manifest import Manifest
 from trainer.description import KERAS_MODEL, Description, require_match
 
 COMMAND = ("python3", "-m", "serving")
@@ -37,12 +39,13 @@ class PreparationError(RuntimeError):
     """The wrapped model is not the trained one; the text says how they differ."""
 
 
-def run(*, data: str, serving: str, image: str, examples: Any, model: Any, prepared: Any) -> None:
+@entry_point
+def run(*, data: Data, serving: Serving, image: str, examples: Any, model: Any, prepared: Any) -> None:
     """The step. Artifacts are KFP's: `.path` is read and written.
 
     Args:
-        data: The config's section, as JSON.
-        serving: The config's section, as JSON.
+        data: The config's section.
+        serving: The config's section.
         image: Container image of the prediction server.
         examples: Dataset (input), for real patches.
         model: Model that the trainer wrote (input).
@@ -53,12 +56,9 @@ def run(*, data: str, serving: str, image: str, examples: Any, model: Any, prepa
         ValueError: Model, examples and config differ in bands or classes.
         PreparationError: The proof failed.
     """
-    logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
-    section = Serving.model_validate_json(serving)
-    asked = Data.model_validate_json(data)
     manifest = Manifest.read(Path(examples.path))
-    require_match(asked, manifest)
-    contract = prepare(section, Path(model.path), Path(examples.path), Path(prepared.path))
+    require_match(data, manifest)
+    contract = prepare(serving, Path(model.path), Path(examples.path), Path(prepared.path))
     prepared.metadata["containerSpec"] = {
         "imageUri": image,
         "command": list(COMMAND),

@@ -1,0 +1,10 @@
+"""Predicts a rejected model's map on its own processors, without an endpoint."""
+
+from earthline.config.step import Output, Step
+
+STEP = Step(
+    outputs=(
+        Output("preview", shown={"preview.tif": "preview", "preview.png": "picture"}),
+        Output("report", file="report.html", shown={"report.html": "report"}),
+    ),
+)

@@ -9,20 +9,20 @@ from kfp import dsl
 
 import trainer.losses  # noqa: F401  # registers the loss and metrics that a saved model names
 from components.preview_map import tiles, window
-from earthline import imagery
 from earthline.config import Data, Predict, Serving
-from earthline.contract import VALID_BAND
-from earthline.examples import Manifest
+from earthline.earth_engine import imagery
+from earthline.earth_engine.connection import connect
+from earthline.earth_engine.pixels import fetch
+from earthline.earth_engine.tiles import ATTEMPTS
+from earthline.entry_point import entry_point
+from earthline.formats.contract import VALID_BAND
+from earthline.formats.manifest import Manifest
 from earthline.grid import Grid
-from earthline.maps import figure, raster, report
-from earthline.maps.raster import Legend
-from earthline.pixels import connect, fetch
-from trainer.description import KERAS_MODEL, Description
+from earthline.reports.maps.files import Files
+from earthline.reports.maps.report import Subject
+from earthline.task import task_of
+from trainer.description import CURVES, KERAS_MODEL, Description
 
-MAP = "preview.tif"
-PICTURE = "preview.png"
-PICTURE_PIXELS = 1400
-"""Most pixels a side of the PNG's map."""
 MOST_PIXELS = 2048
 """Most pixels a side of a preview: some minutes on two cores."""
 _CELLS = 256
@@ -31,12 +31,13 @@ _CELLS = 256
 _logger = logging.getLogger(__name__)
 
 
+@entry_point
 def run(
     *,
     name: str,
-    data: str,
-    predict: str,
-    serving: str,
+    data: Data,
+    predict: Predict,
+    serving: Serving,
     project: str,
     examples: dsl.Dataset,
     model: dsl.Model,
@@ -48,9 +49,9 @@ def run(
 
     Args:
         name: The workflow's name.
-        data: The config's section, as JSON.
-        predict: The config's section, as JSON.
-        serving: The config's section, as JSON.
+        data: The config's section.
+        predict: The config's section.
+        serving: The config's section.
         project: Google Cloud project that the requests count against.
         examples: Folder of shards and manifest.
         model: Folder that the trainer wrote.
@@ -63,41 +64,31 @@ def run(
         MapError: Nothing can be mapped.
         PixelsError: Earth Engine does not answer.
     """
-    logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
-    section, asked = Data.model_validate_json(data), Predict.model_validate_json(predict)
-    overlap = Serving.model_validate_json(serving).overlap
     manifest = Manifest.read(Path(examples.path))
     description = Description.read(Path(model.path))
     network = keras.models.load_model(Path(model.path) / KERAS_MODEL, compile=False)
-    legend = Legend(section.labels.class_names, section.labels.colors)
-    folder = Path(preview.path)
-    folder.mkdir(parents=True, exist_ok=True)
 
-    connect(project, asked.concurrency)
-    whole = imagery.grid(section, asked.region, "predict.region" if asked.region is not None else "data.region")
-    grid = chosen_part(section, whole)
+    connect(project, predict.concurrency)
+    whole = imagery.map_grid(data, predict.region)
+    grid = chosen_part(data, whole)
     share = math.prod(grid.shape) / math.prod(whole.shape)
-    tile, margin = tiles.sides(overlap, description.stride, len(section.imagery.bands))
-    source = "; ".join(dict.fromkeys(each.attribution for each in manifest.sources if each.attribution))
-    tags = {"title": f"{name}: preview of a model that was not deployed", "source": source}
-    blocks = tiles.predict(network, section, grid, tile, margin, asked.concurrency)
-    coverage = raster.write(blocks, grid, legend, folder / MAP, tags)
-    title = f"{name}: preview, not deployed"
-    figure.write(folder / PICTURE, raster.picture(folder / MAP, legend, PICTURE_PIXELS), grid, legend, title, source)
-    preview.metadata.update(crs=grid.crs, height=grid.shape[0], width=grid.shape[1], share=share)
-    subject = report.Subject(
+    tile, margin = tiles.sides(serving.overlap, description.stride, len(data.imagery.bands))
+    task = task_of(data)
+    blocks = tiles.predict(network, data, task, grid, tile, margin, predict.concurrency)
+    subject = Subject(
         name=name,
-        data=section,
+        data=data,
         grid=grid,
-        legend=legend,
-        coverage=coverage,
-        map=folder / MAP,
+        task=task,
         predicted="Preview, predicted in the pipeline's own step",
         rows={"tile, context": f"{tile[0]} x {tile[1]}, {margin[0]} x {margin[1]} pixels at each side"},
         preview_of=share,
     )
-    report.write(Path(report_file.path), subject, manifest, Path(evaluation.path))
-    _logger.info("preview_map: %d x %d pixels in %s", *grid.shape, f"{preview.uri}/{MAP}")
+    tags = {"title": f"{name}: preview of a model that was not deployed", "source": manifest.attribution}
+    files = Files(Path(preview.path), "preview", Path(report_file.path), f"{name}: preview, not deployed", tags)
+    files.write(blocks, subject, manifest, Path(evaluation.path), Path(model.path) / CURVES)
+    preview.metadata.update(crs=grid.crs, height=grid.shape[0], width=grid.shape[1], share=share)
+    _logger.info("preview_map: %d x %d pixels in %s", *grid.shape, f"{preview.uri}/{files.raster.name}")
 
 
 def chosen_part(data: Data, whole: Grid) -> Grid:
@@ -117,6 +108,6 @@ def chosen_part(data: Data, whole: Grid) -> Grid:
     a, b, c, d, e, f = whole.transform
     cells = (-(-whole.shape[0] // step), -(-whole.shape[1] // step))
     coarse = Grid(whole.crs, (a * step, b * step, c, d * step, e * step, f), cells)
-    seen = fetch(imagery.valid(data), coarse, tiles.ATTEMPTS, "where the imagery is valid")[VALID_BAND]
+    seen = fetch(imagery.valid(data), coarse, ATTEMPTS, "where the imagery is valid")[VALID_BAND]
     row, column, shape = window.choose(seen, step, whole.shape, MOST_PIXELS)
     return whole.window(row, column, shape)

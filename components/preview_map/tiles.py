@@ -1,28 +1,22 @@
 """A map on this machine: pixels from Earth Engine, the network here, tile after tile with what lies around each."""
 
-import logging
 import math
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
-from earthline import imagery
 from earthline.config import Data
-from earthline.contract import VALID_BAND
-from earthline.examples import UNLABELLED
+from earthline.earth_engine import imagery
+from earthline.earth_engine.tiles import fetch_tiles
+from earthline.formats.contract import VALID_BAND
 from earthline.grid import Grid
-from earthline.pixels import fetch, stream
+from earthline.task import Task
 
-ATTEMPTS = 6
 LARGEST_ANSWER = 32 << 20
 """Bytes; computePixels gives 48 MB at most (developers.google.com/earth-engine/guides/usage)."""
 LARGEST_SIDE = 512
 """Pixels a side of a tile, with what lies around it."""
-
-_logger = logging.getLogger(__name__)
-_Tile = tuple[int, int, tuple[int, int]]
 
 Array = np.ndarray[Any, Any]
 
@@ -46,54 +40,36 @@ def sides(overlap: tuple[int, int], stride: int, bands: int) -> tuple[tuple[int,
 
 
 def predict(
-    network: Any, data: Data, grid: Grid, tile: tuple[int, int], margin: tuple[int, int], threads: int
+    network: Any, data: Data, task: Task, grid: Grid, tile: tuple[int, int], margin: tuple[int, int], threads: int
 ) -> Iterator[tuple[int, int, Array]]:
     """Predicts a whole grid.
 
     Args:
         network: Keras model of image and validity.
         data: The section.
+        task: What the outputs mean.
         grid: Of the map.
         tile: Shape of a tile in pixels `(height, width)`; a multiple of the network's stride.
         margin: Pixels around each tile, at each side (height, width); likewise.
         threads: Requests under way at once.
 
     Yields:
-        First row, first column and class ids, uint8 (height, width), in the order of arrival; `UNLABELLED` where the
+        First row, first column and values (height, width), in the order of arrival; the task's `no_data` where the
         imagery is masked or the network gives no number.
 
     Raises:
         PixelsError: Earth Engine does not answer.
     """
-    asked = imagery.network_input(data)
-    bands = data.imagery.bands
-    tiles = list(grid.tiles(tile))
-    shape = tile[0] + 2 * margin[0], tile[1] + 2 * margin[1]
-
-    def pixels_of(part: _Tile) -> Array:
-        row, column, _ = part
-        around = grid.window(row - margin[0], column - margin[1], shape)
-        return fetch(asked, around, ATTEMPTS, f"tile of the preview at row {row}, column {column}")
-
-    with ThreadPoolExecutor(threads, thread_name_prefix="preview") as pool:
-        for done, ((row, column, inner), pixels) in enumerate(stream(pool, pixels_of, tiles, 2 * threads), start=1):
-            image = np.stack([pixels[band] for band in bands], axis=-1).astype(np.float32)
-            valid = pixels[VALID_BAND] > 0
-            inputs = [image[np.newaxis], valid[np.newaxis, ..., np.newaxis].astype(np.float32)]
-            found = classes(np.asarray(network(inputs, training=False))[0], valid)
-            _logger.info("preview_map: %d/%d tiles", done, len(tiles))
-            yield row, column, found[margin[0] : margin[0] + inner[0], margin[1] : margin[1] + inner[1]]
-
-
-def classes(probabilities: Array, valid: Array) -> Array:
-    """Class ids, uint8 (height, width).
-
-    Args:
-        probabilities: (height, width, classes).
-        valid: bool (height, width), False where the imagery is masked.
-
-    Returns:
-        `UNLABELLED` where the imagery is masked or a probability is no finite number.
-    """
-    known = valid & np.isfinite(probabilities).all(axis=-1)
-    return np.where(known, np.nan_to_num(probabilities).argmax(axis=-1), UNLABELLED).astype(np.uint8)
+    image = imagery.network_input(data)
+    fetched = fetch_tiles(image, grid, tile, threads, step="preview_map", place="tile of the preview", margin=margin)
+    for (row, column, inner), pixels in fetched:
+        bands = np.stack([pixels[band] for band in data.imagery.bands], axis=-1).astype(np.float32)
+        valid = pixels[VALID_BAND] > 0
+        inputs = [bands[np.newaxis], valid[np.newaxis, ..., np.newaxis].astype(np.float32)]
+        found = np.where(valid, task.decoded(np.asarray(network(inputs, training=False))[0]), task.no_data)
+        inside = np.s_[margin[0] : margin[0] + inner[0], margin[1] : margin[1] + inner[1]]
+        yield (
+            row,
+            column,
+            found[inside].astype(task.map_type),
+        )

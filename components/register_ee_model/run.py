@@ -3,40 +3,24 @@
 import json
 import logging
 from pathlib import Path
-from typing import Any
 
-import ee
-import numpy as np
 from kfp import dsl
 
-from earthline import ee_model, imagery
 from earthline.config import Data, Serving
-from earthline.contract import VALID_BAND, Contract
-from earthline.examples import UNLABELLED
-from earthline.grid import Grid
-from earthline.pixels import connect, fetch
-
-REGISTRATION = "ee_model.json"
-FOLDER = "earthline"
-"""Folder of the project's assets that holds registered models."""
-ATTEMPTS = 5
-TILES_TRIED = 16
-"""Tiles that are looked at for valid imagery before the smoke test gives up."""
-OVERVIEW_PIXELS = 4096
-"""Pixels of the thinned out imagery that shows where to look."""
+from earthline.earth_engine.connection import connect
+from earthline.earth_engine.registration import REGISTRATION, register
+from earthline.entry_point import entry_point
+from earthline.formats.contract import Contract
 
 _logger = logging.getLogger(__name__)
 
 
-class SmokeTestError(RuntimeError):
-    """Earth Engine does not get a usable answer from the model; the text says what came instead."""
-
-
+@entry_point
 def run(
     *,
     name: str,
-    data: str,
-    serving: str,
+    data: Data,
+    serving: Serving,
     project: str,
     location: str,
     prepared: dsl.Artifact,
@@ -47,8 +31,8 @@ def run(
 
     Args:
         name: The workflow's name; the last part of the asset's id.
-        data: The config's section, as JSON.
-        serving: The config's section, as JSON.
+        data: The config's section.
+        serving: The config's section.
         project: Google Cloud project.
         location: Vertex AI location.
         prepared: SavedModel and contract.
@@ -60,11 +44,9 @@ def run(
         PixelsError: Earth Engine refuses the prediction or the asset.
         RegistrationError: The asset is something else.
     """
-    logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
-    section, limits = Data.model_validate_json(data), Serving.model_validate_json(serving)
-    contract = Contract.read(Path(prepared.path)).model_copy(update={"max_payload_bytes": limits.max_payload_bytes})
+    contract = Contract.read(Path(prepared.path)).model_copy(update={"max_payload_bytes": serving.max_payload_bytes})
     connect(project)
-    content = register(name, section, contract, project, location, vertex_endpoint.metadata["resourceName"])
+    content = register(name, data, contract, project, location, vertex_endpoint.metadata["resourceName"])
     folder = Path(registration.path)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / REGISTRATION).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -72,82 +54,3 @@ def run(
     _logger.info("register_ee_model: anybody who may read %s applies the model by:", content["asset"])
     for line in content["python"].splitlines():
         _logger.info("  %s", line)
-
-
-def register(name: str, data: Data, contract: Contract, project: str, location: str, endpoint: str) -> dict[str, Any]:
-    """Tries a served model through Earth Engine, and describes it on an asset.
-
-    Args:
-        name: The workflow's name; the last part of the asset's id.
-        data: The config's section.
-        contract: Of the served model.
-        project: Google Cloud project; `pixels.connect` came before.
-        location: Vertex AI location.
-        endpoint: Resource name of the endpoint.
-
-    Returns:
-        What `ee_model.json` holds: `asset`, `arguments`, `output`, the expressions `ee_model` and `ee_map`, and the
-        lines `python` and `javascript` that apply them.
-
-    Raises:
-        SmokeTestError: Earth Engine's answer is not a map of the contract's classes.
-        PixelsError: Earth Engine refuses the prediction or the asset.
-        RegistrationError: The asset is something else.
-    """
-    grid = imagery.grid(data)
-    described = ee_model.arguments(endpoint, contract, grid)
-    expressions = ee_model.expressions(described, contract.output, data.imagery)
-    _smoke_test(data, contract, grid, expressions[ee_model.MAP_PROPERTY])
-    asset = f"projects/{project}/assets/{FOLDER}/{name}"
-    lines = ee_model.snippets(asset, contract.bands)
-    properties = {
-        "description": f"Model of the Earthline workflow {name}. {lines['python'].replace(chr(10), '  ')}",
-        "bands": ",".join(contract.bands),
-        "class_names": ",".join(contract.class_names),
-        "class_colors": ",".join(data.labels.colors),
-        "location": location,
-        ee_model.ARGUMENTS_PROPERTY: json.dumps(described),
-        **expressions,
-    }
-    ee_model.store(asset, properties)
-    return {"asset": asset, "arguments": described, "output": contract.output, **lines, **expressions}
-
-
-def _smoke_test(data: Data, contract: Contract, grid: Grid, classify: str) -> None:
-    """Predicts one tile through Earth Engine, by the function that is about to be stored."""
-    image = imagery.measured(data)
-    classes = ee_model.unmasked(ee.Image(ee.deserializer.fromJSON(classify).call(image)))
-    for row, column, shape in _tiles(data, grid, contract.tile_shape):
-        window, place = grid.window(row, column, shape), f"tile at row {row}, column {column}"
-        valid = fetch(imagery.valid(data), window, ATTEMPTS, place)[VALID_BAND] > 0
-        if not valid.any():
-            continue
-        found = fetch(classes, window, ATTEMPTS, f"prediction of the {place}")[ee_model.CLASS_BAND]
-        wrong = np.unique(found[valid & (found >= len(contract.class_names))])
-        if len(wrong):
-            meaning = " (no prediction)" if UNLABELLED in wrong else ""
-            raise SmokeTestError(
-                f"{place}: Earth Engine got the class ids {wrong.tolist()}{meaning} where the imagery is valid; known "
-                f"are 0 to {len(contract.class_names) - 1}. Compare the outputs of the endpoint with the contract"
-            )
-        _logger.info("register_ee_model: Earth Engine predicted %d pixels of the %s", int(valid.sum()), place)
-        return
-    raise SmokeTestError(
-        f"no valid imagery in the {TILES_TRIED} tiles of the region that were looked at: is it all masked?"
-    )
-
-
-def _tiles(data: Data, grid: Grid, shape: tuple[int, int]) -> list[tuple[int, int, tuple[int, int]]]:
-    """Tiles to look at: those in which thinned out imagery is valid first, then from the middle of the region on."""
-    overview = grid.thinned(OVERVIEW_PIXELS)
-    seen = fetch(imagery.valid(data), overview, ATTEMPTS, "overview of the imagery")[VALID_BAND] > 0
-    step = round(overview.transform[0] / grid.transform[0]) if grid.transform[0] else 1
-    rows, columns = np.nonzero(seen)
-    held = {
-        (int(row) // shape[0] * shape[0], int(column) // shape[1] * shape[1])
-        for row, column in zip((rows + 0.5) * step, (columns + 0.5) * step, strict=True)
-    }
-    middle = grid.shape[0] / 2, grid.shape[1] / 2
-    tiles = list(grid.tiles(shape))
-    tiles.sort(key=lambda tile: ((tile[0], tile[1]) not in held, abs(tile[0] - middle[0]) + abs(tile[1] - middle[1])))
-    return tiles[:TILES_TRIED]

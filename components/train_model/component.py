@@ -18,8 +18,8 @@ def train_model(
         data: The config's `data` section, as JSON.
         train: The config's `train` section, as JSON.
         examples: TFRecord shards and manifest.
-        model: `model.keras`, `saved_model/`, `history.json` and `description.json`.
-        metrics: Figures of the best epoch.
+        model: `model.keras`, `saved_model/`, `history.json`, `learning_curves.png` and `description.json`.
+        metrics: Metrics of the best epoch.
     """
     from components.train_model.run import run
 

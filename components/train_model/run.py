@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+from components.train_model import figures
 from earthline.config import Data, Train
-from earthline.examples import Manifest
+from earthline.formats.manifest import Manifest
+from earthline.task import task_of_names
 from trainer import distribution, training
-from trainer.description import Description, require_match
+from trainer.description import CURVES, HISTORY, Description, require_match
 
 
 def run(*, data: str, train: str, examples: Any, model: Any, metrics: Any) -> None:
@@ -18,8 +20,8 @@ def run(*, data: str, train: str, examples: Any, model: Any, metrics: Any) -> No
         data: The config's section, as JSON.
         train: The config's section, as JSON.
         examples: Dataset (input).
-        model: Folder (output) that `trainer.training.run` fills.
-        metrics: system.Metrics (output): figures of the best epoch.
+        model: Folder (output) that `trainer.training.run` fills, and the learning curves with it.
+        metrics: system.Metrics (output): metrics of the best epoch.
 
     Raises:
         AcceleratorError: The config asks for accelerators that are not there.
@@ -33,12 +35,13 @@ def run(*, data: str, train: str, examples: Any, model: Any, metrics: Any) -> No
     if not distribution.is_chief():
         return
     best = state.history[state.best_epoch - 1]
-    for key, value in best.figures.items():
+    for key, value in best.metrics.items():
         metrics.log_metric(key, value)
     metrics.log_metric("best_epoch", float(state.best_epoch))
     metrics.log_metric("epochs", float(len(state.history)))
     metrics.log_metric("seconds", sum(epoch.seconds for epoch in state.history))
     described = Description.read(folder)
+    figures.learning_curves(folder / HISTORY, folder / CURVES, task_of_names(described.class_names).watched)
     model.metadata["framework"] = "keras"
     model.metadata["parameters"] = described.parameters
     model.metadata["class_names"] = list(described.class_names)

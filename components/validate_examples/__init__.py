@@ -1,0 +1,5 @@
+"""Reads every example."""
+
+from earthline.config.step import Output, Step
+
+STEP = Step(outputs=(Output("report", file="validation.html", shown={"validation.html": "validation"}),))

@@ -10,9 +10,11 @@ import shapely
 
 from components.validate_examples.statistics import SplitStatistics
 from earthline.config import Data
-from earthline.examples import SPLITS, UNLABELLED, Manifest, Patch
+from earthline.formats.examples import Patch
+from earthline.formats.manifest import SPLITS, Manifest
+from earthline.formats.shards import ShardError, read
 from earthline.grid import Grid
-from earthline.shards import ShardError, read
+from earthline.task import task_of_names
 
 LEAST_TRAINING_PIXELS = 30
 """Fewer pixels of the ground tell nothing of a class: five would be learned by heart."""
@@ -103,41 +105,41 @@ def check_contract(manifest: Manifest, data: Data, findings: Findings) -> None:
 
 def check_splits(manifest: Manifest, statistics: Mapping[str, SplitStatistics], findings: Findings) -> None:
     """Checks what only a whole split, or several, can show: counts, constants, classes and distances."""
-    for split, figures in statistics.items():
+    for split, of_split in statistics.items():
         summary = manifest.splits[split]
         for class_id, name in enumerate(manifest.class_names):
-            counted, claimed = int(figures.pixels[class_id]), summary.class_pixels.get(name, 0)
+            counted, claimed = int(of_split.pixels[class_id]), summary.class_pixels.get(name, 0)
             if counted != claimed:
                 findings.add("counts", f"{split}: {counted:,} pixels of '{name}', the manifest says {claimed:,}")
-        if figures.examples and not figures.labelled:
+        if of_split.examples and not of_split.labelled:
             findings.add("labels", f"{split}: no pixel has a label; check data.labels and data.region")
-        for band in figures.constant_bands():
+        for band in of_split.constant_bands():
             findings.add(
                 "constant band",
                 f"{split}: {band} holds one value everywhere; leave it out of data.imagery, or choose another "
                 "data.imagery.data_type where the asset itself has more values than one",
             )
-        for band, share in figures.saturated_bands(MOST_SATURATED):
+        for band, share in of_split.saturated_bands(MOST_SATURATED):
             findings.add(
                 "saturated band",
                 f"{split}: {100 * share:.2g} % of {band} holds {np.iinfo(manifest.data_type).max:,}, the largest "
                 f"{manifest.data_type}, so its values are cut; use data.imagery.data_type: "
                 f"{WIDER[manifest.data_type]}, or leave the band out where the asset itself is cut like this",
             )
-        if figures.patches_of_ground < LEAST_OWN_GROUND * figures.examples:
+        if of_split.patches_of_ground < LEAST_OWN_GROUND * of_split.examples:
             findings.warnings.append(
-                f"{split}: {figures.examples:,} patches hold only {figures.patches_of_ground:,.0f} patches' worth of "
+                f"{split}: {of_split.examples:,} patches hold only {of_split.patches_of_ground:,.0f} patches' worth of "
                 f"ground, the rest is overlap; export.examples.{split} of about "
-                f"{math.ceil(2 * figures.patches_of_ground):,} would say as much, a larger region more"
+                f"{math.ceil(2 * of_split.patches_of_ground):,} would say as much, a larger region more"
             )
     _check_balance(manifest, statistics, findings)
     _check_places(manifest, statistics, findings)
 
 
 def _check_values(patch: Patch, manifest: Manifest, place: str, findings: Findings) -> None:
-    unknown = np.unique(patch.label[(patch.label >= len(manifest.class_names)) & (patch.label != UNLABELLED)])
-    if len(unknown):
-        findings.add("schema", f"{place}: field 'label' holds {unknown.tolist()}, which are no class ids")
+    problem = task_of_names(manifest.class_names).label_problem(patch.label)
+    if problem:
+        findings.add("schema", f"{place}: field 'label' holds {problem}")
     if patch.image.dtype.kind == "f":
         wrong = (~np.isfinite(patch.image[patch.valid])).sum(axis=0)
         for band, count in zip(manifest.bands, wrong, strict=True):
@@ -150,7 +152,7 @@ def _check_values(patch: Patch, manifest: Manifest, place: str, findings: Findin
 
 def _check_balance(manifest: Manifest, statistics: Mapping[str, SplitStatistics], findings: Findings) -> None:
     for class_id, name in enumerate(manifest.class_names):
-        counts = {split: int(figures.ground[class_id]) for split, figures in statistics.items()}
+        counts = {split: int(of_split.ground[class_id]) for split, of_split in statistics.items()}
         if not any(counts.values()):
             findings.warnings.append(f"class '{name}' has no pixel in any split: the map cannot show it")
             continue
@@ -176,7 +178,7 @@ def _check_balance(manifest: Manifest, statistics: Mapping[str, SplitStatistics]
 def _check_places(manifest: Manifest, statistics: Mapping[str, SplitStatistics], findings: Findings) -> None:
     height, width = Grid.from_json(manifest.grid).shape
     rows, columns = manifest.patch_shape
-    places = [(split, row, column) for split, figures in statistics.items() for row, column in figures.places]
+    places = [(split, row, column) for split, of_split in statistics.items() for row, column in of_split.places]
     seen: dict[tuple[int, int], str] = {}
     for split, row, column in places:
         if not (0 <= row <= height - rows and 0 <= column <= width - columns):

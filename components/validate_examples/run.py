@@ -10,10 +10,13 @@ from kfp import dsl
 
 from components.validate_examples.anomalies import ExamplesError, Findings, check_contract, check_splits, patches
 from components.validate_examples.statistics import SplitStatistics
-from earthline import pictures
 from earthline.config import Data
-from earthline.examples import SPLITS, Manifest, Patch
-from earthline.reports import render
+from earthline.entry_point import entry_point
+from earthline.formats.examples import Patch
+from earthline.formats.manifest import SPLITS, Manifest
+from earthline.reports import pictures
+from earthline.reports.page import render
+from earthline.task import Task, task_of
 
 STATISTICS = "statistics.json"
 PATCHES_SHOWN = 8
@@ -22,11 +25,12 @@ PATCHES_SHOWN = 8
 _logger = logging.getLogger(__name__)
 
 
-def run(*, data: str, examples: dsl.Dataset, statistics: dsl.Artifact, report: dsl.HTML) -> None:
+@entry_point
+def run(*, data: Data, examples: dsl.Dataset, statistics: dsl.Artifact, report: dsl.HTML) -> None:
     """Validates the examples.
 
     Args:
-        data: The config's section, as JSON.
+        data: The config's section.
         examples: Folder of shards and manifest.
         statistics: Folder to write `statistics.json` into.
         report: HTML file to write.
@@ -34,29 +38,27 @@ def run(*, data: str, examples: dsl.Dataset, statistics: dsl.Artifact, report: d
     Raises:
         ExamplesError: Anomalies; the text lists them with shard and field, and the report is written all the same.
     """
-    logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
-    section = Data.model_validate_json(data)
     folder = Path(examples.path)
     try:
         manifest = Manifest.read(folder)
     except (OSError, ValueError) as error:
         raise ExamplesError(f"the manifest cannot be used, export the examples again: {error}") from error
     findings = Findings()
-    check_contract(manifest, section, findings)
+    check_contract(manifest, data, findings)
     gathered: dict[str, SplitStatistics] = {}
     shown: dict[str, list[Patch]] = {}
     for split in (split for split in SPLITS if split in manifest.splits):
-        figures = SplitStatistics(manifest.bands, len(manifest.class_names))
+        of_split = SplitStatistics(manifest.bands, len(manifest.class_names))
         shown[split] = []
         for patch in patches(folder, manifest, split, findings):
-            figures.add(patch)
+            of_split.add(patch)
             if len(shown[split]) < PATCHES_SHOWN:
                 shown[split].append(patch)
-        gathered[split] = figures
-        _logger.info("validate_examples: %s: %d examples read", split, figures.examples)
+        gathered[split] = of_split
+        _logger.info("validate_examples: %s: %d examples read", split, of_split.examples)
     check_splits(manifest, gathered, findings)
     described = {
-        "splits": {split: figures.to_json(manifest.class_names) for split, figures in gathered.items()},
+        "splits": {split: of_split.to_json(manifest.class_names) for split, of_split in gathered.items()},
         "anomalies": findings.lines(),
         "warnings": findings.warnings,
     }
@@ -66,8 +68,8 @@ def run(*, data: str, examples: dsl.Dataset, statistics: dsl.Artifact, report: d
         {
             "manifest": manifest,
             "statistics": described,
-            "colors": section.labels.colors,
-            "pictures": _pictures(shown, manifest, section.labels.colors),
+            "colors": data.labels.colors,
+            "pictures": _pictures(shown, manifest, task_of(data)),
         },
     )
     Path(report.path).write_text(page, encoding="utf-8")
@@ -75,7 +77,7 @@ def run(*, data: str, examples: dsl.Dataset, statistics: dsl.Artifact, report: d
         _logger.warning("validate_examples: %s", warning)
     if findings.anomalies:
         raise ExamplesError("the examples are not fit for training:\n" + "\n".join(findings.lines()))
-    total = sum(figures.examples for figures in gathered.values())
+    total = sum(of_split.examples for of_split in gathered.values())
     _logger.info("validate_examples: %d examples, no anomaly", total)
 
 
@@ -84,9 +86,7 @@ def _write(folder: Path, described: dict[str, Any]) -> None:
     (folder / STATISTICS).write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
 
 
-def _pictures(
-    shown: dict[str, list[Patch]], manifest: Manifest, colors: tuple[str, ...]
-) -> dict[str, list[dict[str, str]]]:
+def _pictures(shown: dict[str, list[Patch]], manifest: Manifest, task: Task) -> dict[str, list[dict[str, str]]]:
     """By split, the patches as `data:` URIs of image and label, all with one stretch."""
     every = [patch for patches_of_split in shown.values() for patch in patches_of_split]
     if not every:
@@ -96,7 +96,7 @@ def _pictures(
         split: [
             {
                 "image": pictures.data_uri(pictures.composite(patch.image, manifest.bands, limits)),
-                "label": pictures.data_uri(pictures.class_map(patch.label, colors)),
+                "label": pictures.data_uri(task.colors_of(patch.label)),
                 "place": f"row {patch.row}, column {patch.column}",
             }
             for patch in patches_of_split

@@ -1,11 +1,11 @@
-"""Figures of a dataset, gathered one patch at a time."""
+"""Statistics of a dataset, gathered one patch at a time."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from earthline.examples import UNLABELLED, Patch
+from earthline.formats.examples import UNLABELLED, Patch
 
 _TILE = 256
 """Side in pixels of the pieces in which the ground that patches cover is remembered."""
@@ -45,7 +45,7 @@ class SplitStatistics:
         self._most = np.full(count, -np.inf)
 
     def add(self, patch: Patch) -> None:
-        """Counts a patch. Band figures are over valid pixels, labelled or not."""
+        """Counts a patch. Statistics of bands are over valid pixels, labelled or not."""
         self.examples += 1
         self.places.append((patch.row, patch.column))
         self.pixels += np.bincount(patch.label.ravel(), minlength=UNLABELLED + 1)

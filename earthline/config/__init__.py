@@ -3,7 +3,7 @@
 from earthline.config.data import BoundingBox, Data, Imagery, LabelClass, Labels
 from earthline.config.environment import Dataflow, Environment
 from earthline.config.loading import ConfigError, load, parse
-from earthline.config.machines import Step, Steps
+from earthline.config.machines import Step
 from earthline.config.steps import (
     Evaluate,
     Export,

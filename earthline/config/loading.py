@@ -81,7 +81,7 @@ def _validated(content: Mapping[str, Any], origin: Callable[[Place], str]) -> Co
     try:
         return Config.model_validate(content)
     except ValidationError as error:
-        found = mistakes.described(error.errors())
+        found = mistakes.described(error.errors(), content)
         raise ConfigError("\n".join(f"{origin(place)}: {line}" for place, line in found)) from error
 
 

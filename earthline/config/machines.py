@@ -46,25 +46,3 @@ class LargeStep(Step):
 
     cpu: WholeNumber = Field(default=8, ge=1, le=96, description="Processors.")
     memory: Memory = Field(default="32G", description="Memory with its unit, such as 16G or 512M.")
-
-
-class Steps(Section):
-    """Machine and tries of each step. The machine of the training is in `train`, as it is a job of its own."""
-
-    check_news: Step = Field(default_factory=Step, description="Looks for reasons to retrain.")
-    export_examples: Step = Field(default_factory=Step, description="Fetches the patches, or waits for Dataflow.")
-    validate_examples: Step = Field(default_factory=Step, description="Reads every example.")
-    evaluate_model: LargeStep = Field(
-        default_factory=LargeStep,
-        description="Holds the training and test patches in memory, and grows a random forest on all processors.",
-    )
-    prepare_saved_model: Step = Field(default_factory=Step, description="Wraps the model and proves the contract.")
-    deploy_model: Machine = Field(
-        default_factory=Machine,
-        description="Waits for the endpoint. It is never tried again: that would register and deploy a second time.",
-    )
-    register_ee_model: Step = Field(default_factory=Step, description="Asks Earth Engine for a tile.")
-    predict_map: Step = Field(default_factory=Step, description="Writes the map tile by tile.")
-    preview_map: Step = Field(
-        default_factory=Step, description="Predicts a rejected model's map on its own processors, without an endpoint."
-    )

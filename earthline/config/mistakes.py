@@ -4,12 +4,14 @@ import difflib
 import math
 import re
 import reprlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from earthline.config.model import DEFAULT, MOVED, Model, find
+from earthline.config.step import Steps, steps_section
 from earthline.config.workflow import Config
 
 Place = tuple[str | int, ...]
@@ -27,16 +29,18 @@ _LIST = frozenset({"tuple_type", "list_type", "set_type", "frozen_set_type"})
 _SECTION = frozenset({"model_type", "model_attributes_type", "dict_type"})
 
 
-def described(mistakes: Sequence[Any]) -> list[tuple[Place, str]]:
+def described(mistakes: Sequence[Any], content: Any) -> list[tuple[Place, str]]:
     """What is wrong with a config.
 
     Args:
         mistakes: `errors()` of a `pydantic.ValidationError` of `Config`.
+        content: What was validated: the keys of `train.model` depend on its name.
 
     Returns:
         For each mistake where it is, and a line: key, value and fix.
     """
-    return [line for mistake in _own(mistakes) for line in _lines(mistake)]
+    sections = _Sections(content)
+    return [line for mistake in _own(mistakes) for line in _lines(mistake, sections)]
 
 
 def shown(value: Any) -> str:
@@ -66,33 +70,39 @@ def _own(mistakes: Sequence[Any]) -> list[Any]:
     ]
 
 
-def _lines(mistake: Any) -> list[tuple[Place, str]]:
+def _lines(mistake: Any, sections: "_Sections") -> list[tuple[Place, str]]:
     place: Place = tuple(mistake["loc"])
     kind = mistake["type"]
     message = str(mistake["msg"]).removeprefix("Value error, ")
     if kind == "value_error":
         # What several sections must agree on names its key in the text itself.
         prefix = f"{_key(place)}: " if place else ""
-        return [((*place, *_named(line, place)), f"{prefix}{line}") for line in message.splitlines()]
-    return [(place, f"{_key(place)}: {_fix(place, kind, mistake['input'], message)}")]
+        return [((*place, *_named(line, place, sections)), f"{prefix}{line}") for line in message.splitlines()]
+    return [(place, f"{_key(place)}: {_fix(place, kind, mistake['input'], message, sections)}")]
 
 
 def _key(place: Place) -> str:
     return ".".join(str(part) for part in place) or "the config"
 
 
-def _named(line: str, section: Place) -> Place:
+def _named(line: str, section: Place, sections: "_Sections") -> Place:
     """The key below a section that a message begins with, such as `scale 10: …`."""
     key = re.match(r"[a-z_]+(?:\.[a-z_0-9]+)*(?=[ :])", line)
     parts = key[0].split(".") if key else []
-    if not parts or parts[0] not in _known_keys(section):
+    if not parts or parts[0] not in sections.known_keys(section):
         return ()
     return tuple(int(part) if part.isdigit() else part for part in parts)
 
 
-def _fix(place: Place, kind: str, value: Any, message: str) -> str:
+def _fix(place: Place, kind: str, value: Any, message: str, sections: "_Sections") -> str:
     if kind == "extra_forbidden":
-        known = _known_keys(place[:-1])
+        if place[:-1] == ("train",) and place[-1] in MOVED:
+            option = f"{place[-1]}: {value if isinstance(value, int | float) else shown(value)}"
+            return (
+                f"unknown key (value {shown(value)}); it is an option of the model: write `train.model: {{name: "
+                f"{DEFAULT}, {option}}}`, or `--set train.model.{place[-1]}=…` in place of `--set train.{place[-1]}=…`"
+            )
+        known = sections.known_keys(place[:-1])
         close = difflib.get_close_matches(str(place[-1]), known, n=1)
         hint = f"did you mean `{close[0]}`?" if close else f"known here: {', '.join(known)}"
         return f"unknown key (value {shown(value)}); {hint}"
@@ -103,9 +113,9 @@ def _fix(place: Place, kind: str, value: Any, message: str) -> str:
     if value is None and kind in _WHOLE | _NUMBER | _SWITCH | _LIST | _SECTION | {"string_type"}:
         return "nothing is given; write a value, or remove the key"
     if kind in _WHOLE:
-        return _no_number(value, whole=True, example=_example(place, 1))
+        return _no_number(value, whole=True, example=_example(sections.field(place), 1))
     if kind in _NUMBER:
-        return _no_number(value, whole=False, example=_example(place, 0.5))
+        return _no_number(value, whole=False, example=_example(sections.field(place), 0.5))
     if kind in _SWITCH:
         return f"{shown(value)} is neither true nor false; write one of them, without quotes"
     if kind == "string_type":
@@ -115,9 +125,10 @@ def _fix(place: Place, kind: str, value: Any, message: str) -> str:
         item = f"[{value}]" if isinstance(value, str | int | float) and len(str(value)) < 60 else "[a, b]"
         return f"{shown(value)} is no list; write it in brackets, such as {item}"
     if kind in _SECTION:
-        return f"{shown(value)} stands where a section of keys is meant; known here: {', '.join(_known_keys(place))}"
+        keys = ", ".join(sections.known_keys(place))
+        return f"{shown(value)} stands where a section of keys is meant; known here: {keys}"
     text = f"{shown(value)} is not allowed: {message[0].lower()}{message[1:]}"
-    field = _field(place)
+    field = sections.field(place)
     if kind == "string_pattern_mismatch" and field is not None and field.description:
         return f"{text} ({field.description.rstrip('.')})"
     return text
@@ -164,34 +175,53 @@ def _no_number(value: Any, *, whole: bool, example: Any) -> str:
     return f"{value!r} is text; write {meant if whole else format(meant, 'g')}, without quotes"
 
 
-def _example(place: Place, otherwise: Any) -> Any:
-    field = _field(place)
+def _example(field: FieldInfo | None, otherwise: Any) -> Any:
     default = field.default if field is not None else None
     return default if isinstance(default, int | float) and not isinstance(default, bool) else otherwise
 
 
-def _known_keys(place: Place) -> list[str]:
-    model = _model(place)
-    return list(model.model_fields) if model is not None else []
+class _Sections:
+    """The sections and fields of a config's content by their place."""
+
+    def __init__(self, content: Any) -> None:
+        self._content = content
+
+    def known_keys(self, place: Place) -> list[str]:
+        """Keys of a section."""
+        model = self._model(place)
+        return list(model.model_fields) if model is not None else []
+
+    def field(self, place: Place) -> FieldInfo | None:
+        """The field of a key; None for an item of a list or mapping."""
+        if not place or not isinstance(place[-1], str):
+            return None
+        model = self._model(place[:-1])
+        return model.model_fields.get(place[-1]) if model is not None else None
+
+    def _model(self, place: Place) -> type[BaseModel] | None:
+        """The section at a place."""
+        model: type[BaseModel] | None = Config
+        content = self._content
+        for part in place:
+            content = content.get(part) if isinstance(content, Mapping) else None
+            if isinstance(part, int):
+                continue
+            field = model.model_fields.get(part) if model is not None else None
+            model = _model_in(field.annotation) if field is not None else None
+            if model is Model:
+                model = _architecture(content)
+            elif model is Steps:
+                model = steps_section()
+        return model
 
 
-def _field(place: Place) -> FieldInfo | None:
-    """The field of a key; None for an item of a list or mapping."""
-    if not place or not isinstance(place[-1], str):
-        return None
-    model = _model(place[:-1])
-    return model.model_fields.get(place[-1]) if model is not None else None
-
-
-def _model(place: Place) -> type[BaseModel] | None:
-    """The section at a place."""
-    model: type[BaseModel] | None = Config
-    for part in place:
-        if isinstance(part, int):
-            continue
-        field = model.model_fields.get(part) if model is not None else None
-        model = _model_in(field.annotation) if field is not None else None
-    return model
+def _architecture(content: Any) -> type[BaseModel]:
+    """The section of the architecture that is named."""
+    name = content.get("name", DEFAULT) if isinstance(content, Mapping) else DEFAULT
+    try:
+        return find(name) if isinstance(name, str) else Model
+    except ValueError:
+        return Model
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:

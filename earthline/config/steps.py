@@ -10,6 +10,7 @@ from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
 from earthline.config.data import AssetId, BoundingBox
 from earthline.config.environment import Image
+from earthline.config.model import AnyModel, default
 from earthline.config.section import Number, Section, WholeNumber
 
 _ZONE = re.compile(r"(?:CRON_)?TZ=(?P<zone>\S+)\s+(?P<rest>.*)", re.DOTALL)
@@ -121,10 +122,10 @@ class Export(Section):
 class Train(Section):
     """The model and how it learns."""
 
-    model: Literal["unet"] = Field(default="unet", description="Architecture.")
-    filters: WholeNumber = Field(default=16, ge=4, le=256, description="Convolution filters of the first level.")
-    depth: WholeNumber = Field(default=3, ge=1, le=6, description="Number of halvings; the model's stride is 2**depth.")
-    dropout: Number = Field(default=0.1, ge=0, lt=1, description="Share of features dropped.")
+    model: AnyModel = Field(
+        default_factory=default,
+        description="Architecture by its `name`, and its own options; left out, a U-Net with its defaults.",
+    )
     epochs: WholeNumber = Field(default=40, ge=1, le=10_000, description="Most passes over the training examples.")
     patience: WholeNumber = Field(
         default=10, ge=1, description="Epochs without a better validation loss before stopping."
@@ -159,11 +160,6 @@ class Train(Section):
     )
     accelerator_count: WholeNumber = Field(default=0, ge=0, le=16, description="Accelerators of the machine.")
     replicas: WholeNumber = Field(default=1, ge=1, description="Machines that train together; one is supported.")
-
-    @property
-    def stride(self) -> int:
-        """Pixels that one step of the deepest level spans; patch shapes divide by it."""
-        return int(2**self.depth)
 
     @model_validator(mode="after")
     def _has_whole_accelerators(self) -> Self:

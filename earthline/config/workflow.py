@@ -7,8 +7,8 @@ from pydantic import Field, model_validator
 
 from earthline.config.data import Data
 from earthline.config.environment import Environment
-from earthline.config.machines import Steps
 from earthline.config.section import Section
+from earthline.config.step import AnySteps, default
 from earthline.config.steps import Evaluate, Export, Predict, Schedule, Serving, Train
 
 FLOAT_BYTES = 4
@@ -38,7 +38,7 @@ class Config(Section):
     serving: Serving = Field(default_factory=Serving, description="The endpoint, and how Earth Engine calls it.")
     predict: Predict = Field(default_factory=Predict, description="The map.")
     schedule: Schedule = Field(default_factory=Schedule, description="When the pipeline runs again.")
-    steps: Steps = Field(default_factory=Steps, description="Machine and tries of each step.")
+    steps: AnySteps = Field(default_factory=default, description="Machine and tries of each step.")
 
     @property
     def endpoint_name(self) -> str:
@@ -104,14 +104,14 @@ class Config(Section):
         return self
 
     def _stride_problems(self) -> list[str]:
-        stride = self.train.stride
+        model, stride = self.train.model, self.train.model.stride
+        option = f"a smaller train.model.{model.STRIDE_OPTION}" if model.STRIDE_OPTION else "another train.model"
         problems = []
         for key, shape in (("export.patch_shape", self.export.patch_shape),):
             if any(pixels % stride for pixels in shape):
                 fitting = [max(stride, round(pixels / stride) * stride) for pixels in shape]
                 problems.append(
-                    f"{key}: {list(shape)} does not divide by the model's stride {stride} (2**train.depth); "
-                    f"use {fitting}, or a smaller train.depth"
+                    f"{key}: {list(shape)} does not divide by the model's stride {stride}; use {fitting}, or {option}"
                 )
         return problems
 

@@ -8,9 +8,10 @@ import pytest
 from kfp import dsl
 from shapely.geometry import box, mapping
 
-from earthline import shards
 from earthline.config import Data, Train
-from earthline.examples import SPLITS, UNLABELLED, Manifest, Patch, Shard, SplitSummary, shard_name
+from earthline.formats import shards
+from earthline.formats.examples import UNLABELLED, Patch
+from earthline.formats.manifest import SPLITS, Manifest, Shard, SplitSummary, shard_name
 
 SIDE = 8
 BANDS = ("swir", "nir", "red")
@@ -101,7 +102,14 @@ def trained(labelled_examples: Path, data_section: str, tmp_path_factory: pytest
         dsl.Model(uri=str(folder / "model")),
         dsl.Metrics(uri=str(folder / "metrics")),
     )
-    section = Train(filters=4, depth=1, epochs=3, batch_size=4, dropout=0.0, learning_rate=0.02)
+    section = Train.model_validate(
+        {
+            "model": {"filters": 4, "depth": 1, "dropout": 0.0},
+            "epochs": 3,
+            "batch_size": 4,
+            "learning_rate": 0.02,
+        }
+    )
     train_model.python_func(
         data=data_section,
         train=section.model_dump_json(),

@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from components.evaluate_model.accuracy import accuracy, confusion
-from components.evaluate_model.bootstrap import Bootstrap
 from components.evaluate_model.gate import decide
-from earthline.evaluations import Baseline, Champion, Evaluation, TestGround
+from earthline.formats.evaluations import Baseline, Champion, Evaluation, TestGround
+from earthline.task import Classification
+from earthline.task.accuracy import accuracy, confusion
+from earthline.task.bootstrap import Bootstrap
 
 
 def evaluation(names: tuple[str, ...], blocks: int, min_gain: float) -> Evaluation:
@@ -23,7 +24,15 @@ def evaluation(names: tuple[str, ...], blocks: int, min_gain: float) -> Evaluati
     mine, forest = (
         confusion(truth, np.where(place % every == 0, len(names) - 1, truth), block, len(names)) for every in (5, 2)
     )
-    gate = decide(mine, forest, bootstrap=bootstrap, min_gain=min_gain, compared_with="forest", shown="the forest")
+    gate = decide(
+        mine,
+        forest,
+        task=Classification(names),
+        bootstrap=bootstrap,
+        min_gain=min_gain,
+        compared_with="forest",
+        shown="the forest",
+    )
     scored = accuracy(forest, names, bootstrap)
     return Evaluation(
         model=accuracy(mine, names, bootstrap),

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from earthline import tensors
+from earthline.formats import tensors
 
 Array = np.ndarray[Any, Any]
 

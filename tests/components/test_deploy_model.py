@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from earthline.contract import Contract
-from earthline.references import Reference
+from earthline.formats.contract import Contract
+from earthline.formats.references import Reference
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVER = Path(__file__).with_name("model_server.py")
@@ -32,8 +32,8 @@ from google.cloud import aiplatform
 from components.deploy_model import deployment, endpoints, registry, rollback
 from components.deploy_model.probe import Probe
 from earthline.config import Serving
-from earthline.contract import Contract
-from earthline.references import Reference
+from earthline.formats.contract import Contract
+from earthline.formats.references import Reference
 case = json.load(open(sys.argv[1]))
 aiplatform.init(project="sandbox", location="us-central1")
 folder = Path(case["folder"])

@@ -8,9 +8,9 @@ from google.api_core.exceptions import FailedPrecondition, InvalidArgument, Serv
 
 from components.deploy_model import probe
 from components.deploy_model.probe import Probe, ProbeError
-from earthline import tensors
-from earthline.contract import Contract
-from earthline.references import PROBE, ProbeFileError, Reference
+from earthline.formats import tensors
+from earthline.formats.contract import Contract
+from earthline.formats.references import PROBE, ProbeFileError, Reference
 
 CONTRACT = Contract(
     bands=("B1", "B2"),

@@ -3,7 +3,8 @@ import pytest
 
 from components.evaluate_model.baseline import Forest, context, surroundings
 from components.evaluate_model.patches import Patches
-from earthline.examples import UNLABELLED
+from earthline.formats.examples import UNLABELLED
+from earthline.task import Classification
 
 
 def patches_of(image: np.ndarray, label: np.ndarray, valid: np.ndarray | None = None) -> Patches:
@@ -55,7 +56,7 @@ def test_the_baseline_is_the_same_for_the_same_seed_and_skips_unlabelled_pixels(
     label[:, :2] = UNLABELLED
     results = []
     for seed in (1, 1, 2):
-        forest = Forest(trees=10, side=3, windows=(5,), seed=seed)
+        forest = Forest(Classification(("a", "b", "c")), trees=10, side=3, windows=(5,), seed=seed)
         assert forest.fit(patches_of(image, label)) == (label != UNLABELLED).sum()
         results.append(forest.predict(patches_of(image, label)))
     np.testing.assert_array_equal(results[0], results[1])
@@ -72,7 +73,7 @@ def test_windows_tell_apart_what_single_pixels_do_not() -> None:
     train, test = (patches_of(image[part], label[part]) for part in (slice(0, 4), slice(4, 6)))
     scores = []
     for windows in ((), (9,)):
-        forest = Forest(trees=30, side=1, windows=windows, seed=0)
+        forest = Forest(Classification(("a", "b", "c")), trees=30, side=1, windows=windows, seed=0)
         forest.fit(train)
         scores.append(float((forest.predict(test) == test.label.ravel()).mean()))
     assert scores[0] < 0.75 < 0.9 < scores[1]
@@ -82,7 +83,7 @@ def test_patches_without_a_label_are_skipped() -> None:
     label = np.full((20, 4, 4), UNLABELLED, np.uint8)
     label[0], label[1] = 0, 1
     image = np.where(label == 1, 9, 1)[..., np.newaxis].astype(np.float32)
-    forest = Forest(trees=10, side=3, seed=0)
+    forest = Forest(Classification(("a", "b", "c")), trees=10, side=3, seed=0)
     forest.fit(patches_of(image, label))
     np.testing.assert_array_equal(forest.predict(patches_of(image, label)), np.repeat([0, 1], 16))
     with pytest.raises(ValueError, match="no training pixel has a label"):

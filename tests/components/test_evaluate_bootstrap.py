@@ -6,10 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from components.evaluate_model.accuracy import accuracy, confusion
-from components.evaluate_model.bootstrap import MIN_BLOCKS, Bootstrap
 from components.evaluate_model.gate import decide
-from earthline.evaluations import Gate
+from earthline.formats.evaluations import Gate
+from earthline.task import Classification
+from earthline.task.accuracy import accuracy, confusion
+from earthline.task.bootstrap import MIN_BLOCKS, Bootstrap
 
 NAMES = ("a", "b", "c")
 
@@ -38,6 +39,7 @@ def test_equal_models_have_an_interval_that_holds_0_and_neither_is_promoted(
     gate = decide(
         counts,
         confusion(label[order], one[order], block, 3),
+        task=Classification(NAMES),
         bootstrap=bootstrap,
         min_gain=0.0,
         compared_with="x",
@@ -110,7 +112,7 @@ def gate(gains: list[int], min_gain: float, **changes: object) -> Gate:
     mine[:, 0, 0], other[:, 0, 0] = 60 + np.array(gains), 60
     mine[:, 0, 1], other[:, 0, 1] = 100 - mine[:, 0, 0], 40
     bootstrap = Bootstrap(len(gains), 0.9, 0)
-    named = {"compared_with": "m@1", "shown": "the champion"}
+    named = {"task": Classification(NAMES), "compared_with": "m@1", "shown": "the champion"}
     return decide(mine, other, bootstrap=bootstrap, min_gain=min_gain, **{**named, **changes})  # type: ignore[arg-type]
 
 
@@ -152,5 +154,6 @@ def test_the_gate_pairs_blocks() -> None:
     mine, other = np.zeros((5, 2, 2), int), np.zeros((5, 2, 2), int)
     mine[:, 0, 0], other[:, 0, 0] = rights + 1, rights
     mine[:, 0, 1], other[:, 0, 1] = 99 - rights, 100 - rights
-    found = decide(mine, other, bootstrap=Bootstrap(5, 0.9, 0), min_gain=0.0, compared_with="x", shown="x", note="n")
+    named = {"task": Classification(NAMES[:2]), "compared_with": "x", "shown": "x", "note": "n"}
+    found = decide(mine, other, bootstrap=Bootstrap(5, 0.9, 0), min_gain=0.0, **named)
     assert found.blessed and found.reason.endswith("(n)")

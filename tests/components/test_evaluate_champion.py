@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from components.prepare_saved_model import export
-from earthline.contract import Contract
-from earthline.examples import UNLABELLED
+from earthline.formats.contract import Contract
+from earthline.formats.examples import UNLABELLED
 
 BANDS = ("swir", "nir")
 CLASSES = ("dark", "bright")
@@ -33,12 +33,13 @@ import numpy as np
 from google.cloud import aiplatform, storage
 from components.evaluate_model import champion
 from components.evaluate_model.patches import Patches
+from earthline.vertex import champion as serving
 
 PROJECT, LOCATION = "sandbox", "us-central1"
-assert champion.find(PROJECT, LOCATION, "champion-test") is None
+assert serving.find(PROJECT, LOCATION, "champion-test") is None
 aiplatform.init(project=PROJECT, location=LOCATION, api_transport="rest")
 aiplatform.Endpoint.create(display_name="champion-test")
-assert champion.find(PROJECT, LOCATION, "champion-test") is None, "an endpoint without a model has no champion"
+assert serving.find(PROJECT, LOCATION, "champion-test") is None, "an endpoint without a model has no champion"
 
 bucket = storage.Client(project=PROJECT).create_bucket("champion-test")
 folder = pathlib.Path(os.environ["FOLDER"])
@@ -61,15 +62,15 @@ endpoint.deploy(first, machine_type="n1-standard-4")
 canary = upload("gs://champion-test/other", parent=first.resource_name)
 endpoint.deploy(canary, machine_type="n1-standard-4", traffic_percentage=10)
 
-found = champion.find(PROJECT, LOCATION, "champion-test")
-assert found == champion.Champion(f"{first.resource_name}@1", "gs://champion-test/model"), found
+found = serving.find(PROJECT, LOCATION, "champion-test")
+assert found == serving.Champion(f"{first.resource_name}@1", "gs://champion-test/model"), found
 loaded = np.load(folder / "patches.npz")
 patches = Patches(loaded["image"], loaded["valid"], loaded["label"], np.zeros((2, 2), int))
 classes, contract = champion.predict(found, PROJECT, patches, ("swir", "nir"), ("dark", "bright"))
 assert contract.class_names == ("dark", "bright"), contract
 np.save(os.environ["RESULT"], classes)
 try:
-    other = champion.Champion("m@2", "gs://champion-test/other")
+    other = serving.Champion("m@2", "gs://champion-test/other")
     champion.predict(other, PROJECT, patches, ("swir", "nir"), ("a", "b"))
 except champion.ChampionError as error:
     assert "gs://champion-test/other has no readable contract.json" in str(error), error

@@ -12,18 +12,19 @@ from pyproj import Transformer
 from sklearn import metrics as sklearn_metrics
 
 from components.evaluate_model import champion, patches
-from components.evaluate_model.accuracy import accuracy, confusion
-from components.evaluate_model.bootstrap import Bootstrap
-from components.evaluate_model.champion import Champion, ChampionError
+from components.evaluate_model.champion import ChampionError
 from components.evaluate_model.component import evaluate_model
 from components.evaluate_model.scoring import held_out, score
-from earthline import evaluations
 from earthline.config import Evaluate
-from earthline.contract import Contract
-from earthline.evaluations import Evaluation
-from earthline.examples import Manifest
+from earthline.formats import evaluations
+from earthline.formats.contract import Contract
+from earthline.formats.evaluations import Evaluation
+from earthline.formats.learned_ground import LearnedGround
+from earthline.formats.manifest import Manifest
 from earthline.grid import Grid
-from earthline.learned_ground import LearnedGround
+from earthline.task.accuracy import accuracy, confusion
+from earthline.task.bootstrap import Bootstrap
+from earthline.vertex.champion import NONE, Champion
 
 # Keras hands TensorFlow's arrays to h5py, and those do not know NumPy 2's `copy` yet: nothing of ours to mend.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -39,7 +40,7 @@ def scored(labels: np.ndarray, predictions: np.ndarray) -> evaluations.Accuracy:
 
 
 @given(IDS, IDS)
-def test_figures_are_those_of_scikit_learn_over_the_classes_with_labels(
+def test_metrics_are_those_of_scikit_learn_over_the_classes_with_labels(
     labels: np.ndarray, predictions: np.ndarray
 ) -> None:
     found = scored(labels, predictions)
@@ -100,7 +101,7 @@ def test_the_step_writes_everything_and_returns_the_gate(trained: Any, tmp_path:
         evaluate=Evaluate(baseline_trees=10, min_gain=-1).model_dump_json(),
         project="sandbox",
         location="us-central1",
-        champion=champion.NONE,
+        champion=NONE,
         examples=trained.examples,
         model=trained.model,
         metrics=metrics,
@@ -122,8 +123,7 @@ def test_the_step_writes_everything_and_returns_the_gate(trained: Any, tmp_path:
     shown = matrix.metadata["confusionMatrix"]
     assert [each["displayName"] for each in shown["annotationSpecs"]] == ["dark", "bright"]
     assert [tuple(row["row"]) for row in shown["rows"]] == list(written.model.confusion)
-    for name in ("confusion.png", "learning_curves.png"):
-        assert (tmp_path / "evaluation" / name).read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "evaluation" / "confusion.png").read_bytes().startswith(b"\x89PNG")
 
 
 def deployed(trained: Any, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Evaluation:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from components.export_examples import blocks, dealing, plan
 from components.export_examples.blocks import SplitError
 from earthline.config import Export
-from earthline.examples import SPLITS
+from earthline.formats.manifest import SPLITS
 from earthline.grid import Grid
 
 sides = st.integers(1, 9)

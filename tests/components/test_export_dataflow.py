@@ -1,16 +1,29 @@
 """What Dataflow is asked for, as Beam's own options read it."""
 
+from dataclasses import replace
 from typing import Any
 
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions, WorkerOptions
 
 from components.export_examples import pipeline
-from earthline.config import Export
+from earthline.config import Data, Export
 from earthline.grid import Grid
 
 JOB = pipeline.Job(
-    data="{}",
-    export="{}",
+    data=Data.model_validate(
+        {
+            "imagery": {"image": "projects/maps/assets/scene", "bands": ["nir"]},
+            "labels": {
+                "image": "projects/maps/assets/cover",
+                "band": "cover",
+                "classes": [
+                    {"name": "water", "color": "#0000ff", "values": [0]},
+                    {"name": "land", "color": "#00ff00", "values": [1]},
+                ],
+            },
+        }
+    ),
+    export=Export(),
     project="maps",
     grid=Grid("EPSG:32632", (10, 0, 600000, 0, -10, 5000000), (64, 64)),
     folder="gs://bucket/examples",
@@ -32,7 +45,7 @@ REMOTE = {
 
 
 def options(runner: str, remote: dict[str, Any]) -> PipelineOptions:
-    return pipeline.options(JOB, Export(runner=runner, concurrency=40), remote)
+    return pipeline.options(replace(JOB, export=Export(runner=runner, concurrency=40)), remote)
 
 
 def test_beam_reads_every_option() -> None:

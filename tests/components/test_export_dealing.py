@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from components.export_examples import blocks, dealing, plan
 from components.export_examples.dealing import Candidates
 from earthline.config import Export
-from earthline.examples import SPLITS
+from earthline.formats.manifest import SPLITS
 from earthline.grid import Grid
 
 SHARES = {"train": 0.6, "validation": 0.15, "test": 0.25}

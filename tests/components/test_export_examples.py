@@ -10,8 +10,9 @@ import rasterio
 from affine import Affine
 
 from earthline.config import Data, Export
-from earthline.examples import SPLITS, UNLABELLED, Manifest, Patch
-from earthline.shards import read
+from earthline.formats.examples import UNLABELLED, Patch
+from earthline.formats.manifest import SPLITS, Manifest
+from earthline.formats.shards import read
 
 SHAPE = (96, 130)
 CORNER = (630000.0, 228000.0)

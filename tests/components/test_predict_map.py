@@ -13,7 +13,8 @@ import rasterio
 from affine import Affine
 
 from earthline.config import Data, Predict, Serving
-from earthline.examples import UNLABELLED, Manifest, SourceRecord
+from earthline.formats.examples import UNLABELLED
+from earthline.formats.manifest import Manifest, SourceRecord
 from trainer.description import KERAS_MODEL, Description
 
 from .evaluated import evaluation
@@ -31,8 +32,8 @@ from pathlib import Path
 import ee
 from google.cloud import aiplatform
 from kfp import dsl
-from earthline import ee_model
-from earthline.contract import Contract
+from earthline.earth_engine import ee_model
+from earthline.formats.contract import Contract
 from earthline.grid import Grid
 from components.predict_map import asset
 from components.predict_map.run import run as predict
@@ -88,9 +89,9 @@ outcome["outside"] = refused(region={"west": 20, "south": 10, "east": 20.1, "nor
 outcome["bands"] = ee.Image(case["scene"]).bandNames().getInfo()
 
 import httplib2
-from earthline import pixels
-from earthline.maps.raster import Legend
-from earthline.transport import Transport
+from earthline.earth_engine import retry
+from earthline.task import Classification
+from earthline.earth_engine.transport import Transport
 answered, asked = Transport.request, []
 # The import is begun and its answer lost; then more questions stay without an answer than are tried at a time.
 plan = {"image:import": [503, "lost"], "/operations/": [503] * 8 + [429, "broken"], "again": [500]}
@@ -107,8 +108,8 @@ def failing(self, uri, *arguments, **named):
         content = json.dumps({"error": {"code": status, "message": "busy", "status": "UNAVAILABLE"}})
         return httplib2.Response({"status": status, "content-type": "application/json"}), content.encode()
     return answered(self, uri, *arguments, **named)
-Transport.request, pixels.FIRST_PAUSE, pixels.LONGEST_PAUSE, asset.PAUSE_SECONDS = failing, 0.01, 0.02, 0.1
-legend = Legend(tuple(case["names"]), ("#111111", "#22aa22", "#3333ff"))
+Transport.request, retry.FIRST_PAUSE, retry.LONGEST_PAUSE, asset.PAUSE_SECONDS = failing, 0.01, 0.02, 0.1
+legend = Classification(tuple(case["names"]), ("#111111", "#22aa22", "#3333ff"))
 again = case["asset"] + "_again"
 elsewhere = Path(registration.path)
 task = asset.ingest(map_.uri + "/map.tif", again, legend, {}, elsewhere)
@@ -248,7 +249,7 @@ def outcome(sandbox: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
         [sys.executable, "-c", STEPS, str(folder / "case.json")],
         timeout=280,
         SANDBOX_GCS_MOUNT=f"{sandbox.home}/storage/",
-        PYTHONPATH=str(ROOT / "sandbox" / "vertex" / "site"),
+        PYTHONPATH=str(ROOT / "sandbox" / "earthline_sandbox" / "vertex" / "containers" / "site"),
     )
     last = next(line for line in done.stdout.splitlines() if line.startswith("OUTCOME"))
     found: dict[str, Any] = json.loads(last.removeprefix("OUTCOME"))

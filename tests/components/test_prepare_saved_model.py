@@ -11,8 +11,8 @@ from components.prepare_saved_model import export, run
 from components.prepare_saved_model.component import prepare_saved_model
 from components.prepare_saved_model.proof import ProofError, Prover
 from earthline.config import Serving
-from earthline.contract import Contract
-from earthline.references import Reference
+from earthline.formats.contract import Contract
+from earthline.formats.references import Reference
 
 # Keras hands TensorFlow's arrays to h5py, and those do not know NumPy 2's `copy` yet: nothing of ours to mend.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")

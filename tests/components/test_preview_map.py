@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from components.preview_map import tiles, window
-from earthline.examples import UNLABELLED
+from earthline.formats.examples import UNLABELLED
+from earthline.task import Classification
 
 
 @given(
@@ -51,5 +52,5 @@ def test_tiles_can_be_halved_and_fit_into_an_answer(bands: int, overlap: tuple[i
 
 def test_what_is_no_number_is_no_class() -> None:
     probabilities = np.array([[[0.2, 0.8], [np.nan, np.nan], [np.inf, 0.0], [0.9, 0.1]]])
-    found = tiles.classes(probabilities, np.array([[True, True, True, False]]))
+    found = np.where([[True, True, True, False]], Classification(("a", "b")).decoded(probabilities), UNLABELLED)
     assert found.tolist() == [[1, UNLABELLED, UNLABELLED, UNLABELLED]] and found.dtype == np.uint8

@@ -11,8 +11,8 @@ import rasterio
 import yaml
 from affine import Affine
 
-from earthline.contract import Contract
-from earthline.references import Reference
+from earthline.formats.contract import Contract
+from earthline.formats.references import Reference
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVER = Path(__file__).with_name("model_server.py")
@@ -68,7 +68,7 @@ def attempt(name, options):
     return {"model": [made[0].uri, made[0].metadata], "endpoint": [made[1].uri, made[1].metadata],
             "file": str(Path(registration.path) / "ee_model.json")}
 from components.deploy_model import rollback
-from earthline import ee_model
+from earthline.earth_engine import ee_model
 import ee
 outcome = {"first": attempt("first", {"name": "first"})}
 try:
@@ -111,7 +111,7 @@ print(json.dumps({
 
 ROLLBACKS = """
 import contextlib, io, json, sys
-from earthline.command_line.app import main
+from cli.app import main
 outcome = []
 config, commands = sys.argv[1:]
 for options in json.loads(commands):
@@ -201,7 +201,7 @@ def outcome(sandbox, tmp_path_factory):
             [sys.executable, "-c", script, *arguments],
             timeout=280,
             SANDBOX_GCS_MOUNT=f"{sandbox.home}/storage/",
-            PYTHONPATH=str(ROOT / "sandbox" / "vertex" / "site"),
+            PYTHONPATH=str(ROOT / "sandbox" / "earthline_sandbox" / "vertex" / "containers" / "site"),
             EARTHLINE_TARGET="sandbox",
         )
         last = next(line for line in done.stdout.splitlines() if line.startswith("OUTCOME"))

@@ -14,12 +14,13 @@ from earthline.config import Train
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
 
-def test_figures_of_the_best_epoch_become_metrics(trained: Any) -> None:
+def test_metrics_of_the_best_epoch_become_metrics(trained: Any) -> None:
     history = json.loads((Path(trained.model.path) / "history.json").read_text())
-    best = history["epochs"][history["best_epoch"] - 1]["figures"]
+    best = history["epochs"][history["best_epoch"] - 1]["metrics"]
     assert trained.metrics.metadata["val_accuracy"] == best["val_accuracy"]
     assert trained.metrics.metadata["epochs"] == 3
     assert trained.model.metadata["class_names"] == ["dark", "bright"]
+    assert (Path(trained.model.path) / "learning_curves.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_examples_of_another_config_are_refused(trained: Any) -> None:

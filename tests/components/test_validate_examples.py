@@ -10,8 +10,9 @@ from kfp import dsl
 from components.validate_examples.anomalies import ExamplesError
 from components.validate_examples.run import run
 from earthline.config import Data
-from earthline.examples import MANIFEST, SPLITS, UNLABELLED, Manifest, Patch, Shard, SplitSummary, shard_name
-from earthline.shards import frame
+from earthline.formats.examples import UNLABELLED, Patch
+from earthline.formats.manifest import MANIFEST, SPLITS, Manifest, Shard, SplitSummary, shard_name
+from earthline.formats.shards import frame
 
 SHAPE = (8, 8)
 BANDS = ("B1", "B2")

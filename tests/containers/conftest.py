@@ -17,7 +17,7 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from sandbox.environment import names, restore
+from earthline_sandbox.environment import names, restore
 
 ROOT = Path(__file__).resolve().parents[2]
 NEED_AN_ENGINE = ("test_image.py", "test_engine_containers.py", "test_containers_quickstart.py")

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import rasterio
 
-from sandbox.settings import Home, Settings
-from sandbox.vertex import engine
+from earthline_sandbox.settings import Home, Settings
+from earthline_sandbox.vertex.containers import engine
 
 from .conftest import ROOT, Docker
 

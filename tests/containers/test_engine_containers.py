@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.errors import ApiError
-from sandbox.settings import Home, Settings
-from sandbox.vertex import containers, engine
-from sandbox.vertex.processes import ContainerProcess
+from earthline_sandbox.errors import ApiError
+from earthline_sandbox.settings import Home, Settings
+from earthline_sandbox.vertex.containers import containers, engine
+from earthline_sandbox.vertex.containers.processes import ContainerProcess
 
 from .conftest import Docker
 
@@ -93,8 +93,8 @@ def test_a_killed_command_takes_its_container_with_it(settings: Settings, docker
 @pytest.mark.slow
 def test_containers_die_with_a_killed_sandbox_and_strays_are_removed(settings: Settings, docker: Docker) -> None:
     script = (
-        "import sys, time; from pathlib import Path; from sandbox.settings import Home, Settings;"
-        "from sandbox.vertex.processes import ContainerProcess; home = Path(sys.argv[1]);"
+        "import sys, time; from pathlib import Path; from earthline_sandbox.settings import Home, Settings;"
+        "from earthline_sandbox.vertex.containers.processes import ContainerProcess; home = Path(sys.argv[1]);"
         "ContainerProcess.start(Settings(Home(home), 1, {}, sys.argv[2]), sys.argv[3:], environment={},"
         " log=home / 'log.txt', cwd=home / 'work'); time.sleep(600)"
     )

@@ -59,7 +59,7 @@ def test_it_holds_the_locked_versions_and_no_tool_to_build_with(docker: Docker, 
     assert {name: version for name, version in there.items() if name in locked} == {
         name: version for name, version in locked.items() if name in there
     }
-    assert "tensorflow-cpu" in there and "pytest" not in there and "sandbox" not in there
+    assert "tensorflow-cpu" in there and "pytest" not in there and "earthline-sandbox" not in there
     shell = "command -v gcc cc c++ ld make; ls /opt/earthline/bin/pip /etc/pip.conf /run/secrets 2>/dev/null; true"
     assert run(docker, image, "sh", "-c", shell) == ""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.environment import names, restore
+from earthline_sandbox.environment import names, restore
 
 ROOT = Path(__file__).resolve().parents[2]
 # Two epochs make no good model: the gate is opened wide, and no figure of this run is called accuracy.

@@ -10,8 +10,8 @@ from .conftest import Laptop
 TINY = (
     "name=there-and-back",
     "train.epochs=1",
-    "train.depth=1",
-    "train.filters=4",
+    "train.model.depth=1",
+    "train.model.filters=4",
     "evaluate.baseline_trees=10",
     "export.examples={train: 60, validation: 20, test: 20}",
     "export.shards=1",
@@ -53,8 +53,8 @@ def test_there_and_back_again(laptop: Laptop, quickstart: str) -> None:
     # Nothing is new since the last of the three.
     idle = job_id(laptop.earthline("submit", quickstart, *settings("train.seed=0", "evaluate.min_gain=-1")))
     laptop.earthline("runs", "follow", idle)
-    news = json.loads((Path(laptop.folder) / "runs" / idle / "news.json").read_text())
-    assert (news["decision"], news["accepted_run"]) == ("nothing_new", last)
+    changes = json.loads((Path(laptop.folder) / "runs" / idle / "changes.json").read_text())
+    assert (changes["decision"], changes["accepted_run"]) == ("nothing_new", last)
 
     # Whoever asks for the map again gets it, though a model gains nothing over itself.
     repeated, still = run(laptop, quickstart, seed=0, min_gain=0)

@@ -1,4 +1,4 @@
-"""A workflow that runs again by itself: every minute, with news and without."""
+"""A workflow that runs again by itself: every minute, with changes and without."""
 
 import json
 import time
@@ -13,8 +13,8 @@ from .conftest import Laptop
 TINY = (
     "name=retrained",
     "train.epochs=1",
-    "train.depth=1",
-    "train.filters=4",
+    "train.model.depth=1",
+    "train.model.filters=4",
     "evaluate.baseline_trees=10",
     "export.examples={train: 60, validation: 20, test: 20}",
     "export.shards=1",
@@ -115,8 +115,8 @@ def test_a_schedule_retrains_on_news_and_promotes_only_what_is_better(
     created = vertex.schedule()["createTime"]
     vertex.run_after(created, ended=False)
 
-    # Another seed is news. The difference is shown, and there is still one schedule; it holds for the runs to come, and
-    # no model can be better by 1 than one that is right about anything.
+    # Another seed is a change. The difference is shown, and there is still one schedule; it holds for the runs to
+    # come, and no model can be better by 1 than one that is right about anything.
     output = laptop.earthline("schedule", "create", quickstart, *settings("evaluate.min_gain=1", "train.seed=1"))
     assert "train.seed: 0 -> 1" in output
     assert "evaluate.min_gain: -1" in output
@@ -146,7 +146,7 @@ def test_a_schedule_retrains_on_news_and_promotes_only_what_is_better(
     # Now nothing is new: a success in seconds, in which nothing else ran.
     idle = vertex.run_after(promoted["endTime"], ended=True)
     assert idle["state"] == "PIPELINE_STATE_SUCCEEDED"
-    assert done(idle) == {"check-news"}
+    assert done(idle) == {"detect-changes"}
     output = laptop.earthline("schedule", "pause", quickstart, "--set", "name=retrained")
     assert "paused" in output
 

@@ -21,7 +21,11 @@ def test_it_is_the_same_workflow_in_small(path: Path) -> None:
     assert small.data == config.data and small.environment == config.environment
     assert small.export.patch_shape == config.export.patch_shape
     assert (small.serving.tile_shape, small.serving.overlap) == (config.serving.tile_shape, config.serving.overlap)
-    assert (small.train.epochs, small.train.accelerator_type, small.train.depth) == (1, None, config.train.depth)
+    assert (small.train.epochs, small.train.accelerator_type, small.train.model.stride) == (
+        1,
+        None,
+        config.train.model.stride,
+    )
     assert small.train_image == config.environment.image
     assert (small.serving.min_replicas, small.serving.max_replicas, small.serving.keep_previous) == (1, 1, 0)
     assert (small.predict.asset, small.schedule.cron) == (None, None)
@@ -43,6 +47,6 @@ def test_its_pipeline_alone_has_the_probe() -> None:
     plain, probing = compile_workflow(config), compile_workflow(shrunk(config), probes=True)
     assert b"probe-mount" not in plain
     tasks = yaml.safe_load(probing)["root"]["dag"]["tasks"]
-    assert sorted(tasks) == ["check-news", "condition-1", "probe-mount"]
+    assert sorted(tasks) == ["condition-1", "detect-changes", "probe-mount"]
     assert tasks["probe-mount"]["cachingOptions"] == {}
     assert verify(probing, config.environment.image) == verify(plain, config.environment.image) + 1

@@ -22,7 +22,7 @@ from pipelines.steps import steps_in_order
 ROOT = Path(__file__).parents[2]
 QUICKSTART = ROOT / "configs" / "quickstart.yaml"
 STEPS = [
-    "check_news",
+    "detect_changes",
     "export_examples",
     "validate_examples",
     "train_model",
@@ -152,14 +152,14 @@ def test_training_waits_for_validation(spec: dict[str, Any]) -> None:
 
 def test_nothing_but_the_look_for_news_comes_before_its_verdict(spec: dict[str, Any]) -> None:
     tasks = spec["root"]["dag"]["tasks"]
-    assert sorted(tasks) == ["check-news", "condition-1"]
+    assert sorted(tasks) == ["condition-1", "detect-changes"]
     # Its verdict is about the world outside, which the cache does not know.
-    assert tasks["check-news"]["cachingOptions"] == {}
-    parameter = "pipelinechannel--check-news-Output"
+    assert tasks["detect-changes"]["cachingOptions"] == {}
+    parameter = "pipelinechannel--detect-changes-Output"
     assert tasks["condition-1"]["triggerPolicy"]["condition"] == f"inputs.parameter_values['{parameter}'] == 'retrain'"
     assert tasks["condition-1"]["inputs"]["parameters"][parameter]["taskOutputParameter"] == {
         "outputParameterKey": "Output",
-        "producerTask": "check-news",
+        "producerTask": "detect-changes",
     }
 
 
@@ -196,7 +196,7 @@ def test_everything_up_to_the_verdict_is_done_in_any_case(spec: dict[str, Any]) 
 
 def test_new_imagery_makes_the_cache_forget_the_export(spec: dict[str, Any]) -> None:
     inputs = behind(spec, "retrain")["export-examples"]["inputs"]["parameters"]
-    assert inputs["sources"]["componentInputParameter"] == "pipelinechannel--check-news-fingerprint"
+    assert inputs["sources"]["componentInputParameter"] == "pipelinechannel--detect-changes-fingerprint"
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_a_change_of_epochs_leaves_the_export_cached(spec: dict[str, Any]) -> No
     }
     assert inputs_of(spec, "validate_examples") == {"data"}
     readers = {step for step in STEPS if "train" in inputs_of(spec, step)}
-    assert readers == {"check_news", "train_model"}
+    assert readers == {"detect_changes", "train_model"}
 
 
 def test_each_section_arrives_as_json_of_that_section(spec: dict[str, Any], config: Config) -> None:
@@ -307,7 +307,7 @@ def test_what_has_effects_outside_is_never_taken_from_the_cache(spec: dict[str, 
 
 def test_another_champion_makes_the_cache_forget_the_evaluation(spec: dict[str, Any]) -> None:
     inputs = task_of(spec, "evaluate_model")["inputs"]["parameters"]
-    assert inputs["champion"]["componentInputParameter"] == "pipelinechannel--check-news-champion"
+    assert inputs["champion"]["componentInputParameter"] == "pipelinechannel--detect-changes-champion"
 
 
 def test_what_may_be_done_twice_is_tried_again_with_growing_waits(spec: dict[str, Any]) -> None:

@@ -450,10 +450,10 @@ def test_the_compiled_pipeline_is_sound(template: bytes) -> None:
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
-        ("root.dag.tasks.check-news.componentRef.name", "comp-none", "check-news has no component"),
-        ("components.comp-check-news.executorLabel", "exec-none", "exec-none is not there"),
+        ("root.dag.tasks.detect-changes.componentRef.name", "comp-none", "detect-changes has no component"),
+        ("components.comp-detect-changes.executorLabel", "exec-none", "exec-none is not there"),
         ("root.inputDefinitions.parameters.data.defaultValue", None, "the parameter data has no value"),
-        ("deploymentSpec.executors.exec-check-news.container.image", "python:3.11", "runs in python:3.11"),
+        ("deploymentSpec.executors.exec-detect-changes.container.image", "python:3.11", "runs in python:3.11"),
         ("surprise", 1, "does not follow KFP's schema"),
     ],
 )

@@ -14,8 +14,9 @@ from dataclasses import asdict
 
 from earthline.config import Config
 from earthline.grid import Grid
-from earthline.pixels import connect
-from pipelines import canary, probes, submission
+from earthline.earth_engine import connection as earth_engine
+from earthline.vertex import connection as vertex
+from pipelines import canary, probes
 
 config = Config.model_validate({
     "name": "probes-test",
@@ -27,8 +28,8 @@ config = Config.model_validate({
     },
 })
 grid = Grid("EPSG:32632", (10, 0, 600000, 0, -10, 5000000), (500, 700))
-connect("sandbox")
-submission.connect("sandbox", "us-central1")
+earth_engine.connect("sandbox")
+vertex.connect("sandbox", "us-central1")
 from google.cloud import aiplatform
 shared = probes.deploy(config, "probes-test-shapes", dedicated=False)
 dedicated = probes.deploy(config, "probes-test-dedicated", dedicated=True)

@@ -21,8 +21,8 @@ import httpx
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
-import sandbox.daemon as daemon
-from sandbox.settings import Home
+import earthline_sandbox.lifecycle.daemon as daemon
+from earthline_sandbox.settings import Home
 
 class Slow:
     name, hosts = "slow", ("slow.googleapis.com",)

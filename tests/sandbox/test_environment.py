@@ -5,8 +5,8 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox.environment import REMOVED, SAVED, exports, names, redirect, restore, shell
-from sandbox.settings import Home
+from earthline_sandbox.environment import REMOVED, SAVED, exports, names, redirect, restore, shell
+from earthline_sandbox.settings import Home
 
 
 def variables(root: Path = Path("/data/home")) -> dict[str, str]:

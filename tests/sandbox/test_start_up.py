@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.environment import SOCKS, START_UP, exports, names, restore, start_up
+from earthline_sandbox.environment import SOCKS, START_UP, exports, names, restore, start_up
 from tests.conftest import Sandbox
 
 ASK = """
@@ -98,7 +98,7 @@ def test_a_broken_sitecustomize_is_reported_as_python_does(tmp_path: Path) -> No
 def test_it_stands_beside_the_hook_of_a_pipeline_task(tmp_path: Path) -> None:
     """Both run, whichever comes first, and so does the user's."""
     (tmp_path / "sitecustomize.py").write_text("print('theirs')\n")
-    task = START_UP.parent / "vertex" / "site"
+    task = START_UP.parent / "vertex" / "containers" / "site"
     script = "import sys; print(*sorted({getattr(f, '__name__', type(f).__name__) for f in sys.meta_path}))"
     for order in ([START_UP, task], [task, START_UP]):
         path = os.pathsep.join(map(str, [*order, tmp_path]))

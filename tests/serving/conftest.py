@@ -14,7 +14,7 @@ import keras
 import pytest
 
 from components.prepare_saved_model import export
-from earthline.contract import VALID_BAND, Contract
+from earthline.formats.contract import VALID_BAND, Contract
 
 BANDS = ("red", "0_nir")
 """One as it is, one that no signature of a SavedModel can carry."""

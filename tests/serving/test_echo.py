@@ -12,7 +12,7 @@ import httpx
 import numpy as np
 import pytest
 
-from earthline import tensors
+from earthline.formats import tensors
 
 ROUTE = "/predict"
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from earthline.contract import Contract
+from earthline.formats.contract import Contract
 from serving import instances
 from serving.settings import Settings, SettingsError
 from serving.storage import StorageError, local_folder

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from earthline import shards
-from earthline.examples import SPLITS, UNLABELLED, Manifest, Patch, Shard, SplitSummary, shard_name
+from earthline.formats import shards
+from earthline.formats.examples import UNLABELLED, Patch
+from earthline.formats.manifest import SPLITS, Manifest, Shard, SplitSummary, shard_name
 
 SIDE = 8
 BANDS = ("red", "nir", "swir")

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from earthline import shards
 from earthline.config import Train
-from earthline.examples import SPLITS, Manifest, Patch, Shard, SplitSummary, shard_name
+from earthline.formats import shards
+from earthline.formats.examples import Patch
+from earthline.formats.manifest import SPLITS, Manifest, Shard, SplitSummary, shard_name
 from trainer import training
 from trainer.description import KERAS_MODEL
+from trainer.models.unet import UNet
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
@@ -88,7 +90,7 @@ def shares(classes: Array, chosen: Array) -> Array:
 @pytest.mark.slow
 def test_classes_beside_holes_and_edges_are_as_frequent_as_their_labels(tmp_path: Path) -> None:
     write(tmp_path)
-    section = Train(filters=8, depth=2, epochs=10, batch_size=8, dropout=0.0, learning_rate=0.01, seed=1)
+    section = Train(model=UNet(filters=8, depth=2, dropout=0.0), epochs=10, batch_size=8, learning_rate=0.01, seed=1)
     training.run(section, tmp_path, tmp_path / "model")
     network = keras.models.load_model(tmp_path / "model" / KERAS_MODEL, compile=False)
     valid = holed()

@@ -7,7 +7,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from earthline.examples import Manifest
+from earthline.formats.manifest import Manifest
 from trainer import input_pipeline
 
 

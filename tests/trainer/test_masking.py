@@ -5,8 +5,9 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from earthline.examples import UNLABELLED
-from trainer import masking, models
+from earthline.formats.examples import UNLABELLED
+from trainer import masking
+from trainer.models import unet
 
 
 @settings(max_examples=15)
@@ -47,10 +48,10 @@ def test_a_hole_is_filled_with_what_is_around_it() -> None:
     valid = np.ones_like(x)
     valid[:, 6:10] = 0
     valid[:, :, :2] = 0
-    filled = np.asarray(models.filled(tf.constant(x * valid), tf.constant(valid), 3))
+    filled = np.asarray(unet.filled(tf.constant(x * valid), tf.constant(valid), 3))
     seen = valid > 0
     np.testing.assert_allclose(filled[seen], x[seen], atol=1e-6)
     assert filled.min() >= 0 and filled.max() <= 4
     assert np.abs(filled[0, 6:10, 9:] - 4).max() < 1e-5 and np.abs(filled[0, :, :7]).max() < 1e-5
-    nothing = models.filled(tf.constant(x * 0), tf.constant(x * 0), 3)
+    nothing = unet.filled(tf.constant(x * 0), tf.constant(x * 0), 3)
     np.testing.assert_array_equal(nothing, np.zeros_like(x))

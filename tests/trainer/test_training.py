@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,23 +12,30 @@ import pytest
 import tensorflow as tf
 
 from earthline.config import Train
-from earthline.examples import Manifest
-from trainer import distribution, input_pipeline, models, training
+from earthline.formats.manifest import Manifest
+from trainer import distribution, input_pipeline, network, training
+from trainer.checkpoint import STATE, Checkpoint
 from trainer.description import DESCRIPTION, HISTORY, KERAS_MODEL, SAVED_MODEL, Description
-from trainer.journal import STATE, Journal, State
+from trainer.history import State
 from trainer.losses import MaskedCrossEntropy
+from trainer.models.unet import UNet
 from trainer.statistics import Statistics
 
 # Keras hands TensorFlow's arrays to h5py, and those do not know NumPy 2's `copy` yet: nothing of ours to mend.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
-TINY = Train(filters=4, depth=1, epochs=2, batch_size=4, dropout=0.0, learning_rate=0.01)
+TINY = Train(model=UNet(filters=4, depth=1, dropout=0.0), epochs=2, batch_size=4, learning_rate=0.01)
+WATCHED = {"accuracy": "accuracy", "mean_iou": "mean IoU"}
+
+
+def softmax(features: Any) -> Any:
+    return keras.layers.Conv2D(2, 1, activation="softmax", name="probabilities")(features)
 
 
 def test_one_step_lowers_the_loss_of_its_own_batch(dataset: Callable[..., Path]) -> None:
     folder = dataset()
     keras.utils.set_random_seed(1)
-    model = models.unet(Statistics((2000.0,) * 3, (1000.0,) * 3, 1), 2, filters=4, depth=1, dropout=0.0)
+    model = network.build(TINY.model, Statistics((2000.0,) * 3, (1000.0,) * 3, 1), softmax)
     model.compile(optimizer=keras.optimizers.SGD(0.1), loss=MaskedCrossEntropy([1, 1]))
     inputs, label = next(iter(input_pipeline.read(folder, Manifest.read(folder), "train", 8)))
     before = model.train_on_batch(inputs, label)
@@ -55,7 +63,10 @@ def test_a_run_leaves_all_that_later_steps_read(whole: Run) -> None:
     assert [epoch["epoch"] for epoch in json.loads((model_folder / HISTORY).read_text())["epochs"]] == [1, 2]
     assert state.best_epoch in (1, 2)
     described = Description.read(model_folder)
-    assert described.bands == ("red", "nir", "swir") and described.stride == 2
+    assert described.bands == ("red", "nir", "swir") and (described.stride, described.receptive_field) == (
+        2,
+        TINY.model.receptive_field,
+    )
 
     (image, valid), _ = next(iter(input_pipeline.read(folder, Manifest.read(folder), "test", 4)))
     values, seen = tf.cast(image, tf.float32), tf.cast(valid, tf.float32)
@@ -69,31 +80,31 @@ def test_a_run_leaves_all_that_later_steps_read(whole: Run) -> None:
 def test_an_interrupted_run_goes_on_as_if_it_had_not_been(
     whole: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The same figures also say that a seed determines a run.
+    # The same metrics also say that a seed determines a run.
 
     class Killed(Exception):
         pass
 
-    save = Journal._save
+    save = Checkpoint._save
 
-    def killed_after_saving(journal: Journal) -> None:
-        save(journal)
+    def killed_after_saving(checkpoint: Checkpoint) -> None:
+        save(checkpoint)
         raise Killed
 
     with monkeypatch.context() as patched, pytest.raises(Killed):
-        patched.setattr(Journal, "_save", killed_after_saving)
+        patched.setattr(Checkpoint, "_save", killed_after_saving)
         training.run(TINY, whole.examples, tmp_path / "resumed")
     assert (tmp_path / "resumed" / "checkpoint" / STATE).is_file()
     resumed = training.run(TINY, whole.examples, tmp_path / "resumed")
     assert [epoch.epoch for epoch in resumed.history] == [1, 2]
     for one, other in zip(whole.state.history, resumed.history, strict=True):
-        assert one.figures == pytest.approx(other.figures, rel=1e-3)
+        assert one.metrics == pytest.approx(other.metrics, rel=1e-3)
     assert not (tmp_path / "resumed" / "checkpoint").exists()
 
 
 def test_values_under_the_mask_do_not_matter_and_valid_zeros_do() -> None:
     keras.utils.set_random_seed(1)
-    model = models.unet(Statistics((20.0, 30.0), (10.0, 10.0), 1), 2, filters=4, depth=2, dropout=0.0)
+    model = network.build(UNet(filters=4, depth=2, dropout=0.0), Statistics((20.0, 30.0), (10.0, 10.0), 1), softmax)
     random = np.random.default_rng(3)
     image = random.uniform(0, 50, (1, 8, 8, 2)).astype(np.float32)
     valid = (random.random((1, 8, 8, 1)) < 0.6).astype(np.float32)
@@ -107,7 +118,7 @@ def test_values_under_the_mask_do_not_matter_and_valid_zeros_do() -> None:
 
 def test_a_patch_that_the_stride_does_not_divide_is_refused(dataset: Callable[..., Path], tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"\[8, 8\] px do not divide by the model's stride 16"):
-        training.run(TINY.model_copy(update={"depth": 4}), dataset(), tmp_path)
+        training.run(TINY.model_copy(update={"model": UNet(depth=4)}), dataset(), tmp_path)
 
 
 def test_an_empty_split_is_named(dataset: Callable[..., Path], tmp_path: Path) -> None:
@@ -115,21 +126,21 @@ def test_an_empty_split_is_named(dataset: Callable[..., Path], tmp_path: Path) -
         training.run(TINY, dataset((4, 0, 1)), tmp_path)
 
 
-def test_the_journal_stops_after_patience(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    journal = Journal(tmp_path, epochs=10, patience=2, writes=False)
+def test_training_stops_after_patience(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    checkpoint = Checkpoint(tmp_path, epochs=10, patience=2, watched=WATCHED, writes=False)
     for epoch, loss in enumerate([1.0, 0.5, 0.6, 0.7]):
-        assert not journal.finished
-        journal.on_epoch_begin(epoch)
-        journal.on_epoch_end(epoch, {"loss": 1.0, "val_loss": loss, "val_accuracy": 0.5, "val_mean_iou": 0.3})
-    assert journal.finished and journal.state.best_epoch == 2
+        assert not checkpoint.finished
+        checkpoint.on_epoch_begin(epoch)
+        checkpoint.on_epoch_end(epoch, {"loss": 1.0, "val_loss": loss, "val_accuracy": 0.5, "val_mean_iou": 0.3})
+    assert checkpoint.finished and checkpoint.state.best_epoch == 2
     assert "epoch 2/10: loss 1.0000, validation loss 0.5000" in capsys.readouterr().out
 
 
 def test_a_loss_that_is_not_finite_says_what_to_do(tmp_path: Path) -> None:
-    journal = Journal(tmp_path, epochs=10, patience=2, writes=False)
-    journal.on_epoch_begin(0)
+    checkpoint = Checkpoint(tmp_path, epochs=10, patience=2, watched=WATCHED, writes=False)
+    checkpoint.on_epoch_begin(0)
     with pytest.raises(ValueError, match=r"epoch 1: the loss is nan.*train\.learning_rate"):
-        journal.on_epoch_end(0, {"loss": float("nan"), "val_loss": 1.0})
+        checkpoint.on_epoch_end(0, {"loss": float("nan"), "val_loss": 1.0})
 
 
 def test_one_machine_alone_is_the_chief() -> None:

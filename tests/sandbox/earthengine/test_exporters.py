@@ -10,7 +10,7 @@ import pytest
 import rasterio
 from pyproj import Transformer
 
-from sandbox.earthengine.tfrecords import records
+from earthline_sandbox.earthengine.formats.tfrecords import records
 
 SCRIPTS = Path(__file__).with_name("scripts")
 

@@ -7,12 +7,12 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from sandbox.earthengine.computation import Computation
-from sandbox.earthengine.dispatch import Dispatcher
-from sandbox.earthengine.endpoints import VertexEndpoints
-from sandbox.earthengine.limits import Limits, Slots
-from sandbox.errors import ApiError
-from sandbox.responses import api_error_handler
+from earthline_sandbox.earthengine.computation import Computation
+from earthline_sandbox.earthengine.limits import Limits, Slots
+from earthline_sandbox.earthengine.models.endpoints import VertexEndpoints
+from earthline_sandbox.earthengine.rest.dispatch import Dispatcher
+from earthline_sandbox.errors import ApiError
+from earthline_sandbox.responses import api_error_handler
 
 
 def test_pixels_are_counted_with_a_byte_for_each_mask():

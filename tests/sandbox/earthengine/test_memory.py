@@ -7,10 +7,19 @@ import time
 import numpy as np
 import pytest
 
-from sandbox.earthengine.computation import AGGREGATIONS, CANCELLED, Charge, Computation, carried, extent, hold, size_of
-from sandbox.earthengine.limits import Limits
-from sandbox.earthengine.supervision import Supervisor
-from sandbox.errors import ApiError
+from earthline_sandbox.earthengine.computation import (
+    AGGREGATIONS,
+    CANCELLED,
+    Charge,
+    Computation,
+    carried,
+    extent,
+    hold,
+    size_of,
+)
+from earthline_sandbox.earthengine.limits import Limits
+from earthline_sandbox.earthengine.supervision import Supervisor
+from earthline_sandbox.errors import ApiError
 
 HOST = "earthengine.googleapis.com"
 MEGABYTE = 2**20

@@ -14,7 +14,7 @@ from tests.conftest import ROOT, attach, control
 
 # Calls that index the shape that they are given, which crashes where another thread uses it.
 INDEXING = {"prepare", "contains_xy", "intersects_xy"}
-ONLY = ROOT / "sandbox" / "earthengine" / "indexed_shapes.py"
+ONLY = ROOT / "sandbox" / "earthline_sandbox" / "earthengine" / "pixels" / "indexed_shapes.py"
 
 SCRIPT = """
 import json, math, sys
@@ -93,7 +93,7 @@ def test_clips_samples_and_reductions_of_large_scenes_on_all_cores(own_sandbox, 
 
 def test_shapes_are_indexed_in_one_place_alone():
     found = []
-    for path in sorted((ROOT / "sandbox" / "earthengine").rglob("*.py")):
+    for path in sorted((ROOT / "sandbox" / "earthline_sandbox" / "earthengine").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
             imported = [item.name for item in node.names] if isinstance(node, ast.ImportFrom) else []

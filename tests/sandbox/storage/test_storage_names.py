@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.errors import ApiError
-from sandbox.storage.names import check_bucket, object_name, object_path
-from sandbox.storage.requests import glob_pattern
+from earthline_sandbox.errors import ApiError
+from earthline_sandbox.storage.names import check_bucket, object_name, object_path
+from earthline_sandbox.storage.requests import glob_pattern
 
 ROOT = Path("/nowhere/bucket")
 

@@ -14,11 +14,10 @@ import httpx
 import pytest
 import uvicorn
 
-from sandbox.settings import Home, Settings
-from sandbox.vertex import service
-from sandbox.vertex.schedule_clock import Clock
-
-from .small_pipelines import Jobs
+from earthline_sandbox.settings import Home, Settings
+from earthline_sandbox.vertex import service
+from earthline_sandbox.vertex.schedules.schedule_clock import Clock
+from tests.sandbox.vertex.small_pipelines import Jobs
 
 PARENT = "/v1/projects/sandbox/locations/us-central1"
 

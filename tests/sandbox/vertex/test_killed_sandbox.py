@@ -29,9 +29,9 @@ SECONDS = 1.5
 SERVE = """
 import sys
 from pathlib import Path
-from sandbox.daemon import serve
-from sandbox.settings import Home
-from sandbox.vertex import images
+from earthline_sandbox.lifecycle.daemon import serve
+from earthline_sandbox.settings import Home
+from earthline_sandbox.vertex.containers import images
 
 # Whoever edits a source file meanwhile would change the image, and with it every key of the cache.
 images.digest = lambda: "one image"

@@ -29,8 +29,9 @@ SERVE = """
 import asyncio, sys
 from pathlib import Path
 import uvicorn
-from sandbox.settings import Home, Settings
-from sandbox.vertex import images, service
+from earthline_sandbox.settings import Home, Settings
+from earthline_sandbox.vertex import service
+from earthline_sandbox.vertex.containers import images
 
 # Whoever edits a source file meanwhile would change the image, and with it every key of the cache.
 images.digest = lambda: "one image"

@@ -1,4 +1,4 @@
-"""A script that knows nothing of the sandbox, in a shell that `earthline sandbox env` leads there."""
+"""A script that knows nothing of the sandbox, in a shell that `earthline-sandbox env` leads there."""
 
 import os
 import subprocess
@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.environment import names, restore
+from earthline_sandbox.environment import names, restore
 
 SCRIPTS = Path(__file__).with_name("scripts")
 SHELL = """
-eval "$("$PYTHON" -m sandbox env --home "$SANDBOX_HOME")"
+eval "$("$PYTHON" -m earthline_sandbox env --home "$SANDBOX_HOME")"
 exec "$PYTHON" -W ignore "$@"
 """
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from google.protobuf import json_format
 
-from sandbox.vertex import images
+from earthline_sandbox.vertex.containers import images
 
 FOLDER = Path(__file__).with_name("constructs")
 ENDED = ("PIPELINE_STATE_SUCCEEDED", "PIPELINE_STATE_FAILED", "PIPELINE_STATE_CANCELLED")

@@ -11,7 +11,7 @@ def table() -> str:
     rows = ["| construct | sandbox | kfp.local 2.17 | Vertex AI as documented |", "|---|---|---|---|"]
     for path in sorted(Path(__file__).with_name("constructs").glob("*.py")):
         construct = importlib.import_module(f"constructs.{path.stem}")
-        link = f"[{path.stem}](../tests/sandbox/vertex/conformance/constructs/{path.name})"
+        link = f"[{path.stem}](../../tests/sandbox/vertex/conformance/constructs/{path.name})"
         cells = [
             f"{construct.CONSTRUCT} ({link})",
             construct.SANDBOX,

@@ -105,5 +105,5 @@ def test_kfp_local_does_as_the_table_says(
 
 def test_the_documents_hold_this_table() -> None:
     table = subprocess.run([sys.executable, str(HERE / "table.py")], capture_output=True, text=True, check=True).stdout
-    page = (HERE.parents[3] / "docs" / "pipelines.md").read_text()
-    assert table in page, "write it anew: python tests/sandbox/vertex/conformance/table.py docs/pipelines.md"
+    page = HERE.parents[3] / "docs" / "explanation" / "pipelines.md"
+    assert table in page.read_text(), f"write it anew: python {HERE / 'table.py'} {page}"

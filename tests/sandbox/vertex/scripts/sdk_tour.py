@@ -1,7 +1,7 @@
 """A tour of Vertex AI by calls of the `aiplatform` SDK alone; nothing in it knows of a sandbox.
 
 It runs as it stands wherever the Google clients lead: on the cloud with a project, a bucket and an image, or in a
-shell after `eval "$(earthline sandbox env)"`.
+shell after `eval "$(earthline-sandbox env)"`.
 
 Usage: sdk_tour.py BUCKET PIPELINE
 """

@@ -1,0 +1,74 @@
+"""The `earthline` command: its subcommands and its exit codes."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from cli import failures
+from cli.canary import canary
+from cli.check import check
+from cli.compile import compile_config
+from cli.rollback import rollback
+from cli.run import run
+from cli.runs import runs
+from cli.sandbox import sandbox
+from cli.schedule import schedule
+from cli.schema import schema
+from cli.submit import submit
+from earthline import __version__
+
+app = typer.Typer(
+    name="earthline",
+    help="Deep-learning maps in Google Earth Engine from one YAML file.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("run")(run)
+app.command("submit")(submit)
+app.command("compile")(compile_config)
+app.command("check")(check)
+app.command("canary")(canary)
+app.command("rollback")(rollback)
+app.add_typer(runs, name="runs")
+app.add_typer(schedule, name="schedule")
+app.command("sandbox", context_settings={"ignore_unknown_options": True, "help_option_names": []})(sandbox)
+app.command("schema")(schema)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"earthline {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _earthline(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Deep-learning maps in Google Earth Engine from one YAML file."""
+
+
+def main() -> None:
+    """Runs one command. Exit codes: 0 done, 1 the run failed, 2 nothing was started, 130 interrupted."""
+    _require_streams()
+    try:
+        # A command that started anew to reach the sandbox keeps its name.
+        app(prog_name="earthline")
+    except KeyboardInterrupt:
+        raise SystemExit(failures.INTERRUPTED) from None
+    except Exception as error:
+        raise SystemExit(failures.report(error)) from None
+
+
+def _require_streams() -> None:
+    """Without standard output or error (`>&-`, some services) Python has None, on which every library stumbles."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")

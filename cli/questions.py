@@ -1,0 +1,64 @@
+"""What Earth Engine is asked before a run is paid for: by `check` one by one, by whatever starts runs all at once."""
+
+from collections.abc import Callable
+from functools import cache, partial
+
+from components.export_examples import plan
+from earthline.config import Config
+from earthline.earth_engine import ee_assets, imagery, verification
+from earthline.earth_engine.verification import Question
+from earthline.grid import Grid
+
+NEEDS = {
+    "imagery": ("grid", "data type", "label values", "splits"),
+    "labels": ("label values",),
+    "grid": ("data type", "label values", "splits"),
+}
+"""Questions about the data that have no answer where another one failed."""
+
+
+def questions(settings: Config) -> tuple[Question, ...]:
+    """Every question, in the order in which an answer makes the next one worth asking.
+
+    Args:
+        settings: The workflow's config.
+
+    Returns:
+        The questions; besides what `earthline.earth_engine.verification` raises, they raise SplitError and AssetError.
+    """
+    asset = settings.predict.asset
+    grid = cache(partial(imagery.grid, settings.data))
+    return (
+        *verification.questions(settings.data, settings.predict.region, grid),
+        Question("splits", partial(_splits, settings, grid)),
+        *([Question("map's asset", partial(_map_asset, asset))] if asset is not None else []),
+    )
+
+
+def _splits(settings: Config, grid_of_region: Callable[[], Grid]) -> str:
+    """What the export would find out: whether patches and blocks fit into the region."""
+    grid, export = grid_of_region(), settings.export
+    plan.require_room(grid, export)
+    if export.split_regions is not None:
+        plan.split_areas(grid, export)
+        return "each region of export.split_regions has room for patches"
+    return f"{plan.require_blocks(grid, export):,} blocks"
+
+
+def _map_asset(asset: str) -> str:
+    """What predict_map would find out after training and deployment."""
+    # It draws, and what draws loads slowly.
+    from components.predict_map.asset import AssetError, require_writable
+
+    found = require_writable(asset)
+    parent = asset
+    while "/assets/" in (parent := parent.rpartition("/")[0]):
+        there = ee_assets.info(parent)
+        if there is not None:
+            kind = str(there.get("type", "")).upper()
+            if kind not in ("FOLDER", "IMAGE_COLLECTION"):
+                raise AssetError(
+                    f"predict.asset: {parent} is an asset of type {kind}, below which nothing lies; give another id"
+                )
+            break
+    return found

@@ -1,0 +1,19 @@
+"""`earthline sandbox`: Google on this machine, in processes of its own."""
+
+import subprocess
+from typing import Annotated
+
+import typer
+
+from cli import target
+
+
+def sandbox(
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="start|stop|status|env|reset|seed|add ...", help="What to do; --help tells more."),
+    ] = None,
+) -> None:
+    """Control Google on this machine: start, stop, status, env, reset, seed, add."""
+    # Its output passes untouched, for `eval "$(earthline sandbox env)"`.
+    raise typer.Exit(subprocess.run([*target.SANDBOX, *(arguments or ["--help"])], check=False).returncode)

@@ -1,0 +1,35 @@
+"""`earthline submit`: a run that nobody watches."""
+
+from functools import partial
+
+from cli import display, target
+from cli.launch import found, prepare, recorded, tell_how_to_follow
+from cli.options import Cache, ConfigPath, Force, Overrides, SeedData
+
+
+def submit(
+    config: ConfigPath,
+    overrides: Overrides = None,
+    force: Force = False,
+    cache: Cache = True,
+    seed_data: SeedData = True,
+) -> None:
+    """Start a run that retrains if there is reason to, and return."""
+    from earthline.config import load
+
+    settings = load(config, overrides or ())
+    target.enter(settings.environment)
+    console = display.on_output()
+    template = prepare(settings, console, seed_data=seed_data)
+
+    from pipelines import submission
+
+    record = recorded(
+        settings.environment,
+        settings.name,
+        console,
+        partial(submission.submit, settings, template, caching=cache, force=force),
+        template,
+    )
+    found(settings.environment, record, console)
+    tell_how_to_follow(record, console)

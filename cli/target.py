@@ -1,0 +1,121 @@
+"""Where a command's calls go: Google Cloud with the ambient credentials, or the sandbox on this machine.
+
+The choice is made here, once, by the variables of the process: a command whose config targets the sandbox starts
+anew in a process that has them. From there on nothing in the product knows which of the two it talks to.
+"""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # loading pydantic would slow `--help`
+    from earthline.config import Environment
+
+MARKER = "EARTHLINE_TARGET"
+"""Set in the process whose variables lead to the sandbox."""
+_START_SECONDS = 180
+# -P: a folder of that name in the working directory must not be run instead.
+SANDBOX = (sys.executable, "-P", "-m", "earthline_sandbox")
+"""The sandbox is another program: product and sandbox share the wire alone."""
+
+
+class TargetError(RuntimeError):
+    """The environment cannot be reached or started."""
+
+
+def enter(environment: "Environment", *, containers: bool | None = None) -> None:
+    """Makes sure that Google's clients in this process talk to the config's target; may start the command anew.
+
+    Args:
+        environment: The config's section.
+        containers: Whether the sandbox runs containers of the config's image on a Docker engine, or processes; None
+            leaves it to what a running sandbox does.
+
+    Raises:
+        TargetError: The sandbox does not start, or the cloud is asked how it runs containers.
+    """
+    if environment.target == "cloud":
+        if containers:
+            raise TargetError("--containers is for the sandbox; on Vertex AI every step is a container: leave it out")
+        return
+    if os.environ.get(MARKER) == environment.target:
+        return
+    chosen = () if containers is None else ("--containers", environment.image) if containers else ("--no-containers",)
+    control_sandbox(["start", *chosen])
+    variables = redirected(os.environ, control_sandbox(["env"]))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    command = [sys.executable, "-P", "-m", "cli", *sys.argv[1:]]
+    os.execve(sys.executable, command, {**variables, MARKER: environment.target})
+
+
+def redirected(variables: Mapping[str, str], script: str) -> dict[str, str]:
+    """Variables after a shell would have read `sandbox env`.
+
+    Args:
+        variables: Variables before.
+        script: Lines `export NAME=VALUE` and `unset NAME...`, quoted for a shell.
+
+    Raises:
+        TargetError: The script holds anything else.
+    """
+    after, verb = dict(variables), ""
+    for word in shlex.split(script):
+        name, assigned, value = word.partition("=")
+        if word in ("export", "unset"):
+            verb = word
+        elif verb == "export" and assigned and name.isidentifier():
+            after[name] = value
+        elif verb == "unset" and word.isidentifier():
+            after.pop(word, None)
+        else:
+            raise TargetError(f"`earthline sandbox env` gave '{word}', which belongs to no export and no unset")
+    return after
+
+
+def sandbox_runs() -> bool:
+    """True where a sandbox answers on this machine; none is started."""
+    reply = subprocess.run([*SANDBOX, "status", "--json"], capture_output=True, text=True, check=False)
+    return reply.returncode == 0
+
+
+def sandbox_ending() -> str:
+    """How the sandbox of this machine ended, in a sentence; empty where it runs, or where that is not known."""
+    reply = subprocess.run([*SANDBOX, "status", "--json"], capture_output=True, text=True, check=False)
+    try:
+        status = json.loads(reply.stdout)
+    except ValueError:
+        return ""
+    last = status.get("last") if isinstance(status, dict) and status.get("running") is False else None
+    if not isinstance(last, dict):
+        return ""
+    return str(last.get("message", ""))
+
+
+def control_sandbox(arguments: Sequence[str]) -> str:
+    """Runs one `python -m earthline_sandbox` command.
+
+    Args:
+        arguments: What follows the module's name.
+
+    Returns:
+        Its standard output.
+
+    Raises:
+        TargetError: It failed; the text is its own.
+    """
+    command = [*SANDBOX, *arguments]
+    try:
+        reply = subprocess.run(
+            command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=_START_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise TargetError(f"the sandbox did not answer `{' '.join(arguments)}` in {_START_SECONDS} s") from error
+    if reply.returncode != 0:
+        why = (reply.stderr or reply.stdout).strip() or f"exit status {reply.returncode}"
+        raise TargetError(f"`earthline sandbox {' '.join(arguments)}` failed: {why}")
+    return reply.stdout

@@ -1,0 +1,111 @@
+"""What Earth Engine tells of imagery and labels in a few small requests."""
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import ee
+
+from components.detect_changes.changes import Band, Source
+from earthline.config import Data
+from earthline.earth_engine import imagery
+from earthline.earth_engine.retry import ask
+
+SAMPLES = 10_000
+"""Pixels of the region on which the bands' statistics rest, about."""
+_ATTEMPTS = 5
+
+
+def read_sources(data: Data) -> tuple[Source, ...]:
+    """Imagery and labels as they are now; asks Earth Engine.
+
+    Args:
+        data: The config's section.
+
+    Raises:
+        PixelsError: Earth Engine does not answer.
+    """
+    labels = data.labels
+    return (
+        _image("imagery", data.imagery.image)
+        if data.imagery.image
+        else _collection("imagery", data.imagery.asset, imagery.scenes(data)),
+        _image("labels", labels.image)
+        if labels.image
+        else _collection("labels", labels.asset, ee.ImageCollection(labels.collection)),
+    )
+
+
+def read_bands(data: Data) -> dict[str, Band]:
+    """Statistics of the imagery over the region, on a coarse grid; asks Earth Engine.
+
+    Args:
+        data: The config's section.
+
+    Raises:
+        PixelsError: Earth Engine does not answer.
+    """
+    grid = imagery.grid(data)
+    coarse = grid.thinned(SAMPLES)
+    reducer = ee.Reducer.mean().combine(ee.Reducer.stdDev(), sharedInputs=True)
+    found: dict[str, Any] = ask(
+        lambda: (
+            imagery.image(data)
+            .reduceRegion(
+                reducer=reducer,
+                geometry=imagery.region(data),
+                crs=coarse.crs,
+                crsTransform=list(coarse.transform),
+                maxPixels=100 * SAMPLES,
+            )
+            .getInfo()
+        ),
+        _ATTEMPTS,
+        "statistics of the imagery",
+    )
+    return statistics(found, data.imagery.bands)
+
+
+def statistics(found: Mapping[str, Any], bands: Sequence[str]) -> dict[str, Band]:
+    """The bands' statistics in an answer of `reduceRegion`.
+
+    Args:
+        found: Values by `<band>_mean` and `<band>_stdDev`.
+        bands: Names of the bands. One that is masked everywhere has no mean, one with NaN no finite one: either is
+            left out, as the steps that follow say better what is wrong with it.
+    """
+    pairs = {band: (found.get(f"{band}_mean"), found.get(f"{band}_stdDev")) for band in bands}
+    return {
+        band: Band(mean=mean, std=std)
+        for band, (mean, std) in pairs.items()
+        if isinstance(mean, int | float) and isinstance(std, int | float) and math.isfinite(mean) and math.isfinite(std)
+    }
+
+
+def _image(role: str, asset: str) -> Source:
+    described: dict[str, Any] = ask(lambda: ee.Image(asset).getInfo(), _ATTEMPTS, asset)
+    start = described.get("properties", {}).get("system:time_start")
+    return Source(role=role, asset=asset, images=1, newest=_day(start), version=int(described.get("version", 0)))
+
+
+def _collection(role: str, asset: str, images: Any) -> Source:
+    asked = ee.Dictionary(
+        {
+            "images": images.size(),
+            "newest": images.aggregate_max("system:time_start"),
+            "version": images.aggregate_max("system:version"),
+        }
+    )
+    found: dict[str, Any] = ask(asked.getInfo, _ATTEMPTS, asset)
+    return Source(
+        role=role,
+        asset=asset,
+        images=int(found["images"]),
+        newest=_day(found.get("newest")),
+        version=int(found.get("version") or 0),
+    )
+
+
+def _day(milliseconds: float | None) -> str:
+    return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%d}" if milliseconds else ""

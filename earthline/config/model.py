@@ -1,0 +1,116 @@
+"""`train.model`: which architecture, and its own options.
+
+An architecture describes itself: a class below `Model`, in one file, says its options, its stride and its receptive
+field, and builds its layers. This module knows no architecture. It finds them by the entry points of the group
+`earthline.models`, each a mapping from names to `module:class`; Earthline's own is `trainer.models:MODELS`, and any
+installed package may bring another (https://packaging.python.org/en/latest/specifications/entry-points).
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import entry_points
+from pkgutil import resolve_name
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, SerializeAsAny
+from pydantic.json_schema import JsonSchemaValue
+
+from earthline.config.section import Section
+
+GROUP = "earthline.models"
+DEFAULT = "unet"
+MOVED = ("depth", "filters", "dropout")
+"""Options that stood in `train` itself while there was one architecture."""
+
+
+class Model(Section, ABC):
+    """An architecture and its options."""
+
+    STRIDE_OPTION: ClassVar[str] = ""
+    """Option that makes the stride larger or smaller, for messages; empty where none does."""
+
+    name: str = Field(description="Architecture.")
+
+    @property
+    @abstractmethod
+    def stride(self) -> int:
+        """Pixels that height and width of the input divide by."""
+
+    @property
+    @abstractmethod
+    def receptive_field(self) -> int:
+        """Side in pixels of the square around a pixel on which its output rests, where all imagery is valid."""
+
+    @abstractmethod
+    def features(self, image: Any, valid: Any, *, synchronized: bool) -> Any:
+        """Builds the layers between the normalized image and the task's head.
+
+        Args:
+            image: Keras tensor (patches, height, width, bands) of mean 0 and std 1; 0 where masked.
+            valid: Keras tensor (patches, height, width, 1), 1 where the image is valid and 0 where it is masked.
+            synchronized: Whether batch statistics are taken over all replicas of a distributed run.
+
+        Returns:
+            Keras tensor (patches, height, width, features).
+        """
+
+    def shrunk(self) -> Self:
+        """The same architecture with few weights and the same stride, for a run that only tries the way."""
+        return self
+
+
+@cache
+def known() -> Mapping[str, str]:
+    """Where each architecture that is installed here is, as `module:class` by name."""
+    return {
+        name: place
+        for entry in sorted(entry_points(group=GROUP), key=lambda entry: (entry.value, entry.name))
+        for name, place in entry.load().items()
+    }
+
+
+def find(name: str) -> type[Model]:
+    """The class of an architecture.
+
+    Args:
+        name: As in `train.model.name`.
+
+    Raises:
+        ValueError: There is none of this name, or it cannot be loaded.
+    """
+    if name not in known():
+        raise ValueError(f"name '{name}' is no model; known here: {', '.join(sorted(known())) or 'none'}")
+    try:
+        found = resolve_name(known()[name])
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"name '{name}': {known()[name]} cannot be loaded ({error}); install its package") from error
+    if not (isinstance(found, type) and issubclass(found, Model)):
+        raise ValueError(f"name '{name}': {known()[name]} is no earthline.config.model.Model; correct the registry")
+    return found
+
+
+def _read(value: Any) -> Any:
+    """The section as the architecture of its name understands it."""
+    if isinstance(value, str):
+        raise ValueError(f"'{value[:40]}' stands where a section is meant; write `model: {{name: {value[:40]}}}`")
+    if not isinstance(value, dict):
+        return value
+    name = value.get("name", DEFAULT)
+    return (find(name) if isinstance(name, str) else Model).model_validate(value)
+
+
+class _Schema:
+    """The JSON schema of every architecture that is installed here."""
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"anyOf": [handler(find(name).__pydantic_core_schema__) for name in sorted(known())]}
+
+
+AnyModel = Annotated[SerializeAsAny[Model], BeforeValidator(_read), _Schema()]
+"""The section of one architecture; without `name` it is a U-Net's."""
+
+
+def default() -> Model:
+    """The architecture of a config that names none."""
+    return find(DEFAULT).model_validate({})

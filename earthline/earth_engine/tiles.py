@@ -1,0 +1,70 @@
+"""A whole grid, tile after tile, by requests that are under way side by side."""
+
+import logging
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from earthline.earth_engine.pixels import fetch, stream
+from earthline.grid import Grid
+
+ATTEMPTS = 6
+"""Tries of each tile."""
+PROGRESS_SECONDS = 5.0
+
+_logger = logging.getLogger(__name__)
+
+Tile = tuple[int, int, tuple[int, int]]
+"""First row, first column and shape in pixels `(height, width)` of a tile on its grid."""
+
+
+def fetch_tiles(
+    image: Any,
+    grid: Grid,
+    shape: tuple[int, int],
+    threads: int,
+    *,
+    step: str,
+    place: str,
+    margin: tuple[int, int] | None = None,
+) -> Iterator[tuple[Tile, np.ndarray[Any, Any]]]:
+    """Computes an image on all of a grid, and logs how far it is.
+
+    Args:
+        image: The `ee.Image`, masked nowhere.
+        grid: Where.
+        shape: Shape of a tile in pixels `(height, width)`; those at the grid's edge are smaller.
+        threads: Requests under way at once.
+        step: Name of the step, for the log.
+        place: What a tile is of, for errors, such as `map tile`.
+        margin: Pixels around each tile, at each side (height, width). Every answer is of one shape then, at the grid's
+            edge too; left out, an answer is just the tile.
+
+    Yields:
+        Tiles with structured arrays, one field per band, in the order of arrival.
+
+    Raises:
+        PixelsError: Earth Engine does not answer.
+    """
+    tiles = list(grid.tiles(shape))
+    start = said = time.monotonic()
+
+    def ask_for(tile: Tile) -> np.ndarray[Any, Any]:
+        row, column, inner = tile
+        if margin is None:
+            window = grid.window(row, column, inner)
+        else:
+            whole = shape[0] + 2 * margin[0], shape[1] + 2 * margin[1]
+            window = grid.window(row - margin[0], column - margin[1], whole)
+        return fetch(image, window, ATTEMPTS, f"{place} at row {row}, column {column}")
+
+    with ThreadPoolExecutor(threads, thread_name_prefix="tiles") as pool:
+        for done, (tile, pixels) in enumerate(stream(pool, ask_for, tiles, 2 * threads), start=1):
+            now = time.monotonic()
+            if now - said >= PROGRESS_SECONDS or done == len(tiles):
+                said = now
+                _logger.info("%s: %d/%d tiles, %.1f/s", step, done, len(tiles), done / max(now - start, 1e-9))
+            yield tile, pixels

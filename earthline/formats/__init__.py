@@ -1,0 +1,1 @@
+"""What lies in files between the steps: examples and their manifest, a SavedModel's contract, evaluations."""

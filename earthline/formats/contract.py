@@ -1,0 +1,82 @@
+"""What a served model takes and gives: written beside its SavedModel, read by whoever calls or runs it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from earthline.formats.learned_ground import LearnedGround
+
+Value = TypeVar("Value")
+
+VALID_BAND = "earthline_valid"
+"""Band, and input of a served model: 1 where every band of the imagery is valid, 0 where one is masked."""
+CONTRACT = "contract.json"
+PROBABILITIES = "probabilities"
+"""Name of the output: class probabilities, float32 (height, width, classes)."""
+TENSOR_SIGNATURE = "serving_default"
+"""Signature whose inputs and outputs are web-safe base64 texts of TensorProtos, one string per tile and band."""
+ARRAY_SIGNATURE = "arrays"
+"""Signature that takes one float32 array (tiles, height, width) per input."""
+
+
+class Contract(BaseModel):
+    """The terms between a SavedModel and its callers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bands: tuple[str, ...] = Field(
+        min_length=1, description="Imagery bands that the model takes; one float32 tensor (height, width, 1) each."
+    )
+    valid: str = Field(
+        default=VALID_BAND,
+        description="Name of the validity input, float32 (height, width, 1): 1 where every band is valid, else 0.",
+    )
+    arguments: dict[str, str] = Field(
+        default={},
+        description="Inputs whose name a SavedModel's signatures cannot have, such as `0_B2`, and the name that they "
+        "have there instead; all others keep theirs. Requests are by the inputs' own names.",
+    )
+    output: str = Field(default=PROBABILITIES, description="Name of the one output, a float32 tensor.")
+    class_names: tuple[str, ...] = Field(min_length=2, description="Names along the output's last axis.")
+    tile_shape: tuple[int, int] = Field(description="Tile in pixels (height, width), without overlap.")
+    overlap: tuple[int, int] = Field(
+        description="Context in pixels per dimension (height, width) in total; callers trim half on each side."
+    )
+    stride: int = Field(gt=0, description="Stride of the network; other tile sizes are padded inside the graph.")
+    max_payload_bytes: int = Field(gt=0, description="Largest request in bytes.")
+    split_hash: str = Field(default="", description="Of the examples it learned from; empty where unknown.")
+    learned_ground: LearnedGround | None = Field(
+        default=None, description="Where its training and validation patches lay; None where unknown."
+    )
+    max_difference: float | None = Field(
+        default=None, description="Largest difference to the trained model that the proof found."
+    )
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of all inputs: the bands in their order, then the validity."""
+        return (*self.bands, self.valid)
+
+    @property
+    def sent_shape(self) -> tuple[int, int]:
+        """Pixels (height, width) of the largest tile that callers may send, with the overlap at each edge.
+
+        Google's texts say of the overlap both that it is the total and that it lies at each edge.
+        """
+        (height, width), (rows, columns) = self.tile_shape, self.overlap
+        return height + 2 * rows, width + 2 * columns
+
+    def named(self, values: Mapping[str, Value]) -> dict[str, Value]:
+        """Values by input, by the names that the SavedModel's signatures have for them."""
+        return {self.arguments.get(name, name): value for name, value in values.items()}
+
+    def write(self, folder: Path) -> None:
+        """Writes `contract.json` into a SavedModel's folder."""
+        (folder / CONTRACT).write_text(self.model_dump_json(indent=2) + "\n")
+
+    @classmethod
+    def read(cls, folder: Path) -> "Contract":
+        """Reads `contract.json`. Raises FileNotFoundError or pydantic's ValueError."""
+        return cls.model_validate_json((folder / CONTRACT).read_text())

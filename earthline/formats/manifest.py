@@ -1,0 +1,97 @@
+"""What a dataset's folder holds beside its shards: `manifest.json`, which every later step reads first."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SPLITS = ("train", "validation", "test")
+MANIFEST = "manifest.json"
+SCHEMA_VERSION = 2
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Shard(_Record):
+    """One TFRecord file."""
+
+    name: str = Field(description="File name inside the dataset's folder.")
+    examples: int = Field(ge=0, description="Number of examples in it.")
+
+
+class SplitSummary(_Record):
+    """What one split holds."""
+
+    examples: int = Field(ge=0, description="Number of examples.")
+    shards: tuple[Shard, ...] = Field(description="Its files.")
+    class_pixels: dict[str, int] = Field(description="Labelled pixels by class name.")
+    unlabelled_pixels: int = Field(ge=0, description="Pixels without a label or with a masked image.")
+    masked_pixels: int = Field(ge=0, description="Pixels whose image is masked in at least one band.")
+
+
+class SourceRecord(_Record):
+    """Where data come from, for the report."""
+
+    asset: str = Field(description="Earth Engine asset id.")
+    role: str = Field(description="`imagery` or `labels`.")
+    attribution: str = Field(default="", description="Who made it.")
+    license: str = Field(default="", description="Under which terms.")
+
+
+class Manifest(_Record):
+    """What lies in a dataset's folder beside the shards, as `manifest.json`."""
+
+    schema_version: int = Field(default=SCHEMA_VERSION, description="Version of this contract.")
+    grid: dict[str, Any] = Field(description="Grid of the whole region: crs, transform, shape (height, width).")
+    bands: tuple[str, ...] = Field(description="Band order of every image.")
+    data_type: str = Field(description="NumPy name of the image's type.")
+    patch_shape: tuple[int, int] = Field(description="Shape of a patch in pixels (height, width).")
+    class_names: tuple[str, ...] = Field(description="Class id i is named class_names[i].")
+    splits: dict[str, SplitSummary] = Field(description="By split name.")
+    gap: int = Field(ge=0, description="Least distance in pixels between patches of different splits.")
+    block_shape: tuple[int, int] = Field(
+        description="Least shape in pixels (height, width) of the blocks of ground that are dealt to splits as a whole."
+    )
+    split_areas: dict[str, Any] = Field(description="GeoJSON geometry of each split in pixels (x = column, y = row).")
+    seed: int = Field(description="Seed of the split and of the sample points.")
+    expression_hash: str = Field(description="SHA-256 of the imagery's and labels' expression graphs.")
+    sources: tuple[SourceRecord, ...] = Field(description="Assets that the examples come from.")
+
+    @property
+    def attribution(self) -> str:
+        """Who made what the examples come from, each named once; empty where nobody says so."""
+        return "; ".join(dict.fromkeys(source.attribution for source in self.sources if source.attribution))
+
+    @property
+    def split_hash(self) -> str:
+        """SHA-256 of the grid and the areas of the splits: equal where the same ground was held out."""
+        canonical = json.dumps([self.grid, self.split_areas], sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+    def shards(self, folder: Path, split: str) -> list[Path]:
+        """Paths of one split's files below a dataset folder."""
+        return [folder / shard.name for shard in self.splits[split].shards]
+
+    def write(self, folder: Path) -> None:
+        """Writes `manifest.json`."""
+        (folder / MANIFEST).write_text(self.model_dump_json(indent=2) + "\n")
+
+    @classmethod
+    def read(cls, folder: Path) -> "Manifest":
+        """Reads `manifest.json`. Raises FileNotFoundError or ValueError (pydantic's, which names the field)."""
+        return cls.model_validate_json((folder / MANIFEST).read_text())
+
+
+def shard_name(split: str, index: int, count: int) -> str:
+    """File name of a shard, such as `train-00000-of-00004.tfrecord`."""
+    return f"{split}-{index:05d}-of-{count:05d}.tfrecord"
+
+
+def expression_hash(*expressions: Any) -> str:
+    """SHA-256 of expression graphs as the Earth Engine client serializes them, independent of key order."""
+    canonical = json.dumps(expressions, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()

@@ -1,0 +1,71 @@
+"""The map as one PNG for slides and READMEs: north up, with a legend, a title and its source."""
+
+import math
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from earthline.grid import Grid
+from earthline.reports import lettering, pictures
+from earthline.task import Task
+
+WIDTH = 9.0
+"""Inches."""
+DPI = 150
+MOST_ENTRIES = 40
+"""Most classes of a legend; the report names them all."""
+_NAME_WIDTH = 32
+_CAPTION_WIDTH = 150
+_TITLE_WIDTH = 80
+_LINE = 0.24
+"""Inches of a line of the legend."""
+_LATITUDE = 80.0
+"""Degrees; nearer to a pole a degree of longitude is shown as wide as here."""
+
+
+def write(path: Path, picture: np.ndarray[Any, Any], grid: Grid, task: Task, title: str, source: str) -> None:
+    """Draws the map.
+
+    Args:
+        path: PNG to write.
+        picture: uint8 (height, width, 3), of the whole grid, in the order of its rows and columns.
+        grid: Of the map; its coordinates go to the axes.
+        task: What the map tells.
+        title: Above the map.
+        source: Attribution, below it.
+    """
+    shown, (left, bottom, right, top) = pictures.north_up(picture, grid)
+    # A degree of longitude is shorter than one of latitude.
+    middle = min(abs(bottom + top) / 2, _LATITUDE)
+    stretch = 1 / math.cos(math.radians(middle)) if grid.pyproj_crs.is_geographic else 1.0
+    tall = WIDTH * 0.78 * stretch * (top - bottom) / (right - left)
+    names = lettering.labels(task.legend.names, _NAME_WIDTH)[:MOST_ENTRIES]
+    name = lettering.drawable(grid.crs_name)
+    caption = f"{name} · {lettering.drawable(source)}" if source else name
+    heading = lettering.drawable(title)
+    with lettering.plain(heading, caption, *names):
+        # A long legend needs room whatever the map's shape.
+        least = max(3.0, _LINE * sum(label.count("\n") + 1 for label in (*names, "")))
+        figure = Figure(figsize=(WIDTH, min(max(tall, least), 3 * WIDTH) + 1.1), layout="constrained")
+        axes = figure.add_subplot()
+        axes.imshow(shown, extent=(left, right, bottom, top), interpolation="nearest", aspect=stretch)
+        axes.set_title(textwrap.fill(heading, _TITLE_WIDTH), loc="left", fontsize=13, fontweight="bold")
+        axes.ticklabel_format(useOffset=False, style="plain")
+        axes.tick_params(labelsize=7.5, colors="#5c6b76")
+        axes.locator_params(nbins=5)
+        for spine in axes.spines.values():
+            spine.set_color("#c4ced4")
+        entries = [
+            Patch(facecolor=color, edgecolor="#5c6b76", linewidth=0.4, label=label)
+            for label, color in zip(names, task.legend.colors, strict=False)
+        ]
+        more = len(task.legend.names) - len(names)
+        if more:
+            entries.append(Patch(facecolor="none", edgecolor="none", label=f"and {more} more: see the report"))
+        axes.legend(handles=entries, loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=10)
+        figure.supxlabel(textwrap.fill(caption, _CAPTION_WIDTH), fontsize=7.5, color="#5c6b76")
+        figure.savefig(path, dpi=DPI, bbox_inches="tight", pad_inches=0.15)

@@ -1,0 +1,97 @@
+"""The map's raster: class ids in a GeoTIFF that GIS programs show in the classes' colours."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from rasterio.enums import ColorInterp
+from rasterio.windows import Window
+
+from earthline.grid import Grid
+from earthline.reports.maps.areas import Coverage
+from earthline.task import Task
+
+Array = np.ndarray[Any, Any]
+
+BLOCK = 256
+"""Side in pixels of the GeoTIFF's internal tiles."""
+
+
+class MapError(RuntimeError):
+    """There is no map to write; the text says why."""
+
+
+def write(
+    blocks: Iterable[tuple[int, int, Array]], grid: Grid, task: Task, path: Path, tags: dict[str, str]
+) -> Coverage:
+    """Writes a map.
+
+    Args:
+        blocks: First row, first column and values (height, width), of parts that together cover the grid; the task's
+            `no_data` where there is none.
+        grid: Of the map.
+        task: What the map tells.
+        path: GeoTIFF to write; it appears when it is whole.
+        tags: Further texts for the file.
+
+    Returns:
+        What each class covers.
+
+    Raises:
+        MapError: Every pixel is masked, or there is a class that the legend lacks.
+    """
+    temporary = path.with_suffix(".part.tif")
+    profile = {
+        "driver": "GTiff",
+        "dtype": task.map_type,
+        "count": 1,
+        "height": grid.shape[0],
+        "width": grid.shape[1],
+        "crs": grid.pyproj_crs,
+        "transform": grid.affine,
+        "nodata": task.no_data,
+        "tiled": True,
+        "blockxsize": BLOCK,
+        "blockysize": BLOCK,
+        "compress": "deflate",
+    }
+    coverage = Coverage(grid, len(task.legend.names))
+    try:
+        with rasterio.open(temporary, "w", **profile) as file:
+            colormap = task.colormap()
+            if colormap:
+                file.write_colormap(1, colormap)
+                file.colorinterp = [ColorInterp.palette]
+            file.set_band_description(1, task.map_band)
+            file.update_tags(**tags, **task.band_tags())
+            for row, column, block in blocks:
+                coverage.add(row, column, block)
+                file.write(block, 1, window=Window(column, row, block.shape[1], block.shape[0]))
+        if coverage.unknown:
+            raise MapError(f"the model gave class ids of {len(task.legend.names)} and above, which no class has")
+        if not coverage.pixels.any():
+            raise MapError("every pixel of the map is masked; choose a predict.region where the imagery is valid")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return coverage
+
+
+def picture(path: Path, task: Task, most: int) -> Array:
+    """The map as a picture, in the order of its rows and columns.
+
+    Args:
+        path: The GeoTIFF.
+        task: What the map tells.
+        most: Most pixels a side; larger maps are thinned out.
+
+    Returns:
+        uint8 (height, width, 3).
+    """
+    with rasterio.open(path) as file:
+        step = max(1, -(-max(file.height, file.width) // most))
+        shape = tuple(-(-side // step) for side in (file.height, file.width))
+        return task.colors_of(file.read(1, out_shape=shape))

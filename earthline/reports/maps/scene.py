@@ -1,0 +1,91 @@
+"""Pictures of what a map is made from: the imagery and the labels, thinned out to the report's size."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from earthline.config import Data
+from earthline.earth_engine import imagery
+from earthline.earth_engine.pixels import fetch
+from earthline.earth_engine.retry import PixelsError
+from earthline.formats.contract import VALID_BAND
+from earthline.grid import Grid
+from earthline.reports import pictures
+from earthline.task import Task
+from earthline.task.task import MISSING_COLOR
+
+ATTEMPTS = 6
+
+_logger = logging.getLogger(__name__)
+
+Picture = np.ndarray[Any, Any]
+
+
+def imagery_picture(data: Data, grid: Grid, most: int) -> Picture | None:
+    """The imagery in (nearly) true colour, light grey where masked.
+
+    Args:
+        data: The section.
+        grid: Of the map.
+        most: Most pixels a side.
+
+    Returns:
+        uint8 (height, width, 3), in the order of the grid's rows and columns; None where Earth Engine does not give it.
+    """
+    bands = data.imagery.bands
+    shown = [bands[index] for index in pictures.visible_bands(bands)]
+
+    def draw() -> Picture:
+        image = imagery.image(data).select(list(dict.fromkeys(shown))).unmask(0, False)
+        pixels = fetch(image.addBands(imagery.valid(data)), _coarse(grid, most), ATTEMPTS, "picture of the imagery")
+        stacked = np.stack([pixels[band] for band in shown], axis=-1)
+        valid = pixels[VALID_BAND] > 0
+        # The bands are in order of display already, so the picture takes them as red, green and blue.
+        low, high = pictures.stretch(stacked, valid)
+        picture = pictures.brightness(stacked, low, high)
+        picture[~valid] = MISSING_COLOR
+        return picture
+
+    return _or_none(draw)
+
+
+def label_picture(data: Data, grid: Grid, task: Task, most: int) -> Picture | None:
+    """The labels in the map's colours, light grey where there are none.
+
+    Args:
+        data: The section.
+        grid: Of the map.
+        task: What the labels tell.
+        most: Most pixels a side.
+
+    Returns:
+        uint8 (height, width, 3), in the order of the grid's rows and columns; None where Earth Engine does not give it.
+    """
+    rows, columns = data.labels.offset
+
+    def draw() -> Picture:
+        labels = task.unmasked(imagery.labels(data))
+        window = _coarse(grid.window(rows, columns, grid.shape), most)
+        pixels = fetch(labels, window, ATTEMPTS, "picture of the labels")
+        return task.colors_of(pixels[imagery.LABEL_BAND])
+
+    return _or_none(draw)
+
+
+def _coarse(grid: Grid, most: int) -> Grid:
+    """A grid over the same ground of at most `most` pixels a side, the last ones perhaps reaching outside."""
+    step = max(1, -(-max(grid.shape) // most))
+    a, b, c, d, e, f = grid.transform
+    height, width = (-(-side // step) for side in grid.shape)
+    return Grid(grid.crs, (a * step, b * step, c, d * step, e * step, f), (height, width))
+
+
+def _or_none(draw: Callable[[], Picture]) -> Picture | None:
+    """A picture; a map that is done is not lost for want of one."""
+    try:
+        return draw()
+    except PixelsError as error:
+        _logger.warning("left out of the report: %s", error)
+        return None

@@ -1,0 +1,1 @@
+"""Cloud Storage: folders and single objects on this machine."""

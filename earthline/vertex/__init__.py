@@ -1,0 +1,1 @@
+"""Vertex AI: the connection, tries, endpoints and the model that serves."""

@@ -1,0 +1,1 @@
+"""Arrays of numbers as values and as pixels."""

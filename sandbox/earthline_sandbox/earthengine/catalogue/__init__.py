@@ -1,0 +1,1 @@
+"""Assets: where they lie, how they come in, how their pixels are read."""

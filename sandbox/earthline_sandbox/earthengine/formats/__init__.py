@@ -1,0 +1,1 @@
+"""What pixels and tables are written as, and read from."""

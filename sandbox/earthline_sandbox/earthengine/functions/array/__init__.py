@@ -1,0 +1,1 @@
+"""Server functions of arrays and of images of arrays."""

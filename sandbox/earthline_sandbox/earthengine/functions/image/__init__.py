@@ -1,0 +1,1 @@
+"""Server functions of images, pixel by pixel."""

@@ -1,0 +1,1 @@
+"""Server functions of classifiers, clusterers and models."""

@@ -1,0 +1,1 @@
+"""Server functions of reducers, regions and samples."""

@@ -1,0 +1,1 @@
+"""Server functions of numbers, texts, dates, lists and dictionaries."""

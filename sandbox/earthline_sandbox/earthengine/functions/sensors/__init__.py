@@ -1,0 +1,1 @@
+"""Server functions for the imagery of certain sensors."""

@@ -1,0 +1,1 @@
+"""Server functions that look at what lies around a pixel."""

@@ -1,0 +1,1 @@
+"""Expression graphs, the registry of server functions, and how arguments and results are converted."""

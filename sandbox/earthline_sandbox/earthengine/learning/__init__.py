@@ -1,0 +1,1 @@
+"""Classifiers and clusterers: samples, what learns from them, and what it says."""

@@ -1,0 +1,1 @@
+"""Predictions by an endpoint of Vertex AI, for images and for features."""

@@ -1,0 +1,101 @@
+"""The payload formats of `Model.predictImage`: how a tile is sent to a model, and how its answer is read.
+
+Described in https://developers.google.com/earth-engine/guides/ee-vertex-image-predictions.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from earthline_sandbox.earthengine.formats import tensors
+from earthline_sandbox.earthengine.pixels.pixels import Array
+from earthline_sandbox.errors import invalid
+
+FORMATS = ("SERIALIZED_TF_TENSORS", "RAW_JSON", "ND_ARRAYS")
+_GRPC = ("GRPC_TF_TENSORS", "GRPC_SERIALIZED_TF_TENSORS", "GRPC_SERIALIZED_TF_EXAMPLES", "GRPC_TF_EXAMPLES")
+
+
+def format_of(name: str | None) -> str:
+    """The payload format that a model asked for; raises INVALID_ARGUMENT where it cannot be spoken."""
+    chosen = name or FORMATS[0]
+    if chosen in _GRPC:
+        raise invalid(
+            f"Model.predictImage: payloadFormat '{chosen}' is not supported by the sandbox, which reaches endpoints "
+            f"over HTTP only; use one of {', '.join(FORMATS)}."
+        )
+    if chosen not in FORMATS:
+        raise invalid(f"Model.predictImage: Unknown payloadFormat '{chosen}'; use one of {', '.join(FORMATS)}.")
+    return chosen
+
+
+def instance(arrays: Mapping[str, Array], payload_format: str) -> Any:
+    """One instance of a prediction request.
+
+    Args:
+        arrays: Band or property name to values: `[height, width, 1]` for bands of numbers,
+            `[height, width, …]` for bands of arrays, any shape for properties.
+        payload_format: One of `FORMATS`.
+
+    Returns:
+        JSON-ready: base64 TensorProtos by name, numbers as text by name, or bare nested lists.
+    """
+    if payload_format == "SERIALIZED_TF_TENSORS":
+        return {name: tensors.encode_base64(values) for name, values in arrays.items()}
+    if payload_format == "RAW_JSON":
+        return {name: values.astype(str).tolist() for name, values in arrays.items()}
+    lists = [values.tolist() for values in arrays.values()]
+    return lists[0] if len(lists) == 1 else lists
+
+
+def outputs(prediction: Any, names: Sequence[str]) -> dict[str, Array]:
+    """The arrays of one prediction, by output band.
+
+    A model with one output may answer without its name, as TensorFlow Serving does.
+
+    Args:
+        prediction: One element of the answer's `predictions`.
+        names: Output bands.
+
+    Raises:
+        ApiError: INVALID_ARGUMENT, naming the output that is missing or unreadable.
+    """
+    if not isinstance(prediction, Mapping) or (len(names) == 1 and set(prediction) == {"b64"}):
+        if len(names) != 1:
+            raise invalid(
+                f"Model.predictImage: The endpoint answered without output names, but the model declares "
+                f"{len(names)} output bands ({', '.join(names)}); return an object with these keys."
+            )
+        return {names[0]: _array(prediction, names[0])}
+    if len(names) == 1 and len(prediction) == 1 and names[0] not in prediction:
+        found = next(iter(prediction))
+        raise invalid(
+            f"Model.predictImage: The endpoint's prediction has the output '{found}', but outputBands declares "
+            f"'{names[0]}'; name the model's output so."
+        )
+    missing = [name for name in names if name not in prediction]
+    if missing:
+        raise invalid(
+            f"Model.predictImage: The endpoint's prediction lacks the output '{missing[0]}' of outputBands; it has: "
+            f"{', '.join(sorted(str(key) for key in prediction))}."
+        )
+    return {name: _array(prediction[name], name) for name in names}
+
+
+def _array(value: Any, name: str) -> Array:
+    if isinstance(value, Mapping) and set(value) == {"b64"}:
+        value = value["b64"]
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], str) and len(value[0]) > 12:
+        value = value[0]
+    if isinstance(value, str):
+        try:
+            decoded = tensors.decode_base64(value)
+        except tensors.TensorError as error:
+            raise invalid(f"Model.predictImage: The output '{name}' is not a base64 TensorProto: {error}.") from error
+        if decoded.dtype == object:
+            raise invalid(f"Model.predictImage: The output '{name}' is a tensor of text; numbers are needed.")
+        return decoded
+    try:
+        return np.asarray(value, dtype="float64")
+    except (TypeError, ValueError) as error:
+        raise invalid(f"Model.predictImage: The output '{name}' is no array of numbers: {error}.") from error

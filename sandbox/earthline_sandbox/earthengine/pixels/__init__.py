@@ -1,0 +1,1 @@
+"""Grids, projections and pixels: the arithmetic under every image."""

@@ -1,0 +1,1 @@
+"""Reducers, by what they give."""

@@ -1,0 +1,1 @@
+"""Earth Engine's REST API, and the sandbox's own beside it."""

@@ -1,0 +1,1 @@
+"""Batch tasks: exports, their destinations, and operations."""

@@ -1,0 +1,1 @@
+"""The values of Earth Engine's language: images, collections, features, geometries."""

@@ -1,0 +1,1 @@
+"""Who the sandbox says that a client is: tokens, keys and the metadata server."""

@@ -1,0 +1,1 @@
+"""How a sandbox is started, served, told what to do, and ended."""

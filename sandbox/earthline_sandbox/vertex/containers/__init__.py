@@ -1,0 +1,1 @@
+"""Containers, as processes of this machine or on a Docker engine."""

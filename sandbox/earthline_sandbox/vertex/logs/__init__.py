@@ -1,0 +1,1 @@
+"""The part of Cloud Logging that the clients read."""

@@ -1,0 +1,1 @@
+"""Pipeline jobs: an interpreter of what KFP compiles."""

@@ -1,0 +1,1 @@
+"""Routes, messages, names, records and operations that all resources share."""

@@ -1,0 +1,1 @@
+"""Endpoints, what is deployed to them, and online prediction."""

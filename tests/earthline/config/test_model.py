@@ -1,0 +1,96 @@
+"""`train.model`: an architecture by name, each with its own options; refusals say what to write."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from earthline.config import Config, ConfigError, Train, load
+
+ROOT = Path(__file__).parents[3]
+QUICKSTART = ROOT / "configs" / "quickstart.yaml"
+
+
+def refused(*overrides: str, path: Path = QUICKSTART) -> list[str]:
+    with pytest.raises(ConfigError) as error:
+        load(path, overrides)
+    return str(error.value).splitlines()
+
+
+def test_each_architecture_has_its_own_options() -> None:
+    config = load(QUICKSTART, ["train.model={name: pixel_mlp, units: 5}"])
+    assert config.train.model.model_dump() == {"name": "pixel_mlp", "units": 5, "dropout": 0.1}
+    assert (config.train.model.stride, config.train.model.receptive_field) == (1, 1)
+    assert Train.model_validate_json(config.train.model_dump_json()) == config.train
+    assert load(QUICKSTART, ["train.model.depth=1"]).train.model.stride == 2
+    assert Train().model.name == "unet"
+    assert Train.model_validate({"model": {"depth": 1}}).model.stride == 2
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("train.model.name=unett", "train.model: name 'unett' is no model; known here: pixel_mlp, unet"),
+        ("train.model.dept=1", "train.model.dept: unknown key (value 1); did you mean `depth`?"),
+        ("train.model.depth=x", "train.model.depth: 'x' is no whole number; write a whole number such as 3"),
+        ("train.model.depth=9", "train.model.depth: 9 is not allowed: input should be less than or equal to 6"),
+        ("train.model={name: pixel_mlp, units: 0}", "train.model.units: 0 is not allowed"),
+        (
+            "train.model={name: pixel_mlp, depth: 1}",
+            "train.model.depth: unknown key (value 1); known here: name,",
+        ),
+        ("train.model=3", "train.model: 3 stands where a section of keys is meant; known here: name, depth, filters"),
+        ("train.model.depth=6", "export.patch_shape: [32, 32] does not divide by the model's stride 64"),
+    ],
+)
+def test_a_wrong_option_is_one_line(override: str, said: str) -> None:
+    (line,) = refused(override)
+    assert said in line
+    assert override in line or "export.patch_shape" in line
+
+
+def test_options_of_one_architecture_are_not_those_of_another() -> None:
+    lines = refused("train.model.name=pixel_mlp")
+    assert [line.partition(": train.")[2].partition(":")[0] for line in lines] == ["model.depth", "model.filters"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "spelling"),
+    [
+        ("depth", "2", "write `train.model: {name: unet, depth: 2}`, or `--set train.model.depth=…`"),
+        ("filters", "8", "write `train.model: {name: unet, filters: 8}`, or `--set train.model.filters=…`"),
+        ("dropout", "0.5", "write `train.model: {name: unet, dropout: 0.5}`, or `--set train.model.dropout=…`"),
+        ("model", "unet", "write `model: {name: unet}`"),
+    ],
+)
+def test_the_flat_keys_of_before_are_refused_with_the_new_spelling(
+    tmp_path: Path, key: str, value: str, spelling: str
+) -> None:
+    (line,) = refused(f"train.{key}={value}")
+    assert line.startswith(f"--set train.{key}={value}: train.{key}: ") and spelling in line
+    text = QUICKSTART.read_text(encoding="utf-8")
+    before = "  model: {name: unet, depth: 2, filters: 16, dropout: 0.2}\n"
+    assert before in text
+    path = tmp_path / "old.yaml"
+    path.write_text(text.replace(before, f"  {key}: {value}\n"), encoding="utf-8")
+    (line,) = refused(path=path)
+    assert line.startswith(f"{path}:30: train.{key}: ") and spelling in line
+
+
+def test_the_schema_tells_the_options_of_each() -> None:
+    schema = Config.model_json_schema()
+    choices = schema["$defs"]["Train"]["properties"]["model"]["anyOf"]
+    assert {each["properties"]["name"]["const"] for each in choices} == {"pixel_mlp", "unet"}
+    assert all(each["additionalProperties"] is False for each in choices)
+
+
+def test_a_config_is_checked_without_tensorflow() -> None:
+    code = (
+        "import sys; from pathlib import Path; from earthline.config import load\n"
+        f"load(Path({str(QUICKSTART)!r}))\n"
+        "import json; print(json.dumps(sorted({'keras', 'tensorflow'} & set(sys.modules))))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert json.loads(done.stdout) == []

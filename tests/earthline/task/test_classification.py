@@ -1,0 +1,78 @@
+"""Classification, the first task: labels, maps, colours and what is judged, all from one object."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from earthline.config import Data, load
+from earthline.formats.examples import UNLABELLED
+from earthline.task import TASKS, Classification, task_of, task_of_names
+from earthline.task.bootstrap import Bootstrap
+from trainer.heads import HEADS
+
+ROOT = Path(__file__).parents[3]
+TASK = Classification(("low", "high"), ("#112233", "#ff0080"), ((4,), (7, 9)))
+
+
+def test_each_task_has_a_head_and_marks_of_its_own() -> None:
+    assert {task.name for task in TASKS} == set(HEADS)
+    assert len({(task.map_band, task.map_mark) for task in TASKS}) == len(TASKS)
+
+
+def test_a_config_and_a_manifest_tell_the_same_task() -> None:
+    data = load(ROOT / "configs" / "quickstart.yaml").data
+    of_config, of_examples = task_of(data), task_of_names(data.labels.class_names)
+    assert type(of_config) is type(of_examples)
+    assert of_config.legend.names == of_examples.legend.names == data.labels.class_names
+
+
+def test_the_most_probable_class_and_none_where_there_is_no_number() -> None:
+    outputs = np.array([[0.2, 0.8], [0.6, 0.4], [np.nan, 0.4], [np.inf, 0.0]])
+    assert TASK.decoded(outputs).tolist() == [1, 0, UNLABELLED, UNLABELLED]
+    assert TASK.decoded(outputs).dtype == np.dtype(TASK.map_type)
+
+
+def test_values_that_no_class_has_are_told() -> None:
+    assert TASK.label_problem(np.array([[0, 1, UNLABELLED]], np.uint8)) == ""
+    assert TASK.label_problem(np.array([[0, 5, 3]], np.uint8)) == "[3, 5], which are no class ids"
+    assert TASK.map_problem(np.array([0, 1], np.uint8)) == ""
+    assert "(no prediction)" in TASK.map_problem(np.array([0, UNLABELLED], np.uint8))
+
+
+def test_a_map_has_the_legend_s_colours() -> None:
+    picture = TASK.colors_of(np.array([[0, 1, UNLABELLED]], np.uint8))
+    assert picture.tolist() == [[[0x11, 0x22, 0x33], [0xFF, 0x00, 0x80], [235, 235, 235]]]
+    assert TASK.colormap()[1] == (0xFF, 0x00, 0x80, 255) and TASK.colormap()[UNLABELLED][3] == 0
+    assert TASK.asset_properties()[TASK.map_mark] == ["low", "high"]
+    assert TASK.band_tags() == {"class_0": "low", "class_1": "high"}
+
+
+def test_the_gate_s_metric_is_the_share_that_is_right() -> None:
+    labels, predicted = np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1])
+    tally = TASK.tally(labels, predicted, np.array([0, 0, 1, 1]))
+    part, whole = TASK.gate_sums(tally)
+    assert (part.tolist(), whole.tolist(), TASK.gate_value(tally)) == ([1, 2], [2, 2], 0.75)
+    assert TASK.metrics(tally, Bootstrap(2, 0.9, 0)).overall == 0.75
+
+
+def test_a_pixel_without_a_prediction_is_no_class_and_is_told() -> None:
+    with pytest.raises(ValueError, match=r"no finite number for 1 of 2 test pixels; lower train\.learning_rate"):
+        TASK.tally(np.array([0, 1]), np.array([0, UNLABELLED]), np.array([0, 0]))
+
+
+def test_data_is_what_a_task_is_made_of() -> None:
+    data = Data.model_validate(
+        {
+            "imagery": {"image": "a/b", "bands": ["B1"]},
+            "labels": {
+                "image": "a/c",
+                "band": "b1",
+                "classes": [
+                    {"name": "low", "color": "#112233", "values": [4]},
+                    {"name": "high", "color": "#ff0080", "values": [7, 9]},
+                ],
+            },
+        }
+    )
+    assert task_of(data) == TASK
