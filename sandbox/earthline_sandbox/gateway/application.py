@@ -104,18 +104,24 @@ class Application:
         admin = host in LOOPBACK_HOSTS and path.startswith("/_sandbox")
         begun = time.monotonic()
         code = 0
+        noted = contextlib.ExitStack()
 
         async def watch(message: Any) -> None:
             nonlocal code
             if message["type"] == "http.response.start":
                 code = message["status"]
+            elif message["type"] == "http.response.body" and not message.get("more_body"):
+                # Whoever has the whole answer must not find it among the requests under way.
+                noted.close()
             await send(message)
 
         if not admin:
             self.activity.running += 1
         shown = f"{scope['method']} {host}{path}"
         try:
-            with self._notes.answering(shown) if self._notes else contextlib.nullcontext():
+            with noted:
+                if self._notes:
+                    noted.enter_context(self._notes.answering(shown))
                 await self._pick(host, path, admin)(scope, receive, watch)
         finally:
             if not admin:
