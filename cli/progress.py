@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Event
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from cli import display, failures, target
 from cli.outcome import conclude
 
 if TYPE_CHECKING:  # these modules load Google's client
-    from pipelines.following import Run
+    from pipelines.following import Run, Snapshot
     from pipelines.records import Record
 
 
@@ -28,14 +29,22 @@ def follow(run: "Run", record: "Record", console: Console, *, cancel_on_exit: bo
     Returns:
         The exit code.
     """
-    with _interruptible():
+    with _interruptible() as interrupted:
         try:
             gone = target.sandbox_ending if record.target == "sandbox" else _nothing
-            last = display.show(run.follow(gone), console)
+            last = display.show(_until(interrupted, run.follow(gone)), console)
         except KeyboardInterrupt:
             # The interrupt may have hit the console while it wrote, and such a one keeps all that follows to itself.
             return _leave(run, record, Console(file=console.file), cancel=cancel_on_exit)
     return conclude(run, record, last, console)
+
+
+def _until(interrupted: Event, snapshots: "Iterator[Snapshot]") -> "Iterator[Snapshot]":
+    """Snapshots, until somebody interrupts: a library may have kept the interrupt itself to itself."""
+    for snapshot in snapshots:
+        if interrupted.is_set():
+            raise KeyboardInterrupt
+        yield snapshot
 
 
 def _nothing() -> str:
@@ -56,14 +65,17 @@ def _leave(run: "Run", record: "Record", console: Console, *, cancel: bool) -> i
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
-    """A polite end of the process (SIGTERM) means what Ctrl-C means."""
+def _interruptible() -> Iterator[Event]:
+    """A polite end of the process (SIGTERM) means what Ctrl-C means; either one is remembered."""
+    interrupted = Event()
 
     def interrupt(number: int, frame: FrameType | None) -> None:
+        interrupted.set()
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield interrupted
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -17,6 +17,8 @@ import pytest
 from earthline_sandbox.environment import names, restore
 
 ROOT = Path(__file__).resolve().parents[1]
+OUTSIDE = dict(os.environ)
+"""The environment before any fixture sent this process to a sandbox."""
 
 # Timing says nothing on a shared machine; what a test asserts does.
 # What explains a failure traces every line, and CPython 3.11 may then run one function's first line for ever.

@@ -14,7 +14,7 @@ import rasterio
 from rasterio.transform import Affine
 
 from earthline_sandbox.environment import names, restore
-from tests.conftest import ROOT
+from tests.conftest import OUTSIDE, ROOT
 
 BLOCK = re.compile(r"^```(?P<language>python|sh)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 HEAVY = {"apache-beam", "earthline", "google-cloud-aiplatform", "keras", "kfp", "tensorflow", "tensorflow-cpu"}
@@ -62,7 +62,7 @@ def lay_out_examples(folder: Path, page: str) -> list[str]:
 
 @pytest.mark.slow
 def test_alone_it_runs_all_of_its_page_and_says_what_vertex_ai_needs(tmp_path: Path) -> None:
-    environment = {**os.environ, "EARTHLINE_SANDBOX_HOME": str(tmp_path / "home")}
+    environment = {**OUTSIDE, "EARTHLINE_SANDBOX_HOME": str(tmp_path / "home")}
     restore(environment, names())
     for name in ("PYTHONPATH", "VIRTUAL_ENV"):
         environment.pop(name, None)
