@@ -23,7 +23,8 @@ OUTSIDE = dict(os.environ)
 # Timing says nothing on a shared machine; what a test asserts does.
 # What explains a failure traces every line, and CPython 3.11 may then run one function's first line for ever.
 _PHASES = [phase for phase in hypothesis.Phase if phase != hypothesis.Phase.explain]
-hypothesis.settings.register_profile("suite", deadline=None, phases=_PHASES)
+# Continuous integration draws the same examples each time; a developer's run draws new ones and may find more.
+hypothesis.settings.register_profile("suite", deadline=None, phases=_PHASES, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("suite")
 
 

@@ -113,10 +113,7 @@ class _Parser:
         if kind == "constantValue":
             node.payload = plain(content, self._limits.constant_depth)
         elif kind == "integerValue":
-            try:
-                node.payload = int(content)
-            except (TypeError, ValueError) as error:
-                raise invalid(f"Invalid expression: '{content}' is not an integer.") from error
+            node.payload = _int64(content)
         elif kind == "valueReference":
             node.kind, node.children = ALIAS, [self._named_node(content, label, pending)]
         elif kind == "argumentReference" and isinstance(content, str):
@@ -190,6 +187,17 @@ def _mapping(value: Any, label: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise invalid(f"Invalid expression: value '{label}' must hold an object here.")
     return value
+
+
+def _int64(content: Any) -> int:
+    """An `integerValue`: text or a number of 64 bits (REST reference, ValueNode)."""
+    try:
+        number = int(content)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise invalid(f"Invalid expression: '{content}' is not an integer.") from error
+    if not -(2**63) <= number < 2**63:
+        raise invalid(f"Invalid expression: '{content}' is not an integer of 64 bits.")
+    return number
 
 
 def plain(value: Any, depth: int) -> Any:

@@ -191,3 +191,21 @@ def test_no_tree_gets_worse_than_a_refusal(client, values, method):
     answer = client.post(f"/v1/projects/sandbox/{method}", content=body)
     if answer.status_code != 200:
         refused(answer, body)
+
+
+HEX = {
+    "functionInvocationValue": {
+        "functionName": "Number.parse",
+        "arguments": {"input": {"constantValue": "f" * 20}, "radix": {"constantValue": 16}},
+    }
+}
+
+
+@pytest.mark.parametrize(
+    "value", [{"integerValue": 2**64}, {"integerValue": str(-(2**63) - 1)}, {"integerValue": 1e300}, HEX]
+)
+def test_an_integer_beyond_64_bits_is_refused(client, value):
+    body = json.dumps({"expression": {"result": "0", "values": {"0": value}}})
+    answer = client.post("/v1/projects/sandbox/value:compute", content=body)
+    refused(answer, body)
+    assert "64 bits" in answer.text

@@ -117,9 +117,12 @@ def unit_scale(number: Number, min: float, max: float) -> float:
 def parse(input: str, radix: int) -> Number:
     """The number that a text holds."""
     try:
-        return int(input.strip(), radix) if radix != 10 else _decimal(input.strip())
+        parsed = int(input.strip(), radix) if radix != 10 else _decimal(input.strip())
     except ValueError as error:
         raise invalid(f"Number.parse: Cannot parse '{input[:100]}' as a number.") from error
+    if radix != 10 and not -(2**63) <= parsed < 2**63:
+        raise invalid(f"Number.parse: '{input[:100]}' is larger than 64 bits hold.")
+    return parsed
 
 
 def _decimal(text: str) -> Number:
