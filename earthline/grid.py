@@ -72,16 +72,18 @@ class Grid:
             shape,
         )
 
-    def thinned(self, pixels: int) -> "Grid":
-        """The same ground in about `pixels` larger pixels; the grid itself where it has no more than that."""
-        height, width = self.shape
-        step = max(1, math.ceil(math.sqrt(height * width / pixels)))
+    def coarser(self, step: int) -> "Grid":
+        """The same ground in pixels `step` times as large; the last ones may reach outside."""
         a, b, c, d, e, f = self.transform
         return Grid(
             self.crs,
             (a * step, b * step, c, d * step, e * step, f),
-            (math.ceil(height / step), math.ceil(width / step)),
+            (math.ceil(self.shape[0] / step), math.ceil(self.shape[1] / step)),
         )
+
+    def thinned(self, pixels: int) -> "Grid":
+        """The same ground in about `pixels` larger pixels; the grid itself where it has no more than that."""
+        return self.coarser(max(1, math.ceil(math.sqrt(math.prod(self.shape) / pixels))))
 
     def pixel(self, x: float, y: float) -> tuple[int, int]:
         """(row, column) of the pixel that holds a point given in CRS coordinates."""

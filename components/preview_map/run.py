@@ -105,9 +105,6 @@ def chosen_part(data: Data, whole: Grid) -> Grid:
         return whole
     # A power of two divides the largest side.
     step = 2 ** max(0, math.ceil(math.log2(max(whole.shape) / _CELLS)))
-    a, b, c, d, e, f = whole.transform
-    cells = (-(-whole.shape[0] // step), -(-whole.shape[1] // step))
-    coarse = Grid(whole.crs, (a * step, b * step, c, d * step, e * step, f), cells)
-    seen = fetch(imagery.valid(data), coarse, ATTEMPTS, "where the imagery is valid")[VALID_BAND]
+    seen = fetch(imagery.valid(data), whole.coarser(step), ATTEMPTS, "where the imagery is valid")[VALID_BAND]
     row, column, shape = window.choose(seen, step, whole.shape, MOST_PIXELS)
     return whole.window(row, column, shape)

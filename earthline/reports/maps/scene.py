@@ -76,10 +76,7 @@ def label_picture(data: Data, grid: Grid, task: Task, most: int) -> Picture | No
 
 def _coarse(grid: Grid, most: int) -> Grid:
     """A grid over the same ground of at most `most` pixels a side, the last ones perhaps reaching outside."""
-    step = max(1, -(-max(grid.shape) // most))
-    a, b, c, d, e, f = grid.transform
-    height, width = (-(-side // step) for side in grid.shape)
-    return Grid(grid.crs, (a * step, b * step, c, d * step, e * step, f), (height, width))
+    return grid.coarser(max(1, -(-max(grid.shape) // most)))
 
 
 def _or_none(draw: Callable[[], Picture]) -> Picture | None:

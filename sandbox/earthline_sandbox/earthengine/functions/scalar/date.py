@@ -200,7 +200,7 @@ def update(
             if not float(second).is_integer():
                 changes["microsecond"] = int(second % 1 * 1_000_000)
         # Only integers are left.
-        return _of(placed(moment.replace(**changes), zone))  # type: ignore[arg-type]
+        return _of(placed(moment.replace(**changes), zone))  # type: ignore[arg-type]  # none of them is tzinfo
     except (ValueError, OverflowError) as error:
         raise invalid(f"Date.update: not a date: {error}.") from error
 
