@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from cli import failures
 from cli.canary import canary
 from cli.check import check
 from cli.compile import compile_config
@@ -17,6 +16,7 @@ from cli.sandbox import sandbox
 from cli.schedule import schedule
 from cli.schema import schema
 from cli.submit import submit
+from cli.terminal import failures
 from earthline import __version__
 
 app = typer.Typer(

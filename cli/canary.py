@@ -13,15 +13,17 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from cli import display, failures, target
-from cli.launch import found, prepare, recorded
-from cli.options import ConfigPath, Overrides
-from cli.progress import follow
+from cli.launch import target
+from cli.launch.preparation import prepare
+from cli.launch.submission import found, recorded
+from cli.terminal import display, failures
+from cli.terminal.options import ConfigPath, Overrides
+from cli.terminal.progress import follow
 
 if TYPE_CHECKING:  # these modules load pydantic and Google's client
     from earthline.config import Config
-    from pipelines.canary import Cost
-    from pipelines.probes import Answer
+    from pipelines.canary.config import Cost
+    from pipelines.canary.probes import Answer
 
 RESULT = "canary.json"
 
@@ -36,22 +38,23 @@ def canary(
 ) -> None:
     """Try a workflow in small: 2 x 2 tiles, one epoch; says what the project allows, and deletes all it made."""
     from earthline.config import load
-    from pipelines import canary as small
+    from pipelines.canary import cleaning
+    from pipelines.canary.config import Cost, in_the_middle, shrunk
 
-    settings = small.shrunk(load(config, overrides or ()))
+    settings = shrunk(load(config, overrides or ()))
     target.enter(settings.environment)
     console = display.on_output()
-    _tell(settings, small.Cost.of(minutes), console)
+    _tell(settings, Cost.of(minutes), console)
     if not yes and not typer.confirm("Start it?"):
         raise typer.Exit(failures.NOT_STARTED)
     prepare(settings, console, seed_data=True)
-    settings = small.in_the_middle(settings)
+    settings = in_the_middle(settings)
     names = _names(settings)
     try:
         code, answers, folder = _try(settings, names, minutes, console)
     finally:
         console.print("deleting what it made", highlight=False)
-        for problem in small.clean(settings, names):
+        for problem in cleaning.clean(settings, names):
             console.print(f"[bold red]not deleted[/] {escape(problem)}", soft_wrap=True, highlight=False)
     path = folder / RESULT
     path.write_text(json.dumps([asdict(answer) for answer in answers], indent=2) + "\n", encoding="utf-8")
@@ -85,8 +88,9 @@ def _try(settings: "Config", names: Sequence[str], minutes: int, console: Consol
     """Runs workflow and probes side by side; gives the run's exit code, the answers, and the run's folder."""
     from earthline.earth_engine import imagery
     from earthline.vertex.connection import connect
-    from pipelines import canary as small
-    from pipelines import probes, submission
+    from pipelines import submission
+    from pipelines.canary import cleaning, probes
+    from pipelines.canary.mount import writing
     from pipelines.compilation import compile_workflow
 
     template = compile_workflow(settings, probes=True)
@@ -96,7 +100,7 @@ def _try(settings: "Config", names: Sequence[str], minutes: int, console: Consol
     send = partial(submission.submit, settings, template, caching=False, force=True)
     record = recorded(environment, settings.name, console, send, template)
     run = found(environment, record, console)
-    timer = Timer(60 * minutes, small.end, [run])
+    timer = Timer(60 * minutes, cleaning.end, [run])
     timer.daemon = True
     timer.start()
     with ThreadPoolExecutor(2) as pool:
@@ -108,7 +112,7 @@ def _try(settings: "Config", names: Sequence[str], minutes: int, console: Consol
         outcome = run.read().state
         answers = [
             probes.Answer("workflow", code == 0, f"the run ended as {outcome.lower()}"),
-            small.writing(settings, record.job_id),
+            writing(settings, record.job_id),
             *_ask(shared, "endpoint that shows shapes", partial(probes.shared, grid=grid)),
             *_ask(dedicated, "dedicated endpoint", lambda endpoint: [probes.dedicated(endpoint, grid)]),
         ]
@@ -118,7 +122,7 @@ def _try(settings: "Config", names: Sequence[str], minutes: int, console: Consol
 def _ask(deployed: "Future[str]", question: str, ask: "Callable[[str], list[Answer]]") -> list["Answer"]:
     from google.api_core.exceptions import GoogleAPIError
 
-    from pipelines.probes import Answer
+    from pipelines.canary.probes import Answer
 
     try:
         endpoint = deployed.result()

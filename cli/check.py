@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from cli import display, failures, target
-from cli.options import ConfigPath, Overrides
+from cli.launch import target
+from cli.terminal import display, failures
+from cli.terminal.options import ConfigPath, Overrides
 
 if TYPE_CHECKING:  # these modules load pydantic and Google's client
     from earthline.config import Config
-    from pipelines.preflight import Finding
+    from pipelines.checks.findings import Finding
 
 _ADD = "`earthline sandbox add ASSET FILE.tif` makes an asset of your raster, `earthline sandbox seed` brings open data"
 
@@ -48,10 +49,10 @@ def check(
 
 
 def _findings(settings: "Config", reachable: bool, skipped: str) -> "Iterator[Finding]":
-    from pipelines import findings
+    from pipelines.checks import findings
+    from pipelines.checks.findings import Finding
+    from pipelines.checks.images import ImageError, ImageReference
     from pipelines.compilation import SpecificationError, compile_workflow, verify
-    from pipelines.images import ImageError, ImageReference
-    from pipelines.preflight import Finding
 
     environment, data = settings.environment, settings.data
     yield Finding("config", True, f"workflow {settings.name}, {len(data.labels.classes)} classes")
@@ -102,9 +103,9 @@ def _findings(settings: "Config", reachable: bool, skipped: str) -> "Iterator[Fi
 
 def _ask_earth_engine(settings: "Config") -> "Iterator[Finding]":
     """Whether it answers, and then every question about imagery and labels that an earlier answer leaves open."""
-    from cli.questions import NEEDS, questions
+    from cli.launch.questions import NEEDS, questions
     from earthline.earth_engine import connection
-    from pipelines.preflight import Finding
+    from pipelines.checks.findings import Finding
 
     project = settings.environment.project
 
@@ -134,7 +135,8 @@ def _ask_earth_engine(settings: "Config") -> "Iterator[Finding]":
 def _ask_cloud(settings: "Config") -> "Iterator[Finding]":
     from google.auth.exceptions import GoogleAuthError
 
-    from pipelines.preflight import Finding, Preflight
+    from pipelines.checks.findings import Finding
+    from pipelines.checks.preflight import Preflight
 
     try:
         yield from Preflight(settings).findings()
@@ -152,7 +154,7 @@ def _ask(name: str, ask: Callable[[], str], fix: str) -> "Finding":
     from earthline.config import ConfigError
     from earthline.earth_engine.imagery import ImageryError
     from earthline.earth_engine.retry import PixelsError
-    from pipelines.preflight import Finding
+    from pipelines.checks.findings import Finding
 
     try:
         return Finding(name, True, ask())
@@ -186,7 +188,7 @@ def _check_vertex(settings: "Config") -> str:
 def _is_reachable(settings: "Config") -> bool:
     if settings.environment.target == "sandbox":
         return target.sandbox_runs()
-    from pipelines.preflight import has_credentials
+    from pipelines.checks.preflight import has_credentials
 
     return has_credentials()
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import ConfigPath, Overrides
+from cli.terminal.options import ConfigPath, Overrides
 
 
 def compile_config(

@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from cli import display, target
-from cli.options import ConfigPath, Overrides
+from cli.launch import target
+from cli.terminal import display
+from cli.terminal.options import ConfigPath, Overrides
 
 
 def rollback(

@@ -5,10 +5,12 @@ from typing import Annotated
 
 import typer
 
-from cli import display, target
-from cli.launch import found, prepare, recorded, tell_how_to_follow
-from cli.options import Cache, ConfigPath, Overrides, SeedData
-from cli.progress import follow
+from cli.launch import target
+from cli.launch.preparation import prepare
+from cli.launch.submission import found, recorded, tell_how_to_follow
+from cli.terminal import display
+from cli.terminal.options import Cache, ConfigPath, Overrides, SeedData
+from cli.terminal.progress import follow
 
 
 def run(

@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from cli import display, target
-from cli.options import ConfigOption, JobId
-from cli.outcome import conclude, save_log
-from cli.progress import follow
+from cli.launch import target
+from cli.terminal import display
+from cli.terminal.options import ConfigOption, JobId
+from cli.terminal.outcome import conclude, save_log
+from cli.terminal.progress import follow
 
 if TYPE_CHECKING:  # these modules load pydantic and Google's client
     from earthline.config import Environment
-    from pipelines.following import Run, Step
-    from pipelines.records import Record
+    from pipelines.runs.records import Record
+    from pipelines.runs.run import Run
+    from pipelines.runs.snapshots import Step
 
 runs = typer.Typer(name="runs", help="List, show, follow, cancel runs, and read their logs.", no_args_is_help=True)
 
@@ -27,7 +29,7 @@ def list_runs(
     """List runs, newest first."""
     environment = _environment(config)
     target.enter(environment)
-    from pipelines.following import list_runs as listed
+    from pipelines.runs.run import list_runs as listed
 
     drawn = Table(box=None, pad_edge=False)
     for column in ("id", "workflow", "state", "created", "by"):
@@ -110,7 +112,7 @@ def _chosen(run: "Run", name: str | None) -> list["Step"]:
 
 def _unsubmitted(environment: "Environment") -> list["Record"]:
     """Records of this folder whose command ended before it knew whether its run was started."""
-    from pipelines import records
+    from pipelines.runs import records
 
     where = (environment.target, environment.project, environment.location)
     return [
@@ -123,7 +125,7 @@ def _unsubmitted(environment: "Environment") -> list["Record"]:
 def _environment(config: Path | None) -> "Environment":
     """The config's environment; without one, that of the newest run from this folder, or the sandbox's."""
     from earthline.config import Environment, load
-    from pipelines import records
+    from pipelines.runs import records
 
     if config is not None:
         return load(config).environment
@@ -135,7 +137,7 @@ def _environment(config: Path | None) -> "Environment":
 
 def _find(job_id: str, config: Path | None) -> tuple["Run", "Record"]:
     from earthline.config import Environment, load
-    from pipelines import records
+    from pipelines.runs import records
 
     try:
         record: Record | None = records.read(job_id)
@@ -151,7 +153,7 @@ def _find(job_id: str, config: Path | None) -> tuple["Run", "Record"]:
         environment = _environment(None)
     target.enter(environment)
 
-    from pipelines.following import Run, UnknownRunError
+    from pipelines.runs.run import Run, UnknownRunError
 
     try:
         run = Run(environment.project, environment.location, job_id)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli import target
+from cli.launch import target
 
 
 def sandbox(

@@ -9,13 +9,16 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from cli import display, target
-from cli.launch import found, prepare, recorded, tell_how_to_follow
-from cli.options import Cache, ConfigPath, Force, Overrides, SeedData
+from cli.launch import target
+from cli.launch.preparation import prepare
+from cli.launch.submission import found, recorded, tell_how_to_follow
+from cli.terminal import display
+from cli.terminal.options import Cache, ConfigPath, Force, Overrides, SeedData
 
 if TYPE_CHECKING:  # these modules load pydantic and Google's client
     from earthline.config import Config
-    from pipelines.schedules import Plan, Schedules, Summary
+    from pipelines.schedules.schedules import Plan, Schedules
+    from pipelines.schedules.summary import Summary
 
 schedule = typer.Typer(
     name="schedule", help="Let a workflow run again by itself: one schedule per workflow.", no_args_is_help=True
@@ -86,7 +89,7 @@ def resume(
 @schedule.command("run-now")
 def run_now(config: ConfigPath, overrides: Overrides = None, force: Force = False) -> None:
     """Start now what the schedule would start when it is due."""
-    from pipelines import records
+    from pipelines.runs import records
 
     settings, console = _enter(config, overrides)
     records.require_writable()
@@ -113,7 +116,7 @@ def _enter(config: Path, overrides: list[str] | None) -> tuple["Config", Console
 
 
 def _open(settings: "Config") -> "Schedules":
-    from pipelines.schedules import Schedules
+    from pipelines.schedules.schedules import Schedules
 
     return Schedules(settings.environment.project, settings.environment.location)
 

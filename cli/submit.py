@@ -2,9 +2,11 @@
 
 from functools import partial
 
-from cli import display, target
-from cli.launch import found, prepare, recorded, tell_how_to_follow
-from cli.options import Cache, ConfigPath, Force, Overrides, SeedData
+from cli.launch import target
+from cli.launch.preparation import prepare
+from cli.launch.submission import found, recorded, tell_how_to_follow
+from cli.terminal import display
+from cli.terminal.options import Cache, ConfigPath, Force, Overrides, SeedData
 
 
 def submit(

@@ -3,7 +3,7 @@
 from typing import Any
 
 from earthline.config import Config
-from pipelines.labels import resource_labels
+from pipelines.resource_labels import resource_labels
 
 NAME = "DataflowRunner"
 SUFFIX_LENGTH = len("-20260101-000000-abcd")

@@ -10,7 +10,7 @@ from earthline.config import Config
 from earthline.earth_engine import connection
 from earthline.earth_engine.registration import register
 from earthline.vertex.connection import connect
-from pipelines.labels import resource_labels
+from pipelines.resource_labels import resource_labels
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from platformdirs import user_state_path
 
 from earthline.config import Config
 from earthline.vertex.connection import connect
-from pipelines.labels import WORKFLOW_LABEL, resource_labels
+from pipelines.resource_labels import WORKFLOW_LABEL, resource_labels
 
 _ACTIVE_STATES = frozenset({"QUEUED", "PENDING", "RUNNING", "CANCELLING", "PAUSED"})
 _LOCK_SECONDS = 120

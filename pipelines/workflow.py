@@ -25,8 +25,8 @@ from earthline.config.machines import BACK_OFF_FACTOR, BACK_OFF_SECONDS, LONGEST
 from earthline.config.step import declared, places
 from earthline.formats.evaluations import BLESSED, REJECTED
 from pipelines.dataflow import beam_options
-from pipelines.labels import WORKFLOW_LABEL
-from pipelines.labels import resource_labels as labels_of
+from pipelines.resource_labels import WORKFLOW_LABEL
+from pipelines.resource_labels import resource_labels as labels_of
 
 
 def build(config: Config, *, probes: bool = False) -> Any:

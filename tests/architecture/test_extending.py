@@ -120,9 +120,9 @@ from pathlib import Path
 import components, yaml
 from kfp import dsl
 from earthline.config import Config, load
-from pipelines import results
+from pipelines.runs import results
 from pipelines.compilation import compile_workflow, verify
-from pipelines.steps import steps_in_order
+from pipelines.runs.steps import steps_in_order
 
 config = load(Path(sys.argv[1]), ["steps.count_files={cpu: 3, retries: 2}"])
 template = compile_workflow(config)

@@ -10,8 +10,8 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from cli import failures
 from cli.app import app, main
+from cli.terminal import failures
 from earthline import __version__
 from earthline.config import Config
 

@@ -20,8 +20,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from earthline.config import load
-from pipelines import records, submission
-from pipelines.following import Run
+from pipelines import submission
+from pipelines.runs import records
+from pipelines.runs.run import Run
 from tiny_pipeline import template
 
 config = load(Path(sys.argv[1]), ["name=commanded-under-quite-a-long-name"])

@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 
 from earthline.config import load
-from pipelines.schedules import Schedules
+from pipelines.schedules.schedules import Schedules
 from tiny_pipeline import template
 
 config = load(Path(sys.argv[1]), ["name=timed", "schedule.cron=0 3 1 1 *"])

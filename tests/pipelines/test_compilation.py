@@ -17,7 +17,7 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 
 from earthline.config import Config, load
 from pipelines.compilation import compile_workflow
-from pipelines.steps import steps_in_order
+from pipelines.runs.steps import steps_in_order
 
 ROOT = Path(__file__).parents[2]
 QUICKSTART = ROOT / "configs" / "quickstart.yaml"

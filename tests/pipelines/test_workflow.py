@@ -8,9 +8,9 @@ import yaml
 
 from earthline.config import ConfigError, load
 from earthline.config.step import declared, places
-from pipelines import results
 from pipelines.compilation import compile_workflow
-from pipelines.steps import steps_in_order
+from pipelines.runs import results
+from pipelines.runs.steps import steps_in_order
 
 ROOT = Path(__file__).parents[2]
 QUICKSTART = ROOT / "configs" / "quickstart.yaml"

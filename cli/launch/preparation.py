@@ -1,0 +1,73 @@
+"""What must be right before a run starts: records, bucket, data, and the compiled pipeline."""
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from cli.launch import target
+
+if TYPE_CHECKING:  # the module loads pydantic
+    from earthline.config import Config, Environment
+
+
+def prepare(settings: "Config", console: Console, *, seed_data: bool) -> bytes:
+    """Makes sure that a run can work, and compiles it; `target.enter` comes first.
+
+    Args:
+        settings: The workflow's config.
+        console: Where to write.
+        seed_data: Whether the sandbox is brought the open data that it lacks.
+
+    Returns:
+        The compiled pipeline.
+
+    Raises:
+        RecordError: Records and results of runs cannot be written here.
+        TargetError: The bucket is not there.
+        ImageryError: The config names something that Earth Engine does not have.
+        SplitError: Patches or blocks do not fit into the region.
+        AssetError: The map would be written over something else.
+        PixelsError: Earth Engine does not answer.
+    """
+    from cli.launch.questions import questions
+    from earthline.earth_engine import connection
+    from pipelines.runs import records
+
+    records.require_writable()
+    _require_bucket(settings.environment)
+    connection.connect(settings.environment.project)
+    if seed_data and settings.environment.target == "sandbox":
+        _seed(settings, console)
+    for question in questions(settings):
+        question.ask()
+
+    from pipelines.compilation import compile_workflow
+
+    return compile_workflow(settings)
+
+
+def _require_bucket(environment: "Environment") -> None:
+    """Every step writes into the bucket: the first one would fail without it."""
+    from google.api_core.exceptions import Forbidden
+    from google.cloud import storage
+
+    with suppress(Forbidden):  # who may not look at a bucket may have steps that write into it
+        if not storage.Client(project=environment.project).bucket(environment.bucket).exists():
+            raise target.TargetError(
+                f"environment.bucket: gs://{environment.bucket} is not there; `gcloud storage buckets create "
+                f"gs://{environment.bucket} --location={environment.location} --project={environment.project}` makes it"
+            )
+
+
+def _seed(settings: "Config", console: Console) -> None:
+    """Brings the open data that the sandbox knows, where an asset of the config is not there yet."""
+    import ee
+
+    for asset in (settings.data.imagery.asset, settings.data.labels.asset):
+        try:
+            ee.data.getAsset(asset)
+        except ee.EEException:
+            console.print("bringing open data into the sandbox (once)", highlight=False)
+            target.control_sandbox(["seed"])
+            return

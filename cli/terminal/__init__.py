@@ -1,0 +1,1 @@
+"""What a command's user types and sees: options, tables, progress, outcomes, errors."""

@@ -1,0 +1,177 @@
+"""What a run has come to: its results copied and told, or the step that failed and what that step said."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from cli.terminal import display, failures, log_end
+
+if TYPE_CHECKING:  # these modules load Google's client
+    from pipelines.runs.records import Record
+    from pipelines.runs.run import Run
+    from pipelines.runs.snapshots import Snapshot, Step
+
+
+def conclude(run: "Run", record: "Record", last: "Snapshot", console: Console) -> int:
+    """Copies the results of a run that has ended and says where they lie.
+
+    Args:
+        run: The run.
+        record: What is known of it here; written anew.
+        last: How it ended.
+        console: Where to write.
+
+    Returns:
+        The exit code.
+    """
+    from pipelines.runs import records, results
+
+    unwritten, copies, kinds = "", [], results.kinds()
+    try:
+        copies = results.collect(last, record.folder, record.project)
+    except OSError as error:
+        unwritten = f"{error.filename or record.folder}: {error.strerror or error}"
+    record = record.model_copy(
+        update={
+            "state": last.state,
+            "steps": tuple(
+                records.StepRecord(name=step.name, state=step.state, seconds=step.seconds) for step in last.steps
+            ),
+            "results": {kinds[path.name]: path.name for path in copies if path.name in kinds},
+        }
+    )
+    try:
+        record.write()
+    except records.RecordError as error:
+        unwritten = unwritten or str(error)
+    console.print()
+    if last.state == "SUCCEEDED" and not unwritten:
+        _tell_results(record, console)
+        return 0
+    for step in last.steps:
+        if step.state == "FAILED":
+            _tell_failure(run, record, step, console)
+    if last.state == "FAILED" and last.error and not any(step.state == "FAILED" for step in last.steps):
+        console.print(f"[bold red]failed:[/] {escape(last.error)}", soft_wrap=True, highlight=False)
+    console.print(f"run {record.job_id} {display.word(last.state)}; its record: {record.folder}", soft_wrap=True)
+    if unwritten:
+        console.print(
+            f"[bold red]its results cannot be kept here:[/] {escape(unwritten)}. They stay in the bucket; make room, "
+            f"then fetch them with `earthline runs show {record.job_id}`",
+            soft_wrap=True,
+            highlight=False,
+        )
+    return failures.RUN_FAILED
+
+
+def save_log(run: "Run", record: "Record", step: "Step") -> tuple[Path, list[str]]:
+    """Copies a step's whole log beside the run's results.
+
+    Args:
+        run: The run.
+        record: What is known of it here.
+        step: The step.
+
+    Returns:
+        Path of the copy, and its lines.
+
+    Raises:
+        requests.RequestException: Cloud Logging refuses.
+        OSError: The copy cannot be written.
+    """
+    path = record.folder / "logs" / f"{step.name}.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = list(run.log(step))
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return path, lines
+
+
+def _tell_failure(run: "Run", record: "Record", step: "Step", console: Console) -> None:
+    """What the step itself said comes first; then where the whole log is, and what Vertex AI says of its process."""
+    import requests
+    from google.api_core.exceptions import GoogleAPIError
+
+    def show(text: str, style: str = "") -> None:
+        console.print(escape(text), style=style, soft_wrap=True, highlight=False)
+
+    show(f"{step.name} failed", "bold red")
+    reason, where = step.error, ""
+    lines: list[str] = []
+    try:
+        reason = run.reason(step)
+        path, lines = save_log(run, record, step)
+        where = f"the whole log: {path}"
+    except (requests.RequestException, GoogleAPIError) as error:
+        where = f"its log cannot be read: {' '.join(str(error).split())}"
+    except OSError as error:
+        where = f"its log cannot be kept here: {error.filename or record.folder}: {error.strerror or error}"
+    if not lines:
+        show(reason or "Vertex AI gives no reason")
+        show(f"{where}\n")
+        return
+    end = log_end.read(lines)
+    for line in end.message:
+        show(f"  {line}", "bold")
+    if end.raised:
+        show(f"  raised in {end.raised}", "dim")
+    # The sandbox appends the log's end to the message; in the cloud it stands in Cloud Logging alone.
+    status = reason.partition("\n")[0].removesuffix(" The end of its log:")
+    if status:
+        show(status, "dim")
+    if end.before:
+        show("before that it said:", "dim")
+        for line in end.before:
+            show(f"  {line}", "dim")
+    show(f"{where}\n")
+
+
+def _tell_results(record: "Record", console: Console) -> None:
+    from pipelines.runs import results
+
+    changes = _json(record, "changes")
+    for reason in changes.get("reasons", ()):
+        word = "nothing new" if changes["decision"] == "nothing_new" else "retrained"
+        console.print(f"{word}: {escape(reason)}", soft_wrap=True, highlight=False)
+    if "evaluation" in record.results:
+        _tell_evaluation(record, console)
+    ee_model = _json(record, "ee_model")
+    rows = [
+        *(
+            (kind, str(record.folder / record.results[kind]))
+            for kind in dict.fromkeys(results.kinds().values())
+            if kind in record.results
+        ),
+        ("asset", str(ee_model.get("asset", ""))),
+        ("endpoint", str(ee_model.get("arguments", {}).get("endpoint", ""))),
+        ("record", str(record.folder / "run.json")),
+    ]
+    for name, value in rows:
+        if value:
+            console.print(f"{name:<10} {escape(value)}", soft_wrap=True, highlight=False)
+
+
+def _tell_evaluation(record: "Record", console: Console) -> None:
+    from earthline.formats.evaluations import Evaluation
+
+    try:
+        found = Evaluation.read(record.folder)
+    except ValueError:
+        # Of a run by another version: the file is there, and what it says may be called otherwise.
+        return
+    forest = found.best_baseline.accuracy.overall
+    interval = found.model.overall_interval
+    shown = f"{found.model.overall:.3f}" + (f" ({interval.low:.3f} to {interval.high:.3f})" if interval else "")
+    console.print(f"{'accuracy':<10} {shown} on the test blocks, random forest {forest:.3f}", highlight=False)
+    if not found.gate.blessed:
+        reason = escape(found.gate.reason)
+        console.print(f"[yellow]the model was not deployed:[/] {reason}", soft_wrap=True, highlight=False)
+
+
+def _json(record: "Record", kind: str) -> dict[str, Any]:
+    if kind not in record.results:
+        return {}
+    content = json.loads((record.folder / record.results[kind]).read_text(encoding="utf-8"))
+    return content if isinstance(content, dict) else {}

@@ -1,0 +1,1 @@
+"""What is asked before a run is paid for: accounts, rights, quotas, images."""

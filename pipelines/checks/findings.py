@@ -1,0 +1,68 @@
+"""What a check found, and what can be found in a config without asking anybody."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from earthline.config import Config
+from pipelines import dataflow
+from pipelines.checks.images import ImageReference
+
+GPU_SUFFIX = "-gpu"
+"""Ends the tag of an image whose TensorFlow uses GPUs, and of no other: containers/build.py sees to it."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check's outcome.
+
+    Attributes:
+        name: What was checked.
+        passed: None where it was left out or cannot be known.
+        detail: What was found.
+        fix: Command or change that mends it.
+    """
+
+    name: str
+    passed: bool | None
+    detail: str
+    fix: str = ""
+
+
+def of_config(config: Config) -> Iterator[Finding]:
+    """What of a sound config will fail, or is not known to work, on Google Cloud.
+
+    Args:
+        config: The workflow's config.
+
+    Raises:
+        ImageError: `train.image` names no image.
+    """
+    if config.train.image is not None or config.train.accelerator_type is not None:
+        yield _training_image(config)
+    if config.export.runner == dataflow.NAME:
+        yield Finding(
+            "Dataflow",
+            None,
+            "not proven: no worker of this image was started by Beam's own starter on Dataflow yet; DirectRunner is "
+            "what was run",
+        )
+
+
+def _training_image(config: Config) -> Finding:
+    name, text = "training's image", config.train_image
+    image, accelerator = ImageReference.parse(text), config.train.accelerator_type
+    asked = f"{config.train.accelerator_count} {accelerator}" if accelerator else "no accelerator"
+    if not image.tag:
+        return Finding(name, None, f"not known: a digest does not say whether {text} has TensorFlow for {asked}")
+    if accelerator and not image.tag.endswith(GPU_SUFFIX):
+        return Finding(
+            name,
+            False,
+            f"{text} holds TensorFlow for processors alone (its tag does not end with {GPU_SUFFIX}), the training asks "
+            f"for {asked}",
+            f"make image IMAGE={text}{GPU_SUFFIX} BUILD_FLAGS='--build-arg TENSORFLOW=gpu' && docker push "
+            f"{text}{GPU_SUFFIX}, and set train.image to it",
+        )
+    if not accelerator and image.tag.endswith(GPU_SUFFIX):
+        return Finding(name, True, f"{text}: it works, though nothing of it uses a GPU where no accelerator is given")
+    return Finding(name, True, f"{text} for {asked}")

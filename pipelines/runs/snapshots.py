@@ -1,0 +1,111 @@
+"""A run at one moment: the states of its steps, as Vertex AI tells them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pipelines.resource_labels import WORKFLOW_LABEL
+from pipelines.runs.steps import StepSpec
+
+ENDED = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
+"""States after which a run changes no more."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a run.
+
+    Attributes:
+        name: Name of the step, such as export_examples.
+        state: WAITING, then Vertex AI's: PENDING, RUNNING, SUCCEEDED, SKIPPED (cached), FAILED, CANCELLED,
+            NOT_TRIGGERED.
+        started: When it started.
+        ended: When it ended.
+        error: What went wrong, in one or more lines.
+        progress: Newest line of its log, while it runs.
+        job_id: Number of the custom job that runs its container, which is the key of its log.
+        outputs: Uris of its output artifacts by name.
+        failures: Tries of it that have failed so far.
+    """
+
+    name: str
+    state: str = "WAITING"
+    started: datetime | None = None
+    ended: datetime | None = None
+    error: str = ""
+    progress: str = ""
+    job_id: str = ""
+    outputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    failures: int = 0
+
+    @property
+    def seconds(self) -> float | None:
+        """Time from start to end in seconds; None unless both are known."""
+        return None if self.started is None or self.ended is None else (self.ended - self.started).total_seconds()
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A run at one moment.
+
+    Attributes:
+        job_id: Id of the pipeline job.
+        workflow: Name of the workflow.
+        state: Such as RUNNING, SUCCEEDED, FAILED, CANCELLED.
+        created: When it was submitted.
+        error: What went wrong with the run as a whole.
+        steps: Its steps, in an order in which each follows those that it needs.
+        scheduled: True where a schedule started it.
+    """
+
+    job_id: str
+    workflow: str
+    state: str
+    created: datetime
+    error: str
+    steps: tuple[Step, ...]
+    scheduled: bool = False
+
+    @property
+    def ended(self) -> bool:
+        """True where nothing will change any more."""
+        return self.state in ENDED
+
+
+def snapshot(resource: Any, specs: tuple[StepSpec, ...]) -> Snapshot:
+    """What a PipelineJob resource says.
+
+    Args:
+        resource: `google.cloud.aiplatform_v1.types.PipelineJob`.
+        specs: Steps of its pipeline.
+    """
+    details = {detail.task_name: detail for detail in resource.job_detail.task_details}
+    return Snapshot(
+        job_id=str(resource.name).rpartition("/")[2],
+        # Google gives the runs of a schedule a display name of their own.
+        workflow=resource.labels.get(WORKFLOW_LABEL, resource.display_name),
+        state=resource.state.name.removeprefix("PIPELINE_STATE_"),
+        created=resource.create_time,
+        error=resource.error.message,
+        steps=tuple(_step(spec, details.get(spec.task)) for spec in specs),
+        scheduled=bool(resource.schedule_name),
+    )
+
+
+def _step(spec: StepSpec, detail: Any) -> Step:
+    if detail is None:
+        return Step(spec.name)
+    executor = detail.executor_detail
+    job = executor.custom_job_detail.job or executor.container_detail.main_job
+    failed = [*executor.custom_job_detail.failed_jobs, *executor.container_detail.failed_main_jobs]
+    return Step(
+        name=spec.name,
+        state=detail.state.name,
+        started=detail.start_time or None,
+        ended=detail.end_time or None,
+        error=detail.error.message,
+        job_id=str(job or (failed[-1] if failed else "")).rpartition("/")[2],
+        failures=len(failed),
+        outputs={name: tuple(artifact.uri for artifact in each.artifacts) for name, each in detail.outputs.items()},
+    )

@@ -1,0 +1,1 @@
+"""Schedules on Vertex AI, which start runs by themselves."""

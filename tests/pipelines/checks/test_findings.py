@@ -1,0 +1,54 @@
+"""What of a sound config would fail on Google Cloud, found without asking anybody."""
+
+from pathlib import Path
+
+import pytest
+
+from earthline.config import load
+from pipelines.checks.findings import Finding, of_config
+
+ROOT = Path(__file__).parents[3]
+IMAGE = "us-central1-docker.pkg.dev/your-project/earthline/earthline:0.1.0"
+GPU = ("train.accelerator_type=NVIDIA_TESLA_T4", "train.accelerator_count=1")
+NONE = ("train.accelerator_type=null", "train.accelerator_count=0")
+
+
+def found(*overrides: str) -> dict[str, Finding]:
+    given = dict(each.split("=", 1) for each in ("train.image=null", *NONE, *overrides))
+    config = load(ROOT / "configs" / "land_cover_vertex.yaml", [f"{key}={value}" for key, value in given.items()])
+    return {each.name: each for each in of_config(config)}
+
+
+def test_processors_need_nothing_said() -> None:
+    assert found() == {}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "passed", "said"),
+    [
+        (GPU, False, "holds TensorFlow for processors alone"),
+        ((*GPU, f"train.image={IMAGE}"), False, "the training asks for 1 NVIDIA_TESLA_T4"),
+        ((*GPU, f"train.image={IMAGE}-gpu"), True, "for 1 NVIDIA_TESLA_T4"),
+        ((*GPU, f"environment.image={IMAGE}-gpu"), True, "for 1 NVIDIA_TESLA_T4"),
+        ((*GPU, f"train.image={IMAGE.partition(':')[0]}@sha256:{'a' * 64}"), None, "not known"),
+        ((f"train.image={IMAGE}-gpu",), True, "nothing of it uses a GPU"),
+        ((f"train.image={IMAGE}",), True, "for no accelerator"),
+    ],
+)
+def test_the_training_has_an_image_for_its_accelerator(
+    overrides: tuple[str, ...], passed: bool | None, said: str
+) -> None:
+    finding = found(*overrides)["training's image"]
+    assert finding.passed is passed
+    assert said in finding.detail
+    assert ("TENSORFLOW=gpu" in finding.fix) is (passed is False)
+
+
+def test_what_was_never_run_is_called_so() -> None:
+    assert found("export.runner=DataflowRunner")["Dataflow"].passed is None
+    assert "not proven" in found("export.runner=DataflowRunner")["Dataflow"].detail
+
+
+def test_the_shipped_config_has_what_it_asks_for() -> None:
+    shipped = list(of_config(load(ROOT / "configs" / "land_cover_vertex.yaml")))
+    assert [each.passed for each in shipped] == [True]
