@@ -1,18 +1,18 @@
 """The config: one YAML file, one frozen model, errors that name the key, the value and the fix."""
 
-from earthline.config.data import BoundingBox, Data, Imagery, LabelClass, Labels
-from earthline.config.environment import Dataflow, Environment
 from earthline.config.loading import ConfigError, load, parse
 from earthline.config.machines import Step
-from earthline.config.steps import (
-    Evaluate,
-    Export,
-    Predict,
-    Schedule,
-    Serving,
-    SplitRegions,
-    Train,
-)
+from earthline.config.sections.data import Data
+from earthline.config.sections.environment import Dataflow, Environment
+from earthline.config.sections.evaluate import Evaluate
+from earthline.config.sections.export import Export, SplitRegions
+from earthline.config.sections.imagery import Imagery
+from earthline.config.sections.labels import LabelClass, Labels
+from earthline.config.sections.predict import Predict
+from earthline.config.sections.region import BoundingBox
+from earthline.config.sections.schedule import Schedule
+from earthline.config.sections.serving import Serving
+from earthline.config.sections.train import Train
 from earthline.config.workflow import Config
 
 __all__ = [
@@ -32,7 +32,6 @@ __all__ = [
     "Serving",
     "SplitRegions",
     "Step",
-    "Steps",
     "Train",
     "load",
     "parse",

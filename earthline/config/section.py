@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Strict
+from pydantic import BaseModel, ConfigDict, Field, Strict
 
 
 class Section(BaseModel):
@@ -17,3 +17,9 @@ WholeNumber = Annotated[int, Strict()]
 """An integer that is written as one: no text, no truth value, no 16.0."""
 Number = Annotated[float, Strict()]
 """A number: no text, no truth value."""
+AssetId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_\-/.]+$", max_length=1024)]
+"""Id of an Earth Engine asset."""
+Shape = tuple[Annotated[WholeNumber, Field(gt=0)], Annotated[WholeNumber, Field(gt=0)]]
+"""(height, width) in pixels."""
+MOST_SEED = 100_000_000
+"""Earth Engine's seeds have 31 bits, and each split gets one of its own: three times this and a little more."""

@@ -5,11 +5,16 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from earthline.config.data import Data
-from earthline.config.environment import Environment
 from earthline.config.section import Section
+from earthline.config.sections.data import Data
+from earthline.config.sections.environment import Environment
+from earthline.config.sections.evaluate import Evaluate
+from earthline.config.sections.export import Export
+from earthline.config.sections.predict import Predict
+from earthline.config.sections.schedule import Schedule
+from earthline.config.sections.serving import Serving
+from earthline.config.sections.train import Train
 from earthline.config.step import AnySteps, default
-from earthline.config.steps import Evaluate, Export, Predict, Schedule, Serving, Train
 
 FLOAT_BYTES = 4
 BASE64_GROWTH = 4 / 3

@@ -1,0 +1,47 @@
+"""The section `evaluate`: what a model must show before it is deployed."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from earthline.config.section import MOST_SEED, Number, Section, WholeNumber
+
+
+class Evaluate(Section):
+    """What a model must show before it is deployed."""
+
+    baseline_trees: WholeNumber = Field(
+        default=200, ge=10, le=5000, description="Trees of each random-forest baseline."
+    )
+    baseline_context: WholeNumber = Field(
+        default=3, ge=1, le=15, description="Side in pixels of the window whose bands the baselines see; odd."
+    )
+    baseline_windows: tuple[Annotated[WholeNumber, Field(ge=3, le=255)], ...] = Field(
+        default=(9, 21),
+        max_length=5,
+        description="Sides in pixels, odd, of the windows whose mean and standard deviation the second baseline sees "
+        "as well. Empty: no second baseline.",
+    )
+    confidence: Number = Field(
+        default=0.9,
+        ge=0.5,
+        le=0.99,
+        description="Confidence of all intervals, 0.5 to 0.99, from resampled test blocks.",
+    )
+    min_gain: Number = Field(
+        default=0.0,
+        ge=-1,
+        le=1,
+        description="A model is deployed where the whole interval of its gain in overall accuracy (-1 to 1) over the "
+        "champion, or over the better baseline where none counts, lies above this. Below 0 it is what you are ready to "
+        "lose, such as -0.05; with -1 every model is deployed.",
+    )
+    seed: WholeNumber = Field(default=0, ge=0, le=MOST_SEED, description="Seed of the baselines and of the intervals.")
+
+    @model_validator(mode="after")
+    def _has_centres(self) -> Self:
+        for key, sides in (("baseline_context", (self.baseline_context,)), ("baseline_windows", self.baseline_windows)):
+            for side in sides:
+                if side % 2 == 0:
+                    raise ValueError(f"{key} {side} has no centre pixel; use an odd number")
+        return self

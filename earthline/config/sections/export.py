@@ -1,0 +1,79 @@
+"""The section `export`: which patches are taken, and how they are split and fetched."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from earthline.config.section import MOST_SEED, Number, Section, Shape, WholeNumber
+from earthline.config.sections.region import BoundingBox
+
+SplitName = Literal["train", "validation", "test"]
+
+
+class SplitRegions(Section):
+    """Rectangles that belong to each split, instead of a random assignment of blocks."""
+
+    train: tuple[BoundingBox, ...] = Field(min_length=1, description="Where training patches lie.")
+    validation: tuple[BoundingBox, ...] = Field(min_length=1, description="Where validation patches lie.")
+    test: tuple[BoundingBox, ...] = Field(min_length=1, description="Where test patches lie.")
+
+    @model_validator(mode="after")
+    def _are_disjoint(self) -> Self:
+        splits = {"train": self.train, "validation": self.validation, "test": self.test}
+        names = list(splits)
+        for first, name in enumerate(names):
+            for other in names[first + 1 :]:
+                for one, left in enumerate(splits[name]):
+                    for two, right in enumerate(splits[other]):
+                        if left.overlaps(right):
+                            raise ValueError(
+                                f"{name}[{one}] overlaps {other}[{two}]: the model would be tested on pixels that it "
+                                "was trained on; move their edges apart"
+                            )
+        return self
+
+
+class Export(Section):
+    """Which patches are taken, and how."""
+
+    patch_shape: Shape = Field(default=(64, 64), description="Shape of a patch in pixels (height, width).")
+    examples: dict[SplitName, Annotated[WholeNumber, Field(gt=0)]] = Field(
+        default={"train": 600, "validation": 120, "test": 200},
+        description="Most patches per split; fewer where the split's area holds fewer distinct ones.",
+    )
+    block_shape: Shape = Field(
+        default=(256, 256),
+        description="Shape in pixels of the blocks that are dealt to splits, (height, width).",
+    )
+    shares: dict[SplitName, Annotated[Number, Field(gt=0, lt=1)]] = Field(
+        default={"train": 0.6, "validation": 0.15, "test": 0.25},
+        description="Share of blocks per split; sum 1.",
+    )
+    split_regions: SplitRegions | None = Field(default=None, description="Fixed splits instead of random blocks.")
+    seed: WholeNumber = Field(default=0, ge=0, le=MOST_SEED, description="Seed of the split and of the sample points.")
+    shards: WholeNumber = Field(default=4, ge=1, le=1000, description="TFRecord files per split.")
+    runner: Literal["DirectRunner", "DataflowRunner", "FlinkRunner", "PortableRunner"] = Field(
+        default="DirectRunner", description="Beam runner that fetches the patches."
+    )
+    concurrency: WholeNumber = Field(
+        default=20, ge=1, le=40, description="Requests under way at once; Earth Engine's default quota is 40."
+    )
+    attempts: WholeNumber = Field(default=6, ge=1, le=20, description="Tries per patch before the step fails.")
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        for key, value in (("examples", self.examples), ("shares", self.shares)):
+            missing = sorted({"train", "validation", "test"} - set(value))
+            if missing:
+                raise ValueError(f"{key} lacks {', '.join(missing)}; name all three splits")
+        total = sum(self.shares.values())
+        if abs(total - 1) > 1e-6:
+            raise ValueError(f"shares sum to {total:g}; they must sum to 1")
+        if self.split_regions is None and any(
+            block < 2 * patch for block, patch in zip(self.block_shape, self.patch_shape, strict=True)
+        ):
+            raise ValueError(
+                f"block_shape {list(self.block_shape)} must be at least twice patch_shape {list(self.patch_shape)}: "
+                "a gap of one patch separates the splits and the rest must still hold a patch"
+            )
+        return self
