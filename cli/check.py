@@ -188,7 +188,7 @@ def _check_vertex(settings: "Config") -> str:
 def _is_reachable(settings: "Config") -> bool:
     if settings.environment.target == "sandbox":
         return target.sandbox_runs()
-    from pipelines.checks.preflight import has_credentials
+    from pipelines.checks.credentials import has_credentials
 
     return has_credentials()
 

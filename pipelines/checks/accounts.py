@@ -3,40 +3,14 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from google.oauth2.credentials import Credentials
-from google_auth_httplib2 import AuthorizedHttp
-from googleapiclient.discovery import build
 from googleapiclient.errors import HttpError
-from googleapiclient.http import build_http
 
 from earthline.config import Config
+from pipelines.checks.apis import SCOPE, Google
 from pipelines.checks.rights import BUCKET, PROJECT, Right, by_resource
 
-SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 _TOKEN_SECONDS = 300
 _REFUSED = (403, 404)
-
-
-class Google:
-    """Google's APIs, each by its client, with one account's credentials."""
-
-    def __init__(self, credentials: Any = None, http: Any = None) -> None:
-        """Keeps the credentials.
-
-        Args:
-            credentials: Of google-auth.
-            http: An `httplib2.Http` that signs requests by itself, instead of those credentials.
-        """
-        self._access = {"http": http} if http else {"credentials": credentials}
-        self._http = http
-
-    def service(self, api: str, version: str) -> Any:
-        """The client of an API, whose interface is part of its package: nothing is discovered over the network."""
-        return build(api, version, cache_discovery=False, static_discovery=True, **self._access)
-
-    def with_token(self, token: str) -> "Google":
-        """The same APIs with another account's access token."""
-        return Google(http=AuthorizedHttp(Credentials(token), http=self._http or build_http()))
 
 
 def held(google: Google, config: Config, rights: Iterable[Right]) -> set[Right]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from earthline.config import Config
+from pipelines.checks.apis import Google
+from pipelines.checks.findings import Finding
 
 UNLIMITED = -1
 """Service Usage's limit of a metric that has none."""
@@ -24,6 +26,44 @@ class Need:
     metric: str
     amount: int
     reason: str
+
+
+def quota(google: Google, config: Config) -> Finding:
+    """Whether the project's limits allow the machines that a run takes.
+
+    Args:
+        google: The APIs, with one's own credentials.
+        config: The workflow's config.
+
+    Raises:
+        HttpError: Service Usage refuses.
+    """
+    # https://cloud.google.com/service-usage/docs/reference/rest/v1beta1/services.consumerQuotaMetrics/list
+    project, location = config.environment.project, config.environment.location
+    limits: dict[str, int] = {}
+    metrics = google.service("serviceusage", "v1beta1").services().consumerQuotaMetrics()
+    page = metrics.list(parent=f"projects/{project}/services/aiplatform.googleapis.com", pageSize=1000)
+    while page is not None:
+        answer = page.execute()
+        for metric in answer.get("metrics", ()):
+            limits.update(limits_of(metric, location))
+        page = metrics.list_next(page, answer)
+    short, fixes, unknown = [], [], []
+    for need in needs(config):
+        limit = limits.get(need.metric)
+        if limit is None:
+            unknown.append(need.metric)
+        elif limit != UNLIMITED and limit < need.amount:
+            short.append(f"{need.metric}: {need.reason} takes {need.amount}, the limit in {location} is {limit}")
+            fixes.append(
+                f"gcloud alpha services quota update --service=aiplatform.googleapis.com "
+                f"--consumer=projects/{project} --metric=aiplatform.googleapis.com/{need.metric} "
+                f"--unit='1/{{project}}/{{region}}' --dimensions=region={location} --value={need.amount}"
+            )
+    if short:
+        return Finding("quota", False, "; ".join(short), "; ".join(fixes))
+    told = f"; no limit is published for {', '.join(unknown)}" if unknown else ""
+    return Finding("quota", True, f"machines of training and endpoint are within the limits of {location}{told}")
 
 
 def needs(config: Config) -> list[Need]:
