@@ -195,5 +195,7 @@ def _is_reachable(settings: "Config") -> bool:
 
 def _why_skipped(settings: "Config") -> str:
     if settings.environment.target == "sandbox":
+        if not target.sandbox_is_installed():
+            return "skipped: the sandbox is not installed; `pip install 'earthline[sandbox]'` brings it"
         return "skipped: the sandbox does not run; --online starts it"
     return "skipped: no credentials here; `gcloud auth application-default login`, or --online"

@@ -15,5 +15,6 @@ def sandbox(
     ] = None,
 ) -> None:
     """Control Google on this machine: start, stop, status, env, reset, seed, add."""
+    target.require_sandbox()
     # Its output passes untouched, for `eval "$(earthline sandbox env)"`.
     raise typer.Exit(subprocess.run([*target.SANDBOX, *(arguments or ["--help"])], check=False).returncode)

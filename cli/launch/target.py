@@ -10,6 +10,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # loading pydantic would slow `--help`
@@ -18,8 +19,9 @@ if TYPE_CHECKING:  # loading pydantic would slow `--help`
 MARKER = "EARTHLINE_TARGET"
 """Set in the process whose variables lead to the sandbox."""
 _START_SECONDS = 180
+_MODULE = "earthline_sandbox"
 # -P: a folder of that name in the working directory must not be run instead.
-SANDBOX = (sys.executable, "-P", "-m", "earthline_sandbox")
+SANDBOX = (sys.executable, "-P", "-m", _MODULE)
 """The sandbox is another program: product and sandbox share the wire alone."""
 
 
@@ -36,7 +38,7 @@ def enter(environment: "Environment", *, containers: bool | None = None) -> None
             leaves it to what a running sandbox does.
 
     Raises:
-        TargetError: The sandbox does not start, or the cloud is asked how it runs containers.
+        TargetError: The sandbox is not installed or does not start, or the cloud is asked how it runs containers.
     """
     if environment.target == "cloud":
         if containers:
@@ -77,6 +79,24 @@ def redirected(variables: Mapping[str, str], script: str) -> dict[str, str]:
     return after
 
 
+def sandbox_is_installed() -> bool:
+    """True where this Python has the sandbox, which is a distribution of its own; it is not imported."""
+    return find_spec(_MODULE) is not None
+
+
+def require_sandbox() -> None:
+    """Makes sure that there is a sandbox to start.
+
+    Raises:
+        TargetError: It is not installed.
+    """
+    if not sandbox_is_installed():
+        raise TargetError(
+            f"the sandbox is not installed for {sys.executable}: `pip install 'earthline[sandbox]'` brings it; for "
+            "Google Cloud set environment.target to cloud"
+        )
+
+
 def sandbox_runs() -> bool:
     """True where a sandbox answers on this machine; none is started."""
     reply = subprocess.run([*SANDBOX, "status", "--json"], capture_output=True, text=True, check=False)
@@ -106,8 +126,9 @@ def control_sandbox(arguments: Sequence[str]) -> str:
         Its standard output.
 
     Raises:
-        TargetError: It failed; the text is its own.
+        TargetError: The sandbox is not installed, or it failed; then the text is its own.
     """
+    require_sandbox()
     command = [*SANDBOX, *arguments]
     try:
         reply = subprocess.run(

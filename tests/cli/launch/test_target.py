@@ -1,6 +1,9 @@
 import os
 import subprocess
 import sys
+import sysconfig
+import venv
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ from hypothesis import strategies as st
 from cli.launch import target
 from earthline.config import Environment
 
+ROOT = Path(__file__).parents[3]
 CLOUD = Environment(
     target="cloud", project="some-project", bucket="some-bucket", image="us-docker.pkg.dev/some-project/a/b:1"
 )
@@ -161,3 +165,57 @@ def test_containers_are_refused_in_the_cloud_and_without_an_engine(
 def test_a_sandbox_that_is_gone_is_asked_how_it_ended(monkeypatch: pytest.MonkeyPatch, printed: str, said: str) -> None:
     monkeypatch.setattr(target, "SANDBOX", (sys.executable, "-c", f"print({printed!r})"))
     assert target.sandbox_ending() == said
+
+
+@pytest.fixture(scope="module")
+def without_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs the command line in a Python that has the product and everything else, but no sandbox."""
+    packages = Path(sysconfig.get_path("purelib"))
+    if (packages / "earthline_sandbox").exists():
+        pytest.skip("the sandbox lies among the other packages")
+    folder = tmp_path_factory.mktemp("without-sandbox")
+    venv.create(folder / "venv", with_pip=False, symlinks=True)
+    (ours,) = (folder / "venv" / "lib").glob("python*/site-packages")
+    # Python does not read the .pth files of a folder that is named like this, and one of them leads to the sandbox.
+    (ours / "product.pth").write_text(f"{packages}\n{ROOT}\n")
+    variables = {name: value for name, value in os.environ.items() if name != target.MARKER}
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [folder / "venv" / "bin" / "python", "-P", "-m", "cli", *arguments],
+            env={**variables, "EARTHLINE_SANDBOX_HOME": str(folder / "home")},
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", str(ROOT / "configs" / "quickstart.yaml")),
+        ("check", str(ROOT / "configs" / "quickstart.yaml"), "--online"),
+        ("sandbox", "status"),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_without_the_sandbox_it_says_how_to_install_it(
+    without_sandbox: Callable[..., subprocess.CompletedProcess[str]], arguments: tuple[str, ...]
+) -> None:
+    reply = without_sandbox(*arguments)
+    assert reply.returncode == 2, reply.stderr
+    assert "error: the sandbox is not installed for " in reply.stderr
+    assert "`pip install 'earthline[sandbox]'` brings it" in reply.stderr
+    assert reply.stdout == ""
+
+
+def test_without_the_sandbox_a_check_asks_nobody_and_says_why(
+    without_sandbox: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    reply = without_sandbox("check", str(ROOT / "configs" / "quickstart.yaml"))
+    assert reply.returncode == 0, reply.stderr
+    (line,) = [line for line in reply.stdout.splitlines() if line.startswith("- Earth Engine")]
+    assert "`pip install 'earthline[sandbox]'`" in line
