@@ -30,7 +30,7 @@ EXPLAINED = {
     "earthline.earth_engine.registration.SmokeTestError": RUN_FAILED,
     "earthline.earth_engine.ee_model.RegistrationError": RUN_FAILED,
     "earthline.config.loading.ConfigError": NOT_STARTED,
-    "earthline.earth_engine.imagery.ImageryError": NOT_STARTED,
+    "earthline.earth_engine.imagery.errors.ImageryError": NOT_STARTED,
     "cli.launch.submission.UncertainError": RUN_FAILED,
     "cli.launch.target.TargetError": NOT_STARTED,
     "earthline.earth_engine.retry.PixelsError": NOT_STARTED,

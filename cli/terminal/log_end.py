@@ -4,18 +4,17 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pipelines.runs.log_lines import is_foreign, own_lines
+
 _TRACEBACK = "Traceback (most recent call last)"
 _CHAINED = re.compile(r"(The above exception was the direct cause|During handling of the above exception)")
 _FRAME = re.compile(r'\s+File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<function>\S+)')
 _RAISED = re.compile(r"(?P<kind>[A-Za-z_][\w.]*)(?:: (?P<text>.*))?")
 # Errors of these packages are written for the user: where they were raised says nothing to anybody else.
 _OWN = ("components.", "earthline.", "pipelines.", "serving.", "trainer.")
-# Lines of KFP's executor, whose JSON is indented or in braces, and of TensorFlow's C++ code (severity, date, time).
-_FOREIGN = re.compile(r"(\[KFP Executor|Wrote executor output|WARNING: All log messages before absl|[IWE]\d{4} \d)")
 # Beam's name of the stage, at the end of what the stage raised.
 _STAGE = re.compile(r" \[while running '[^']*'\]$")
 _MOST_MESSAGE = 20
-_JSON = re.compile(r'\s*(?:[{}\[\]],?|"[^"]*": .*|"[^"]*",?)\s*')
 
 
 @dataclass(frozen=True)
@@ -46,12 +45,12 @@ def read(lines: Sequence[str], most: int = 8) -> LogEnd:
     starts = [place for place, line in enumerate(lines) if line.startswith(_TRACEBACK)]
     end = _ends(lines, starts[-1]) if starts else None
     if end is None:
-        own = _own_lines(lines)
+        own = list(own_lines(lines))
         return LogEnd(tuple(own[-1:]) or tuple(lines[-1:]), "", tuple(own[-most - 1 : -1]))
-    message = [_STAGE.sub("", line) for line in lines[end:] if not _FOREIGN.match(line)][:_MOST_MESSAGE]
+    message = [_STAGE.sub("", line) for line in lines[end:] if not is_foreign(line)][:_MOST_MESSAGE]
     while len(message) > 1 and not message[-1].strip():
         message.pop()
-    before = tuple(_own_lines(lines[: _first(lines, starts)])[-most:])
+    before = tuple(list(own_lines(lines[: _first(lines, starts)]))[-most:])
     raised = _RAISED.fullmatch(message[0])
     if raised and raised["text"] and raised["kind"].startswith(_OWN):
         return LogEnd((raised["text"], *message[1:]), "", before)
@@ -64,7 +63,7 @@ def _ends(lines: Sequence[str], start: int) -> int | None:
         (
             place
             for place in range(start + 1, len(lines))
-            if lines[place].strip() and lines[place][0] != " " and not _FOREIGN.match(lines[place])
+            if lines[place].strip() and lines[place][0] != " " and not is_foreign(lines[place])
         ),
         None,
     )
@@ -78,20 +77,6 @@ def _first(lines: Sequence[str], starts: Sequence[int]) -> int:
             break
         first = start
     return first
-
-
-def _own_lines(lines: Sequence[str]) -> list[str]:
-    """What the step itself said: neither KFP's executor with its JSON, nor a native library, nor a blank line."""
-    own, json = [], False
-    for line in lines:
-        if _FOREIGN.match(line):
-            json = line.endswith("executor_input:")
-            continue
-        # The executor prints its input over many lines.
-        json = json and bool(_JSON.fullmatch(line))
-        if not json and line.strip():
-            own.append(line)
-    return own
 
 
 def _innermost(frames: Sequence[str]) -> str:

@@ -1,19 +1,20 @@
 """Log lines of jobs on Vertex AI, read from Cloud Logging."""
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 import google.auth
 from google.auth.transport.requests import AuthorizedSession
 
+from pipelines.runs import log_lines
+
 _URL = "https://logging.googleapis.com/v2/entries:list"
 _SCOPE = "https://www.googleapis.com/auth/logging.read"
 _PAGE = 1000
 _MOST_LINES = 100_000
 _TIMEOUT_SECONDS = 20
-# Lines of KFP's executor, and of TensorFlow's C++ code (severity, date, time): they tell nothing of a step's progress.
-_FOREIGN = re.compile(r"(\[KFP Executor|Wrote executor output|WARNING: All log messages before absl|[IWEF]\d{4} \d)")
+_NEWEST = 20
+"""Entries that are looked through for a line of progress."""
 
 
 class Logs:
@@ -29,8 +30,8 @@ class Logs:
         self._session = AuthorizedSession(credentials)
         self._project = project
 
-    def last_line(self, job_id: str) -> str:
-        """The newest line of a job that is not blank and not of KFP's or a native library's own, or nothing.
+    def progress(self, job_id: str) -> str:
+        """The newest line of a job that tells how far it is; empty where none of its newest lines does.
 
         Args:
             job_id: Number of the custom job that runs the container.
@@ -38,10 +39,10 @@ class Logs:
         Raises:
             requests.RequestException: Cloud Logging cannot be reached or refuses.
         """
-        page = self._list(_filter(job_id), "timestamp desc", 20, "")
-        # A payload of several lines is newest at its end.
-        lines = (line for entry in page.get("entries", []) for line in reversed(_text(entry).splitlines()))
-        return next((line.strip() for line in lines if line.strip() and not _FOREIGN.match(line)), "")
+        page = self._list(_filter(job_id), "timestamp desc", _NEWEST, "")
+        # Entries come with the newest first; a payload of several lines is newest at its end.
+        lines = [line for entry in reversed(page.get("entries", [])) for line in _text(entry).splitlines()]
+        return log_lines.progress(lines)
 
     def lines(self, job_id: str, since: str) -> Iterator[str]:
         """All lines of a job, oldest first.
@@ -54,7 +55,7 @@ class Logs:
             One line each, without its end; 100,000 at most.
 
         Raises:
-            requests.RequestException: As `last_line`.
+            requests.RequestException: As `progress`.
         """
         token, count = "", 0
         while count < _MOST_LINES:

@@ -23,7 +23,7 @@ class Step:
         started: When it started.
         ended: When it ended.
         error: What went wrong, in one or more lines.
-        progress: Newest line of its log, while it runs.
+        progress: Newest line of its log that tells how far it is, while it runs; else empty.
         job_id: Number of the custom job that runs its container, which is the key of its log.
         outputs: Uris of its output artifacts by name.
         failures: Tries of it that have failed so far.

@@ -20,6 +20,7 @@ def evaluate_model(seconds: float, evaluation: Output[Artifact]) -> str:
     folder.mkdir(parents=True)
     for number in range(10):
         print(f"epoch {number + 1}/10", flush=True)
+        print(json.dumps({"epoch": number + 1, "losses": [1, 0.5], "note": "so far"}, indent=2), flush=True)
         print("I0000 00:00:1795277087.411688   29425 port.cc:153] oneDNN custom operations are on.", flush=True)
         time.sleep(seconds / 10)
     scores = {"overall": 0.7, "mean_iou": 0.5, "macro_f1": 0.5, "classes": [], "confusion": []}

@@ -111,6 +111,8 @@ def test_a_run_ends_with_its_results_here(said: dict[str, Any], folder: Path) ->
 def test_progress_and_log_of_a_step_are_its_own_lines(said: dict[str, Any]) -> None:
     assert any(line.startswith("epoch ") for line in said["first"]["progress"])
     assert not any("oneDNN" in line or "KFP Executor" in line for line in said["first"]["progress"])
+    # Neither a line of the executor's JSON nor one of the step's own.
+    assert [line for line in said["first"]["progress"] if line and not line.startswith("epoch ")] == []
     log = said["first"]["logs"]["evaluate_model"]
     assert [line for line in log if line.startswith("epoch ")] == [f"epoch {number}/10" for number in range(1, 11)]
     assert not any(line.startswith("epoch ") for line in said["first"]["logs"]["predict_map"])
