@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from earthline_sandbox.earthengine.functions.image.image_bands import distinct as distinct_names
-from earthline_sandbox.earthengine.functions.image.image_math import computed
+from earthline_sandbox.earthengine.functions.image.math.bandwise import computed
 from earthline_sandbox.earthengine.language.coerce import footprint
 from earthline_sandbox.earthengine.language.registry import function
 from earthline_sandbox.earthengine.pixels.cells import levelled
@@ -101,27 +101,52 @@ def reduce(collection: Collection, reducer: Reducer) -> Image:
     return reduced("ImageCollection.reduce", collection, reducer, suffix=True)
 
 
-_REDUCE = {
-    "median": "median",
-    "mean": "mean",
-    "sum": "sum",
-    "product": "product",
-    "count": "count",
-    "mode": "mode",
-    "and": "allNonZero",
-    "or": "anyNonZero",
-}
+@function("reduce.median")
+def reduce_median(collection: Collection) -> Image:
+    """The median of every pixel's valid values."""
+    return reduced("reduce.median", collection, reducers.simple("median"), suffix=False)
 
 
-def _register_reduce(name: str, reducer: str) -> None:
-    def call(collection: Collection) -> Image:
-        return reduced(f"reduce.{name}", collection, reducers.simple(reducer), suffix=False)
+@function("reduce.mean")
+def reduce_mean(collection: Collection) -> Image:
+    """The mean of every pixel's valid values."""
+    return reduced("reduce.mean", collection, reducers.simple("mean"), suffix=False)
 
-    function(f"reduce.{name}")(call)
+
+@function("reduce.sum")
+def reduce_sum(collection: Collection) -> Image:
+    """The sum of every pixel's valid values."""
+    return reduced("reduce.sum", collection, reducers.simple("sum"), suffix=False)
 
 
-for _name, _reducer in _REDUCE.items():
-    _register_reduce(_name, _reducer)
+@function("reduce.product")
+def reduce_product(collection: Collection) -> Image:
+    """The product of every pixel's valid values."""
+    return reduced("reduce.product", collection, reducers.simple("product"), suffix=False)
+
+
+@function("reduce.count")
+def reduce_count(collection: Collection) -> Image:
+    """How many values of every pixel are valid."""
+    return reduced("reduce.count", collection, reducers.simple("count"), suffix=False)
+
+
+@function("reduce.mode")
+def reduce_mode(collection: Collection) -> Image:
+    """The most frequent valid value of every pixel."""
+    return reduced("reduce.mode", collection, reducers.simple("mode"), suffix=False)
+
+
+@function("reduce.and")
+def reduce_and(collection: Collection) -> Image:
+    """1 where no valid value of a pixel is 0, else 0."""
+    return reduced("reduce.and", collection, reducers.simple("allNonZero"), suffix=False)
+
+
+@function("reduce.or")
+def reduce_or(collection: Collection) -> Image:
+    """1 where a valid value of a pixel is not 0, else 0."""
+    return reduced("reduce.or", collection, reducers.simple("anyNonZero"), suffix=False)
 
 
 @function("reduce.min")

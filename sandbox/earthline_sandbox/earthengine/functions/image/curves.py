@@ -4,8 +4,8 @@ from functools import partial
 
 import numpy as np
 
-from earthline_sandbox.earthengine.functions.image.image_math import computed, mapped
 from earthline_sandbox.earthengine.functions.image.lattice import numbers, one_band
+from earthline_sandbox.earthengine.functions.image.math.bandwise import computed, mapped
 from earthline_sandbox.earthengine.language.registry import function
 from earthline_sandbox.earthengine.pixels.grid import Grid
 from earthline_sandbox.earthengine.pixels.pixels import DOUBLE, Array, Pixels, combined

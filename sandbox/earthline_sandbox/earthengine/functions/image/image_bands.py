@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from earthline_sandbox.earthengine.catalogue.rasters import band_of
-from earthline_sandbox.earthengine.functions.image.image_math import cast as cast_band
-from earthline_sandbox.earthengine.language.coerce import NAMED_TYPES, geometry_of_json, number
+from earthline_sandbox.earthengine.functions.image.math.casts import cast as cast_band
+from earthline_sandbox.earthengine.language.coerce import geometry_of_json, number
 from earthline_sandbox.earthengine.language.coerce import image as to_image
 from earthline_sandbox.earthengine.language.coerce import pixel_type as to_pixel_type
 from earthline_sandbox.earthengine.language.patterns import Pattern
@@ -226,26 +226,6 @@ def dictionary_image(dictionary: Mapping[str, Any], names: list[str] | None) -> 
         raise invalid(f"Dictionary.toImage: Dictionary does not contain key: '{missing[0]}'.")
     parts = [to_image(dictionary[key]).bands[0].renamed(key) for key in keys]
     return Image(bands=tuple(parts))
-
-
-@function("PixelType")
-def pixel_type(precision: Any, min_value: float | None, max_value: float | None, dimensions: int) -> PixelType:
-    """A pixel type by precision, with a range."""
-    base = to_pixel_type(precision)
-    low = base.minimum if min_value is None else min_value
-    high = base.maximum if max_value is None else max_value
-    return PixelType(base.precision, low, high, dimensions)
-
-
-def _register_type(name: str) -> None:
-    def call() -> PixelType:
-        return NAMED_TYPES[name]
-
-    function(f"PixelType.{name}")(call)
-
-
-for _name in ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "float", "double"):
-    _register_type(_name)
 
 
 @function("Image.linkCollection")

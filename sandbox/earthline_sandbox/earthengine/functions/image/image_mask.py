@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import shapely
 
-from earthline_sandbox.earthengine.functions.image.image_math import aligned
+from earthline_sandbox.earthengine.functions.image.math.bandwise import aligned
 from earthline_sandbox.earthengine.language.coerce import geometry as to_geometry
 from earthline_sandbox.earthengine.language.coerce import image as to_image
 from earthline_sandbox.earthengine.language.registry import function

@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 
 from earthline_sandbox.earthengine.functions.image.composite import composite_footprint
-from earthline_sandbox.earthengine.functions.image.image_math import mapped
+from earthline_sandbox.earthengine.functions.image.math.bandwise import mapped
 from earthline_sandbox.earthengine.language.registry import function
 from earthline_sandbox.earthengine.pixels.grid import Grid, Projection
 from earthline_sandbox.earthengine.pixels.pixels import BYTE, FLOAT, Array, Band, Pixels, combined

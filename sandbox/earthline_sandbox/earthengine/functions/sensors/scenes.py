@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from earthline_sandbox.earthengine.functions.image.image_math import cast, computed, mapped
 from earthline_sandbox.earthengine.functions.image.lattice import numbers
+from earthline_sandbox.earthengine.functions.image.math.bandwise import computed, mapped
+from earthline_sandbox.earthengine.functions.image.math.casts import cast
 from earthline_sandbox.earthengine.functions.image.resolution import reduce_resolution
 from earthline_sandbox.earthengine.functions.spatial.neighborhood import surroundings
 from earthline_sandbox.earthengine.language.coerce import pixel_type as to_pixel_type

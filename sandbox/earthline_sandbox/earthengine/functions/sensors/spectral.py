@@ -10,8 +10,8 @@ from itertools import combinations
 
 import numpy as np
 
-from earthline_sandbox.earthengine.functions.image.image_math import computed
 from earthline_sandbox.earthengine.functions.image.lattice import numbers
+from earthline_sandbox.earthengine.functions.image.math.bandwise import computed
 from earthline_sandbox.earthengine.language.registry import function
 from earthline_sandbox.earthengine.pixels.grid import Grid
 from earthline_sandbox.earthengine.pixels.pixels import DOUBLE, Array, Band, combined
