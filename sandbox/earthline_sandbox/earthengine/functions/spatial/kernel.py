@@ -72,15 +72,63 @@ SHAPES: dict[str, Weigh] = {
 }
 
 
-def _register_shape(name: str, weigh: Weigh) -> None:
-    def call(radius: float, units: str, normalize: bool, magnitude: float) -> Kernel:
-        return shaped(name, (radius, radius), units, normalize, magnitude, weigh)
-
-    function(f"Kernel.{name}")(call)
+def symmetric(name: str, radius: float, units: str, normalize: bool = True, magnitude: float = 1.0) -> Kernel:
+    """A kernel of `SHAPES` with the same radius along both axes."""
+    return shaped(name, (radius, radius), units, normalize, magnitude, SHAPES[name])
 
 
-for _name, _weigh in SHAPES.items():
-    _register_shape(_name, _weigh)
+@function("Kernel.square")
+def square(radius: float, units: str, normalize: bool, magnitude: float) -> Kernel:
+    """A square of equal weights."""
+    return symmetric("square", radius, units, normalize, magnitude)
+
+
+@function("Kernel.circle")
+def circle(radius: float, units: str, normalize: bool, magnitude: float) -> Kernel:
+    """A disc of equal weights."""
+    return symmetric("circle", radius, units, normalize, magnitude)
+
+
+@function("Kernel.diamond")
+def diamond(radius: float, units: str, normalize: bool, magnitude: float) -> Kernel:
+    """A square on its corner, of equal weights."""
+    return symmetric("diamond", radius, units, normalize, magnitude)
+
+
+@function("Kernel.octagon")
+def octagon(radius: float, units: str, normalize: bool, magnitude: float) -> Kernel:
+    """An octagon of equal weights."""
+    return symmetric("octagon", radius, units, normalize, magnitude)
+
+
+@function("Kernel.plus")
+def plus(radius: float, units: str, normalize: bool, magnitude: float) -> Kernel:
+    """A row and a column of equal weights."""
+    return symmetric("plus", radius, units, normalize, magnitude)
+
+
+@function("Kernel.cross")
+def cross(radius: float, units: str, normalize: bool, magnitude: float) -> Kernel:
+    """Two diagonals of equal weights."""
+    return symmetric("cross", radius, units, normalize, magnitude)
+
+
+@function("Kernel.euclidean")
+def euclidean(radius: float, units: str, normalize: bool, magnitude: float) -> Kernel:
+    """Weights by the distance along a straight line."""
+    return symmetric("euclidean", radius, units, normalize, magnitude)
+
+
+@function("Kernel.manhattan")
+def manhattan(radius: float, units: str, normalize: bool, magnitude: float) -> Kernel:
+    """Weights by the distance along rows and columns."""
+    return symmetric("manhattan", radius, units, normalize, magnitude)
+
+
+@function("Kernel.chebyshev")
+def chebyshev(radius: float, units: str, normalize: bool, magnitude: float) -> Kernel:
+    """Weights by the greater of the distances along rows and along columns."""
+    return symmetric("chebyshev", radius, units, normalize, magnitude)
 
 
 @function("Kernel.rectangle")
@@ -105,28 +153,52 @@ def _bell(sigma: float) -> Weigh:
     return lambda x, y, r: np.exp(-(x**2 + y**2) / (2 * sigma**2))
 
 
-_EDGES = {
-    "laplacian4": [[0, 1, 0], [1, -4, 1], [0, 1, 0]],
-    "laplacian8": [[1, 1, 1], [1, -8, 1], [1, 1, 1]],
-    "sobel": [[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]],
-    "prewitt": [[1, 0, -1], [1, 0, -1], [1, 0, -1]],
-    "roberts": [[1, 0], [0, -1]],
-    "compass": [[1, 1, -1], [1, -2, -1], [1, 1, -1]],
-    "kirsch": [[5, -3, -3], [5, 0, -3], [5, -3, -3]],
-}
+def _constant(rows: Sequence[Sequence[float]], magnitude: float, normalize: bool) -> Kernel:
+    weights = np.array(rows, dtype="float64")
+    centre = (weights.shape[0] // 2, weights.shape[1] // 2)
+    return Kernel(_scaled(weights, normalize, magnitude), centre)
 
 
-def _register_edges(name: str, weights: Sequence[Sequence[float]]) -> None:
-    def call(magnitude: float, normalize: bool) -> Kernel:
-        array = np.array(weights, dtype="float64")
-        centre = (array.shape[0] // 2, array.shape[1] // 2)
-        return Kernel(_scaled(array, normalize, magnitude), centre)
-
-    function(f"Kernel.{name}")(call)
+@function("Kernel.laplacian4")
+def laplacian4(magnitude: float, normalize: bool) -> Kernel:
+    """The Laplacian: edges in the directions of rows and columns."""
+    return _constant([[0, 1, 0], [1, -4, 1], [0, 1, 0]], magnitude, normalize)
 
 
-for _name, _rows in _EDGES.items():
-    _register_edges(_name, _rows)
+@function("Kernel.laplacian8")
+def laplacian8(magnitude: float, normalize: bool) -> Kernel:
+    """The Laplacian: edges in all directions."""
+    return _constant([[1, 1, 1], [1, -8, 1], [1, 1, 1]], magnitude, normalize)
+
+
+@function("Kernel.sobel")
+def sobel(magnitude: float, normalize: bool) -> Kernel:
+    """Sobel's kernel: the change along rows, smoothed along columns."""
+    return _constant([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], magnitude, normalize)
+
+
+@function("Kernel.prewitt")
+def prewitt(magnitude: float, normalize: bool) -> Kernel:
+    """Prewitt's kernel: the change along rows, with equal weights."""
+    return _constant([[1, 0, -1], [1, 0, -1], [1, 0, -1]], magnitude, normalize)
+
+
+@function("Kernel.roberts")
+def roberts(magnitude: float, normalize: bool) -> Kernel:
+    """Roberts' kernel: the change along a diagonal."""
+    return _constant([[1, 0], [0, -1]], magnitude, normalize)
+
+
+@function("Kernel.compass")
+def compass(magnitude: float, normalize: bool) -> Kernel:
+    """Prewitt's compass kernel: edges of one direction."""
+    return _constant([[1, 1, -1], [1, -2, -1], [1, 1, -1]], magnitude, normalize)
+
+
+@function("Kernel.kirsch")
+def kirsch(magnitude: float, normalize: bool) -> Kernel:
+    """Kirsch's compass kernel: edges of one direction."""
+    return _constant([[5, -3, -3], [5, 0, -3], [5, -3, -3]], magnitude, normalize)
 
 
 @function("Kernel.fixed")

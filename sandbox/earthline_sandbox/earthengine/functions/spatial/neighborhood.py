@@ -6,12 +6,11 @@ from typing import NamedTuple
 import numpy as np
 
 from earthline_sandbox.earthengine import computation
-from earthline_sandbox.earthengine.functions.spatial.kernel import SHAPES, shaped, weights_of
+from earthline_sandbox.earthengine.functions.spatial.kernel import weights_of
 from earthline_sandbox.earthengine.language.registry import function
 from earthline_sandbox.earthengine.pixels.grid import Grid
 from earthline_sandbox.earthengine.pixels.pixels import Array, Band, Pixels, PixelType, combined
 from earthline_sandbox.earthengine.pixels.shared import Shared, output_source
-from earthline_sandbox.earthengine.reducers import reducers
 from earthline_sandbox.earthengine.reducers.reducers import Reducer
 from earthline_sandbox.earthengine.values.values import Image, Kernel
 from earthline_sandbox.errors import invalid
@@ -106,14 +105,14 @@ def reduce_neighborhood(image: Image, reducer: Reducer, kernel: Kernel, input_we
         made: list[Band] = []
         for band in image.bands:
             names = [f"{band.name}_{output}" for output in reducer.outputs]
-            made.extend(_reduced([band], reducer, kernel, names, input_weight, skip_masked))
+            made.extend(reduced([band], reducer, kernel, names, input_weight, skip_masked))
         return image.with_bands(made)
     if reducer.inputs != len(image.bands):
         raise invalid(f"Image.reduceNeighborhood: Need {reducer.inputs} bands for the reducer, got {len(image.bands)}.")
-    return image.with_bands(_reduced(image.bands, reducer, kernel, reducer.outputs, input_weight, skip_masked))
+    return image.with_bands(reduced(image.bands, reducer, kernel, reducer.outputs, input_weight, skip_masked))
 
 
-def _reduced(
+def reduced(
     bands: Sequence[Band],
     reducer: Reducer,
     kernel: Kernel,
@@ -121,6 +120,16 @@ def _reduced(
     input_weight: str,
     skip_masked: bool,
 ) -> list[Band]:
+    """The outputs of a reducer over the windows of every pixel; its inputs are the bands.
+
+    Args:
+        bands: As many as the reducer has inputs.
+        reducer: What reduces each window.
+        kernel: The window.
+        names: Of the resulting bands, as many as the reducer has outputs.
+        input_weight: `kernel`, `mask` or `min`: which weights count.
+        skip_masked: Whether pixels that are masked themselves stay so.
+    """
     types = reducer.types([band.pixel_type for band in bands])
 
     def whole(grid: Grid) -> list[tuple[Array, Array]]:
@@ -183,35 +192,3 @@ def convolve(image: Image, kernel: Kernel) -> Image:
         return band.derived(source, kind)
 
     return image.with_bands(summed(band) for band in image.bands)
-
-
-_FOCAL: dict[str, Callable[[], Reducer]] = {
-    "min": lambda: reducers.least(1),
-    "max": lambda: reducers.greatest(1),
-    "mean": lambda: reducers.simple("mean"),
-    "median": lambda: reducers.simple("median"),
-    "mode": lambda: reducers.simple("mode"),
-}
-
-
-def _register_focal(name: str, make: Callable[[], Reducer]) -> None:
-    def call(
-        image: Image, radius: float, kernel_type: str, units: str, iterations: int, kernel: Kernel | None
-    ) -> Image:
-        if kernel is None:
-            if kernel_type not in SHAPES:
-                raise invalid(f"Unknown kernel type '{kernel_type}': must be one of {', '.join(SHAPES)}.")
-            kernel = shaped(kernel_type, (radius, radius), units, True, 1.0, SHAPES[kernel_type])
-        if not 1 <= iterations <= 100:
-            raise invalid(f"'iterations' must be between 1 and 100, got {iterations}.")
-        bands = list(image.bands)
-        for _ in range(iterations):
-            bands = [_reduced([band], make(), kernel, [band.name], "kernel", False)[0] for band in bands]
-        return image.with_bands(bands)
-
-    capital = name.capitalize()
-    function(f"Window.{name}", f"Image.focal_{name}", f"Image.focal{capital}")(call)
-
-
-for _name, _make in _FOCAL.items():
-    _register_focal(_name, _make)
