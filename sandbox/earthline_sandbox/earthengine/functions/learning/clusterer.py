@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from earthline_sandbox.earthengine.functions.learning.options import share
 from earthline_sandbox.earthengine.language.registry import function
 from earthline_sandbox.earthengine.learning import clusters
 from earthline_sandbox.earthengine.learning.learners import Clusterer, features_of, image_of
@@ -104,8 +105,7 @@ def weka_cascade_k_means(
 def weka_lvq(num_clusters: int, learning_rate: float, epochs: int, normalize_input: bool) -> Clusterer:
     """Learning vector quantization."""
     _positive(numClusters=num_clusters, epochs=epochs)
-    if not 0 < learning_rate <= 1:
-        raise invalid(f"'learningRate' must be above 0 and at most 1, got {learning_rate}.")
+    share("learningRate", learning_rate)
     options = {
         "numClusters": num_clusters,
         "learningRate": learning_rate,
@@ -124,8 +124,7 @@ def train(
     subsampling_seed: int,
 ) -> Clusterer:
     """The clusterer with what it is to learn from; it learns when an answer needs it."""
-    if not 0 < subsampling <= 1:
-        raise invalid(f"'subsampling' must be above 0 and at most 1, got {subsampling}.")
+    share("subsampling", subsampling)
     names = input_names(features, input_properties)
     samples = Once(lambda: collect(features, names, None, subsampling, subsampling_seed))
     return replace(clusterer, names=names, training=samples)
