@@ -326,9 +326,7 @@ _SIMPLE: dict[str, Callable[[], Reducer]] = {
     "bitwiseAnd": lambda: _one("bitwiseAnd", _bitwise(np.bitwise_and, -1), types=_same),
     "bitwiseOr": lambda: _one("bitwiseOr", _bitwise(np.bitwise_or, 0), types=_same),
     "first": lambda: _one("first", lambda v, w: _at(v, w, last=False), types=_same),
-    "firstNonNull": lambda: _one("first", lambda v, w: _at(v, w, last=False), types=_same),
     "last": lambda: _one("last", lambda v, w: _at(v, w, last=True), types=_same),
-    "lastNonNull": lambda: _one("last", lambda v, w: _at(v, w, last=True), types=_same),
     "frequencyHistogram": lambda: Reducer(1, ("histogram",), None, _frequencies, weighted=True),
     "linearFit": lambda: _one(
         ("scale", "offset"), _linear_fit, inputs=2, weighted=True, types=lambda types: [DOUBLE, DOUBLE]
@@ -339,11 +337,6 @@ _SIMPLE: dict[str, Callable[[], Reducer]] = {
 def simple(name: str) -> Reducer:
     """A reducer without arguments, by its name in Earth Engine."""
     return _SIMPLE[name]()
-
-
-def simple_names() -> list[str]:
-    """Names that `simple` knows."""
-    return list(_SIMPLE)
 
 
 def least(count: int) -> Reducer:
