@@ -14,14 +14,14 @@ def main() -> None:
     table = Table("measured", "value", "beside", "value", "ratio")
     for measure in (command_line.measure, pipeline_overhead.measure, many_tasks.measure, earthengine.measure):
         with contextlib.redirect_stdout(io.StringIO()):
-            figures = measure()
-        for figure in figures:
+            measurements = measure()
+        for measurement in measurements:
             table.add_row(
-                figure.name,
-                f"{figure.value:.3f} {figure.unit}",
-                figure.beside,
-                f"{figure.reference:.3f} {figure.unit}",
-                f"{figure.ratio:.2f}",
+                measurement.name,
+                f"{measurement.value:.3f} {measurement.unit}",
+                measurement.beside,
+                f"{measurement.reference:.3f} {measurement.unit}",
+                f"{measurement.ratio:.2f}",
             )
     Console().print(table)
 

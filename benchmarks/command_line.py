@@ -6,12 +6,12 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.figures import Figure
+from benchmarks.measurements import Measurement
 
 RUNS = 7
 
 
-def measure() -> list[Figure]:
+def measure() -> list[Measurement]:
     """Medians of alternating runs."""
     earthline = str(Path(sys.executable).with_name("earthline"))
     commands = {"help": [earthline, "--help"], "interpreter": [sys.executable, "-c", "pass"]}
@@ -22,4 +22,4 @@ def measure() -> list[Figure]:
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
             seconds[name].append(time.perf_counter() - began)
     helped, bare = (statistics.median(seconds[name]) for name in ("help", "interpreter"))
-    return [Figure("earthline --help", helped, "python -c pass", bare, "s")]
+    return [Measurement("earthline --help", helped, "python -c pass", bare, "s")]

@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.figures import Figure
+from benchmarks.measurements import Measurement
 from benchmarks.pipeline_overhead import Engine, sandbox
 
 TASKS = 1000
@@ -42,7 +42,7 @@ print(json.dumps({"succeeded": states.count("SUCCEEDED"), "seconds": seconds}))
 """
 
 
-def measure() -> list[Figure]:
+def measure() -> list[Measurement]:
     """Runs the pipeline once.
 
     Raises:
@@ -52,8 +52,10 @@ def measure() -> list[Figure]:
         early, late, seconds = _run(engine, folder)
     bare = _bare()
     return [
-        Figure(f"pipeline of {TASKS} tasks by the client, per task", seconds / TASKS, "the bare process", bare, "s"),
-        Figure(f"sandbox's memory after {TASKS} tasks", late, f"after the first {FIRST}", early, "MB"),
+        Measurement(
+            f"pipeline of {TASKS} tasks by the client, per task", seconds / TASKS, "the bare process", bare, "s"
+        ),
+        Measurement(f"sandbox's memory after {TASKS} tasks", late, f"after the first {FIRST}", early, "MB"),
     ]
 
 

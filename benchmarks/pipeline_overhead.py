@@ -18,7 +18,7 @@ import psutil
 from google.protobuf import json_format
 from kfp import dsl, local
 
-from benchmarks.figures import Figure
+from benchmarks.measurements import Measurement
 
 TASKS = 50
 ROUNDS = 3
@@ -104,7 +104,7 @@ class Engine:
         return (ended - began).total_seconds()
 
 
-def measure() -> list[Figure]:
+def measure() -> list[Measurement]:
     """Medians of rounds in which each alternative has its turn."""
     seconds: dict[str, list[float]] = {"bare": [], "engine": [], "local": [], "naps": []}
     with tempfile.TemporaryDirectory() as folder, sandbox(Path(folder)) as engine:
@@ -118,9 +118,9 @@ def measure() -> list[Figure]:
         statistics.median(seconds[key]) for key in ("engine", "local", "bare", "naps")
     )
     return [
-        Figure("sandbox engine, per task", engine_seconds, "kfp.local subprocess runner", local_seconds, "s"),
-        Figure("sandbox engine, per task", engine_seconds, "the bare process", bare_seconds, "s"),
-        Figure("three tasks of 1 s side by side", nap_seconds, "limit", 1.5, "s"),
+        Measurement("sandbox engine, per task", engine_seconds, "kfp.local subprocess runner", local_seconds, "s"),
+        Measurement("sandbox engine, per task", engine_seconds, "the bare process", bare_seconds, "s"),
+        Measurement("three tasks of 1 s side by side", nap_seconds, "limit", 1.5, "s"),
     ]
 
 

@@ -1,10 +1,10 @@
-"""One figure: something measured beside a named alternative or limit."""
+"""One measurement: something measured beside a named alternative or limit."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Figure:
+class Measurement:
     """A measurement.
 
     Attributes:

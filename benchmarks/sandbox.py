@@ -1,0 +1,63 @@
+"""A sandbox of a benchmark's own, and what it tells of the requests that it answered."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import ee
+import httpx
+import psutil
+from google.auth.credentials import AnonymousCredentials
+
+
+class Service:
+    """The sandbox's own interface, for what it tells of requests."""
+
+    def __init__(self, address: str) -> None:
+        """Takes the address of its application."""
+        self._client = httpx.Client(
+            base_url=f"{address}/_sandbox", headers={"X-Sandbox": "1"}, timeout=600, trust_env=False
+        )
+        self._process = psutil.Process(self._client.get("/status").raise_for_status().json()["pid"])
+
+    def add(self, asset: str, path: Path) -> None:
+        """Adds a file to the catalogue, in place of one of the same name."""
+        body = {"asset": asset, "files": [str(path)], "force": True}
+        self._client.post("/earthengine/add", json=body).raise_for_status()
+
+    def processor_seconds(self) -> float:
+        """Processor time of the sandbox's process since it began."""
+        times = self._process.cpu_times()
+        return float(times.user + times.system)
+
+    def seconds(self, call: Callable[[], Any]) -> float:
+        """How long the service worked on the one request that `call` makes."""
+        self._client.delete("/earthengine/requests").raise_for_status()
+        call()
+        (entry,) = self._client.get("/earthengine/requests").raise_for_status().json()["requests"]
+        return float(entry["milliseconds"]) / 1_000
+
+
+@contextmanager
+def sandbox() -> Iterator[tuple[Path, Service]]:
+    """A running sandbox whose environment this process has."""
+    before = dict(os.environ)
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "earthline_sandbox"]
+        home = ["--home", f"{folder}/home"]
+        subprocess.run([*command, "start", *home], check=True, capture_output=True)
+        try:
+            variables = subprocess.run([*command, "env", "--json", *home], check=True, capture_output=True).stdout
+            os.environ.update(json.loads(variables))
+            ee.Initialize(AnonymousCredentials(), project="sandbox")
+            yield Path(folder), Service(f"http://{os.environ['GCE_METADATA_HOST']}")
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+            subprocess.run([*command, "stop", *home], check=True, capture_output=True)
