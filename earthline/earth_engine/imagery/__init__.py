@@ -1,0 +1,30 @@
+"""The one imagery definition: training patches and predictions both come from the image that is built here.
+
+Band order, masking, compositing and casting exist nowhere else. Nothing here asks for credentials; callers run
+`connection.connect` first.
+"""
+
+from earthline.earth_engine.imagery.errors import ATTEMPTS, ImageryError
+from earthline.earth_engine.imagery.labels import LABEL_BAND, label_values, labels
+from earthline.earth_engine.imagery.region import grid, map_grid, rectangle, region
+from earthline.earth_engine.imagery.sources import collection, scenes
+from earthline.earth_engine.imagery.stack import image, measured, network_input, network_input_of, valid
+
+__all__ = [
+    "ATTEMPTS",
+    "LABEL_BAND",
+    "ImageryError",
+    "collection",
+    "grid",
+    "image",
+    "label_values",
+    "labels",
+    "map_grid",
+    "measured",
+    "network_input",
+    "network_input_of",
+    "rectangle",
+    "region",
+    "scenes",
+    "valid",
+]
