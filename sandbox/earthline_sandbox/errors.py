@@ -77,6 +77,12 @@ class ApiError(Exception):
         """The same error as a `google.rpc.Status`, for operations and task details."""
         return {"code": RPC_CODES[self.status], "message": self.message, "details": []}
 
+    @classmethod
+    def from_rpc_status(cls, status: Mapping[str, Any]) -> "ApiError":
+        """The error that `to_rpc_status` wrote; UNKNOWN where it has no code that Google knows."""
+        names = {code: name for name, code in RPC_CODES.items() if name in HTTP_CODES}
+        return cls(names.get(status.get("code", 2), "UNKNOWN"), str(status.get("message", "")))
+
 
 def invalid(message: str) -> ApiError:
     """A 400 INVALID_ARGUMENT."""

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 
 from earthline_sandbox.errors import ApiError
 from earthline_sandbox.responses import ErrorBoundary, JsonResponse
+from earthline_sandbox.service import Lifecycle
 
 #: Modules that the extra `vertex` of pyproject.toml brings.
 VERTEX_MODULES: Final = ("cronsim", "google.cloud.aiplatform", "kfp", "packaging")
@@ -23,7 +24,7 @@ def missing(modules: Sequence[str]) -> list[str]:
     return [module for module in modules if not _installed(module)]
 
 
-class Absent:
+class Absent(Lifecycle):
     """A service that refuses every request, in the place of one whose extra is not installed.
 
     Attributes:
@@ -52,19 +53,6 @@ class Absent:
         )
         self.app: ASGIApp = ErrorBoundary(Starlette(routes=[Route("/{rest:path}", self._refuse, methods=_METHODS)]))
         self.admin = [Route("/limits", self._limits, methods=["GET"])]
-
-    async def start(self) -> None:
-        """Nothing to start."""
-
-    async def stop(self) -> None:
-        """Nothing to stop."""
-
-    async def reset(self) -> None:
-        """Nothing to forget."""
-
-    def busy(self) -> bool:
-        """Never."""
-        return False
 
     def status(self) -> dict[str, Any]:
         """What is missing."""

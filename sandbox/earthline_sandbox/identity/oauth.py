@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from earthline_sandbox.errors import ApiError, invalid, not_found
 from earthline_sandbox.identity.identity import SCOPES, TOKEN_SECONDS, Account
 from earthline_sandbox.responses import JsonResponse, api_error_handler
+from earthline_sandbox.service import Lifecycle
 from earthline_sandbox.settings import Settings
 
 HOSTS = (
@@ -33,7 +34,7 @@ BODY_LIMIT = 1 << 20
 NO_BOUNDARY = "0x0"
 
 
-class IdentityService:
+class IdentityService(Lifecycle):
     """OAuth, Resource Manager, Service Usage and IAM credentials, as far as clients need them to start.
 
     Attributes:
@@ -73,19 +74,6 @@ class IdentityService:
             ],
             exception_handlers={ApiError: api_error_handler},
         )
-
-    async def start(self) -> None:
-        """Nothing to bring up."""
-
-    async def stop(self) -> None:
-        """Nothing to end."""
-
-    async def reset(self) -> None:
-        """Nothing to forget."""
-
-    def busy(self) -> bool:
-        """Never."""
-        return False
 
     def status(self) -> dict[str, Any]:
         """The account that clients are."""

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from earthline_sandbox.errors import ApiError, invalid, not_found
 from earthline_sandbox.responses import ErrorBoundary, JsonResponse
+from earthline_sandbox.service import Lifecycle
 from earthline_sandbox.settings import Settings
 from earthline_sandbox.storage.multipart import MAX_JSON_BYTES, boundary_of, split_batch, split_upload
 from earthline_sandbox.storage.objects import ObjectStore
@@ -38,7 +39,7 @@ def build(settings: Settings) -> "StorageService":
     return StorageService(settings)
 
 
-class StorageService:
+class StorageService(Lifecycle):
     """Cloud Storage's JSON API, with uploads, downloads, batches and plain object URLs."""
 
     name = "storage"
@@ -57,17 +58,10 @@ class StorageService:
         if DEFAULT_BUCKET not in self._store.buckets():
             self._store.create_bucket(DEFAULT_BUCKET, {})
 
-    async def stop(self) -> None:
-        """Every request leaves the disk consistent; there is nothing to end."""
-
     async def reset(self) -> None:
         """Forgets every object and makes the default bucket anew."""
         self._store.clear()
         await self.start()
-
-    def busy(self) -> bool:
-        """Requests alone keep it busy, and those are seen already."""
-        return False
 
     def status(self) -> dict[str, Any]:
         """Buckets."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from typing import Any, Protocol
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -25,35 +25,13 @@ from earthline_sandbox.vertex.models.models import Models
 from earthline_sandbox.vertex.pipelines.pipeline_jobs import PipelineJobs
 from earthline_sandbox.vertex.rest import messages
 from earthline_sandbox.vertex.rest.operations import Operations
-from earthline_sandbox.vertex.rest.routes import Answer, Call, render_no_route, route
+from earthline_sandbox.vertex.rest.routes import Answer, Call, Part, render_no_route, route
 from earthline_sandbox.vertex.rest.store import Store
 from earthline_sandbox.vertex.schedules.schedule_clock import Clock
 from earthline_sandbox.vertex.schedules.schedules import Schedules
 from earthline_sandbox.vertex.serving.endpoints import Endpoints
 from earthline_sandbox.vertex.serving.payload_limits import PayloadLimits
 from earthline_sandbox.vertex.serving.prediction import Prediction
-
-
-class Part(Protocol):
-    """One group of resources of the service."""
-
-    def routes(self) -> list[Route]:
-        """Its routes."""
-
-    async def start(self) -> None:
-        """Brings it up from what is on disk."""
-
-    async def stop(self) -> None:
-        """Ends its processes."""
-
-    async def reset(self) -> None:
-        """Ends its processes; the store is cleared afterwards."""
-
-    def busy(self) -> bool:
-        """True while work is under way."""
-
-    def status(self) -> dict[str, Any]:
-        """What is there, JSON-ready."""
 
 
 class VertexService:

@@ -1,4 +1,4 @@
-"""What custom jobs and batch prediction jobs share: records, states, and the threads that follow those that run.
+"""What custom jobs, training pipelines and batch prediction jobs share: records, states, and threads.
 
 https://cloud.google.com/vertex-ai/docs/reference/rest/v1/JobState has the states.
 """
@@ -6,21 +6,22 @@ https://cloud.google.com/vertex-ai/docs/reference/rest/v1/JobState has the state
 import asyncio
 import logging
 import threading
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from typing import Any, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 from starlette.routing import Route
 
 from earthline_sandbox.errors import ApiError, invalid
 from earthline_sandbox.settings import Settings
-from earthline_sandbox.vertex.rest import listing, names
+from earthline_sandbox.vertex.rest import names
 from earthline_sandbox.vertex.rest.operations import Operations
-from earthline_sandbox.vertex.rest.routes import Answer, Call, route
+from earthline_sandbox.vertex.rest.resources import Resources
+from earthline_sandbox.vertex.rest.routes import Call
 from earthline_sandbox.vertex.rest.store import Record, Store
 
-FINAL_STATES: Final = frozenset({"JOB_STATE_SUCCEEDED", "JOB_STATE_FAILED", "JOB_STATE_CANCELLED"})
+FINAL: Final = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
+"""States that no job leaves, behind the beginning that they have in common."""
 
 LONGEST_HOLD: Final = 540.0
 """Seconds that a reply to a launcher of Google's pipeline components is held."""
@@ -58,43 +59,37 @@ class Run(Protocol):
         """Fields of the record that only the run knows; read when it has ended, well or not."""
 
 
-class Jobs(ABC):
-    """Jobs of one kind in the store, and their threads."""
+class Jobs(Resources):
+    """Jobs of one kind in the store, and their threads.
+
+    Attributes:
+        states: How the names of the states begin.
+        noun: What messages call a job.
+        cut_off: Why a job failed that the end of the sandbox cut off.
+        shows_cancelling: Whether a job that is being cancelled has a state of its own.
+    """
+
+    states: ClassVar[str] = "JOB_STATE_"
+    noun: ClassVar[str] = "job"
+    cut_off: ClassVar[str] = "The sandbox ended while the job ran, and its processes with it. Create it again."
+    shows_cancelling: ClassVar[bool] = False
 
     def __init__(self, settings: Settings, store: Store, operations: Operations, kind: str) -> None:
-        """Serves the jobs in `store`.
-
-        Args:
-            settings: The sandbox.
-            store: Where the records are.
-            operations: Where deletions are answered from.
-            kind: Collection of the resources, such as `customJobs`.
-        """
-        self._settings = settings
-        self._store = store
-        self._operations = operations
-        self._kind = kind
+        """Serves the jobs in `store`; arguments are those of `Resources`."""
+        super().__init__(settings, store, operations, kind)
         self._lock = threading.Lock()
         self._runs: dict[str, Run] = {}
         self._ends: dict[str, Future[None]] = {}
 
     def routes(self) -> list[Route]:
-        """Routes of JobService for this kind."""
-        settings, kind = self._settings, self._kind
-        return [
-            route(settings, "POST", kind, self._create),
-            route(settings, "GET", kind, self._list),
-            route(settings, "POST", f"{kind}/{{job}}:cancel", self._cancel),
-            route(settings, "GET", f"{kind}/{{job}}", self._get),
-            route(settings, "DELETE", f"{kind}/{{job}}", self._delete),
-        ]
+        """Routes of the collection and of one job."""
+        return [*super().routes(), self._verb("cancel", self._cancel)]
 
     async def start(self) -> None:
         """Fails the jobs that the end of the last sandbox cut off."""
-        error = ApiError("ABORTED", "The sandbox ended while the job ran, and its processes with it. Create it again.")
         for name, record in list(self._store.every(self._kind)):
-            if record["state"] not in FINAL_STATES:
-                self._end(name, "JOB_STATE_FAILED", error)
+            if not self._is_final(record):
+                self._end(name, "FAILED", ApiError("ABORTED", self.cut_off))
 
     async def stop(self) -> None:
         """Ends every job's processes; the jobs are failed with that reason."""
@@ -105,10 +100,6 @@ class Jobs(ABC):
         if ends:
             await asyncio.wait([asyncio.wrap_future(end) for end in ends])
 
-    async def reset(self) -> None:
-        """Ends every job's processes; the records go with the store."""
-        await self.stop()
-
     def busy(self) -> bool:
         """True while a job runs."""
         return bool(self._runs)
@@ -118,22 +109,34 @@ class Jobs(ABC):
         with self._lock:
             return {name: run.status() for name, run in self._runs.items()}
 
-    @abstractmethod
-    def _create(self, call: Call) -> Answer: ...
+    def _begin(
+        self,
+        name: str,
+        fields: Mapping[str, Any],
+        run: Run,
+        ended: Future[None] | None = None,
+        *,
+        running: bool = False,
+    ) -> Record:
+        """Keeps the record of a new job and follows its run in a thread.
 
-    def _name(self, call: Call) -> str:
-        return f"{call.parent}/{self._kind}/{call.path['job']}"
-
-    def _begin(self, name: str, fields: Mapping[str, Any], run: Run, ended: Future[None] | None = None) -> Record:
-        """Keeps the record of a new job and follows its run in a thread, which sets `ended` in the end."""
+        Args:
+            name: Of the job.
+            fields: What its record has beside state and times.
+            run: Its work.
+            ended: Set when the run is over.
+            running: Whether the work has begun already; a job is pending until then.
+        """
         moment = names.now()
         record = {
             "name": name,
             **fields,
-            "state": "JOB_STATE_PENDING",
+            "state": self.states + ("RUNNING" if running else "PENDING"),
             "createTime": moment,
             "updateTime": moment,
         }
+        if running:
+            record["startTime"] = moment
         ended = ended or Future()
         with self._lock:
             self._runs[name] = run
@@ -146,46 +149,54 @@ class Jobs(ABC):
     def _follow(self, name: str, run: Run, ended: Future[None]) -> None:
         try:
             run.start()
-            self._change(name, state="JOB_STATE_RUNNING", startTime=names.now())
+            self._mark_running(name)
             run.wait()
         except ApiError as error:
-            state = "JOB_STATE_CANCELLED" if error.status == "CANCELLED" else "JOB_STATE_FAILED"
-            self._end(name, state, error, run)
+            self._end(name, "CANCELLED" if error.status == "CANCELLED" else "FAILED", error, run)
         except Exception as error:
             _LOG.exception("%s failed", name)
             fault = ApiError("INTERNAL", f"The sandbox failed: {type(error).__name__}: {error}.")
-            self._end(name, "JOB_STATE_FAILED", fault, run)
+            self._end(name, "FAILED", fault, run)
         else:
-            self._end(name, "JOB_STATE_SUCCEEDED", None, run)
+            self._end(name, "SUCCEEDED", None, run)
         finally:
             with self._lock:
                 self._runs.pop(name, None)
                 self._ends.pop(name, None)
             ended.set_result(None)
 
-    def _change(self, name: str, **fields: Any) -> None:
+    def _mark_running(self, name: str) -> None:
+        def change(record: Record) -> None:
+            if record["state"] == f"{self.states}PENDING":
+                moment = names.now()
+                record.update(state=f"{self.states}RUNNING", startTime=moment, updateTime=moment)
+
+        self._change(name, change)
+
+    def _change(self, name: str, change: Callable[[Record], None]) -> None:
         try:
-            self._store.update(name, lambda record: record.update(fields, updateTime=names.now()))
+            self._store.update(name, change)
         except ApiError as error:
             if error.status != "NOT_FOUND":
                 raise
             # Reset or deleted meanwhile: nobody waits for it.
 
     def _end(self, name: str, state: str, error: ApiError | None, run: Run | None = None) -> None:
-        fields: dict[str, Any] = {"state": state, "endTime": names.now(), **(run.outcome() if run else {})}
+        moment = names.now()
+        fields: Record = {"state": f"{self.states}{state}", "endTime": moment, "updateTime": moment}
+        fields |= run.outcome() if run else {}
         if error is not None:
             fields["error"] = error.to_rpc_status()
-        self._change(name, **fields)
+        self._change(name, lambda record: record.update(fields))
+
+    def _is_final(self, record: Mapping[str, Any]) -> bool:
+        return str(record["state"]).removeprefix(self.states) in FINAL
 
     async def _get(self, call: Call) -> Record:
-        name = self._name(call)
-        ended = self._ends.get(name)
+        ended = self._ends.get(self._name(call))
         if ended is not None and call.from_launcher:
             await asyncio.wait([asyncio.wrap_future(ended)], timeout=LONGEST_HOLD)
-        return await asyncio.to_thread(self._store.get, name)
-
-    def _list(self, call: Call) -> Record:
-        return listing.page(self._store.list(call.parent, self._kind)[::-1], self._kind, call.parameter)
+        return await super()._get(call)
 
     def _cancel(self, call: Call) -> Record:
         self.cancel(self._name(call))
@@ -197,20 +208,31 @@ class Jobs(ABC):
         Raises:
             ApiError: NOT_FOUND where there is none, FAILED_PRECONDITION where it has ended.
         """
-        record = self._store.get(name)
+
+        def change(record: Record) -> None:
+            if self._is_final(record):
+                reason = f"The {self.noun} {name} has ended already: {record['state']}."
+                raise ApiError("FAILED_PRECONDITION", reason)
+            if self.shows_cancelling:
+                record.update(state=f"{self.states}CANCELLING", updateTime=names.now())
+
+        self._store.update(name, change)
+        self.end(name, ApiError("CANCELLED", "CANCELED"))
+
+    def end(self, name: str, verdict: ApiError) -> None:
+        """Makes a job end with that error; one that has ended stays as it is."""
         with self._lock:
             run = self._runs.get(name)
-        if record["state"] in FINAL_STATES or run is None:
-            raise ApiError("FAILED_PRECONDITION", f"The job {name} has ended already: {record['state']}.")
-        run.stop(ApiError("CANCELLED", "CANCELED"))
+        if run is not None:
+            run.stop(verdict)
 
     def _delete(self, call: Call) -> Record:
         name = self._name(call)
         record = self._store.get(name)
-        if record["state"] not in FINAL_STATES:
-            raise ApiError("FAILED_PRECONDITION", f"The job {name} is {record['state']}: cancel it first.")
+        if not self._is_final(record):
+            raise ApiError("FAILED_PRECONDITION", f"The {self.noun} {name} is {record['state']}: cancel it first.")
         self._store.delete(name)
-        return self._operations.done(name, "DeleteOperationMetadata", "Empty", {})
+        return self._deleted(name)
 
 
 def check_name(job: Mapping[str, Any]) -> None:

@@ -6,13 +6,9 @@ https://cloud.google.com/vertex-ai/docs/training/create-training-pipeline what i
 """
 
 import json
-import logging
-import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import Any, Final
-
-from starlette.routing import Route
 
 from earthline_sandbox.errors import ApiError, invalid
 from earthline_sandbox.settings import Settings
@@ -21,18 +17,14 @@ from earthline_sandbox.vertex.jobs.custom_jobs import CustomJobs
 from earthline_sandbox.vertex.models import models
 from earthline_sandbox.vertex.models.models import Models
 from earthline_sandbox.vertex.pipelines import parameters
-from earthline_sandbox.vertex.rest import listing, messages, names
+from earthline_sandbox.vertex.rest import messages, names
 from earthline_sandbox.vertex.rest.operations import Operations
-from earthline_sandbox.vertex.rest.routes import Call, route
+from earthline_sandbox.vertex.rest.routes import Call
 from earthline_sandbox.vertex.rest.store import Record, Store
 
 KIND: Final = "trainingPipelines"
 CUSTOM_TASK: Final = "gs://google-cloud-aiplatform/schema/trainingjob/definition/custom_task_1.0.0.yaml"
 """The one kind of training that runs here; the others are AutoML's."""
-
-FINAL_STATES: Final = frozenset(
-    {"PIPELINE_STATE_SUCCEEDED", "PIPELINE_STATE_FAILED", "PIPELINE_STATE_CANCELLED"},
-)
 
 _KEPT: Final = (
     "displayName",
@@ -44,11 +36,15 @@ _KEPT: Final = (
     "labels",
     "encryptionSpec",
 )
-_LOG: Final = logging.getLogger(__name__)
 
 
-class TrainingPipelines:
+class TrainingPipelines(jobs.Jobs):
     """Training pipelines in the store and the threads that follow those that run."""
+
+    states = "PIPELINE_STATE_"
+    noun = "pipeline"
+    cut_off = "The sandbox ended while the pipeline ran, and its job with it. Create it again."
+    shows_cancelling = True
 
     def __init__(
         self, settings: Settings, store: Store, operations: Operations, registry: Models, custom: CustomJobs
@@ -62,44 +58,13 @@ class TrainingPipelines:
             registry: Where models are uploaded to.
             custom: Runs the training.
         """
-        self._settings = settings
-        self._store = store
-        self._operations = operations
+        super().__init__(settings, store, operations, KIND)
         self._models = registry
         self._custom_jobs = custom
-        self._running: set[str] = set()
-
-    def routes(self) -> list[Route]:
-        """Routes of PipelineService for training pipelines."""
-        settings = self._settings
-        return [
-            route(settings, "POST", KIND, self._create),
-            route(settings, "GET", KIND, self._list),
-            route(settings, "POST", f"{KIND}/{{pipeline}}:cancel", self._cancel),
-            route(settings, "GET", f"{KIND}/{{pipeline}}", self._get),
-            route(settings, "DELETE", f"{KIND}/{{pipeline}}", self._delete),
-        ]
-
-    async def start(self) -> None:
-        """Fails the pipelines that the end of the last sandbox cut off."""
-        error = ApiError("ABORTED", "The sandbox ended while the pipeline ran, and its job with it. Create it again.")
-        for name, record in list(self._store.every(KIND)):
-            if record["state"] not in FINAL_STATES:
-                self._end(name, "PIPELINE_STATE_FAILED", error)
-
-    async def stop(self) -> None:
-        """Nothing to end: the custom jobs are ended by their own part."""
-
-    async def reset(self) -> None:
-        """Nothing to end; the records go with the store."""
-
-    def busy(self) -> bool:
-        """True while a pipeline runs."""
-        return bool(self._running)
 
     def status(self) -> dict[str, Any]:
         """Names of the running pipelines."""
-        return {"running": sorted(self._running)}
+        return {"running": sorted(super().status())}
 
     def _create(self, call: Call) -> Record:
         pipeline = call.message("TrainingPipeline")
@@ -123,7 +88,7 @@ class TrainingPipelines:
         custom_jobs.check(spec)
         if "modelToUpload" in pipeline:
             self._check_model(call.place, pipeline, spec)
-        return self._begin(call.place, pipeline, spec)
+        return self._launch(call.place, pipeline, spec)
 
     def _check_model(self, place: names.Place, pipeline: Record, spec: Mapping[str, Any]) -> None:
         models.check({"model": pipeline["modelToUpload"]})
@@ -134,105 +99,80 @@ class TrainingPipelines:
                 " folder 'model' below it, where AIP_MODEL_DIR leads the training code."
             )
 
-    def _begin(self, place: names.Place, pipeline: Record, spec: Mapping[str, Any]) -> Record:
+    def _launch(self, place: names.Place, pipeline: Record, spec: Mapping[str, Any]) -> Record:
         name = f"{place.parent}/{KIND}/{names.fresh_id()}"
         title = f"{pipeline['displayName'][: jobs.LONGEST_NAME - 11]}-custom-job"
         job = {"displayName": title, "jobSpec": spec, "labels": pipeline.get("labels")}
-        job_record, ended = self._custom_jobs.launch(place.parent, job)
-        moment = names.now()
-        record = {
-            "name": name,
-            **{key: pipeline[key] for key in _KEPT if pipeline.get(key)},
-            "trainingTaskMetadata": {"backingCustomJob": job_record["name"]},
-            "state": "PIPELINE_STATE_RUNNING",
-            "createTime": moment,
-            "startTime": moment,
-            "updateTime": moment,
-        }
-        self._running.add(name)
-        self._store.put(name, record)
-        follow = (place, name, job_record["name"], ended)
-        threading.Thread(target=self._follow, args=follow, name=f"training-{name[-19:]}", daemon=True).start()
-        return record
+        backing, ended = self._custom_jobs.launch(place.parent, job)
+        fields = {key: pipeline[key] for key in _KEPT if pipeline.get(key)}
+        fields["trainingTaskMetadata"] = {"backingCustomJob": backing["name"]}
 
-    def _follow(self, place: names.Place, name: str, backing: str, ended: Future[None]) -> None:
-        ended.result()
-        try:
-            job = self._store.get(backing)
-            if job["state"] == "JOB_STATE_SUCCEEDED":
-                self._change(name, **self._upload(place, name, job["jobSpec"]))
-                self._end(name, "PIPELINE_STATE_SUCCEEDED", None)
-            else:
-                # The states of jobs and of pipelines have the same names behind their beginnings.
-                self._change(name, error=job.get("error", {}))
-                self._end(name, job["state"].replace("JOB_", "PIPELINE_", 1), None)
-        except ApiError as error:
-            self._end(name, "PIPELINE_STATE_FAILED", error)
-        except Exception as error:
-            _LOG.exception("%s failed", name)
-            fault = ApiError("INTERNAL", f"The sandbox failed: {type(error).__name__}: {error}.")
-            self._end(name, "PIPELINE_STATE_FAILED", fault)
-        finally:
-            self._running.discard(name)
+        def upload() -> Record:
+            return self._upload(place, {"name": name, **fields}, spec)
 
-    def _upload(self, place: names.Place, name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+        run = _TrainingRun(self._store, self._custom_jobs, backing["name"], ended, upload)
+        return self._begin(name, fields, run, running=True)
+
+    def _upload(self, place: names.Place, record: Record, spec: Mapping[str, Any]) -> Record:
         """Uploads the model that the training left; gives the fields of the record that tell of it."""
-        record = self._store.get(name)
         if "modelToUpload" not in record:
             return {}
-        model = {**record["modelToUpload"], "trainingPipeline": name}
+        model = {**record["modelToUpload"], "trainingPipeline": record["name"]}
         if not model.get("artifactUri"):
             model["artifactUri"] = f"{spec['baseOutputDirectory']['outputUriPrefix'].rstrip('/')}/model"
         made = self._models.add(self._models.target(place, record), model)
         uploaded = self._models.version(f"{made['model']}@{made['modelVersionId']}")
         return {"modelToUpload": {key: value for key, value in uploaded.items() if key != "deployedModels"}}
 
-    def _change(self, name: str, **fields: Any) -> None:
-        try:
-            self._store.update(name, lambda record: record.update(fields, updateTime=names.now()))
-        except ApiError as error:
-            if error.status != "NOT_FOUND":
-                raise
-            # Reset meanwhile: nobody waits for it.
 
-    def _end(self, name: str, state: str, error: ApiError | None) -> None:
-        fields: dict[str, Any] = {"state": state, "endTime": names.now()}
-        if error is not None:
-            fields["error"] = error.to_rpc_status()
-        self._change(name, **fields)
+class _TrainingRun:
+    """The work of one training pipeline: its custom job, which has begun already, and the upload of the model."""
 
-    def _name(self, call: Call) -> str:
-        return f"{call.parent}/{KIND}/{call.path['pipeline']}"
+    def __init__(
+        self, store: Store, custom: CustomJobs, backing: str, ended: Future[None], upload: Callable[[], Record]
+    ) -> None:
+        """Follows a custom job.
 
-    def _get(self, call: Call) -> Record:
-        return self._store.get(self._name(call))
+        Args:
+            store: Where its record is.
+            custom: Runs it.
+            backing: Its name.
+            ended: Done when it has ended.
+            upload: Uploads the model; gives the fields of the pipeline's record that tell of it.
+        """
+        self._store = store
+        self._custom_jobs = custom
+        self._backing = backing
+        self._ended = ended
+        self._upload = upload
+        self._uploaded: Record = {}
 
-    def _list(self, call: Call) -> Record:
-        return listing.page(self._store.list(call.parent, KIND)[::-1], KIND, call.parameter)
+    def start(self) -> None:
+        """Nothing: the custom job runs."""
 
-    def _cancel(self, call: Call) -> Record:
-        def change(record: Record) -> None:
-            if record["state"] in FINAL_STATES:
-                raise ApiError("FAILED_PRECONDITION", f"The pipeline {record['name']} has ended: {record['state']}.")
-            record.update(state="PIPELINE_STATE_CANCELLING", updateTime=names.now())
+    def wait(self) -> None:
+        """Waits for the custom job, then uploads the model.
 
-        record = self._store.update(self._name(call), change)
-        try:
-            self._custom_jobs.cancel(record["trainingTaskMetadata"]["backingCustomJob"])
-        except ApiError as error:
-            if error.status != "FAILED_PRECONDITION":
-                raise
-            # The training is over, and its model is being uploaded: that goes on.
-        return {}
+        Raises:
+            ApiError: The custom job's own error, or what keeps the model from being uploaded.
+        """
+        self._ended.result()
+        job = self._store.get(self._backing)
+        if job["state"] != "JOB_STATE_SUCCEEDED":
+            raise ApiError.from_rpc_status(job.get("error", {}))
+        self._uploaded = self._upload()
 
-    def _delete(self, call: Call) -> Record:
-        record = self._store.get(self._name(call))
-        if record["state"] not in FINAL_STATES:
-            raise ApiError(
-                "FAILED_PRECONDITION", f"The pipeline {record['name']} is {record['state']}: cancel it first."
-            )
-        self._store.delete(record["name"])
-        return self._operations.done(record["name"], "DeleteOperationMetadata", "Empty", {})
+    def stop(self, verdict: ApiError) -> None:
+        """Ends the custom job with that error. A model that is being uploaded already is uploaded."""
+        self._custom_jobs.end(self._backing, verdict)
+
+    def status(self) -> dict[str, Any]:
+        """The custom job."""
+        return {"customJob": self._backing}
+
+    def outcome(self) -> Record:
+        """What tells of the model."""
+        return self._uploaded
 
 
 def _with_texts(inputs: Mapping[str, Any]) -> Record:

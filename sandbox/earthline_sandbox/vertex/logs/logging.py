@@ -24,7 +24,7 @@ from starlette.routing import Route
 from earthline_sandbox.errors import invalid
 from earthline_sandbox.settings import Settings
 from earthline_sandbox.vertex.rest import listing, messages
-from earthline_sandbox.vertex.rest.routes import read_body, render
+from earthline_sandbox.vertex.rest.routes import Part, read_body, render
 from earthline_sandbox.vertex.rest.store import Store
 
 LARGEST_LOG: Final = 256 * 2**20
@@ -65,7 +65,7 @@ def withdraw(settings: Settings, job_id: str) -> None:
         (settings.home.vertex / "logs" / f"{job_id}{suffix}").unlink(missing_ok=True)
 
 
-class Logging:
+class Logging(Part):
     """Cloud Logging, as far as clients read the logs of jobs with it."""
 
     def __init__(self, settings: Settings, store: Store) -> None:
@@ -78,19 +78,9 @@ class Logging:
         """The one route."""
         return [Route("/v2/entries:list", self._list, methods=["POST"])]
 
-    async def start(self) -> None:
-        """Nothing is to be done."""
-
-    async def stop(self) -> None:
-        """Nothing is to be done."""
-
     async def reset(self) -> None:
         """Forgets all logs."""
         shutil.rmtree(self._root, ignore_errors=True)
-
-    def busy(self) -> bool:
-        """Never."""
-        return False
 
     def status(self) -> dict[str, Any]:
         """How many jobs have logs."""

@@ -8,7 +8,7 @@ import re
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from starlette.routing import Route
 
@@ -17,14 +17,14 @@ from earthline_sandbox.settings import Settings
 from earthline_sandbox.vertex.models.models import Models, artifact_folder, artifact_path, served_uri
 from earthline_sandbox.vertex.rest import messages, names
 from earthline_sandbox.vertex.rest.operations import Operations
-from earthline_sandbox.vertex.rest.routes import Call, route
+from earthline_sandbox.vertex.rest.routes import Call, Part, route
 from earthline_sandbox.vertex.rest.store import Record
 
 _OF_THE_COPY: Final = ("name", "versionId", "versionAliases", "createTime", "updateTime", "etag", "deployedModels")
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
 
-class ModelTransfers:
+class ModelTransfers(Part):
     """Export and copy of models."""
 
     def __init__(self, settings: Settings, operations: Operations, models: Models) -> None:
@@ -40,23 +40,6 @@ class ModelTransfers:
             route(self._settings, "POST", "models/{model}:export", begun(self._export)),
             route(self._settings, "POST", "models:copy", begun(self._copy)),
         ]
-
-    async def start(self) -> None:
-        """Nothing to bring up."""
-
-    async def stop(self) -> None:
-        """Nothing to end: transfers are operations."""
-
-    async def reset(self) -> None:
-        """Nothing to end."""
-
-    def busy(self) -> bool:
-        """Never: transfers are operations."""
-        return False
-
-    def status(self) -> dict[str, Any]:
-        """Nothing of its own."""
-        return {}
 
     def _export(self, call: Call) -> Record:
         request = call.message("ExportModelRequest")

@@ -16,7 +16,7 @@ from earthline_sandbox.errors import ApiError, invalid, not_found
 from earthline_sandbox.settings import Settings
 from earthline_sandbox.vertex.rest import listing, messages, names
 from earthline_sandbox.vertex.rest.operations import Operations
-from earthline_sandbox.vertex.rest.routes import Call, route
+from earthline_sandbox.vertex.rest.routes import Call, Part, route
 from earthline_sandbox.vertex.rest.store import Record, Store
 
 _ALIAS: Final = re.compile(r"[a-z][a-zA-Z0-9-]{0,126}[a-z0-9]")
@@ -37,7 +37,7 @@ def served_uri(version: Mapping[str, Any]) -> str:
     return f"gs://vertex-managed-{project}/models/{location}/{model}/{version['versionId']}"
 
 
-class Models:
+class Models(Part):
     """Models as an index record each, `models/ID`, with the versions below it, `models/ID/versions/N`."""
 
     def __init__(self, settings: Settings, store: Store, operations: Operations) -> None:
@@ -69,16 +69,6 @@ class Models:
             for number in list(index["aliases"]):
                 if not self._store.exists(f"{base}/versions/{number}"):
                     self._forget(base, number)
-
-    async def stop(self) -> None:
-        """Nothing to end."""
-
-    async def reset(self) -> None:
-        """Nothing to end; the records go with the store, the copies with the buckets."""
-
-    def busy(self) -> bool:
-        """Never: uploads are operations."""
-        return False
 
     def status(self) -> dict[str, Any]:
         """Number of models."""

@@ -16,7 +16,7 @@ import orjson
 from starlette.concurrency import run_in_threadpool
 from starlette.routing import Route
 
-from earthline_sandbox.errors import ApiError, invalid, not_found
+from earthline_sandbox.errors import ApiError, invalid
 from earthline_sandbox.settings import Settings
 from earthline_sandbox.vertex.containers import mount, processes
 from earthline_sandbox.vertex.logs import logging as cloud_logging
@@ -26,8 +26,9 @@ from earthline_sandbox.vertex.pipelines.interpreter import Interpreter
 from earthline_sandbox.vertex.pipelines.job_record import TERMINAL, JobRecord, interrupt
 from earthline_sandbox.vertex.pipelines.specification import Pipeline
 from earthline_sandbox.vertex.pipelines.tasks import JobContext
-from earthline_sandbox.vertex.rest import listing, messages, names
+from earthline_sandbox.vertex.rest import messages, names
 from earthline_sandbox.vertex.rest.operations import Operations
+from earthline_sandbox.vertex.rest.resources import Resources
 from earthline_sandbox.vertex.rest.routes import Call, route
 from earthline_sandbox.vertex.rest.store import Store
 
@@ -72,14 +73,14 @@ class _Run:
         self.thread = thread
 
 
-class PipelineJobs:
+class PipelineJobs(Resources):
     """Pipeline jobs of every place, with the cache that they share."""
+
+    absent = "The PipelineJob does not exist: {name}."
 
     def __init__(self, settings: Settings, store: Store, operations: Operations) -> None:
         """Serves the jobs in `store`; deletions are answered by `operations`."""
-        self._settings = settings
-        self._store = store
-        self._operations = operations
+        super().__init__(settings, store, operations, KIND)
         self._cache = Cache(settings)
         self._folder = settings.home.vertex / "jobs"
         self._lock = threading.Lock()
@@ -90,13 +91,10 @@ class PipelineJobs:
         """Routes of the collection and of one job."""
         settings = self._settings
         return [
-            route(settings, "POST", KIND, self.create),
-            route(settings, "GET", KIND, self.list_jobs),
-            route(settings, "POST", f"{KIND}:batchDelete", self.batch_delete),
-            route(settings, "POST", f"{KIND}:batchCancel", self.batch_cancel),
-            route(settings, "POST", f"{KIND}/{{job}}:cancel", self.cancel),
-            route(settings, "GET", f"{KIND}/{{job}}", self.get),
-            route(settings, "DELETE", f"{KIND}/{{job}}", self.delete),
+            *super().routes(),
+            route(settings, "POST", f"{KIND}:batchDelete", self._batch_delete),
+            route(settings, "POST", f"{KIND}:batchCancel", self._batch_cancel),
+            self._verb("cancel", self._cancel),
         ]
 
     async def start(self) -> None:
@@ -129,12 +127,7 @@ class PipelineJobs:
             running = [{"name": name, "state": run.record.state} for name, run in self._runs.items()]
         return {"running": running, "total": sum(1 for _ in self._store.every(KIND))}
 
-    def create(self, call: Call) -> Json:
-        """Accepts a job and begins it.
-
-        Raises:
-            ApiError: INVALID_ARGUMENT for whatever is malformed or not supported, ALREADY_EXISTS for a taken id.
-        """
+    def _create(self, call: Call) -> Json:
         return self.submit(call.place, call.message("PipelineJob"), call.parameter("pipelineJobId"))
 
     def submit(
@@ -150,7 +143,7 @@ class PipelineJobs:
             due: The moment that the schedule started it for, as RFC 3339.
 
         Raises:
-            ApiError: As `create`.
+            ApiError: INVALID_ARGUMENT for whatever is malformed or not supported, ALREADY_EXISTS for a taken id.
         """
         accepted = self._accept(place, record, chosen_id, due)
         if schedule:
@@ -174,14 +167,9 @@ class PipelineJobs:
         thread.start()
         return answer
 
-    def get(self, call: Call) -> Json:
-        """One job as it is now."""
-        return self._read(self._name(call))
-
-    def list_jobs(self, call: Call) -> Json:
-        """A page of jobs, newest first unless `orderBy` says otherwise; `readMask` chooses their fields."""
-        records = [self._current(record) for record in reversed(self._store.list(call.parent, KIND))]
-        answer = listing.page(records, KIND, call.parameter)
+    def _list(self, call: Call) -> Json:
+        """A page, of which `readMask` chooses the fields."""
+        answer = super()._list(call)
         mask = [messages.camel(field.strip()) for field in call.parameter("readMask").split(",") if field.strip()]
         if mask and "*" not in mask:
             # A mask may name a field inside another: the whole of the outer one is given.
@@ -189,39 +177,32 @@ class PipelineJobs:
             answer[KIND] = [{key: job[key] for key in job if key in fields} for job in answer[KIND]]
         return answer
 
-    def cancel(self, call: Call) -> Json:
-        """Begins to end a job; one that has ended stays as it is."""
-        self._cancel(self._name(call))
+    def _cancel(self, call: Call) -> Json:
+        self._begin_to_end(self._name(call))
         return {}
 
-    def batch_cancel(self, call: Call) -> Json:
-        """Cancels several jobs."""
+    def _batch_cancel(self, call: Call) -> Json:
         chosen = self._chosen(call)
         for name in chosen:
-            self._cancel(name)
+            self._begin_to_end(name)
         answer = {KIND: [self._read(name) for name in chosen]}
         return self._operations.done(
             chosen[0], "BatchCancelPipelineJobsOperationMetadata", "BatchCancelPipelineJobsResponse", answer
         )
 
-    def delete(self, call: Call) -> Json:
-        """Deletes a job that has ended.
-
-        Raises:
-            ApiError: NOT_FOUND, or FAILED_PRECONDITION while it runs.
-        """
+    def _delete(self, call: Call) -> Json:
         name = self._name(call)
-        self._delete(name)
-        return self._operations.done(name, "DeleteOperationMetadata", "Empty", {})
+        self._remove(name)
+        return self._deleted(name)
 
-    def batch_delete(self, call: Call) -> Json:
+    def _batch_delete(self, call: Call) -> Json:
         """Deletes several jobs, or none of them where one cannot be."""
         chosen = self._chosen(call)
         answer = {KIND: [self._read(name) for name in chosen]}
         for name in chosen:
             self._refuse_running(name)
         for name in chosen:
-            self._delete(name)
+            self._remove(name)
         return self._operations.done(chosen[0], "DeleteOperationMetadata", "BatchDeletePipelineJobsResponse", answer)
 
     def check(self, place: names.Place, record: Json) -> str:
@@ -338,9 +319,6 @@ class PipelineJobs:
                 with self._lock:
                     self._runs.pop(record.name, None)
 
-    def _name(self, call: Call) -> str:
-        return f"{call.parent}/{KIND}/{call.path['job']}"
-
     def _chosen(self, call: Call) -> list[str]:
         given = messages.json_object(call.body).get("names")
         if not isinstance(given, Iterable) or isinstance(given, str) or not given:
@@ -350,22 +328,16 @@ class PipelineJobs:
             self._read(name)
         return chosen
 
-    def _current(self, record: Json) -> Json:
+    def _present(self, record: Json) -> Json:
         run = self._runs.get(record["name"])
         return run.record.snapshot() if run is not None else record
 
     def _read(self, name: str) -> Json:
         run = self._runs.get(name)
-        if run is not None:
-            return run.record.snapshot()
-        try:
-            return self._store.get(name)
-        except ApiError as error:
-            if error.status != "NOT_FOUND":
-                raise
-            raise not_found(f"The PipelineJob does not exist: {name}.") from None
+        return run.record.snapshot() if run is not None else super()._read(name)
 
-    def _cancel(self, name: str) -> None:
+    def _begin_to_end(self, name: str) -> None:
+        """Begins to end a job; one that has ended stays as it is."""
         run = self._runs.get(name)
         if run is None:
             self._read(name)
@@ -380,7 +352,7 @@ class PipelineJobs:
                 f"The pipeline job {name} is running: cancel it, delete it when it has ended.",
             )
 
-    def _delete(self, name: str) -> None:
+    def _remove(self, name: str) -> None:
         self._refuse_running(name)
         # What has just ended may still be a snapshot, whose tasks are texts.
         record = orjson.loads(orjson.dumps(self._read(name)))

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from earthline_sandbox.errors import ApiError
 from earthline_sandbox.settings import Settings
 from earthline_sandbox.vertex.rest import listing, messages, names
-from earthline_sandbox.vertex.rest.routes import Call, route
+from earthline_sandbox.vertex.rest.routes import Call, Part, route
 from earthline_sandbox.vertex.rest.store import Record, Store
 
 LONGEST_HOLD: Final = 8.0
@@ -27,7 +27,7 @@ _LOG: Final = logging.getLogger(__name__)
 Work = Callable[[], Mapping[str, Any]]
 
 
-class Operations:
+class Operations(Part):
     """All operations of the sandbox; each is kept on disk with its outcome.
 
     An operation is named below its resource, such as `projects/…/locations/…/models/1/operations/2`, and found
@@ -69,10 +69,6 @@ class Operations:
             cancels = list(self._cancels.values())
         for cancel in cancels:
             await asyncio.to_thread(cancel)
-
-    async def reset(self) -> None:
-        """Ends what runs; the records go with the store."""
-        await self.stop()
 
     def busy(self) -> bool:
         """True while any operation runs."""

@@ -1,6 +1,7 @@
 """Routes of Vertex AI: every version prefix, one parsed call, Google's own errors."""
 
 import inspect
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,6 +16,7 @@ from starlette.routing import Route
 
 from earthline_sandbox.errors import HTTP_CODES, ApiError, not_found
 from earthline_sandbox.responses import JsonResponse, error_response
+from earthline_sandbox.service import Lifecycle
 from earthline_sandbox.settings import Settings
 from earthline_sandbox.vertex.rest import messages, names
 
@@ -105,6 +107,14 @@ class Call:
 
 Answer = Mapping[str, Any] | Response
 Handler = Callable[[Call], Answer] | Callable[[Call], Awaitable[Answer]]
+
+
+class Part(Lifecycle, ABC):
+    """One group of calls of Vertex AI, such as those of endpoints."""
+
+    @abstractmethod
+    def routes(self) -> list[Route]:
+        """Its routes."""
 
 
 def route(settings: Settings, method: str, pattern: str, handler: Handler, *, limit: int = LARGEST_BODY) -> Route:

@@ -10,11 +10,12 @@ from typing import Any, Final
 from starlette.concurrency import run_in_threadpool
 from starlette.routing import Route
 
-from earthline_sandbox.errors import ApiError, invalid, not_found
+from earthline_sandbox.errors import ApiError, invalid
 from earthline_sandbox.settings import Settings
 from earthline_sandbox.vertex.pipelines.pipeline_jobs import PipelineJobs
-from earthline_sandbox.vertex.rest import listing, messages, names
+from earthline_sandbox.vertex.rest import messages, names
 from earthline_sandbox.vertex.rest.operations import Operations
+from earthline_sandbox.vertex.rest.resources import Resources
 from earthline_sandbox.vertex.rest.routes import Call, route
 from earthline_sandbox.vertex.rest.store import Store
 from earthline_sandbox.vertex.schedules.cron import Cron
@@ -58,20 +59,20 @@ _LOG: Final = logging.getLogger(__name__)
 Json = dict[str, Any]
 
 
-class Schedules:
+class Schedules(Resources):
     """Schedules of every place.
 
     Sources: https://cloud.google.com/vertex-ai/docs/pipelines/schedule-pipeline-run and the reference of
     `projects.locations.schedules`.
     """
 
+    absent = "The Schedule does not exist: {name}."
+
     def __init__(
         self, settings: Settings, store: Store, operations: Operations, jobs: PipelineJobs, clock: Clock | None = None
     ) -> None:
         """Serves the schedules in `store`; their runs become jobs of `jobs`."""
-        self._settings = settings
-        self._store = store
-        self._operations = operations
+        super().__init__(settings, store, operations, KIND)
         self._jobs = jobs
         self._clock = clock or WallClock()
         self._runs = ScheduleRuns(settings, jobs, self._clock.now())
@@ -82,15 +83,11 @@ class Schedules:
 
     def routes(self) -> list[Route]:
         """Routes of the collection and of one schedule."""
-        settings = self._settings
         return [
-            route(settings, "POST", KIND, self.create),
-            route(settings, "GET", KIND, self.list_schedules),
-            route(settings, "POST", f"{KIND}/{{schedule}}:pause", self.pause),
-            route(settings, "POST", f"{KIND}/{{schedule}}:resume", self.resume),
-            route(settings, "GET", f"{KIND}/{{schedule}}", self.get),
-            route(settings, "PATCH", f"{KIND}/{{schedule}}", self.update),
-            route(settings, "DELETE", f"{KIND}/{{schedule}}", self.delete),
+            *super().routes(),
+            self._verb("pause", self._pause),
+            self._verb("resume", self._resume),
+            route(self._settings, "PATCH", f"{KIND}/{{id}}", self._update),
         ]
 
     async def start(self) -> None:
@@ -129,7 +126,7 @@ class Schedules:
         shown = ("name", "displayName", "state", "cron", "nextRunTime", "startedRunCount")
         return {KIND: [{key: one[key] for key in shown if key in one} for _, one in self._store.every(KIND)]}
 
-    def create(self, call: Call) -> Json:
+    def _create(self, call: Call) -> Json:
         """Makes a schedule, which is active at once.
 
         Raises:
@@ -154,15 +151,7 @@ class Schedules:
         self._wake.set()
         return record
 
-    def get(self, call: Call) -> Json:
-        """One schedule."""
-        return self._read(call)
-
-    def list_schedules(self, call: Call) -> Json:
-        """A page of schedules, newest first unless `orderBy` says otherwise."""
-        return listing.page(self._store.list(call.parent, KIND)[::-1], KIND, call.parameter)
-
-    def update(self, call: Call) -> Json:
+    def _update(self, call: Call) -> Json:
         """Changes the fields that `updateMask` names; runs that have not started are planned anew from now on.
 
         Raises:
@@ -189,7 +178,7 @@ class Schedules:
                 complete(record)
             return record
 
-    def pause(self, call: Call) -> Json:
+    def _pause(self, call: Call) -> Json:
         """Starts no run until it is resumed.
 
         Raises:
@@ -200,7 +189,7 @@ class Schedules:
             record.update(state="PAUSED", lastPauseTime=write(self._clock.now()))
         return {}
 
-    def resume(self, call: Call) -> Json:
+    def _resume(self, call: Call) -> Json:
         """Starts runs again; those missed since the pause as well, where `catchUp` says so.
 
         Raises:
@@ -216,7 +205,7 @@ class Schedules:
                 move(record, now)
         return {}
 
-    def delete(self, call: Call) -> Json:
+    def _delete(self, call: Call) -> Json:
         """Deletes a schedule; runs that it has started go on.
 
         Raises:
@@ -224,9 +213,9 @@ class Schedules:
         """
         name = self._name(call)
         with self._lock:
-            self._read(call)
+            self._read(name)
             self._store.delete(name)
-        return self._operations.done(name, "DeleteOperationMetadata", "Empty", {})
+        return self._deleted(name)
 
     def tick(self) -> float:
         """Starts what is due now.
@@ -298,22 +287,10 @@ class Schedules:
     def _change(self, call: Call) -> Iterator[Json]:
         """Gives the record, and writes it back unless the change is refused."""
         with self._lock:
-            record = self._read(call)
+            record = self._read(self._name(call))
             yield record
             self._store.put(record["name"], record)
         self._wake.set()
-
-    def _name(self, call: Call) -> str:
-        return f"{call.parent}/{KIND}/{call.path['schedule']}"
-
-    def _read(self, call: Call) -> Json:
-        name = self._name(call)
-        try:
-            return self._store.get(name)
-        except ApiError as error:
-            if error.status != "NOT_FOUND":
-                raise
-            raise not_found(f"The Schedule does not exist: {name}.") from None
 
 
 def _moment(text: str) -> datetime:

@@ -13,8 +13,9 @@ from earthline_sandbox.errors import ApiError, invalid, not_found
 from earthline_sandbox.settings import Settings
 from earthline_sandbox.vertex.containers import machines
 from earthline_sandbox.vertex.models.models import Models
-from earthline_sandbox.vertex.rest import listing, messages, names
+from earthline_sandbox.vertex.rest import messages, names
 from earthline_sandbox.vertex.rest.operations import Operations
+from earthline_sandbox.vertex.rest.resources import Resources
 from earthline_sandbox.vertex.rest.routes import Call, route
 from earthline_sandbox.vertex.rest.store import Record, Store
 from earthline_sandbox.vertex.serving import traffic
@@ -26,30 +27,28 @@ _OUTPUT_ONLY: Final = ("deployedModels", "trafficSplit", "createTime", "updateTi
 _LONGEST_NAME: Final = 128
 
 
-class Endpoints:
-    """Endpoints and the servers of the models deployed to them."""
+class Endpoints(Resources):
+    """Endpoints and the servers of the models deployed to them.
+
+    It is never busy: a deployed model may wait for ever, and deploying is an operation.
+    """
 
     def __init__(self, settings: Settings, store: Store, operations: Operations, models: Models) -> None:
         """Serves the endpoints in `store`; their servers stand by until they are asked."""
-        self._settings = settings
-        self._store = store
-        self._operations = operations
+        super().__init__(settings, store, operations, "endpoints")
         self._models = models
         self._lock = threading.RLock()
         self._deployments: dict[tuple[str, str], Deployment] = {}
 
     def routes(self) -> list[Route]:
         """Routes of EndpointService."""
-        settings, begun = self._settings, self._operations.begun
+        begun = self._operations.begun
         return [
-            route(settings, "POST", "endpoints", self._create),
-            route(settings, "GET", "endpoints", self._list),
-            route(settings, "POST", "endpoints/{endpoint}:deployModel", begun(self._deploy)),
-            route(settings, "POST", "endpoints/{endpoint}:undeployModel", begun(self._undeploy)),
-            route(settings, "POST", "endpoints/{endpoint}:mutateDeployedModel", self._mutate),
-            route(settings, "GET", "endpoints/{endpoint}", self._get),
-            route(settings, "PATCH", "endpoints/{endpoint}", self._patch),
-            route(settings, "DELETE", "endpoints/{endpoint}", self._delete),
+            *super().routes(),
+            self._verb("deployModel", begun(self._deploy)),
+            self._verb("undeployModel", begun(self._undeploy)),
+            self._verb("mutateDeployedModel", self._mutate),
+            route(self._settings, "PATCH", "endpoints/{id}", self._patch),
         ]
 
     async def start(self) -> None:
@@ -69,14 +68,6 @@ class Endpoints:
             servers = list(self._deployments.values())
             self._deployments.clear()
         await asyncio.gather(*(asyncio.to_thread(server.stop) for server in servers))
-
-    async def reset(self) -> None:
-        """Ends every server; the records go with the store."""
-        await self.stop()
-
-    def busy(self) -> bool:
-        """Never: a deployed model may wait for ever, and deploying is an operation."""
-        return False
 
     def status(self) -> dict[str, Any]:
         """Every endpoint with its traffic split and its servers' state and ports."""
@@ -114,9 +105,6 @@ class Endpoints:
         server.wake()
         return server
 
-    def _name(self, call: Call) -> str:
-        return f"{call.parent}/endpoints/{call.path['endpoint']}"
-
     def _deployment(self, name: str, deployed_id: str, model: Record) -> Deployment:
         identifier = f"{name.rpartition('/')[2]}-{deployed_id}"
         home = self._settings.home.vertex
@@ -142,13 +130,6 @@ class Endpoints:
         if not self._store.create(name, record):
             raise ApiError("ALREADY_EXISTS", f"The endpoint {name} exists already.")
         return self._operations.done(name, "CreateEndpointOperationMetadata", "Endpoint", record)
-
-    def _get(self, call: Call) -> Record:
-        return self._present(self.endpoint(self._name(call)))
-
-    def _list(self, call: Call) -> Record:
-        found = [self._present(record) for record in self._store.list(call.parent, "endpoints")]
-        return listing.page(found[::-1], "endpoints", call.parameter)
 
     def _present(self, record: Record) -> Record:
         """The record with what its servers are doing at this moment."""
@@ -182,7 +163,7 @@ class Endpoints:
                     f"The endpoint {name} still has deployed models: {', '.join(deployed)}. Undeploy them first.",
                 )
             self._store.delete(name)
-        return self._operations.done(name, "DeleteOperationMetadata", "Empty", {})
+        return self._deleted(name)
 
     def _deploy(self, call: Call) -> Record:
         name = self._name(call)

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from earthline_sandbox.errors import ApiError, invalid
 from earthline_sandbox.settings import Settings
 from earthline_sandbox.vertex.rest import messages
-from earthline_sandbox.vertex.rest.routes import Call, route
+from earthline_sandbox.vertex.rest.routes import Call, Part, route
 from earthline_sandbox.vertex.rest.store import Record
 from earthline_sandbox.vertex.serving import traffic
 from earthline_sandbox.vertex.serving.deployments import Deployment
@@ -41,7 +41,7 @@ _HOP: Final = frozenset(
 _READ: Final = frozenset({b"content-encoding", b"content-length", b"transfer-encoding"})
 
 
-class Prediction:
+class Prediction(Part):
     """PredictionService over the servers of `Endpoints`."""
 
     def __init__(self, settings: Settings, endpoints: Endpoints, limits: PayloadLimits) -> None:
@@ -73,10 +73,6 @@ class Prediction:
         if self._client is not None:
             await self._client.aclose()
             self._client = None
-
-    async def reset(self) -> None:
-        """Closes the pool, whose servers are gone."""
-        await self.stop()
 
     def busy(self) -> bool:
         """True while a request waits for its answer."""

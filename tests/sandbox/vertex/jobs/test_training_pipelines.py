@@ -240,3 +240,14 @@ def test_a_model_without_artifacts_or_an_unknown_format_is_not_exported(vertex: 
     error = vertex.call("POST", "models:copy", {"sourceModel": "models/1"}, expect=400)["error"]
     assert "not a name of the form" in error["message"]
     vertex.call("POST", "models:copy", {"sourceModel": model.replace("models/", "models/0")}, expect=404)
+
+
+def test_a_cancelled_pipeline_has_the_error_of_its_job(vertex: Any) -> None:
+    pool = {**POOL, "container_spec": {"image_uri": "any", "command": ["sleep", "600"]}}
+    name = vertex.call("POST", "trainingPipelines", pipeline(trainingTaskInputs={"worker_pool_specs": [pool]}))["name"]
+    vertex.call("POST", f"/v1/{name}:cancel", {})
+    while (found := vertex.call("GET", f"/v1/{name}"))["state"] == "PIPELINE_STATE_CANCELLING":
+        pass
+    job = vertex.call("GET", f"/v1/{found['trainingTaskMetadata']['backingCustomJob']}")
+    assert (found["state"], job["state"]) == ("PIPELINE_STATE_CANCELLED", "JOB_STATE_CANCELLED")
+    assert found["error"] == job["error"] and found["error"]["message"] == "CANCELED"
