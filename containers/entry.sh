@@ -13,8 +13,9 @@ case "${1:-serve}" in
   serve)
     if [ "$(id -u)" = 0 ]; then
       drop="setpriv --reuid=10001 --regid=10001 --clear-groups"
-      # A folder that only root may read is served by root; a gs:// address is read with credentials.
-      if [ "${model#/}" = "$model" ] || $drop test -r "$model/saved_model.pb"; then
+      # Root without capabilities may not change its user. A folder that only root may read is served by root; a gs://
+      # address is read with credentials.
+      if $drop true 2>/dev/null && { [ "${model#/}" = "$model" ] || $drop test -r "$model/saved_model.pb"; }; then
         HOME=/home/earthline exec $drop python3 -m serving
       fi
     fi

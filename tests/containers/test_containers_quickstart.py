@@ -114,7 +114,7 @@ def test_every_step_and_the_endpoint_is_a_container(
     inside = docker("exec", endpoint, "cat", "/proc/1/cmdline", "/proc/7/cmdline", check=False).stdout
     assert "serving" in inside.replace("\0", " ")
     predict = f'eval "$({Path(sys.executable).with_name("earthline")} sandbox env)" && exec {sys.executable} -c "$0"'
-    assert "instances[0] lacks the band" in laptop.run("bash", "-c", predict, PREDICT)
+    assert "instances[0] lacks the input" in laptop.run("bash", "-c", predict, PREDICT)
 
 
 @pytest.mark.slow
@@ -165,5 +165,5 @@ def test_a_killed_sandbox_leaves_no_container_and_processes_follow_on_demand(
     laptop.earthline("sandbox", "start", "--containers", image)
     assert laptop.status()["containers"] == image
     predict = f'eval "$({Path(sys.executable).with_name("earthline")} sandbox env)" && exec {sys.executable} -c "$0"'
-    assert "instances[0] lacks the band" in laptop.run("bash", "-c", predict, PREDICT)
+    assert "instances[0] lacks the input" in laptop.run("bash", "-c", predict, PREDICT)
     assert docker("ps", "--quiet", f"--filter=label={laptop.label}").stdout.strip()

@@ -27,10 +27,10 @@ def commands(tmp_path: Path) -> Path:
     return folder
 
 
-def entry(commands: Path, *words: str, **variables: str) -> str:
+def entry(commands: Path, *words: str, before: tuple[str, ...] = (), **variables: str) -> str:
     environment = {"PATH": f"{commands}:{os.defpath}", "HOME": "/root", **variables}
     done = subprocess.run(
-        ["sh", str(ROOT / "containers" / "entry.sh"), *words], env=environment, capture_output=True, text=True
+        [*before, "sh", str(ROOT / "containers" / "entry.sh"), *words], env=environment, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
@@ -48,6 +48,12 @@ def test_a_model_that_root_alone_may_read_is_served_by_root(commands: Path, tmp_
     assert entry(commands, AIP_STORAGE_URI=str(model)).startswith("10001 ")
     model.chmod(0o700)
     assert entry(commands, AIP_STORAGE_URI=str(model)) == "0 /root -m serving"
+
+
+def test_root_without_capabilities_serves_as_it_is(commands: Path) -> None:
+    # As `docker run --cap-drop=ALL` starts it: such a process may not become another user.
+    without = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
+    assert entry(commands, before=without) == "0 /root -m serving"
 
 
 def test_any_other_command_is_run_as_root(commands: Path) -> None:
