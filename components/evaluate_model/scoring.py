@@ -8,7 +8,6 @@ from typing import Any
 import keras
 import numpy as np
 
-import trainer.losses  # noqa: F401  # registers the loss and metrics that a saved model names
 from components.evaluate_model import champion, patches
 from components.evaluate_model.baseline import Forest
 from components.evaluate_model.gate import decide

@@ -10,7 +10,6 @@ from typing import Any
 import keras
 import numpy as np
 
-import trainer.losses  # noqa: F401  # registers the loss and metrics that a saved model names
 from components.prepare_saved_model import export
 from earthline.config import Data, Serving
 from earthline.entry_point import entry_point

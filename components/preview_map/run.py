@@ -7,7 +7,6 @@ from pathlib import Path
 import keras
 from kfp import dsl
 
-import trainer.losses  # noqa: F401  # registers the loss and metrics that a saved model names
 from components.preview_map import tiles, window
 from earthline.config import Data, Predict, Serving
 from earthline.earth_engine import imagery
