@@ -14,7 +14,8 @@ import pytest
 from earthline.formats.contract import Contract
 from earthline.formats.references import Reference
 
-ROOT = Path(__file__).resolve().parents[2]
+from .outcomes import outcome as told
+
 SERVER = Path(__file__).with_name("model_server.py")
 CONTRACT = Contract(
     bands=("b1", "b2"),
@@ -127,8 +128,7 @@ def outcome(sandbox, tmp_path_factory):
     }
     (folder / "case.json").write_text(json.dumps(case))
     done = sandbox.run([sys.executable, "-c", STEPS, str(folder / "case.json")], timeout=280)
-    last = next(line for line in done.stdout.splitlines() if line.startswith("OUTCOME"))
-    return json.loads(last.removeprefix("OUTCOME")) | {"case": case}
+    return told(done) | {"case": case}
 
 
 def test_a_model_that_never_was_right_leaves_nothing_behind(outcome):

@@ -6,17 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import rasterio
-from affine import Affine
 
 from earthline.config import Data, Export
 from earthline.formats.examples import UNLABELLED, Patch
 from earthline.formats.manifest import SPLITS, Manifest
 from earthline.formats.shards import read
 
+from .outcomes import outcome as told
+from .scene import save
+
 SHAPE = (96, 130)
-CORNER = (630000.0, 228000.0)
-SCALE = 30.0
 OFFSET = (1, -2)
 BANDS = ("b1", "b2")
 FOLDER = "projects/sandbox/assets/export_test"
@@ -37,7 +36,7 @@ for name, case in json.load(open(sys.argv[1])).items():
         outcomes[name] = {"metadata": examples.metadata}
     except Exception as error:
         outcomes[name] = {"error": f"{type(error).__name__}: {error}"}
-print("OUTCOMES" + json.dumps(outcomes))
+print("OUTCOME" + json.dumps(outcomes))
 """
 
 
@@ -49,22 +48,6 @@ def scene():
     labels = np.where((rows // 8 + columns // 8) % 4 == 0, 2, 1).astype(np.uint8)
     labels[10:14, 10:14] = 0
     return imagery, labels
-
-
-def save(path, arrays):
-    profile = {
-        "driver": "GTiff",
-        "dtype": "uint8",
-        "count": len(arrays),
-        "height": SHAPE[0],
-        "width": SHAPE[1],
-        "crs": "EPSG:32119",
-        "transform": Affine(SCALE, 0, CORNER[0], 0, -SCALE, CORNER[1]),
-        "nodata": 0,
-    }
-    with rasterio.open(path, "w", **profile) as file:
-        file.write(arrays)
-    return str(path)
 
 
 def section(**changes):
@@ -103,19 +86,19 @@ def assets(sandbox, tmp_path_factory):
     sandbox.command(
         "add",
         f"{FOLDER}/scene",
-        save(folder / "scene.tif", imagery),
+        save(folder / "scene.tif", imagery, nodata=0),
         "--property",
         "attribution=Made up",
         "--property",
         "license=CC0",
     )
-    sandbox.command("add", f"{FOLDER}/labels", save(folder / "labels.tif", labels[None]))
+    sandbox.command("add", f"{FOLDER}/labels", save(folder / "labels.tif", labels[None], nodata=0))
     odd = labels.copy()
     odd[50:53, 50:55] = 3
-    sandbox.command("add", f"{FOLDER}/odd_labels", save(folder / "odd.tif", odd[None]))
+    sandbox.command("add", f"{FOLDER}/odd_labels", save(folder / "odd.tif", odd[None], nodata=0))
     dark = imagery.copy()
     dark[0] = 0
-    sandbox.command("add", f"{FOLDER}/dark", save(folder / "dark.tif", dark))
+    sandbox.command("add", f"{FOLDER}/dark", save(folder / "dark.tif", dark, nodata=0))
     return folder
 
 
@@ -131,8 +114,7 @@ def run_step(sandbox, folder, cases, *arguments):
         )
     )
     done = sandbox.run([sys.executable, "-c", STEP, str(file), *arguments])
-    last = next(line for line in done.stdout.splitlines() if line.startswith("OUTCOMES"))
-    return json.loads(last.removeprefix("OUTCOMES")), done.stderr
+    return told(done), done.stderr
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """Map and preview against a sandbox: a model whose every answer is known, so the map is known as well."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,14 +17,15 @@ from earthline.formats.manifest import Manifest, SourceRecord
 from trainer.description import KERAS_MODEL, Description
 
 from .evaluated import evaluation
+from .outcomes import mounted
+from .outcomes import outcome as told
+from .scene import CRS, MASKED, TRANSFORM, classes, save, section
 
-ROOT = Path(__file__).resolve().parents[2]
 SHAPE = (70, 90)
 NAMES = ("low", "middle US$ 5 and US$ 10", "高い")
 TILE, OVERLAP = (16, 24), (4, 8)
 FOLDER = "projects/sandbox/assets/predict_test"
 NAN_ABOVE = 150
-MASKED = 255
 STEPS = """
 import json, sys
 from pathlib import Path
@@ -141,29 +141,13 @@ def scene() -> np.ndarray:
 
 
 def expected(nan_above: float = np.inf) -> np.ndarray:
-    """The map: masked pixels count as 0 in the window around, as the network fills them."""
-    imagery = scene().astype(float)
-    seen = (imagery < MASKED).all(axis=0)
-    b1, b2 = np.where(seen, imagery, 0)
-    padded = np.pad(b1 - 2 * b2, 2)
-    total = sum(padded[row : row + SHAPE[0], column : column + SHAPE[1]] for row in range(5) for column in range(5))
-    return np.where(seen & (b1 <= nan_above), np.digitize(total, [-800, 400]), UNLABELLED).astype(np.uint8)
+    """The map, nodata where the model gives no number."""
+    imagery = scene()
+    return np.where(imagery[0] <= nan_above, classes(imagery), UNLABELLED).astype(np.uint8)
 
 
-GRID = {"crs": "EPSG:32119", "transform": [30, 0, 630000, 0, -30, 228000], "shape": list(SHAPE)}
-DATA = Data.model_validate(
-    {
-        "imagery": {"image": f"{FOLDER}/scene", "bands": ["b1", "b2"], "data_type": "uint8"},
-        "labels": {
-            "image": f"{FOLDER}/scene",
-            "band": "b1",
-            "classes": [
-                {"name": name, "color": color, "values": [index + 1]}
-                for index, (name, color) in enumerate(zip(NAMES, ("#111111", "#22aa22", "#3333ff"), strict=True))
-            ],
-        },
-    }
-)
+GRID = {"crs": CRS, "transform": list(TRANSFORM), "shape": list(SHAPE)}
+DATA = Data.model_validate(section(f"{FOLDER}/scene", NAMES))
 
 
 def network() -> Any:
@@ -214,19 +198,7 @@ def write_inputs(folder: Path) -> None:
 @pytest.fixture(scope="module")
 def outcome(sandbox: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("predict")
-    profile = {
-        "driver": "GTiff",
-        "dtype": "uint8",
-        "count": 2,
-        "height": SHAPE[0],
-        "width": SHAPE[1],
-        "crs": GRID["crs"],
-        "transform": Affine(*GRID["transform"]),
-        "nodata": MASKED,
-    }
-    with rasterio.open(folder / "scene.tif", "w", **profile) as file:
-        file.write(scene())
-    sandbox.command("add", f"{FOLDER}/scene", str(folder / "scene.tif"), "--bands", "b1,b2")
+    sandbox.command("add", f"{FOLDER}/scene", save(folder / "scene.tif", scene()), "--bands", "b1,b2")
     write_inputs(sandbox.home / "storage" / "earthline-sandbox" / "predict-test")
     # Neither folder above the asset is there.
     asset = f"{FOLDER}_maps/2021/spring"
@@ -245,14 +217,8 @@ def outcome(sandbox: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
         "asset": asset,
     }
     (folder / "case.json").write_text(json.dumps(case))
-    done: subprocess.CompletedProcess[str] = sandbox.run(
-        [sys.executable, "-c", STEPS, str(folder / "case.json")],
-        timeout=280,
-        SANDBOX_GCS_MOUNT=f"{sandbox.home}/storage/",
-        PYTHONPATH=str(ROOT / "sandbox" / "earthline_sandbox" / "vertex" / "containers" / "site"),
-    )
-    last = next(line for line in done.stdout.splitlines() if line.startswith("OUTCOME"))
-    found: dict[str, Any] = json.loads(last.removeprefix("OUTCOME"))
+    command = [sys.executable, "-c", STEPS, str(folder / "case.json")]
+    found: dict[str, Any] = told(sandbox.run(command, timeout=280, **mounted(sandbox)))
     return found
 
 

@@ -7,31 +7,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import rasterio
 import yaml
-from affine import Affine
 
 from earthline.formats.contract import Contract
 from earthline.formats.references import Reference
 
-ROOT = Path(__file__).resolve().parents[2]
+from .outcomes import mounted
+from .outcomes import outcome as told
+from .scene import MASKED, save, section
+from .scene import classes as mapped
+
 SERVER = Path(__file__).with_name("model_server.py")
 SHAPE = (50, 70)
 NAMES = ("low", "middle", "high")
 FOLDER = "projects/sandbox/assets/register_test"
 CONFIG = {
     "name": "register-test",
-    "data": {
-        "imagery": {"image": f"{FOLDER}/scene", "bands": ["b1", "b2"], "data_type": "uint8"},
-        "labels": {
-            "image": f"{FOLDER}/scene",
-            "band": "b1",
-            "classes": [
-                {"name": name, "color": color, "values": [index + 1]}
-                for index, (name, color) in enumerate(zip(NAMES, ("#111111", "#22aa22", "#3333ff"), strict=True))
-            ],
-        },
-    },
+    "data": section(f"{FOLDER}/scene", NAMES),
     "serving": {"tile_shape": [16, 24], "overlap": [4, 8], "keep_previous": 0},
 }
 STEPS = """
@@ -139,11 +131,8 @@ def imagery():
 
 def classes(turned):
     """The map that a model's answers make, 255 where masked."""
-    b1, b2 = imagery().astype(float)
-    valid = (b1 < 255) & (b2 < 255)
-    padded = np.pad(np.where(valid, b1 - 2 * b2, 0), 2)
-    total = sum(padded[row : row + SHAPE[0], column : column + SHAPE[1]] for row in range(5) for column in range(5))
-    return np.where(valid, (np.digitize(total, [-800, 400]) + turned) % 3, 255)
+    found = mapped(imagery())
+    return np.where(found == MASKED, MASKED, (found + turned) % 3)
 
 
 def counts(found):
@@ -170,19 +159,7 @@ def write_prepared(folder, turned):
 @pytest.fixture(scope="module")
 def outcome(sandbox, tmp_path_factory):
     folder = tmp_path_factory.mktemp("register")
-    profile = {
-        "driver": "GTiff",
-        "dtype": "uint8",
-        "count": 2,
-        "height": SHAPE[0],
-        "width": SHAPE[1],
-        "crs": "EPSG:32119",
-        "transform": Affine(30, 0, 630000, 0, -30, 228000),
-        "nodata": 255,
-    }
-    with rasterio.open(folder / "scene.tif", "w", **profile) as file:
-        file.write(imagery())
-    sandbox.command("add", f"{FOLDER}/scene", str(folder / "scene.tif"))
+    sandbox.command("add", f"{FOLDER}/scene", save(folder / "scene.tif", imagery()))
     root = sandbox.home / "storage" / "earthline-sandbox" / "register-test"
     for name, turned in (("first", 0), ("second", 1)):
         write_prepared(root / name, turned)
@@ -197,15 +174,8 @@ def outcome(sandbox, tmp_path_factory):
     }
 
     def outcome_of(script, *arguments):
-        done = sandbox.run(
-            [sys.executable, "-c", script, *arguments],
-            timeout=280,
-            SANDBOX_GCS_MOUNT=f"{sandbox.home}/storage/",
-            PYTHONPATH=str(ROOT / "sandbox" / "earthline_sandbox" / "vertex" / "containers" / "site"),
-            EARTHLINE_TARGET="sandbox",
-        )
-        last = next(line for line in done.stdout.splitlines() if line.startswith("OUTCOME"))
-        return json.loads(last.removeprefix("OUTCOME"))
+        command = [sys.executable, "-c", script, *arguments]
+        return told(sandbox.run(command, timeout=280, EARTHLINE_TARGET="sandbox", **mounted(sandbox)))
 
     def rollbacks(*commands):
         return outcome_of(ROLLBACKS, str(config), json.dumps(commands))
