@@ -7,12 +7,12 @@ issue trackers.
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 from earthline_sandbox.errors import ApiError, invalid
+from earthline_sandbox.limits import AdjustableLimits
 
 TOO_MANY_REQUESTS = (
     "Too Many Requests: Request was rejected because the request rate or concurrency limit was exceeded."
@@ -20,7 +20,7 @@ TOO_MANY_REQUESTS = (
 
 
 @dataclass
-class Limits:
+class Limits(AdjustableLimits):
     """Quotas and sizes of one Earth Engine; all parts of it share one object, so that a change reaches each.
 
     Attributes:
@@ -62,23 +62,6 @@ class Limits:
     queued_operations: int = 3_000
     export_pixels: int = 100_000_000
     asset_bytes: int = 10 * 2**30
-
-    def change(self, values: Mapping[str, Any]) -> None:
-        """Sets some of the limits; raises INVALID_ARGUMENT naming one that does not exist or cannot be."""
-        known = asdict(Limits())
-        for name, value in values.items():
-            if name not in known:
-                raise invalid(f"Unknown limit '{name}'; the limits are {', '.join(known)}.")
-            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-                raise invalid(f"Limit '{name}' must be a positive number, not {value!r}.")
-            if isinstance(known[name], int) and not isinstance(value, int):
-                raise invalid(f"Limit '{name}' must be a whole number, not {value!r}.")
-        for name, value in values.items():
-            setattr(self, name, type(known[name])(value))
-
-    def to_json(self) -> dict[str, Any]:
-        """Every limit by name."""
-        return asdict(self)
 
     def check_value(self, size: int) -> None:
         """Raises INVALID_ARGUMENT where a computed value of `size` bytes is too large."""

@@ -5,6 +5,7 @@ itself lies in `@asset.json` and `@files/<version>/`; no asset can have such a n
 Metadata is replaced atomically and only after its files are whole: a killed sandbox leaves the old asset or the new.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -160,6 +161,16 @@ class Assets:
         folder = folder_of(self.root, name) / _FILES / uuid.uuid4().hex
         folder.mkdir(parents=True)
         return folder
+
+    @contextlib.contextmanager
+    def staged(self, name: str) -> Iterator[Path]:
+        """The same for a block that ends with `put`; where it fails, the folder goes."""
+        folder = self.staging(name)
+        try:
+            yield folder
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
 
     def put(
         self,

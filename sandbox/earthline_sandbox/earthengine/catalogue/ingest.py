@@ -63,26 +63,8 @@ class Ingestion:
             read = Manifest(manifest, self.source, Path(scratch), self.limits.asset_bytes)
             plan = read.layers()
             pyramiding = read.pyramiding([band for band, _ in plan])
-            staging = self.assets.staging(name)
-            bands = []
-            try:
-                for number, (band, layer) in enumerate(plan):
-                    progress(number / len(plan))
-                    path = staging / f"{number + 1}.tif"
-                    bands.append(write_band(layer, band, path, limit_bytes=self.limits.asset_bytes))
-                    pyramids.build(bands[-1], pyramiding[band])
-            except BaseException:
-                _discard(staging)
-                raise
-        return self.assets.put(
-            name,
-            "IMAGE",
-            properties=_properties(manifest),
-            bands=bands,
-            footprint=footprint(bands),
-            pyramiding=pyramiding,
-            overwrite=overwrite,
-        )
+            properties = _properties(manifest)
+            return self._put_image(name, plan, pyramiding, properties, overwrite=overwrite, progress=progress)
 
     def files(
         self,
@@ -119,27 +101,8 @@ class Ingestion:
         if not layers or len(names) != len(layers) or len(set(names)) != len(names):
             raise invalid(f"{len(layers)} bands in the files need {len(layers)} different names, not {names}.")
         policies = _policies(names, pyramiding or {}, default_policy)
-        staging = self.assets.staging(name)
-        try:
-            bands = [
-                write_band(layer, band, staging / f"{number + 1}.tif", limit_bytes=self.limits.asset_bytes)
-                for number, (layer, band) in enumerate(zip(layers, names, strict=True))
-            ]
-            for record in bands:
-                pyramids.build(record, policies[record.name])
-        except BaseException:
-            _discard(staging)
-            raise
-        return self.assets.put(
-            name,
-            "IMAGE",
-            properties=properties,
-            bands=bands,
-            footprint=footprint(bands),
-            pyramiding=policies,
-            overwrite=overwrite,
-            make_parents=True,
-        )
+        plan = list(zip(names, layers, strict=True))
+        return self._put_image(name, plan, policies, properties, overwrite=overwrite, make_parents=True)
 
     def table(self, manifest: Mapping[str, Any], *, overwrite: bool) -> StoredAsset:
         """Ingests a TableManifest of CSV, GeoJSON, shapefile or TFRecord sources; raises ApiError."""
@@ -158,10 +121,41 @@ class Ingestion:
             content = orjson.dumps({"type": "FeatureCollection", "features": features}, option=orjson.OPT_NON_STR_KEYS)
         except TypeError as error:
             raise invalid(f"The sources of the table hold a value that cannot be kept: {error}.") from error
-        staging = self.assets.staging(name)
-        path = staging / "features.geojson"
-        path.write_bytes(content)
-        return self.assets.put(name, "TABLE", properties=_properties(manifest), features_path=path, overwrite=overwrite)
+        properties = _properties(manifest)
+        with self.assets.staged(name) as staging:
+            path = staging / "features.geojson"
+            path.write_bytes(content)
+            return self.assets.put(name, "TABLE", properties=properties, features_path=path, overwrite=overwrite)
+
+    def _put_image(
+        self,
+        name: str,
+        plan: Sequence[tuple[str, Layer]],
+        pyramiding: Mapping[str, str],
+        properties: Mapping[str, Any] | None,
+        *,
+        overwrite: bool,
+        make_parents: bool = False,
+        progress: Progress = lambda _: None,
+    ) -> StoredAsset:
+        """Writes the bands with their overviews and makes them the asset; where one fails, nothing of it is left."""
+        bands = []
+        with self.assets.staged(name) as staging:
+            for number, (band, layer) in enumerate(plan):
+                progress(number / len(plan))
+                path = staging / f"{number + 1}.tif"
+                bands.append(write_band(layer, band, path, limit_bytes=self.limits.asset_bytes))
+                pyramids.build(bands[-1], pyramiding[band])
+            return self.assets.put(
+                name,
+                "IMAGE",
+                properties=properties,
+                bands=bands,
+                footprint=footprint(bands),
+                pyramiding=pyramiding,
+                overwrite=overwrite,
+                make_parents=make_parents,
+            )
 
 
 def required(data: Mapping[str, Any], key: str) -> str:
@@ -212,9 +206,3 @@ def _default_names(paths: Sequence[Path]) -> list[str]:
     if len(paths) > 1 and set(counts) == {1}:
         return [path.stem for path in paths]
     return [f"b{number + 1}" for number in range(sum(counts))]
-
-
-def _discard(folder: Path) -> None:
-    for path in folder.iterdir():
-        path.unlink(missing_ok=True)
-    folder.rmdir()

@@ -4,7 +4,6 @@ The client bakes grid and region into the graph, so an export's grid is its imag
 """
 
 import json
-import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -175,9 +174,8 @@ def to_asset(
     name = name_of(name)
     assets.check_target(name, "IMAGE", overwrite=overwrite)
     grid = native_grid(image)
-    staging = assets.staging(name)
     records = []
-    try:
+    with assets.staged(name) as staging:
         blocks = grid.tiles(_SIDE)
         total = len(blocks) * len(image.bands)
         for number, band in enumerate(image.bands):
@@ -204,9 +202,6 @@ def to_asset(
             pyramiding=pyramiding,
             overwrite=overwrite,
         )
-    except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
-        raise
     return [name]
 
 
@@ -227,29 +222,21 @@ def table_to_file(
 def table_to_asset(features: Sequence[dict[str, Any]], assets: Assets, name: str, *, overwrite: bool) -> list[str]:
     """Writes a table asset of GeoJSON features, and gives its id."""
     assets.check_target(name, "TABLE", overwrite=overwrite)
-    staging = assets.staging(name)
-    try:
+    with assets.staged(name) as staging:
         path = staging / "features.geojson"
         kept = [{"id": f"{number:020x}", **feature} for number, feature in enumerate(features)]
         path.write_text(json.dumps({"type": "FeatureCollection", "features": kept}), encoding="utf-8")
         assets.put(name, "TABLE", features_path=path, overwrite=overwrite)
-    except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
-        raise
     return [name]
 
 
 def classifier_to_asset(classifier: Classifier, assets: Assets, name: str, *, overwrite: bool) -> list[str]:
     """Writes a classifier asset, and gives its id; raises INVALID_ARGUMENT where the classifier cannot learn."""
     assets.check_target(name, stored_classifiers.TYPE, overwrite=overwrite)
-    staging = assets.staging(name)
-    try:
+    with assets.staged(name) as staging:
         path = staging / "classifier.json"
         stored_classifiers.write(classifier, path)
         assets.put(name, stored_classifiers.TYPE, features_path=path, overwrite=overwrite)
-    except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
-        raise
     return [name]
 
 

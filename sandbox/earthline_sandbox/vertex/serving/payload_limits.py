@@ -5,15 +5,13 @@ Source: https://cloud.google.com/vertex-ai/docs/predictions/choose-endpoint-type
 page's number is taken in its stricter meaning.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
-from earthline_sandbox.errors import invalid
+from earthline_sandbox.limits import AdjustableLimits
 
 
 @dataclass
-class PayloadLimits:
+class PayloadLimits(AdjustableLimits):
     """Sizes of bodies, in bytes.
 
     Attributes:
@@ -27,21 +25,6 @@ class PayloadLimits:
     prediction_response_bytes: int = 1_500_000
     dedicated_request_bytes: int = 10 * 2**20
     dedicated_response_bytes: int = 10 * 2**20
-
-    def change(self, values: Mapping[str, Any]) -> None:
-        """Sets some of them; raises INVALID_ARGUMENT naming one that does not exist or cannot be."""
-        known = asdict(PayloadLimits())
-        for name, value in values.items():
-            if name not in known:
-                raise invalid(f"Unknown limit '{name}'; the limits are {', '.join(known)}.")
-            if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
-                raise invalid(f"Limit '{name}' must be a positive whole number, not {value!r}.")
-        for name, value in values.items():
-            setattr(self, name, value)
-
-    def to_json(self) -> dict[str, Any]:
-        """Every limit by name."""
-        return asdict(self)
 
     def of(self, *, dedicated: bool) -> tuple[int, int]:
         """(request, response) of a kind of endpoint."""
