@@ -4,8 +4,10 @@ import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import requests
 from google.api_core import exceptions
 from google.api_core.retry import Retry
+from google.auth.exceptions import TransportError
 from google.longrunning import operations_pb2
 
 Answer = TypeVar("Answer")
@@ -19,6 +21,11 @@ _TRANSIENT = (
     exceptions.ServiceUnavailable,
     exceptions.GatewayTimeout,
     ConnectionError,
+    # Over REST the client tells of a lost connection by the classes of its HTTP library, which are no ConnectionError.
+    requests.ConnectionError,
+    requests.Timeout,
+    requests.exceptions.ChunkedEncodingError,
+    TransportError,
 )
 _logger = logging.getLogger(__name__)
 
@@ -31,7 +38,7 @@ def patiently(call: Callable[[], Answer], what: str) -> Answer:
         what: What it does, for the log.
 
     Raises:
-        google.api_core.exceptions.GoogleAPIError: A final error, or none of the tries was answered.
+        google.api_core.exceptions.GoogleAPIError: A final error, or none of the tries was answered (RetryError).
     """
 
     def told(error: Exception) -> None:
