@@ -1,6 +1,6 @@
 """Linear algebra of arrays of two dimensions."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -11,79 +11,102 @@ from earthline_sandbox.earthengine.pixels.pixels import Array
 from earthline_sandbox.earthengine.values.values import ArrayValue
 from earthline_sandbox.errors import invalid
 
-#: Of one matrix: another matrix of its own type, a matrix of doubles, a number, or several named matrices.
-REARRANGED: Mapping[str, Callable[[Array], Array]] = {
-    "matrixDiagonal": matrices.diagonal,
-    "matrixToDiag": matrices.from_diagonal,
-}
-SOLVED: Mapping[str, Callable[[Array], Array]] = {
-    "matrixInverse": matrices.inverse,
-    "matrixPseudoInverse": matrices.pseudo_inverse,
-}
-MEASURED: Mapping[str, Callable[[Array], Array]] = {
-    "matrixFnorm": matrices.norm,
-    "matrixTrace": matrices.trace,
-    "matrixDeterminant": matrices.determinant,
-}
-DECOMPOSED: Mapping[str, tuple[tuple[str, ...], Callable[[Array], Mapping[str, Array]]]] = {
-    "matrixCholeskyDecomposition": (("L",), matrices.cholesky),
-    "matrixSingularValueDecomposition": (("U", "S", "V"), matrices.singular_values),
-    "matrixLUDecomposition": (("L", "U", "P"), matrices.lower_upper),
-    "matrixQRDecomposition": (("Q", "R"), matrices.orthogonal_upper),
-}
-PAIRED: Mapping[str, Callable[[Array, Array], Array]] = {
-    "matrixMultiply": matrices.product,
-    "matrixSolve": matrices.solution,
-}
 
-
-def _register_matrix(name: str, operation: Callable[[Array], Array]) -> None:
-    def call(input: ArrayValue) -> ArrayValue:
-        return one(operation(_finite(input.data[None])))
-
-    function(f"Array.{name}")(call)
-
-
-def _register_number(name: str, operation: Callable[[Array], Array]) -> None:
-    def call(input: ArrayValue) -> int | float:
-        number: int | float = operation(input.data[None])[0].item()
-        return number
-
-    function(f"Array.{name}")(call)
-
-
-def _register_decomposition(name: str, operation: Callable[[Array], Mapping[str, Array]]) -> None:
-    def call(array: ArrayValue) -> dict[str, ArrayValue]:
-        return {part: one(batch) for part, batch in operation(_finite(array.data[None])).items()}
-
-    function(f"Array.{name}")(call)
-
-
-def _register_pair(name: str, operation: Callable[[Array, Array], Array]) -> None:
-    def call(left: ArrayValue, right: ArrayValue) -> ArrayValue:
-        return one(operation(left.data[None], right.data[None]))
-
-    function(f"Array.{name}")(call)
-
-
-def _finite(batch: Array) -> Array:
-    """The same; raises ApiError where LAPACK would not come to an end of it."""
-    if batch.dtype.kind == "f" and not np.isfinite(batch).all():
+def _finite(array: ArrayValue) -> Array:
+    """The array as a batch of one; raises ApiError where LAPACK would not come to an end of it."""
+    if array.data.dtype.kind == "f" and not np.isfinite(array.data).all():
         raise invalid("The matrix holds values that are not finite numbers.")
-    return batch
+    return array.data[None]
 
 
-for _name, _operation in {**REARRANGED, **SOLVED}.items():
-    _register_matrix(_name, _operation)
-for _name, _operation in MEASURED.items():
-    _register_number(_name, _operation)
-for _name, (_, _parts) in DECOMPOSED.items():
-    _register_decomposition(_name, _parts)
-for _name, _pair in PAIRED.items():
-    _register_pair(_name, _pair)
+def _number(batch: Array) -> int | float:
+    number: int | float = batch[0].item()
+    return number
+
+
+def _named(batches: Mapping[str, Array]) -> dict[str, ArrayValue]:
+    return {part: one(batch) for part, batch in batches.items()}
+
+
+@function("Array.matrixDiagonal")
+def matrix_diagonal(input: ArrayValue) -> ArrayValue:
+    """The diagonal, as a column."""
+    return one(matrices.diagonal(_finite(input)))
+
+
+@function("Array.matrixToDiag")
+def matrix_to_diag(input: ArrayValue) -> ArrayValue:
+    """The square matrix that has a column as its diagonal."""
+    return one(matrices.from_diagonal(_finite(input)))
+
+
+@function("Array.matrixInverse")
+def matrix_inverse(input: ArrayValue) -> ArrayValue:
+    """The inverse."""
+    return one(matrices.inverse(_finite(input)))
+
+
+@function("Array.matrixPseudoInverse")
+def matrix_pseudo_inverse(input: ArrayValue) -> ArrayValue:
+    """The Moore-Penrose inverse, which every matrix has."""
+    return one(matrices.pseudo_inverse(_finite(input)))
+
+
+@function("Array.matrixFnorm")
+def matrix_norm(input: ArrayValue) -> int | float:
+    """The Frobenius norm: the root of the sum of squares."""
+    return _number(matrices.norm(input.data[None]))
+
+
+@function("Array.matrixTrace")
+def matrix_trace(input: ArrayValue) -> int | float:
+    """The sum of the diagonal."""
+    return _number(matrices.trace(input.data[None]))
+
+
+@function("Array.matrixDeterminant")
+def matrix_determinant(input: ArrayValue) -> int | float:
+    """The determinant."""
+    return _number(matrices.determinant(input.data[None]))
+
+
+@function("Array.matrixCholeskyDecomposition")
+def matrix_cholesky_decomposition(array: ArrayValue) -> dict[str, ArrayValue]:
+    """The lower triangle `L` of a positive definite matrix, which is `L` times its transpose."""
+    return _named(matrices.cholesky(_finite(array)))
+
+
+@function("Array.matrixSingularValueDecomposition")
+def matrix_singular_value_decomposition(array: ArrayValue) -> dict[str, ArrayValue]:
+    """The singular values on the diagonal of `S`, and the orthogonal matrices `U` and `V`."""
+    return _named(matrices.singular_values(_finite(array)))
+
+
+@function("Array.matrixLUDecomposition")
+def matrix_lu_decomposition(array: ArrayValue) -> dict[str, ArrayValue]:
+    """The triangles `L` below and `U` above, and the permutation `P` of rows before them."""
+    return _named(matrices.lower_upper(_finite(array)))
+
+
+@function("Array.matrixQRDecomposition")
+def matrix_qr_decomposition(array: ArrayValue) -> dict[str, ArrayValue]:
+    """The orthogonal matrix `Q` and the upper triangle `R` whose product it is."""
+    return _named(matrices.orthogonal_upper(_finite(array)))
+
+
+@function("Array.matrixMultiply")
+def matrix_multiply(left: ArrayValue, right: ArrayValue) -> ArrayValue:
+    """The product of matrices."""
+    return one(matrices.product(left.data[None], right.data[None]))
+
+
+@function("Array.matrixSolve")
+def matrix_solve(left: ArrayValue, right: ArrayValue) -> ArrayValue:
+    """The `x` for which the left matrix times `x` is the right one; by least squares where there are more rows."""
+    return one(matrices.solution(left.data[None], right.data[None]))
 
 
 @function("Array.eigen")
 def eigen(input: ArrayValue) -> ArrayValue:
     """Rows of an eigenvalue and its eigenvector, the greatest eigenvalue first."""
-    return one(matrices.eigen(_finite(input.data[None])))
+    return one(matrices.eigen(_finite(input)))

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from earthline_sandbox.earthengine.arrays import arrays
-from earthline_sandbox.earthengine.functions.image.image_math import computed, pairs
+from earthline_sandbox.earthengine.functions.image.math.bandwise import computed, pairs
 from earthline_sandbox.earthengine.language.registry import function
 from earthline_sandbox.earthengine.pixels.cells import Operation, Piece, by_key, per_pixel
 from earthline_sandbox.earthengine.pixels.grid import Grid

@@ -1,0 +1,1 @@
+"""Arrays through functions of numbers, element by element: arithmetic, comparison, bits, other types."""

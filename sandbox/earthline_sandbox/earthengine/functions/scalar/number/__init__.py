@@ -1,0 +1,1 @@
+"""Numbers: arithmetic, comparison, bits, scaling, other types, and texts of them."""
