@@ -95,15 +95,10 @@ BINARY: dict[str, tuple[PairOperation, PairRule]] = {
     "and": (np.logical_and, boolean_type),
     "or": (np.logical_or, boolean_type),
     "bitwiseAnd": (np.bitwise_and, whole_type),
-    "bitwise_and": (np.bitwise_and, whole_type),
     "bitwiseOr": (np.bitwise_or, whole_type),
-    "bitwise_or": (np.bitwise_or, whole_type),
     "bitwiseXor": (np.bitwise_xor, whole_type),
-    "bitwise_xor": (np.bitwise_xor, whole_type),
     "leftShift": (_shift_left, shifted_type),
-    "left_shift": (_shift_left, shifted_type),
     "rightShift": (_shift_right, whole_type),
-    "right_shift": (_shift_right, whole_type),
 }
 
 
