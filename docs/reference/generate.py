@@ -52,26 +52,33 @@ def config_page() -> str:
     return _page(lines)
 
 
-def _sections(section: Schema, definitions: Schema, place: str = "") -> Iterator[tuple[str, Schema]]:
-    """Every section with its dotted place, from the outside in; rectangles look alike, and come once in each."""
+def _sections(
+    section: Schema, definitions: Schema, place: str = "", told: list[Schema] | None = None
+) -> Iterator[tuple[str, Schema]]:
+    """Every section with its dotted place, from the outside in; what looks alike comes once in each top section."""
     yield place, section
-    told: list[Schema] = []
     for key, field in section["properties"].items():
+        told = [] if told is None or not place else told
         choices = _sections_of(field, definitions)
         for inner in choices:
             if inner in told:
                 continue
             told.append(inner)
             below = _below(place, key)
-            # Of several, such as architectures, each says its name.
-            title = below if len(choices) == 1 else f"{below}: {inner['properties']['name']['default']}"
-            yield from _sections(inner, definitions, title)
+            title = below if len(choices) == 1 else f"{below}: {_name(inner)}"
+            yield from _sections(inner, definitions, title, told)
+
+
+def _name(section: Schema) -> str:
+    """What tells a section from others that may stand in its place, such as an architecture's name."""
+    name = section["properties"].get("name", {})
+    return str(name.get("const") or name.get("default") or section["title"])
 
 
 def _sections_of(field: Schema, definitions: Schema) -> list[Schema]:
     """The sections that a key may hold, itself or as the items of a list; none for plain values."""
-    items = field.get("items")
-    choices = (field, *field.get("anyOf", ()), *([items] if isinstance(items, dict) else ()))
+    inner = [each for each in (field.get("items"), field.get("additionalProperties")) if isinstance(each, dict)]
+    choices = [choice for one in (field, *inner) for choice in (one, *one.get("anyOf", ()))]
     resolved = [definitions.get(choice.get("$ref", "").rpartition("/")[2], choice) for choice in choices]
     return [choice for choice in resolved if "properties" in choice]
 

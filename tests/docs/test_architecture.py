@@ -15,6 +15,7 @@ TRACKED = subprocess.run(
     text=True,
     check=True,
 ).stdout.splitlines()
+SANDBOX = ARCHITECTURE.with_name("sandbox.md")
 _ANSWER = re.compile(r"^\| .+\? \| `([^`]+)` \| `([^`]+)` \|$", re.MULTILINE)
 _FILE = re.compile(r"`([A-Za-z_][\w./-]*(?:\.(?:py|yaml|toml|md|json|j2)|/))`")
 _PLACEHOLDER = re.compile(r"(^|/)[A-Z_]+(\.py)?(/|$)")
@@ -38,7 +39,7 @@ def test_ten_questions_are_answered() -> None:
         assert words in (ROOT / path).read_text(), f"{path} does not hold {words}"
 
 
-@pytest.mark.parametrize("page", [ARCHITECTURE, ROOT / "CONTRIBUTING.md"], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [ARCHITECTURE, SANDBOX, ROOT / "CONTRIBUTING.md"], ids=lambda page: page.name)
 def test_every_file_that_a_page_names_is_there(page: Path) -> None:
     text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
     places = TRACKED + sorted({f"{parent}/" for name in TRACKED for parent in Path(name).parents})
