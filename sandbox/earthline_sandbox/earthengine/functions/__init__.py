@@ -1,4 +1,4 @@
-"""The server functions, in rooms by noun. Importing this package registers them all."""
+"""The server functions, by subject. Importing this package registers them all."""
 
 from importlib import import_module
 from pkgutil import walk_packages

@@ -230,7 +230,7 @@ class ContainerProcess:
 
     def _signal(self, number: int) -> None:
         with self._reap:
-            # Until it is reaped its id cannot belong to a stranger.
+            # Until it is reaped no other process can have its id.
             if not self._reaped:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(self.pid, number)
