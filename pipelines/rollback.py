@@ -50,7 +50,7 @@ def roll_back(config: Config, version: str | None, tell: Callable[[str], None]) 
     found = rollback.find(config.name, config.endpoint_name, version, environment.project)
     contract = found.probe.contract
     for key, asked, there in (
-        ("data.imagery.bands", config.data.imagery.bands, contract.bands),
+        ("data.imagery.bands", config.data.imagery.band_names, contract.bands),
         ("data.labels.classes", config.data.labels.class_names, contract.class_names),
     ):
         if asked != there:

@@ -54,7 +54,7 @@ def require_match(data: Data, manifest: Manifest) -> None:
         ValueError: Bands or classes differ.
     """
     for key, asked, found in (
-        ("data.imagery.bands", data.imagery.bands, manifest.bands),
+        ("data.imagery.bands", data.imagery.band_names, manifest.bands),
         ("data.labels.classes", data.labels.class_names, manifest.class_names),
     ):
         if asked != found:

@@ -64,7 +64,7 @@ def _seed(settings: "Config", console: Console) -> None:
     """Brings the open data that the sandbox knows, where an asset of the config is not there yet."""
     import ee
 
-    for asset in (settings.data.imagery.asset, settings.data.labels.asset):
+    for asset in (*settings.data.imagery.assets, settings.data.labels.asset):
         try:
             ee.data.getAsset(asset)
         except ee.EEException:

@@ -9,6 +9,7 @@ import ee
 
 from components.detect_changes.changes import Band, Source
 from earthline.config import Data
+from earthline.config import Source as ImagerySource
 from earthline.earth_engine import imagery
 from earthline.earth_engine.retry import ask
 
@@ -28,9 +29,7 @@ def read_sources(data: Data) -> tuple[Source, ...]:
     """
     labels = data.labels
     return (
-        _image("imagery", data.imagery.image)
-        if data.imagery.image
-        else _collection("imagery", data.imagery.asset, imagery.scenes(data)),
+        *(each for source in data.imagery.all_sources for each in _imagery(data, source)),
         _image("labels", labels.image)
         if labels.image
         else _collection("labels", labels.asset, ee.ImageCollection(labels.collection)),
@@ -64,7 +63,7 @@ def read_bands(data: Data) -> dict[str, Band]:
         _ATTEMPTS,
         "statistics of the imagery",
     )
-    return statistics(found, data.imagery.bands)
+    return statistics(found, data.imagery.band_names)
 
 
 def statistics(found: Mapping[str, Any], bands: Sequence[str]) -> dict[str, Band]:
@@ -81,6 +80,12 @@ def statistics(found: Mapping[str, Any], bands: Sequence[str]) -> dict[str, Band
         for band, (mean, std) in pairs.items()
         if isinstance(mean, int | float) and isinstance(std, int | float) and math.isfinite(mean) and math.isfinite(std)
     }
+
+
+def _imagery(data: Data, source: ImagerySource) -> list[Source]:
+    if source.image is not None:
+        return [_image("imagery", source.image)]
+    return [_collection("imagery", asset, imagery.scenes(data, source, asset)) for asset in source.collections]
 
 
 def _image(role: str, asset: str) -> Source:

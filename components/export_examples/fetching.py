@@ -71,7 +71,7 @@ def to_patch(pixels: np.ndarray[Any, Any], data: Data, row: int, column: int, sh
     here = _window(pixels, max(-rows, 0), max(-columns, 0), shape)
     there = _window(pixels, max(rows, 0), max(columns, 0), shape)
     valid = here[VALID_BAND] > 0
-    image = np.stack([here[band] for band in data.imagery.bands], axis=-1).astype(data.imagery.data_type)
+    image = np.stack([here[band] for band in data.imagery.band_names], axis=-1).astype(data.imagery.data_type)
     image[~valid] = 0
     label = np.where(valid, there[imagery.LABEL_BAND], UNLABELLED).astype(np.uint8)
     return Patch(image, label, valid, row, column)

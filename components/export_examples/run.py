@@ -94,7 +94,7 @@ def _plan(data: Data, export: Export, grid: Grid) -> tuple[Manifest, list[plan.P
     _logger.info("export_examples: %d patches planned (%s)", len(planned), counts)
     manifest = Manifest(
         grid=grid.to_json(),
-        bands=data.imagery.bands,
+        bands=data.imagery.band_names,
         data_type=data.imagery.data_type,
         patch_shape=export.patch_shape,
         class_names=data.labels.class_names,
@@ -104,7 +104,7 @@ def _plan(data: Data, export: Export, grid: Grid) -> tuple[Manifest, list[plan.P
         split_areas={split: mapping(area) for split, area in areas.items()},
         seed=export.seed,
         expression_hash=expression_hash(ee.serializer.encode(fetching.request_image(data))),
-        sources=(_source(data.imagery.asset, "imagery"), _source(data.labels.asset, "labels")),
+        sources=(*(_source(asset, "imagery") for asset in data.imagery.assets), _source(data.labels.asset, "labels")),
     )
     return manifest, planned
 

@@ -71,7 +71,7 @@ def run(
     whole = imagery.map_grid(data, predict.region)
     grid = chosen_part(data, whole)
     share = math.prod(grid.shape) / math.prod(whole.shape)
-    tile, margin = tiles.sides(serving.overlap, description.stride, len(data.imagery.bands))
+    tile, margin = tiles.sides(serving.overlap, description.stride, len(data.imagery.band_names))
     task = task_of(data)
     blocks = tiles.predict(network, data, task, grid, tile, margin, predict.concurrency)
     subject = Subject(

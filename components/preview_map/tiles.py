@@ -63,7 +63,7 @@ def predict(
     image = imagery.network_input(data)
     fetched = fetch_tiles(image, grid, tile, threads, step="preview_map", place="tile of the preview", margin=margin)
     for (row, column, inner), pixels in fetched:
-        bands = np.stack([pixels[band] for band in data.imagery.bands], axis=-1).astype(np.float32)
+        bands = np.stack([pixels[band] for band in data.imagery.band_names], axis=-1).astype(np.float32)
         valid = pixels[VALID_BAND] > 0
         inputs = [bands[np.newaxis], valid[np.newaxis, ..., np.newaxis].astype(np.float32)]
         found = np.where(valid, task.decoded(np.asarray(network(inputs, training=False))[0]), task.no_data)

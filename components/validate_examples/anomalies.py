@@ -92,7 +92,7 @@ def patches(folder: Path, manifest: Manifest, split: str, findings: Findings) ->
 def check_contract(manifest: Manifest, data: Data, findings: Findings) -> None:
     """Compares the manifest with the config."""
     for key, there, asked in (
-        ("bands", manifest.bands, data.imagery.bands),
+        ("bands", manifest.bands, data.imagery.band_names),
         ("data_type", manifest.data_type, data.imagery.data_type),
         ("class_names", manifest.class_names, data.labels.class_names),
     ):

@@ -6,7 +6,7 @@ from earthline.config.sections.data import Data
 from earthline.config.sections.environment import Dataflow, Environment
 from earthline.config.sections.evaluate import Evaluate
 from earthline.config.sections.export import Export, SplitRegions
-from earthline.config.sections.imagery import Imagery
+from earthline.config.sections.imagery import Imagery, Source
 from earthline.config.sections.labels import LabelClass, Labels
 from earthline.config.sections.predict import Predict
 from earthline.config.sections.region import BoundingBox
@@ -30,6 +30,7 @@ __all__ = [
     "Predict",
     "Schedule",
     "Serving",
+    "Source",
     "SplitRegions",
     "Step",
     "Train",

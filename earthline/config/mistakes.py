@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from earthline.config.model import DEFAULT, MOVED, Model, find
+from earthline.config.sections.imagery import Imagery, OneSource, SeveralSources
 from earthline.config.step import Steps, steps_section
 from earthline.config.workflow import Config
 
@@ -210,6 +211,8 @@ class _Sections:
             model = _model_in(field.annotation) if field is not None else None
             if model is Model:
                 model = _architecture(content)
+            elif model is Imagery:
+                model = _imagery(content)
             elif model is Steps:
                 model = steps_section()
         return model
@@ -222,6 +225,11 @@ def _architecture(content: Any) -> type[BaseModel]:
         return find(name) if isinstance(name, str) else Model
     except ValueError:
         return Model
+
+
+def _imagery(content: Any) -> type[BaseModel]:
+    """The section of one source, or of several."""
+    return SeveralSources if isinstance(content, Mapping) and "sources" in content else OneSource
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:

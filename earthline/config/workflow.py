@@ -93,7 +93,7 @@ class Config(Section):
     @property
     def _inputs(self) -> int:
         """Tensors of a request: one for each band, and one that says where the imagery is valid."""
-        return len(self.data.imagery.bands) + 1
+        return len(self.data.imagery.band_names) + 1
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -132,7 +132,7 @@ class Config(Section):
             ]
         model = f"projects/{self.environment.project}/assets/earthline/{self.name}"
         read = {
-            "data.imagery": self.data.imagery.asset,
+            **self.data.imagery.asset_keys,
             "data.labels": self.data.labels.asset,
             "the model that register_ee_model writes": model,
         }
@@ -158,7 +158,7 @@ class Config(Section):
     def _payload_problems(self) -> list[str]:
         limit, bands, classes = (
             self.serving.max_payload_bytes,
-            len(self.data.imagery.bands),
+            len(self.data.imagery.band_names),
             len(self.data.labels.classes),
         )
         too_large = []

@@ -6,19 +6,16 @@
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import ee
 import numpy as np
 
 from earthline.config import BoundingBox, Data
 from earthline.earth_engine import imagery
-from earthline.earth_engine.imagery import ATTEMPTS, ImageryError
-from earthline.earth_engine.retry import PixelsError, ask, is_transient
+from earthline.earth_engine.imagery import ImageryError, answered
 from earthline.grid import Grid, GridError
 from earthline.task.classification import most_frequent
-
-Answer = TypeVar("Answer")
 
 EXACT_PIXELS = 10**7
 """Largest grid of which every pixel is looked at; of a larger one about so many as `SAMPLES` says."""
@@ -87,49 +84,7 @@ def verify(data: Data, predict_region: BoundingBox | None = None) -> Grid:
 
 
 def _imagery(data: Data) -> str:
-    described = data.imagery
-    if described.collection is None:
-        _require_bands("data.imagery.image", "data.imagery.bands", ee.Image(described.image), data)
-        return f"{described.image} has {', '.join(described.bands)}"
-    key = "data.imagery.collection"
-    there = ee.ImageCollection(described.collection).filterDate(described.start, described.end)
-    over_region = there.filterBounds(imagery.region(data))
-    name = described.cloud_share_property
-    found = _answered(
-        ee.Dictionary(
-            {
-                "dates": there.size(),
-                "region": over_region.size(),
-                "clear": imagery.scenes(data).size(),
-                "known": over_region.filter(ee.Filter.notNull([name])).size(),
-            }
-        ).getInfo,
-        key,
-    )
-    span = f"from {described.start} to {described.end}"
-    if not found["dates"]:
-        raise ImageryError(f"data.imagery: {described.collection} has no image {span}; change `start` and `end`")
-    if not found["region"]:
-        raise ImageryError(
-            f"data.imagery: {described.collection} has {found['dates']:,} image(s) {span}, none of them over the "
-            "region; move `data.region`, or widen the dates"
-        )
-    if described.max_cloud_percent is not None and found["known"] < found["region"]:
-        names = _answered(lambda: sorted(over_region.first().propertyNames().getInfo()), key)
-        likely = [each for each in names if "cloud" in each.lower()]
-        raise ImageryError(
-            f"data.imagery.max_cloud_percent: {found['region'] - found['known']:,} of {found['region']:,} images of "
-            f"{described.collection} have no property {name}; give the one that holds their share of cloud by "
-            f"data.imagery.cloud_property ({'such as ' if likely else 'the first image has '}"
-            f"{', '.join(likely or names)}), or leave max_cloud_percent out"
-        )
-    if not found["clear"]:
-        raise ImageryError(
-            f"data.imagery.max_cloud_percent: none of {found['region']:,} images over the region has {name} of "
-            f"{described.max_cloud_percent:g} or less; raise it, or widen the dates"
-        )
-    _require_bands(key, "data.imagery.bands", over_region.first(), data)
-    return f"{found['clear']:,} image(s) of {described.collection} over the region"
+    return "; ".join(imagery.require(data, key, source) for key, source in data.imagery.keys.items())
 
 
 def _labels(data: Data) -> str:
@@ -138,19 +93,10 @@ def _labels(data: Data) -> str:
         key, source = "data.labels.image", ee.Image(described.image)
     else:
         key, source = "data.labels.collection", ee.ImageCollection(described.collection).first()
-    there = _answered(source.bandNames().getInfo, key)
+    there = answered(source.bandNames().getInfo, key)
     if described.band not in there:
         raise ImageryError(f"data.labels.band: {described.band} not in {described.asset}, which has {', '.join(there)}")
     return f"{described.asset} has {described.band}"
-
-
-def _require_bands(asset_key: str, bands_key: str, source: Any, data: Data) -> None:
-    there = _answered(source.bandNames().getInfo, asset_key)
-    missing = [band for band in data.imagery.bands if band not in there]
-    if missing:
-        raise ImageryError(
-            f"{bands_key}: {', '.join(missing)} not in {data.imagery.asset}, which has {', '.join(there)}"
-        )
 
 
 def _grid(data: Data, grid: Grid, predict_region: BoundingBox | None) -> str:
@@ -175,14 +121,14 @@ def _data_type(data: Data, grid: Grid) -> str:
         return "float32 holds every value"
     measured = imagery.measured(data)
     low, high = np.iinfo(name).min, np.iinfo(name).max
-    bands = _answered(measured.getInfo, "data.imagery")["bands"]
+    bands = answered(measured.getInfo, "data.imagery")["bands"]
     suspects = [band["id"] for band in bands if not _is_safe(band["data_type"], low, high)]
     if not suspects:
         return f"{name} holds every value of the bands' own types"
     chosen = measured.select(suspects)
     where = _where(grid, _THINNED_PIXELS)
     spread = ee.Reducer.minMax().combine(ee.Reducer.stdDev(), sharedInputs=True)
-    found = _answered(
+    found = answered(
         ee.Dictionary(
             {
                 "spread": chosen.reduceRegion(reducer=spread, **where),
@@ -232,10 +178,10 @@ def _fitting(least: float, most: float) -> str:
 def _label_values(data: Data, grid: Grid) -> str:
     where = _where(grid, _THINNED_PIXELS)
     seen = imagery.valid(data).reduceRegion(reducer=ee.Reducer.max(), **where)
-    if not any(_answered(seen.getInfo, "data.imagery").values()):
+    if not any(answered(seen.getInfo, "data.imagery").values()):
         raise ImageryError(
             f"data.imagery: every pixel of {data.imagery.asset} is masked in the region, in at least one of the bands "
-            f"{', '.join(data.imagery.bands)}; move data.region, or choose other bands, dates or cloud_mask"
+            f"{', '.join(data.imagery.band_names)}; move data.region, or choose other bands, dates or cloud_mask"
         )
     counts = {float(value): count for value, count in _histogram(data, grid).items() if float(value) == float(value)}
     described = data.labels
@@ -267,7 +213,7 @@ def _histogram(data: Data, grid: Grid) -> dict[str, float]:
     if grid.shape[0] * grid.shape[1] <= EXACT_PIXELS:
         where = _where(grid, EXACT_PIXELS)
         counted = values.reduceRegion(reducer=ee.Reducer.frequencyHistogram(), **where)
-        return dict(_answered(counted.getInfo, "data.labels").get(band) or {})
+        return dict(answered(counted.getInfo, "data.labels").get(band) or {})
     # A coarser grid would mix classes, so single pixels are drawn instead.
     points = values.sample(
         region=_footprint(grid),
@@ -276,7 +222,7 @@ def _histogram(data: Data, grid: Grid) -> dict[str, float]:
         seed=0,
         dropNulls=True,
     )
-    return dict(_answered(points.aggregate_histogram(band).getInfo, "data.labels"))
+    return dict(answered(points.aggregate_histogram(band).getInfo, "data.labels"))
 
 
 def _listed(counts: Mapping[float, float]) -> str:
@@ -300,14 +246,3 @@ def _footprint(grid: Grid) -> Any:
     height, width = grid.shape
     corners = [list(grid.affine @ corner) for corner in ((0, 0), (width, 0), (width, height), (0, height))]
     return ee.Geometry.Polygon([corners], proj=grid.crs, geodesic=False)
-
-
-def _answered(call: Callable[[], Answer], key: str) -> Answer:
-    """An answer of Earth Engine; what it refuses for good is put down to a key of the config."""
-    try:
-        return ask(call, ATTEMPTS, key)
-    except PixelsError as error:
-        cause = error.__cause__
-        if cause is None or is_transient(cause):
-            raise
-        raise ImageryError(f"{key}: {cause}") from error

@@ -5,7 +5,7 @@ from typing import Self
 from pydantic import Field, field_validator, model_validator
 
 from earthline.config.section import Number, Section
-from earthline.config.sections.imagery import Imagery
+from earthline.config.sections.imagery import AnyImagery
 from earthline.config.sections.labels import Labels
 from earthline.config.sections.region import BoundingBox
 from earthline.grid import Grid, GridError, known_crs
@@ -21,7 +21,7 @@ _DEGREES_AT_MOST = 1.0
 class Data(Section):
     """Imagery, labels, region and grid."""
 
-    imagery: Imagery
+    imagery: AnyImagery = Field(description="Where pixels come from and which bands they have.")
     labels: Labels
     region: BoundingBox | None = Field(
         default=None, description="Where to work; left out, the footprint of a single image asset."
@@ -58,7 +58,7 @@ class Data(Section):
     def _has_a_grid(self) -> Self:
         if (self.crs is None) != (self.scale is None):
             raise ValueError("`crs` and `scale` go together: give both, or neither to use the image's own grid")
-        if self.imagery.collection is not None:
+        if self.imagery.grid_source is None:
             missing = [key for key in ("crs", "region") if getattr(self, key) is None]
             if missing:
                 raise ValueError(

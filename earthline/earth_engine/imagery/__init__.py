@@ -1,10 +1,13 @@
 """The one imagery definition: training patches and predictions both come from the image that is built here.
 
+`stack` joins the sources and their derived bands; `sources` makes one image of each, `labels` the band of class ids.
+
 Band order, masking, compositing and casting exist nowhere else. Nothing here asks for credentials; callers run
 `connection.connect` first.
 """
 
-from earthline.earth_engine.imagery.errors import ATTEMPTS, ImageryError
+from earthline.earth_engine.imagery.availability import require
+from earthline.earth_engine.imagery.errors import ATTEMPTS, ImageryError, answered
 from earthline.earth_engine.imagery.labels import LABEL_BAND, label_values, labels
 from earthline.earth_engine.imagery.region import grid, map_grid, rectangle, region
 from earthline.earth_engine.imagery.sources import collection, scenes
@@ -14,6 +17,7 @@ __all__ = [
     "ATTEMPTS",
     "LABEL_BAND",
     "ImageryError",
+    "answered",
     "collection",
     "grid",
     "image",
@@ -25,6 +29,7 @@ __all__ = [
     "network_input_of",
     "rectangle",
     "region",
+    "require",
     "scenes",
     "valid",
 ]

@@ -15,7 +15,9 @@ def region(data: Data) -> Any:
     """The `ee.Geometry` to work in."""
     if data.region is not None:
         return rectangle(data.region)
-    return ee.Image(data.imagery.image).geometry()
+    source = data.imagery.grid_source
+    assert source is not None  # without it the config demands a region
+    return ee.Image(source.image).geometry()
 
 
 def rectangle(box: BoundingBox) -> Any:
@@ -60,17 +62,17 @@ def map_grid(data: Data, box: BoundingBox | None) -> Grid:
 
 
 def _own_grid(data: Data) -> Grid:
-    """The grid of the image's first band."""
-    band = ask(
-        ee.Image(data.imagery.image).select([data.imagery.bands[0]]).getInfo,
-        ATTEMPTS,
-        f"grid of {data.imagery.image}",
-    )["bands"][0]
+    """The grid of the first band of the first source, which is an image."""
+    source = data.imagery.grid_source
+    assert source is not None  # without it the config demands a CRS
+    band = ask(ee.Image(source.image).select([source.taken[0]]).getInfo, ATTEMPTS, f"grid of {source.image}")["bands"][
+        0
+    ]
     a, b, c, d, e, f = (float(number) for number in band["crs_transform"])
     column, row = (int(number) for number in band.get("origin", (0, 0)))
     if "dimensions" not in band:
         raise ImageryError(
-            f"data.imagery.image: {data.imagery.image} has no edge, so it has no grid to work on; give `data.region`, "
+            f"data.imagery.image: {source.image} has no edge, so it has no grid to work on; give `data.region`, "
             "`data.crs` and `data.scale`"
         )
     width, height = band["dimensions"]

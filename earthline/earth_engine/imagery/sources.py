@@ -1,26 +1,126 @@
-"""The images of a source before they become one."""
+"""One source: its images, chosen and masked, and the one image that is made of them."""
 
 from typing import Any
 
 import ee
 
-from earthline.config import Data
-from earthline.earth_engine.imagery import clouds
+from earthline.config import Data, Source
+from earthline.earth_engine.imagery import clouds, composites, ready, resampling, series
+from earthline.earth_engine.imagery.filters import matching
 from earthline.earth_engine.imagery.region import region
 
 
-def collection(data: Data) -> Any:
-    """The filtered, cloud-masked `ee.ImageCollection` behind a composite."""
-    imagery = data.imagery
-    return clouds.masked(scenes(data), imagery.cloud_mask).select(list(imagery.bands))
+def part(data: Data, source: Source) -> Any:
+    """The `ee.Image` of a source, with its bands as they are called in the stack; gaps are masked or filled.
+
+    Args:
+        data: The section.
+        source: One of its sources.
+    """
+    if source.image is not None:
+        whole = resampling.resampled(ee.Image(source.image).select(list(source.taken)), source.resample)
+        return _named(_filled(_rescaled(whole, source), source), source)
+    if source.time is None:
+        whole = _composite(data, source, source.span)
+        return _on_grid(data, _named(_filled(_rescaled(whole, source), source), source))
+    steps = [_composite(data, source, (step.start, step.end), may_be_empty=True) for step in source.steps]
+    whole = series.joined([_rescaled(step, source) for step in steps], source.time.empty)
+    return _on_grid(data, _filled(whole, source).rename(list(source.stacked)))
 
 
-def scenes(data: Data) -> Any:
-    """The same `ee.ImageCollection` before anything is done to its images: they keep their versions."""
-    imagery = data.imagery
-    images = ee.ImageCollection(imagery.collection).filterDate(imagery.start, imagery.end).filterBounds(region(data))
-    if imagery.max_cloud_percent is not None:
-        # The client makes `not greater than` of lte, which images without the property pass as well.
-        known = ee.Filter.notNull([imagery.cloud_share_property])
-        images = images.filter(known).filter(ee.Filter.lte(imagery.cloud_share_property, imagery.max_cloud_percent))
-    return images
+def collection(data: Data, source: Source | None = None) -> Any:
+    """The filtered, cloud-masked `ee.ImageCollection` behind a composite, with the bands of the config.
+
+    Args:
+        data: The section.
+        source: A collection or a ready source; the first one where it is left out.
+    """
+    source = source or data.imagery.all_sources[0]
+    return _prepared(data, source, source.span)
+
+
+def scenes(data: Data, source: Source | None = None, asset: str | None = None) -> Any:
+    """The same `ee.ImageCollection` before anything is done to its images: they keep their versions.
+
+    Args:
+        data: The section.
+        source: A collection or a ready source; the first one where it is left out.
+        asset: One of its collections; the first one where it is left out.
+    """
+    source = source or data.imagery.all_sources[0]
+    return _scenes(data, source, asset or source.collections[0], source.span)
+
+
+def _scenes(data: Data, source: Source, asset: str, span: tuple[str, str] | None) -> Any:
+    images = ee.ImageCollection(asset)
+    if span is not None:
+        images = images.filterDate(*span)
+    images = cloud_free(images.filterBounds(region(data)), source)
+    return matching(ready.chosen(images, source), source.filters)
+
+
+def cloud_free(images: Any, source: Source) -> Any:
+    """An `ee.ImageCollection` of those images alone that have no more cloud than `max_cloud_percent`.
+
+    Args:
+        images: The collection.
+        source: The source; one without a limit takes all.
+    """
+    if source.max_cloud_percent is None:
+        return images
+    # The client makes `not greater than` of lte, which images without the property pass as well.
+    known = ee.Filter.notNull([source.cloud_share_property])
+    return images.filter(known).filter(ee.Filter.lte(source.cloud_share_property, source.max_cloud_percent))
+
+
+def _prepared(data: Data, source: Source, span: tuple[str, str] | None) -> Any:
+    bands = list(dict.fromkeys([*source.taken, *([source.quality_band] if source.quality_band else [])]))
+    joined = None
+    for asset in source.collections:
+        images = clouds.masked(_scenes(data, source, asset, span), source.cloud_mask)
+        images = ready.harmonised(images, source, asset, bands).select(bands)
+        joined = images if joined is None else joined.merge(images)
+    return resampling.each_resampled(joined, source.resample)
+
+
+def _composite(data: Data, source: Source, span: tuple[str, str] | None, *, may_be_empty: bool = False) -> Any:
+    """One image with the bands `source.taken`, in the units of the source."""
+    whole = ready.whole(_scenes(data, source, source.collections[0], span), source)
+    if whole is not None:
+        return resampling.resampled(whole.select(list(source.taken)), source.resample)
+    images = _prepared(data, source, span)
+    if may_be_empty:
+        # Earth Engine makes an image without bands of no images.
+        images = images.merge(ee.ImageCollection([composites.nothing(source)]))
+    return ready.finished(composites.composed(images, source), source)
+
+
+def _rescaled(whole: Any, source: Source) -> Any:
+    pairs = [source.rescaling(band) for band in source.bands]
+    factors, summands = [factor for factor, _ in pairs], [summand for _, summand in pairs]
+    if any(factor != 1 for factor in factors):
+        whole = whole.multiply(_constants(factors))
+    if any(summand != 0 for summand in summands):
+        whole = whole.add(_constants(summands))
+    return whole
+
+
+def _constants(numbers: list[float]) -> Any:
+    return ee.Image.constant(numbers if len(set(numbers)) > 1 else numbers[0])
+
+
+def _filled(whole: Any, source: Source) -> Any:
+    return whole if source.fill is None else whole.unmask(source.fill, False)
+
+
+def _named(whole: Any, source: Source) -> Any:
+    return whole if source.names == source.taken else whole.rename(list(source.names))
+
+
+def _on_grid(data: Data, composite: Any) -> Any:
+    """A composite's own projection is EPSG:4326 at one degree; this gives it the grid that patches are cut from."""
+    image = data.imagery.grid_source
+    if data.crs is None and image is not None:
+        return composite.setDefaultProjection(ee.Image(image.image).select([image.taken[0]]).projection())
+    scale = data.scale or 1.0
+    return composite.setDefaultProjection(data.crs, [scale, 0, 0, 0, -scale, 0])

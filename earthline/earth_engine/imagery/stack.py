@@ -5,10 +5,12 @@ from typing import Any
 import ee
 
 from earthline.config import Data, Imagery
-from earthline.earth_engine.imagery.sources import collection
+from earthline.earth_engine.imagery.derived import with_derived
+from earthline.earth_engine.imagery.sources import part
 from earthline.formats.contract import VALID_BAND
 
-_CASTS = {"uint8": "toUint8", "uint16": "toUint16", "int16": "toInt16", "float32": "toFloat"}
+_CASTS = {"uint8": "toUint8", "uint16": "toUint16", "int16": "toInt16", "float32": "toFloat", "auto": "toFloat"}
+"""By data type; `auto` becomes one that holds every value, so float changes none of them."""
 _LARGEST = 1.7976931348623157e308
 """Largest float64: https://en.wikipedia.org/wiki/Double-precision_floating-point_format."""
 
@@ -35,7 +37,7 @@ def network_input_of(whole: Any, imagery: Imagery) -> Any:
         whole: An `ee.Image` that has the section's bands, in the units of its own imagery.
         imagery: The section.
     """
-    return _with_validity(_cast(_masked(whole.select(list(imagery.bands))), imagery))
+    return _with_validity(_cast(_masked(whole.select(list(imagery.band_names))), imagery))
 
 
 def measured(data: Data) -> Any:
@@ -44,13 +46,11 @@ def measured(data: Data) -> Any:
     Bands share one mask: the model has no notion of a pixel that is half there. What is no finite number is masked.
     """
     imagery = data.imagery
-    if imagery.image is not None:
-        whole = ee.Image(imagery.image).select(list(imagery.bands))
-    else:
-        composite = getattr(collection(data), imagery.composite)()
-        # A composite's own projection is EPSG:4326 at one degree; give it the grid that patches are cut from.
-        scale = data.scale or 1.0
-        whole = composite.select(list(imagery.bands)).setDefaultProjection(data.crs, [scale, 0, 0, 0, -scale, 0])
+    first, *others = imagery.all_sources
+    whole = part(data, first)
+    for source in others:
+        whole = whole.addBands(part(data, source))
+    whole = with_derived(whole, imagery.derived_bands)
     return _masked(whole)
 
 

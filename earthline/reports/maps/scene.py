@@ -34,7 +34,7 @@ def imagery_picture(data: Data, grid: Grid, most: int) -> Picture | None:
     Returns:
         uint8 (height, width, 3), in the order of the grid's rows and columns; None where Earth Engine does not give it.
     """
-    bands = data.imagery.bands
+    bands = data.imagery.band_names
     shown = [bands[index] for index in pictures.visible_bands(bands)]
 
     def draw() -> Picture:
