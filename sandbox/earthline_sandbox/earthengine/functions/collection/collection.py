@@ -1,92 +1,22 @@
-"""Collections: loaded, filtered, mapped, ordered, and made into one another."""
+"""Collections: filtered, mapped, ordered, and made into one another."""
 
 import itertools
-import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
 import orjson
-from shapely.geometry import shape as shape_of
 
 from earthline_sandbox.earthengine.functions.collection.filters import Filter, field
-from earthline_sandbox.earthengine.functions.geometry.geometry import bounds as bounds_of
-from earthline_sandbox.earthengine.functions.image.image_bands import add_bands, image_of_record
-from earthline_sandbox.earthengine.language.coerce import coerce, footprint, indexed
+from earthline_sandbox.earthengine.functions.geometry.geometry_changes import bounds as bounds_of
+from earthline_sandbox.earthengine.functions.image.image_bands import add_bands
+from earthline_sandbox.earthengine.language.coerce import coerce, footprint
 from earthline_sandbox.earthengine.language.registry import Context, function
 from earthline_sandbox.earthengine.language.results import to_json
 from earthline_sandbox.earthengine.pixels.geodesics import joined
 from earthline_sandbox.earthengine.pixels.grid import Projection
 from earthline_sandbox.earthengine.pixels.random import fractions, normals
-from earthline_sandbox.earthengine.records import AssetRecord
-from earthline_sandbox.earthengine.reducers.reducers import Reducer
 from earthline_sandbox.earthengine.values.values import INDEX, Collection, Date, Feature, Geometry, Image, LazySequence
-from earthline_sandbox.errors import ApiError, invalid
-
-
-@function("ImageCollection.load", ignores=("version",))
-def load(context: Context, id: str) -> Collection:
-    """The images of a collection asset, in the order of their ids."""
-    try:
-        record: AssetRecord | None = context.catalogue.get(id)
-    except ApiError as error:
-        if error.status != "NOT_FOUND":
-            raise
-        record = None
-    if record is None or record.type not in ("IMAGE_COLLECTION", "FOLDER", "IMAGE"):
-        raise invalid(
-            f"ImageCollection.load: ImageCollection asset '{id}' not found "
-            "(does not exist or caller does not have access)."
-        )
-    if record.type == "IMAGE":
-        raise invalid(f"ImageCollection.load: Asset '{id}' is not an ImageCollection.")
-    images = (image_of_record(image) for image in context.catalogue.images(id))
-    return Collection(
-        elements=LazySequence(images),
-        kind="ImageCollection",
-        properties=record.properties,
-        id=record.id,
-        version=record.version,
-    )
-
-
-@function("Collection.loadTable", ignores=("geometryColumn", "version"))
-def load_table(context: Context, table_id: str) -> Collection:
-    """The features of a table asset."""
-    try:
-        record: AssetRecord | None = context.catalogue.get(table_id)
-    except ApiError as error:
-        if error.status != "NOT_FOUND":
-            raise
-        record = None
-    if record is None or record.features_path is None:
-        raise invalid(
-            f"Collection.loadTable: Collection asset '{table_id}' not found "
-            "(does not exist or caller does not have access)."
-        )
-    path = record.features_path
-
-    def features() -> Iterator[Feature]:
-        for position, raw in enumerate(orjson.loads(path.read_bytes())["features"]):
-            area = None if raw.get("geometry") is None else Geometry(shape_of(raw["geometry"]), geodesic=False)
-            index = raw.get("id", raw.get("properties", {}).get(INDEX, position))
-            yield Feature(geometry=area, properties={**(raw.get("properties") or {}), INDEX: str(index)})
-
-    return Collection(
-        elements=LazySequence(features()), properties=record.properties, id=record.id, version=record.version
-    )
-
-
-@function("Collection")
-def make(features: list[Any]) -> Collection:
-    """A collection of the given features."""
-    return indexed(features)
-
-
-@function("ImageCollection.fromImages")
-def from_images(images: list[Image]) -> Collection:
-    """A collection of the given images."""
-    return indexed(images, "ImageCollection")
+from earthline_sandbox.errors import invalid
 
 
 @function("Collection.filter")
@@ -286,123 +216,3 @@ def remap(collection: Collection, lookup_in: list[Any], lookup_out: list[Any], c
                 yield item.with_properties({column_name: table[value]})
 
     return collection.with_elements(rows())
-
-
-@function("Collection.reduceColumns")
-def reduce_columns(
-    collection: Collection, reducer: Reducer, selectors: list[str], weight_selectors: list[str] | None
-) -> dict[str, Any]:
-    """Reduces properties; elements without one of them are left out."""
-    if len(selectors) != reducer.inputs:
-        raise invalid(
-            f"Collection.reduceColumns: Need {reducer.inputs} input columns for the reducer, got {len(selectors)}."
-        )
-    rows = [[_plain(field(item, name)) for name in selectors] for item in collection]
-    weights = None
-    if weight_selectors:
-        weights = np.array([_plain(field(item, weight_selectors[0])) or 0 for item in collection], dtype="float64")
-    return dict(zip(reducer.outputs, reducer.reduce_rows(rows, weights), strict=True))
-
-
-def _plain(value: Any) -> Any:
-    return value.milliseconds if isinstance(value, Date) else value
-
-
-def _values(collection: Collection, property: str) -> list[Any]:
-    values = (_plain(field(item, property)) for item in collection)
-    return [value for value in values if value is not None]
-
-
-@function("AggregateFeatureCollection.array")
-def aggregate_array(collection: Collection, property: str) -> list[Any]:
-    """The values of a property, those that are there."""
-    values = (field(item, property) for item in collection)
-    return [value for value in values if value is not None]
-
-
-@function("AggregateFeatureCollection.count")
-def aggregate_count(collection: Collection, property: str) -> int:
-    """How many elements have the property."""
-    return len(_values(collection, property))
-
-
-@function("AggregateFeatureCollection.count_distinct")
-def aggregate_count_distinct(collection: Collection, property: str) -> int:
-    """How many values the property has."""
-    return len({orjson.dumps(value) for value in _values(collection, property)})
-
-
-@function("AggregateFeatureCollection.first")
-def aggregate_first(collection: Collection, property: str) -> Any:
-    """The first element's value."""
-    item = first(collection)
-    return None if item is None else field(item, property)
-
-
-@function("AggregateFeatureCollection.histogram")
-def aggregate_histogram(collection: Collection, property: str) -> dict[str, int]:
-    """Value to number of elements."""
-    counts: dict[str, int] = {}
-    for value in _values(collection, property):
-        key = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-        counts[key] = counts.get(key, 0) + 1
-    return {key: counts[key] for key in sorted(counts)}
-
-
-_AGGREGATES: dict[str, Callable[[Any], float]] = {
-    "sum": np.sum,
-    "mean": np.mean,
-    "product": np.prod,
-    "total_sd": np.std,
-    "total_var": np.var,
-    "sample_sd": lambda values: float(np.std(values, ddof=1)) if len(values) > 1 else math.nan,
-    "sample_var": lambda values: float(np.var(values, ddof=1)) if len(values) > 1 else math.nan,
-}
-
-
-def _register_aggregate(name: str, aggregate: Callable[[Any], float]) -> None:
-    def call(collection: Collection, property: str) -> float | None:
-        values = _numbers(collection, property, name)
-        if not len(values):
-            return 0 if name == "sum" else None
-        return float(aggregate(values))
-
-    function(f"AggregateFeatureCollection.{name}")(call)
-
-
-def _numbers(collection: Collection, property: str, name: str) -> Any:
-    values = _values(collection, property)
-    wrong = [value for value in values if not isinstance(value, int | float)]
-    if wrong:
-        raise invalid(f"Collection.aggregate_{name}: Property '{property}' is not a number: {wrong[0]!r}.")
-    return np.array(values, dtype="float64")
-
-
-for _name, _aggregate in _AGGREGATES.items():
-    _register_aggregate(_name, _aggregate)
-
-
-@function("AggregateFeatureCollection.min")
-def aggregate_min(collection: Collection, property: str) -> Any:
-    """The least value."""
-    return min(_values(collection, property), default=None)
-
-
-@function("AggregateFeatureCollection.max")
-def aggregate_max(collection: Collection, property: str) -> Any:
-    """The greatest value."""
-    return max(_values(collection, property), default=None)
-
-
-@function("AggregateFeatureCollection.stats")
-def aggregate_stats(collection: Collection, property: str) -> dict[str, Any]:
-    """Count, sum, mean, extremes and deviations."""
-    values = _numbers(collection, property, "stats")
-    names = {"sum": "sum", "mean": "mean", "total_sd": "total_sd", "total_var": "total_var"}
-    names |= {"sample_sd": "sample_sd", "sample_var": "sample_var"}
-    shown: dict[str, Any] = {
-        key: float(_AGGREGATES[name](values)) if len(values) else None for key, name in names.items()
-    }
-    squares = {"sum_sq": float((values**2).sum()), "valid_count": len(values), "total_count": len(collection.elements)}
-    extremes = {"min": float(values.min()), "max": float(values.max())} if len(values) else {"min": None, "max": None}
-    return {**shown, **squares, **extremes, "weight_sum": len(values), "weighted_sum": shown["sum"]}

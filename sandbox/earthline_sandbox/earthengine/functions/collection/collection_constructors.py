@@ -1,4 +1,4 @@
-"""Collections made of columns, and collections whose columns become arrays."""
+"""Collections made of elements and of columns, and collections whose columns become arrays."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,8 +8,20 @@ import numpy as np
 from earthline_sandbox.earthengine.language.coerce import Mismatch, coerce, indexed
 from earthline_sandbox.earthengine.language.coerce import geometry as to_geometry
 from earthline_sandbox.earthengine.language.registry import function
-from earthline_sandbox.earthengine.values.values import ArrayValue, Collection, Feature
+from earthline_sandbox.earthengine.values.values import ArrayValue, Collection, Feature, Image
 from earthline_sandbox.errors import invalid
+
+
+@function("Collection")
+def make(features: list[Any]) -> Collection:
+    """A collection of the given features."""
+    return indexed(features)
+
+
+@function("ImageCollection.fromImages")
+def from_images(images: list[Image]) -> Collection:
+    """A collection of the given images."""
+    return indexed(images, "ImageCollection")
 
 
 @function("Collection.cache")

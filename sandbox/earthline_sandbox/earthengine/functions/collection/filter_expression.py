@@ -4,7 +4,15 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from earthline_sandbox.earthengine.functions.collection.filters import Filter, compared
+from earthline_sandbox.earthengine.functions.collection.filter_comparisons import (
+    equal,
+    greater,
+    greater_or_equal,
+    less,
+    less_or_equal,
+    not_equal,
+)
+from earthline_sandbox.earthengine.functions.collection.filters import Filter
 from earthline_sandbox.earthengine.language.coerce import Mismatch, promotion
 from earthline_sandbox.earthengine.language.registry import function
 from earthline_sandbox.errors import invalid
@@ -15,7 +23,9 @@ _TOKEN = re.compile(
     r"|(?P<name>[A-Za-z_.][\w.:]*)"
     r"|(?P<operator>&&|\|\||==|!=|<=|>=|[<>!()]))"
 )
-_COMPARISONS = {"==": "eq", "!=": "neq", "<": "lt", "<=": "lte", ">": "gt", ">=": "gte"}
+_COMPARISONS = {
+    "==": equal, "!=": not_equal, "<": less, "<=": less_or_equal, ">": greater, ">=": greater_or_equal,
+}  # fmt: skip
 _DEEPEST = 200
 
 
@@ -90,7 +100,7 @@ class _Parser:
             self._place -= 1
             raise self._error("one of " + " ".join(_COMPARISONS))
         right, right_value = self._operand()
-        return compared(_COMPARISONS[operator], left, left_value, right, right_value)
+        return _COMPARISONS[operator](left, right_value, right, left_value)
 
     def _operand(self) -> tuple[str | None, str | float | None]:
         """(property, None), or (None, value)."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from earthline_sandbox.earthengine.functions.geometry.geometry import transform
+from earthline_sandbox.earthengine.functions.geometry.geometry_changes import transform
 from earthline_sandbox.earthengine.language.coerce import footprint
 from earthline_sandbox.earthengine.language.coerce import geometry as to_geometry
 from earthline_sandbox.earthengine.language.patterns import Pattern

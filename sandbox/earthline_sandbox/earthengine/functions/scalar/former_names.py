@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from earthline_sandbox.earthengine.functions.geometry.geometry import feature_transform
+from earthline_sandbox.earthengine.functions.geometry.geometry_changes import feature_transform
 from earthline_sandbox.earthengine.functions.image.image_projection import projection
 from earthline_sandbox.earthengine.language.registry import function
 from earthline_sandbox.earthengine.pixels.grid import Projection

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import Geod
 
-from earthline_sandbox.earthengine.functions.geometry.geometry import holds
+from earthline_sandbox.earthengine.functions.geometry.geometry_relations import holds
 from earthline_sandbox.earthengine.pixels.geodesics import moved
 from earthline_sandbox.earthengine.pixels.grid import Grid, Projection, transformer
 from earthline_sandbox.earthengine.values.regions import inside
