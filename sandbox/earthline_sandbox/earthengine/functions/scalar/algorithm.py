@@ -6,7 +6,7 @@ from typing import Any
 
 from earthline_sandbox.earthengine.functions.image.image_bands import select
 from earthline_sandbox.earthengine.functions.image.image_replace import choice
-from earthline_sandbox.earthengine.functions.scalar.list import same
+from earthline_sandbox.earthengine.functions.scalar.list_search import same
 from earthline_sandbox.earthengine.language import expression as language
 from earthline_sandbox.earthengine.language.coerce import image as to_image
 from earthline_sandbox.earthengine.language.coerce import margin_of, type_name

@@ -39,19 +39,29 @@ def get(dictionary: Mapping[str, Any], key: str, default_value: Any) -> Any:
     return default_value
 
 
-def _register_typed(name: str, kinds: tuple[str, ...]) -> None:
-    def call(dictionary: Mapping[str, Any], key: str) -> Any:
-        value = get(dictionary, key, None)
-        if value is not None and type_name(value) not in kinds:
-            raise invalid(f"Dictionary.get{name}: The value of '{key}' is not of type {name}, but {type_name(value)}.")
-        return value
-
-    function(f"Dictionary.get{name}")(call)
+@function("Dictionary.getNumber")
+def get_number(dictionary: Mapping[str, Any], key: str) -> Any:
+    """A value, which must be a number."""
+    return _typed("Dictionary.getNumber", dictionary, key, "Number", ("Integer", "Long", "Float"))
 
 
-_register_typed("Number", ("Integer", "Long", "Float"))
-_register_typed("String", ("String",))
-_register_typed("Array", ("Array", "List"))
+@function("Dictionary.getString")
+def get_string(dictionary: Mapping[str, Any], key: str) -> Any:
+    """A value, which must be a string."""
+    return _typed("Dictionary.getString", dictionary, key, "String", ("String",))
+
+
+@function("Dictionary.getArray")
+def get_array(dictionary: Mapping[str, Any], key: str) -> Any:
+    """A value, which must be an array or a list."""
+    return _typed("Dictionary.getArray", dictionary, key, "Array", ("Array", "List"))
+
+
+def _typed(function: str, dictionary: Mapping[str, Any], key: str, wanted: str, kinds: tuple[str, ...]) -> Any:
+    value = get(dictionary, key, None)
+    if value is not None and type_name(value) not in kinds:
+        raise invalid(f"{function}: The value of '{key}' is not of type {wanted}, but {type_name(value)}.")
+    return value
 
 
 @function("Dictionary.getGeometry")

@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from earthline_sandbox.earthengine.functions.scalar.list import shown
+from earthline_sandbox.earthengine.functions.scalar.list_folding import shown
 from earthline_sandbox.earthengine.language.coerce import type_name
 from earthline_sandbox.earthengine.language.graph import plain
 from earthline_sandbox.earthengine.language.patterns import Pattern
