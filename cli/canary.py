@@ -1,4 +1,4 @@
-"""`earthline canary`: the smallest real run, to learn of a project what no document says."""
+"""`earthline canary`: a tiny real run that finds out what a project allows."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from rich.markup import escape
 
 from cli.launch import target
 from cli.launch.preparation import prepare
-from cli.launch.submission import found, recorded
+from cli.launch.submission import find_run, submit_recorded
 from cli.terminal import display, failures
 from cli.terminal.options import ConfigPath, Overrides
 from cli.terminal.progress import follow
@@ -66,7 +66,7 @@ def canary(
 
 
 def _names(settings: "Config") -> tuple[str, str, str]:
-    """Display names of the workflow's endpoint, of the one that shows shapes, and of the dedicated one that does."""
+    """Display names of three endpoints: the workflow's, one whose model answers with shapes, and a dedicated one."""
     return settings.name, f"{settings.name}-shapes", f"{settings.name}-dedicated"
 
 
@@ -98,8 +98,8 @@ def _try(settings: "Config", names: Sequence[str], minutes: int, console: Consol
     connect(environment.project, environment.location)
     grid = imagery.grid(settings.data)
     send = partial(submission.submit, settings, template, caching=False, force=True)
-    record = recorded(environment, settings.name, console, send, template)
-    run = found(environment, record, console)
+    record = submit_recorded(environment, settings.name, console, send, template)
+    run = find_run(environment, record, console)
     timer = Timer(60 * minutes, cleaning.end, [run])
     timer.daemon = True
     timer.start()

@@ -102,7 +102,7 @@ def _findings(settings: "Config", reachable: bool, skipped: str) -> "Iterator[Fi
 
 
 def _ask_earth_engine(settings: "Config") -> "Iterator[Finding]":
-    """Whether it answers, and then every question about imagery and labels that an earlier answer leaves open."""
+    """Asks whether Earth Engine answers, then all about imagery and labels that does not rest on a failed answer."""
     from cli.launch.questions import NEEDS, questions
     from earthline.earth_engine import connection
     from pipelines.checks.findings import Finding

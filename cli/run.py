@@ -7,7 +7,7 @@ import typer
 
 from cli.launch import target
 from cli.launch.preparation import prepare
-from cli.launch.submission import found, recorded, tell_how_to_follow
+from cli.launch.submission import find_run, submit_recorded, tell_how_to_follow
 from cli.terminal import display
 from cli.terminal.options import Cache, ConfigPath, Overrides, SeedData
 from cli.terminal.progress import follow
@@ -39,8 +39,8 @@ def run(
 
     # Somebody waits for a map: nothing new is no reason to keep it back, and steps of earlier runs cost no time.
     send = partial(submission.submit, settings, template, caching=cache, force=True)
-    record = recorded(settings.environment, settings.name, console, send, template)
-    submitted = found(settings.environment, record, console)
+    record = submit_recorded(settings.environment, settings.name, console, send, template)
+    submitted = find_run(settings.environment, record, console)
     if detach:
         tell_how_to_follow(record, console)
         return

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from cli.launch import target
 from cli.launch.preparation import prepare
-from cli.launch.submission import found, recorded, tell_how_to_follow
+from cli.launch.submission import find_run, submit_recorded, tell_how_to_follow
 from cli.terminal import display
 from cli.terminal.options import Cache, ConfigPath, Force, Overrides, SeedData
 
@@ -94,8 +94,8 @@ def run_now(config: ConfigPath, overrides: Overrides = None, force: Force = Fals
     settings, console = _enter(config, overrides)
     records.require_writable()
     send = partial(_open(settings).run_now, settings.name, force=force)
-    record = recorded(settings.environment, settings.name, console, send)
-    found(settings.environment, record, console)
+    record = submit_recorded(settings.environment, settings.name, console, send)
+    find_run(settings.environment, record, console)
     tell_how_to_follow(record, console)
 
 

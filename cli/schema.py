@@ -1,4 +1,4 @@
-"""`earthline schema`: what editors complete a config by."""
+"""`earthline schema`: the JSON schema with which editors complete a config."""
 
 import json
 from pathlib import Path

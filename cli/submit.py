@@ -1,10 +1,10 @@
-"""`earthline submit`: a run that nobody watches."""
+"""`earthline submit`: starts a run and returns."""
 
 from functools import partial
 
 from cli.launch import target
 from cli.launch.preparation import prepare
-from cli.launch.submission import found, recorded, tell_how_to_follow
+from cli.launch.submission import find_run, submit_recorded, tell_how_to_follow
 from cli.terminal import display
 from cli.terminal.options import Cache, ConfigPath, Force, Overrides, SeedData
 
@@ -26,12 +26,12 @@ def submit(
 
     from pipelines import submission
 
-    record = recorded(
+    record = submit_recorded(
         settings.environment,
         settings.name,
         console,
         partial(submission.submit, settings, template, caching=cache, force=force),
         template,
     )
-    found(settings.environment, record, console)
+    find_run(settings.environment, record, console)
     tell_how_to_follow(record, console)

@@ -1,1 +1,1 @@
-"""The workflow as DAGs: how they are compiled, submitted and followed."""
+"""The workflow as a pipeline: how it is built, compiled, checked, submitted, followed and scheduled."""

@@ -1,4 +1,4 @@
-"""From a config to the pipeline's YAML, by KFP's own compiler: the same bytes for the same config, everywhere."""
+"""Compiles a config to the pipeline's YAML with KFP's own compiler; the same config gives the same bytes everywhere."""
 
 import tempfile
 from pathlib import Path
@@ -15,7 +15,7 @@ _GOOGLES_OWN = "gcr.io/ml-pipeline/google-cloud-pipeline-components:"
 
 
 class SpecificationError(ValueError):
-    """A compiled pipeline that Vertex AI would refuse, or that would fail for want of a value or an image."""
+    """A compiled pipeline that Vertex AI would refuse, or that lacks a value or names a wrong image."""
 
 
 def compile_workflow(config: Config, *, probes: bool = False) -> bytes:

@@ -1,4 +1,4 @@
-"""Brings the model back that served before: endpoint, registry and Earth Engine agree again afterwards."""
+"""Brings back the model that served before, in the endpoint, the registry and Earth Engine."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from pipelines.resource_labels import resource_labels
 
 @dataclass(frozen=True)
 class RolledBack:
-    """What came of it.
+    """The result of a rollback.
 
     Attributes:
         version: Version that serves.

@@ -81,7 +81,7 @@ def submit(
 def pipeline_job(
     config: Config, template: bytes, *, caching: bool, force: bool = False, job_id: str | None = None
 ) -> aiplatform.PipelineJob:
-    """What a run, or a schedule of runs, is made of; `connect` comes first.
+    """The client's object for a run, or for the runs of a schedule; `connect` comes first.
 
     Args:
         config: The workflow's config.
@@ -105,7 +105,7 @@ def pipeline_job(
 
 
 def new_job_id(workflow: str) -> str:
-    """An id for a run: two within one second get two ids, where the client's own ids count seconds."""
+    """A new id for a run. Two within one second differ, unlike the client's own ids, which count seconds."""
     return f"{workflow}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
@@ -121,7 +121,7 @@ def refuse_active(workflow: str) -> None:
 
 
 def _without_caching(template: bytes) -> bytes:
-    """The pipeline with every step run anew: the client's own switch leaves out the steps behind a condition."""
+    """The pipeline without caching for any step. The client's own switch misses the steps behind a condition."""
     documents = list(yaml.safe_load_all(template))
     for spec in documents:
         for dag in (spec.get("root", {}), *spec.get("components", {}).values()):
@@ -147,7 +147,7 @@ def active_run(workflow: str) -> str | None:
 
 @contextmanager
 def exclusive(project: str, workflow: str) -> Iterator[None]:
-    """Covers the moment between looking for an active run and submitting: two at once would both find none."""
+    """Holds a lock from looking for an active run to submitting one, so that two processes cannot both find none."""
     folder = user_state_path("earthline") / "locks"
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / f"{project.replace(':', '_')}.{workflow}.lock", timeout=_LOCK_SECONDS)

@@ -180,7 +180,7 @@ def _step(name: str, config: Config) -> Callable[..., Any]:
 
 
 def _component(name: str) -> Any:
-    """The KFP face of a step: the function of its name in its `component.py`."""
+    """A step's KFP component: the function with the step's name in its `component.py`."""
     return resolve_name(f"{places()[name]}.component:{name}")
 
 

@@ -1,4 +1,4 @@
-"""What Earth Engine is asked before a run is paid for: by `check` one by one, by whatever starts runs all at once."""
+"""What Earth Engine is asked before a run costs money; `check` shows each answer, a run stops at the first failure."""
 
 from collections.abc import Callable
 from functools import cache, partial
@@ -18,7 +18,7 @@ NEEDS = {
 
 
 def questions(settings: Config) -> tuple[Question, ...]:
-    """Every question, in the order in which an answer makes the next one worth asking.
+    """Every question; those that others rest on come first.
 
     Args:
         settings: The workflow's config.
@@ -36,7 +36,7 @@ def questions(settings: Config) -> tuple[Question, ...]:
 
 
 def _splits(settings: Config, grid_of_region: Callable[[], Grid]) -> str:
-    """What the export would find out: whether patches and blocks fit into the region."""
+    """Checks what the export would otherwise find out: whether patches and blocks fit into the region."""
     grid, export = grid_of_region(), settings.export
     plan.require_room(grid, export)
     if export.split_regions is not None:
@@ -46,7 +46,7 @@ def _splits(settings: Config, grid_of_region: Callable[[], Grid]) -> str:
 
 
 def _map_asset(asset: str) -> str:
-    """What predict_map would find out after training and deployment."""
+    """Checks what predict_map would otherwise find out, after training and deployment."""
     # It draws, and what draws loads slowly.
     from components.predict_map.asset import AssetError, require_writable
 

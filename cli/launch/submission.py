@@ -15,17 +15,17 @@ if TYPE_CHECKING:  # these modules load pydantic and Google's client
 
 
 class UncertainError(RuntimeError):
-    """A run may go on, or does, and nobody here can see it; the text has its id."""
+    """It is not known whether a run was started, or it was and cannot be read. The text has its id."""
 
 
-def recorded(
+def submit_recorded(
     environment: "Environment",
     workflow: str,
     console: Console,
     send: Callable[..., str],
     template: bytes | None = None,
 ) -> "Record":
-    """Submits a run. Its record is written, and its id told, before: neither is lost with the answer.
+    """Submits a run. Its record is written and its id shown first, so that a lost answer does not lose them.
 
     Args:
         environment: Where it runs.
@@ -83,8 +83,8 @@ def recorded(
     return submitted
 
 
-def found(environment: "Environment", record: "Record", console: Console) -> "Run":
-    """The run that a record is of; says where Google's console shows it.
+def find_run(environment: "Environment", record: "Record", console: Console) -> "Run":
+    """Finds the run of a record, and says where Google's console shows it.
 
     Args:
         environment: Where it runs.
@@ -114,7 +114,7 @@ def found(environment: "Environment", record: "Record", console: Console) -> "Ru
 
 
 def tell_how_to_follow(record: "Record", console: Console) -> None:
-    """Says how to see a run that nobody watches.
+    """Says how to follow a run that this command does not follow.
 
     Args:
         record: Its record.

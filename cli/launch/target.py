@@ -56,7 +56,7 @@ def enter(environment: "Environment", *, containers: bool | None = None) -> None
 
 
 def redirected(variables: Mapping[str, str], script: str) -> dict[str, str]:
-    """Variables after a shell would have read `sandbox env`.
+    """Applies the script that `sandbox env` prints to variables, as a shell would.
 
     Args:
         variables: Variables before.

@@ -43,7 +43,7 @@ def on_output() -> Console:
 
 
 def word(state: str) -> str:
-    """A state of Vertex AI in a word: SKIPPED is `cached`.
+    """A state of Vertex AI in a plain word, such as `cached` for SKIPPED.
 
     Args:
         state: Such as SUCCEEDED.

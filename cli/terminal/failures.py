@@ -1,4 +1,4 @@
-"""From an exception to a line that a user can act on, and an exit code."""
+"""Turns an exception into a line that a user can act on, and into an exit code."""
 
 import errno
 import os
@@ -92,7 +92,7 @@ def report(error: Exception) -> int:
 
 
 def plainly(error: Exception) -> str:
-    """The text of a client's error in one line, without the address of the request, which says less and comes first.
+    """The text of a client's error in one line, without the address of the request at its beginning.
 
     Args:
         error: Of one of Google's clients.
@@ -107,7 +107,7 @@ def _hint(names: list[str]) -> str:
 
 
 def _explained(error: OSError) -> str:
-    """A full disk or a folder that may not be written is no mistake of Earthline's."""
+    """Explains a full disk or a folder that may not be written: no mistake of Earthline's."""
     path = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else None
     said = f"{path}: {error.strerror}" if path is not None else str(error.strerror)
     state = user_state_path("earthline")
@@ -127,7 +127,7 @@ def _say(text: str) -> None:
 
 
 def _keep(error: Exception) -> str:
-    """Writes the traceback to a file; says where, or gives it itself where nothing can be written."""
+    """Writes the traceback to a file and says where it is; where no file can be written, gives the traceback itself."""
     text = f"{' '.join(sys.argv)}\n\n{''.join(traceback.format_exception(error))}"
     for find in (partial(user_log_path, "earthline"), tempfile.gettempdir):
         try:

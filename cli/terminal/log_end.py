@@ -58,7 +58,7 @@ def read(lines: Sequence[str], most: int = 8) -> LogEnd:
 
 
 def _ends(lines: Sequence[str], start: int) -> int | None:
-    """Frames are indented; the first line that is not, and is no other program's, holds the class and the message."""
+    """Place of the error's class and message: the first line of the step after the frames, which are indented."""
     return next(
         (
             place
@@ -70,7 +70,7 @@ def _ends(lines: Sequence[str], start: int) -> int | None:
 
 
 def _first(lines: Sequence[str], starts: Sequence[int]) -> int:
-    """Where the chain of errors begins whose last one ended the step."""
+    """Where the first error begins that led to the last one."""
     first = starts[-1]
     for start in reversed(starts[:-1]):
         if not any(_CHAINED.match(line) for line in lines[start:first]):

@@ -1,4 +1,4 @@
-"""What a run has come to: its results copied and told, or the step that failed and what that step said."""
+"""The end of a run: its results are copied and listed, or the failed step is shown with the end of its log."""
 
 import json
 from pathlib import Path
@@ -90,7 +90,7 @@ def save_log(run: "Run", record: "Record", step: "Step") -> tuple[Path, list[str
 
 
 def _tell_failure(run: "Run", record: "Record", step: "Step", console: Console) -> None:
-    """What the step itself said comes first; then where the whole log is, and what Vertex AI says of its process."""
+    """Shows the step's own error first, then what Vertex AI says of its process, and where the whole log is."""
     import requests
     from google.api_core.exceptions import GoogleAPIError
 

@@ -1,4 +1,4 @@
-"""A run while it is under way: shown to its end, or left to itself by Ctrl-C."""
+"""Following a run: to its end, or until Ctrl-C, after which the run goes on."""
 
 import signal
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ def follow(run: "Run", record: "Record", console: Console, *, cancel_on_exit: bo
 
 
 def _until(interrupted: Event, snapshots: "Iterator[Snapshot]") -> "Iterator[Snapshot]":
-    """Snapshots, until somebody interrupts: a library may have kept the interrupt itself to itself."""
+    """Passes snapshots on until an interrupt, of which a library may have swallowed the exception."""
     for snapshot in snapshots:
         if interrupted.is_set():
             raise KeyboardInterrupt
@@ -68,7 +68,7 @@ def _leave(run: "Run", record: "Record", console: Console, *, cancel: bool) -> i
 
 @contextmanager
 def _interruptible() -> Iterator[Event]:
-    """A polite end of the process (SIGTERM) means what Ctrl-C means; either one is remembered."""
+    """Treats SIGTERM like Ctrl-C, and remembers either in the event."""
     interrupted = Event()
 
     def interrupt(number: int, frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""The end of a canary: its run is ended in time, and whatever it made is deleted."""
+"""Ends a canary's run in time, and deletes whatever it made."""
 
 from collections.abc import Callable
 from functools import partial

@@ -1,4 +1,4 @@
-"""A workflow in small: 2 x 2 tiles, one epoch, names of its own; and what running it costs at most."""
+"""A small copy of a workflow (2 x 2 tiles, one epoch, names of its own), and what running it costs at most."""
 
 from dataclasses import dataclass
 
@@ -36,7 +36,7 @@ class Cost:
 
 
 def shrunk(config: Config) -> Config:
-    """The workflow in small: the same data, project, bucket, accounts, runner and image.
+    """A small copy of a workflow with the same data, project, bucket, accounts, runner and image.
 
     Args:
         config: The workflow's config.

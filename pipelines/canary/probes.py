@@ -1,4 +1,4 @@
-"""What Google's documents leave open of Earth Engine's calls to an endpoint, asked of a model that answers shapes."""
+"""Tests how Earth Engine calls an endpoint where the documents leave it open, by a model that answers with shapes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ _PATCH = (4, 4)
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of a question.
+    """The answer to a question.
 
     Attributes:
         question: In a few words.
@@ -130,7 +130,7 @@ def _input_bands(endpoint: str, grid: Grid) -> Answer:
 
 
 def _largest(question: str, endpoint: str, grid: Grid, tries: Sequence[tuple[int, int]]) -> Answer:
-    """The largest of some requests, or answers, that comes through.
+    """The largest of several requests, or answers, that gets through.
 
     Args:
         question: Which of the two.

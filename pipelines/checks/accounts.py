@@ -1,4 +1,4 @@
-"""What an account may do, asked in the ways in which Google lets one ask about somebody else."""
+"""What an account may do: asked with its credentials, in its name, or read from the policies."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -14,7 +14,7 @@ _REFUSED = (403, 404)
 
 
 def held(google: Google, config: Config, rights: Iterable[Right]) -> set[Right]:
-    """Those of some rights that the account of the credentials holds, by whatever grants them.
+    """Which of some rights the account of the credentials has, whatever grants them.
 
     Args:
         google: Its APIs.
@@ -65,7 +65,7 @@ def impersonated(google: Google, account: str) -> Google | None:
 
 
 def written(google: Google, config: Config, account: str, rights: Iterable[Right]) -> set[Right] | None:
-    """Those of some rights that the policies of project, bucket and service accounts themselves grant an account.
+    """Which of some rights the policies of project, bucket and service accounts grant to an account.
 
     What a folder, an organization or a group grants is not seen, nor what a condition or a deny policy takes away:
     conditional bindings do not count.

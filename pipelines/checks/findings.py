@@ -1,4 +1,4 @@
-"""What a check found, and what can be found in a config without asking anybody."""
+"""What a check found, and what can be found in a config without any request."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Finding:
 
 
 def of_config(config: Config) -> Iterator[Finding]:
-    """What of a sound config will fail, or is not known to work, on Google Cloud.
+    """Settings of a valid config that will fail on Google Cloud, or were never tried there.
 
     Args:
         config: The workflow's config.

@@ -15,7 +15,7 @@ _ARTIFACT_REGISTRY = "-docker.pkg.dev"
 
 
 class ImageError(ValueError):
-    """A text that names no image, or one of which nobody can say which version runs."""
+    """A text that names no image, or an image without a fixed version."""
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ class Permissions:
         return self._rights(name, account, needed)
 
     def _rights(self, name: str, account: str, needed: tuple[Right, ...]) -> Finding:
-        """Whether an account has what it needs: asked in its name, else read from the policies, else not known."""
+        """Whether an account has some rights: asked in its name, or read from the policies, or not known."""
         member = f"serviceAccount:{account}"
         acting = self._google if account == self._caller else impersonated(self._google, account)
         if acting is not None:

@@ -1,4 +1,4 @@
-"""What a workflow needs of Google Cloud, asked for before it runs: what is missing, and the command that mends it.
+"""Checks before a run what the workflow needs of Google Cloud: what is missing, and the command that mends it.
 
 Nothing is changed. Each question is one call of a public API by Google's own client, whose interfaces are part of
 its package, so that nothing has to be discovered over the network.

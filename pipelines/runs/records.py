@@ -30,7 +30,7 @@ class RecordError(ValueError):
 
 
 class StepRecord(BaseModel):
-    """How one step went."""
+    """State and duration of one step."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -84,7 +84,7 @@ class Record(BaseModel):
 
 
 def require_writable() -> None:
-    """Makes sure that records and results can be written, before a run is started that has nowhere to put them.
+    """Makes sure, before a run starts, that its record and results can be written.
 
     Raises:
         RecordError: They cannot.

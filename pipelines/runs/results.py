@@ -38,7 +38,7 @@ def collect(snapshot: Snapshot, folder: Path, project: str) -> list[Path]:
 
 
 def kinds() -> dict[str, str]:
-    """What the copies are that a user is told of, by file name, in the order of the steps' names."""
+    """What to call each copied file that is shown to the user, by file name, in the order of the steps' names."""
     return {
         file: kind for step in declared().values() for output in step.outputs for file, kind in output.shown.items()
     }

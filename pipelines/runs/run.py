@@ -171,7 +171,7 @@ class Run:
             return ""
 
     def _working_job(self, step: Step) -> str:
-        """Number of the job whose log tells of the work: not a launcher's, but that of the job which it started."""
+        """Number of the job whose log tells of the work: of a launcher, the job that it started."""
         display_name = next((spec.custom_job for spec in self._specs if spec.name == step.name), "")
         if not display_name or step.started is None:
             return step.job_id

@@ -39,7 +39,7 @@ def between(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[Differ
 
 
 def facts(schedule: Any) -> dict[str, str]:
-    """What a user would recognise of a schedule, by the config's keys.
+    """A schedule's values by the keys of the config that they come from.
 
     Args:
         schedule: `google.cloud.aiplatform_v1.types.Schedule`.

@@ -1,4 +1,4 @@
-"""The schedule of a workflow on Vertex AI: one per workflow name, which creating it again brings up to date."""
+"""The schedule of a workflow on Vertex AI: one per workflow name; creating it again updates it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _REQUEST = "create_pipeline_job_request"
 
 
 class ScheduleError(ValueError):
-    """What is asked for does not go with the schedule that is there, or with none."""
+    """The schedule's state does not allow what was asked, or there is no schedule."""
 
 
 @dataclass(frozen=True)
@@ -235,5 +235,5 @@ class Schedules:
 
 
 def _unsets(current: Any, wanted: Any) -> bool:
-    """True where an update will not do: Vertex AI takes no value of a schedule away."""
+    """True where the wanted schedule lacks a value of the current one, which no update of Vertex AI can remove."""
     return any(getattr(current, field) and not getattr(wanted, field) for field in ("end_time", "max_run_count"))

@@ -10,7 +10,7 @@ import requests
 from google.api_core.exceptions import AlreadyExists, GoogleAPIError, InvalidArgument, ServiceUnavailable
 from rich.console import Console
 
-from cli.launch.submission import UncertainError, recorded
+from cli.launch.submission import UncertainError, submit_recorded
 from cli.terminal import failures
 from earthline.config import Environment
 from pipelines.runs import records
@@ -45,7 +45,8 @@ def submit(sender: Sender) -> tuple[records.Record | None, str, BaseException | 
     """The record that came back, what was shown, and the error."""
     shown = io.StringIO()
     try:
-        return recorded(Environment(), "forests", Console(file=shown), sender, b"steps: 9"), shown.getvalue(), None
+        record = submit_recorded(Environment(), "forests", Console(file=shown), sender, b"steps: 9")
+        return record, shown.getvalue(), None
     except BaseException as error:
         return None, shown.getvalue(), error
 
@@ -103,7 +104,7 @@ def test_what_comes_before_the_announcement_is_told_as_it_is() -> None:
         raise GoogleAPIError("no such project")
 
     with pytest.raises(GoogleAPIError, match="no such project"):
-        recorded(Environment(), "forests", Console(file=io.StringIO()), active)
+        submit_recorded(Environment(), "forests", Console(file=io.StringIO()), active)
     assert not records.RUNS.exists()
 
 

@@ -178,11 +178,16 @@ def without_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., s
     (ours,) = (folder / "venv" / "lib").glob("python*/site-packages")
     # Python does not read the .pth files of a folder that is named like this, and one of them leads to the sandbox.
     (ours / "product.pth").write_text(f"{packages}\n{ROOT}\n")
-    variables = {name: value for name, value in os.environ.items() if name != target.MARKER}
+    python = folder / "venv" / "bin" / "python"
+    variables = {name: value for name, value in os.environ.items() if name not in (target.MARKER, "PYTHONPATH")}
+
+    # Where it had one after all, a command would start it and run for minutes.
+    found = "import importlib.util as u; raise SystemExit(u.find_spec('earthline_sandbox') is not None)"
+    subprocess.run([python, "-P", "-c", found], env=variables, cwd=folder, check=True)
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [folder / "venv" / "bin" / "python", "-P", "-m", "cli", *arguments],
+            [python, "-P", "-m", "cli", *arguments],
             env={**variables, "EARTHLINE_SANDBOX_HOME": str(folder / "home")},
             cwd=folder,
             capture_output=True,
