@@ -1,7 +1,6 @@
 """`earthline runs` in a plain shell: each command finds its own way to the sandbox."""
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from .conftest import Shell
 
 ROOT = Path(__file__).parents[2]
 SUBMIT = """
@@ -37,31 +38,6 @@ for defaults in ({"seconds": 0.5}, {"seconds": 0.5, "fail": True}, {"seconds": 9
         for _ in Run("sandbox", "us-central1", job_id).follow():
             pass
 """
-
-
-class Shell:
-    """A folder, and a shell without any of the sandbox's variables except its home."""
-
-    def __init__(self, folder: Path, home: Path) -> None:
-        self.folder = folder
-        self.variables = {**os.environ, "EARTHLINE_SANDBOX_HOME": str(home)}
-
-    def earthline(self, *arguments: str) -> tuple[int, str, str]:
-        reply = subprocess.run(
-            [sys.executable, "-m", "cli", *arguments],
-            env=self.variables,
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        return reply.returncode, reply.stdout, reply.stderr
-
-
-@pytest.fixture(scope="module")
-def shell(sandbox: Any, tmp_path_factory: pytest.TempPathFactory) -> Shell:
-    return Shell(tmp_path_factory.mktemp("work"), sandbox.home)
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,13 @@
 """`earthline schedule` in a plain shell: each command finds its own way to the sandbox."""
 
-import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from .conftest import Shell
 
 ROOT = Path(__file__).parents[2]
 QUICKSTART = str(ROOT / "configs" / "quickstart.yaml")
@@ -26,45 +26,31 @@ schedules.apply(schedules.plan(config, template(seconds=0.1), caching=True))
 """
 
 
-class Shell:
-    """A folder, and a shell without any of the sandbox's variables except its home."""
-
-    def __init__(self, folder: Path, home: Path) -> None:
-        self.folder = folder
-        self.variables = {**os.environ, "EARTHLINE_SANDBOX_HOME": str(home), "COLUMNS": "200"}
-
-    def schedule(self, verb: str, *arguments: str, code: int = 0) -> str:
-        reply = subprocess.run(
-            [sys.executable, "-m", "cli", "schedule", verb, QUICKSTART, *NAME, *arguments],
-            env=self.variables,
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert reply.returncode == code, reply.stdout + reply.stderr
-        return reply.stdout + reply.stderr
-
-
 @pytest.fixture(scope="module")
 def shell(sandbox: Any, tmp_path_factory: pytest.TempPathFactory) -> Shell:
-    return Shell(tmp_path_factory.mktemp("work"), sandbox.home)
+    return Shell(tmp_path_factory.mktemp("work"), sandbox.home, COLUMNS="200")
+
+
+def schedule(shell: Shell, verb: str, *arguments: str, code: int = 0) -> str:
+    """What `earthline schedule` prints, after its exit code was as expected."""
+    given, out, err = shell.earthline("schedule", verb, QUICKSTART, *NAME, *arguments)
+    assert given == code, out + err
+    return out + err
 
 
 def test_a_schedule_is_listed_paused_resumed_run_and_deleted(sandbox: Any, shell: Shell) -> None:
-    assert "`earthline schedule create` makes one" in shell.schedule("pause", code=2)
+    assert "`earthline schedule create` makes one" in schedule(shell, "pause", code=2)
     sandbox.run([sys.executable, "-c", CREATE, QUICKSTART], PYTHONPATH=str(ROOT / "tests" / "pipelines"))
-    assert "paused" in shell.schedule("pause")
-    assert re.search(r"timed +paused +0 3 1 1 \* +20\d\d-01-01 0\d:00", shell.schedule("list"))
-    assert "next run 20" in shell.schedule("resume", "--catch-up")
-    output = shell.schedule("run-now")
+    assert "paused" in schedule(shell, "pause")
+    assert re.search(r"timed +paused +0 3 1 1 \* +20\d\d-01-01 0\d:00", schedule(shell, "list"))
+    assert "next run 20" in schedule(shell, "resume", "--catch-up")
+    output = schedule(shell, "run-now")
     job_id = re.search(r"^run (timed-\S+)$", output, re.MULTILINE)
     assert job_id and f"earthline runs follow {job_id[1]}" in output
     assert (shell.folder / "runs" / job_id[1] / "run.json").is_file()
-    assert "schedule of timed deleted" in shell.schedule("delete")
+    assert "schedule of timed deleted" in schedule(shell, "delete")
 
 
 def test_a_schedule_without_a_cron_expression_is_not_made(shell: Shell) -> None:
-    output = shell.schedule("create", "--set", "schedule.cron=soon", code=2)
+    output = schedule(shell, "create", "--set", "schedule.cron=soon", code=2)
     assert "schedule.cron: 'soon' is no cron expression" in output

@@ -30,6 +30,21 @@ def fast(*settings: str) -> tuple[str, ...]:
 
 
 FAST = fast()
+# As small as a run can be: an epoch of a small network, and a corner of the map.
+_TINY = (
+    "train.epochs=1",
+    "train.model.depth=1",
+    "train.model.filters=4",
+    "evaluate.baseline_trees=10",
+    "export.examples={train: 60, validation: 20, test: 20}",
+    "export.shards=1",
+    "predict.region={west: -78.72, south: 35.72, east: -78.71, north: 35.73}",
+)
+
+
+def tiny(name: str, *settings: str) -> tuple[str, ...]:
+    """Options of a run of this name that is as small as it can be, with more settings."""
+    return tuple(word for setting in (f"name={name}", *_TINY, *settings) for word in ("--set", setting))
 
 
 @dataclass(frozen=True)

@@ -5,18 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Laptop
+from .conftest import Laptop, tiny
 
-TINY = (
-    "name=there-and-back",
-    "train.epochs=1",
-    "train.model.depth=1",
-    "train.model.filters=4",
-    "evaluate.baseline_trees=10",
-    "export.examples={train: 60, validation: 20, test: 20}",
-    "export.shards=1",
-    "predict.region={west: -78.72, south: 35.72, east: -78.71, north: 35.73}",
-)
+NAME = "there-and-back"
 CHAMPION = """
 from google.cloud import aiplatform
 aiplatform.init(project="sandbox", location="us-central1", api_transport="rest")
@@ -27,13 +18,9 @@ print(aiplatform.Model(serving.model, version=serving.model_version_id).uri)
 """
 
 
-def settings(*more: str) -> list[str]:
-    return [word for setting in (*TINY, *more) for word in ("--set", setting)]
-
-
 def run(laptop: Laptop, quickstart: str, seed: int, min_gain: int = -1) -> tuple[str, str]:
     """Runs the workflow; gives the run's id and the folder of the model that serves then."""
-    output = laptop.earthline("run", quickstart, *settings(f"train.seed={seed}", f"evaluate.min_gain={min_gain}"))
+    output = laptop.earthline("run", quickstart, *tiny(NAME, f"train.seed={seed}", f"evaluate.min_gain={min_gain}"))
     return job_id(output), laptop.python(CHAMPION).strip()
 
 
@@ -51,7 +38,7 @@ def test_there_and_back_again(laptop: Laptop, quickstart: str) -> None:
     assert again == first
 
     # Nothing is new since the last of the three.
-    idle = job_id(laptop.earthline("submit", quickstart, *settings("train.seed=0", "evaluate.min_gain=-1")))
+    idle = job_id(laptop.earthline("submit", quickstart, *tiny(NAME, "train.seed=0", "evaluate.min_gain=-1")))
     laptop.earthline("runs", "follow", idle)
     changes = json.loads((Path(laptop.folder) / "runs" / idle / "changes.json").read_text())
     assert (changes["decision"], changes["accepted_run"]) == ("nothing_new", last)

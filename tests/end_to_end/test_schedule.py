@@ -8,17 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from .conftest import Laptop
+from .conftest import Laptop, tiny
 
-TINY = (
-    "name=retrained",
-    "train.epochs=1",
-    "train.model.depth=1",
-    "train.model.filters=4",
-    "evaluate.baseline_trees=10",
-    "export.examples={train: 60, validation: 20, test: 20}",
-    "export.shards=1",
-    "predict.region={west: -78.72, south: 35.72, east: -78.71, north: 35.73}",
+SCHEDULED = (
     "environment.resource_labels={team: maps}",
     "environment.service_account=trainer@sandbox.iam.gserviceaccount.com",
     "schedule.cron='* * * * *'",
@@ -28,8 +20,8 @@ TINY = (
 LABELS = {"team": "maps", "earthline-workflow": "retrained"}
 
 
-def settings(*more: str) -> list[str]:
-    return [word for setting in (*TINY, *more) for word in ("--set", setting)]
+def settings(*more: str) -> tuple[str, ...]:
+    return tiny("retrained", *SCHEDULED, *more)
 
 
 class Vertex:

@@ -1,15 +1,13 @@
 """Submitting, following, cancelling and fetching, by the real client against the sandbox."""
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-FOLDER = Path(__file__).parents[1]
-QUICKSTART = FOLDER.parents[1] / "configs" / "quickstart.yaml"
+from tests.conftest import Sandbox
+from tests.pipelines import drivers
+
 DRIVER = """
 import json, sys, time
 from pathlib import Path
@@ -77,22 +75,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def said(sandbox: Any, folder: Path) -> dict[str, Any]:
-    reply = subprocess.run(
-        [sys.executable, "-c", DRIVER, str(QUICKSTART)],
-        env=sandbox.client_environment(PYTHONPATH=str(FOLDER), XDG_STATE_HOME=str(folder / "state")),
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-    )
-    assert reply.returncode == 0, reply.stderr
-    # What follows a command's output into a pipe must be the command's own: the client is to be silent.
-    assert reply.stdout == ""
-    content = json.loads((folder / "said.json").read_text())
-    assert isinstance(content, dict)
-    return content
+def said(sandbox: Sandbox, folder: Path) -> dict[str, Any]:
+    return drivers.said(sandbox, folder, DRIVER)
 
 
 def test_a_run_ends_with_its_results_here(said: dict[str, Any], folder: Path) -> None:

@@ -1,9 +1,5 @@
 """The schedule of a workflow, by the real client against the sandbox: one per name, and what an update changes."""
 
-import json
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.schedules.differences import between
+from tests.conftest import Sandbox
+from tests.pipelines import drivers
 
-FOLDER = Path(__file__).parents[1]
-QUICKSTART = FOLDER.parents[1] / "configs" / "quickstart.yaml"
 DRIVER = """
 import json, sys, time
 from pathlib import Path
@@ -97,22 +93,8 @@ Path("said.json").write_text(json.dumps(said))
 
 
 @pytest.fixture(scope="module")
-def said(sandbox: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    folder = tmp_path_factory.mktemp("work")
-    reply = subprocess.run(
-        [sys.executable, "-c", DRIVER, str(QUICKSTART)],
-        env=sandbox.client_environment(PYTHONPATH=str(FOLDER), XDG_STATE_HOME=str(folder / "state")),
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-    )
-    assert reply.returncode == 0, reply.stderr
-    assert reply.stdout == ""
-    content = json.loads((folder / "said.json").read_text())
-    assert isinstance(content, dict)
-    return content
+def said(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return drivers.said(sandbox, tmp_path_factory.mktemp("work"), DRIVER)
 
 
 def test_a_workflow_has_one_schedule_whatever_is_done(said: dict[str, Any]) -> None:
