@@ -14,9 +14,10 @@ from components.export_examples import fetching, pipeline, plan, points
 from earthline.config import Data, Export
 from earthline.earth_engine import verification
 from earthline.earth_engine.connection import connect
+from earthline.earth_engine.imagery import data_types
 from earthline.earth_engine.retry import PixelsError, ask
 from earthline.entry_point import entry_point
-from earthline.formats.manifest import MANIFEST, Manifest, SourceRecord, expression_hash
+from earthline.formats.manifest import MANIFEST, Manifest, SeriesRecord, SourceRecord, expression_hash
 from earthline.grid import Grid
 
 _ATTRIBUTION = ("attribution", "provider", "author")
@@ -60,6 +61,7 @@ def run(
     _clear(folder)
     connect(project)
     grid = verification.verify(data)
+    data = data_types.resolved(data, grid)
     manifest, planned = _plan(data, export, grid)
     local = export.runner == "DirectRunner"
     job = pipeline.Job(
@@ -95,6 +97,10 @@ def _plan(data: Data, export: Export, grid: Grid) -> tuple[Manifest, list[plan.P
     manifest = Manifest(
         grid=grid.to_json(),
         bands=data.imagery.band_names,
+        series=tuple(
+            SeriesRecord(bands=series.bands, steps=tuple((step.start, step.end) for step in series.steps))
+            for series in data.imagery.series
+        ),
         data_type=data.imagery.data_type,
         patch_shape=export.patch_shape,
         class_names=data.labels.class_names,

@@ -96,7 +96,7 @@ def check_contract(manifest: Manifest, data: Data, findings: Findings) -> None:
         ("data_type", manifest.data_type, data.imagery.data_type),
         ("class_names", manifest.class_names, data.labels.class_names),
     ):
-        if there != asked:
+        if there != asked and asked != "auto":
             findings.add("contract", f"{key}: the examples have {there}, the config {asked}; export them again")
     for split in SPLITS:
         if split not in manifest.splits:

@@ -42,12 +42,23 @@ class SourceRecord(_Record):
     license: str = Field(default="", description="Under which terms.")
 
 
+class SeriesRecord(_Record):
+    """Bands that come once for each step in time, all of a step together: `B4_t00`, `B8_t00`, `B4_t01`, `B8_t01`.
+
+    Their part of an image (height, width, steps * bands) reshapes to (height, width, steps, bands).
+    """
+
+    bands: tuple[str, ...] = Field(description="Their names without the steps, in order.")
+    steps: tuple[tuple[str, str], ...] = Field(description="First moment and the one after the last, ISO 8601 in UTC.")
+
+
 class Manifest(_Record):
     """What lies in a dataset's folder beside the shards, as `manifest.json`."""
 
     schema_version: int = Field(default=SCHEMA_VERSION, description="Version of this contract.")
     grid: dict[str, Any] = Field(description="Grid of the whole region: crs, transform, shape (height, width).")
     bands: tuple[str, ...] = Field(description="Band order of every image.")
+    series: tuple[SeriesRecord, ...] = Field(default=(), description="Those of the bands that are steps in time.")
     data_type: str = Field(description="NumPy name of the image's type.")
     patch_shape: tuple[int, int] = Field(description="Shape of a patch in pixels (height, width).")
     class_names: tuple[str, ...] = Field(description="Class id i is named class_names[i].")

@@ -11,6 +11,7 @@ from earthline.config.section import Section
 from earthline.config.sections.imagery.bands import require_usable
 from earthline.config.sections.imagery.derived import Derived, resolve
 from earthline.config.sections.imagery.source import Source
+from earthline.config.sections.imagery.time import Series
 
 DataType = Literal["uint8", "uint16", "int16", "float32", "auto"]
 
@@ -36,13 +37,25 @@ class Imagery(Section, ABC):
     @property
     def derived_bands(self) -> tuple[Derived, ...]:
         """Bands by expression, in the order in which they are computed."""
-        series = {name: bands for source in self.all_sources for name, bands in source.series.items()}
+        series = {name: bands for source in self.all_sources for name, bands in source.by_step.items()}
         return resolve(self.derived, self._stacked, series)
 
     @property
     def band_names(self) -> tuple[str, ...]:
         """Names of all bands, in the order that the model sees."""
         return (*self._stacked, *(band.name for band in self.derived_bands))
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        """Bands that come once for each step in time, in the order of the stack."""
+        found = [Series(source.names, source.steps) for source in self.all_sources if source.time is not None]
+        names = [band.name for band in self.derived_bands]
+        for name in self.derived:
+            count = sum(each.rpartition("_t")[0] == name for each in names)
+            steps = next((each.steps for each in found if len(each.steps) == count), None)
+            if name not in names and steps is not None:
+                found.append(Series((name,), steps))
+        return tuple(found)
 
     @property
     def assets(self) -> tuple[str, ...]:

@@ -198,7 +198,7 @@ class Source(Section):
         return tuple(f"{name}{suffix}" for suffix in suffixes(len(self.steps)) for name in self.names)
 
     @property
-    def series(self) -> Mapping[str, tuple[str, ...]]:
+    def by_step(self) -> Mapping[str, tuple[str, ...]]:
         """Bands of each step by their common name; none where it has no `time`."""
         if self.time is None:
             return {}

@@ -32,6 +32,19 @@ class Step:
         return f"{self.start.removesuffix('T00:00:00')} to {self.end.removesuffix('T00:00:00')}"
 
 
+@dataclass(frozen=True)
+class Series:
+    """Bands that come once for each step, all of a step together.
+
+    Attributes:
+        bands: Their names without the steps.
+        steps: The steps.
+    """
+
+    bands: tuple[str, ...]
+    steps: tuple[Step, ...]
+
+
 class Time(Section):
     """How a collection is split in time. Bands get `_t00`, `_t01` … at their end, all bands of a step together."""
 

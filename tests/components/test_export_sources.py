@@ -1,0 +1,220 @@
+"""Several sources in one export: other grids, steps in time and derived bands, to the pixel, in one request a patch."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from pyproj import Transformer
+
+from earthline.config import Data, Export
+from earthline.formats.examples import Patch
+from earthline.formats.manifest import SPLITS, Manifest
+from earthline.formats.shards import read
+
+from .outcomes import outcome as told
+from .scene import CRS, TRANSFORM, save
+
+SHAPE = (96, 130)
+FOLDER = "projects/sandbox/assets/export_sources"
+DAYS = ("2021-01-10", "2021-02-10", "2021-02-20")
+STEP = """
+import json, sys
+import ee
+from kfp import dsl
+from components.detect_changes.sources import read_bands, read_sources
+from components.export_examples.run import run
+from earthline.config import Data
+asked = []
+compute = ee.data.computePixels
+def counted(params):
+    asked.append(params)
+    return compute(params)
+ee.data.computePixels = counted
+outcomes = {}
+for name, case in json.load(open(sys.argv[1])).items():
+    del asked[:]
+    examples = dsl.Dataset(uri=case["folder"], metadata={})
+    run(data=case["data"], export=case["export"], project="sandbox", temp_location="", examples=examples)
+    data = Data.model_validate_json(case["data"])
+    outcomes[name] = {
+        "requests": len(asked),
+        "sources": [source.model_dump() for source in read_sources(data)],
+        "statistics": sorted(read_bands(data)),
+    }
+print("OUTCOME" + json.dumps(outcomes))
+"""
+EXPORT = Export.model_validate(
+    {
+        "patch_shape": [8, 8],
+        "block_shape": [24, 24],
+        "examples": {"train": 20, "validation": 6, "test": 6},
+        "shards": 1,
+        "seed": 5,
+    }
+)
+
+
+def scenes():
+    """Three images (images, bands, rows, columns) of whole numbers below 255, and labels."""
+    random = np.random.default_rng(2)
+    rows, columns = np.mgrid[0 : SHAPE[0], 0 : SHAPE[1]]
+    labels = np.where((rows // 8 + columns // 8) % 4 == 0, 2, 1)
+    return random.integers(1, 250, (3, 2, *SHAPE)).astype(np.uint8), labels.astype(np.uint8)
+
+
+def section(imagery):
+    a, _, west, _, e, north = TRANSFORM
+    to_degrees = Transformer.from_crs(CRS, "EPSG:4326", always_xy=True)
+    left, bottom = to_degrees.transform(west + 10 * a, north + (SHAPE[0] - 10) * e)
+    right, top = to_degrees.transform(west + (SHAPE[1] - 10) * a, north + 10 * e)
+    return Data.model_validate(
+        {
+            "imagery": {"data_type": "auto", **imagery},
+            "labels": {
+                "image": f"{FOLDER}/labels",
+                "band": "b1",
+                "classes": [
+                    {"name": "land", "color": "#1b7837", "values": [1]},
+                    {"name": "water", "color": "#2b8cbe", "values": [2]},
+                ],
+            },
+            "region": {"west": left, "south": bottom, "east": right, "north": top},
+            "crs": CRS,
+            "scale": 30,
+        }
+    )
+
+
+SERIES = {
+    "collection": f"{FOLDER}/series",
+    "bands": ["b1", {"band": "b2", "as": "0_b2"}],
+    "start": "2021-01-01",
+    "end": "2021-03-01",
+    "time": "month",
+    "composite": "max",
+}
+CASES = {
+    "stack": section(
+        {
+            "sources": [
+                SERIES,
+                {"image": f"{FOLDER}/east", "bands": ["east"], "prefix": "dem-", "resample": "bilinear"},
+            ],
+            "derived": {"difference": "b1 - b('0_b2')", "far": "b('dem-east') * 1000"},
+        }
+    ),
+    "whole numbers": section(SERIES),
+}
+
+
+@pytest.fixture(scope="module")
+def exported(sandbox, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sources")
+    images, labels = scenes()
+    sandbox.command("add", f"{FOLDER}/labels", save(folder / "labels.tif", labels[None], nodata=0))
+    begin = ["import ee", 'ee.Initialize(project="sandbox")']
+    sandbox.python("\n".join([*begin, f"ee.data.createAsset({{'type': 'IMAGE_COLLECTION'}}, '{FOLDER}/series')"]))
+    for number, day in enumerate(DAYS):
+        asset = f"{FOLDER}/series/scene_{number}"
+        sandbox.command("add", asset, save(folder / f"scene_{number}.tif", images[number], nodata=255))
+        begin.append(f"ee.data.updateAsset('{asset}', {{'startTime': '{day}T00:00:00Z'}}, ['start_time'])")
+    sandbox.python("\n".join(begin))
+    step = 0.001
+    east = (-79.0 + step * (np.arange(600)[None, :] + 0.5) + np.zeros((400, 1))).astype("float64")
+    with rasterio.open(
+        folder / "east.tif",
+        "w",
+        driver="GTiff",
+        count=1,
+        height=400,
+        width=600,
+        dtype="float64",
+        crs="EPSG:4326",
+        transform=Affine(step, 0, -79.0, 0, -step, 35.9),
+    ) as file:
+        file.write(east[None])
+    properties = ("--property", "provider=Somebody", "--property", "license=CC0")
+    sandbox.command("add", f"{FOLDER}/east", str(folder / "east.tif"), "--bands", "east", *properties)
+    cases = {
+        name: {"data": data.model_dump_json(), "export": EXPORT.model_dump_json(), "folder": str(folder / name)}
+        for name, data in CASES.items()
+    }
+    (folder / "cases.json").write_text(json.dumps(cases))
+    done = sandbox.run([sys.executable, "-c", STEP, str(folder / "cases.json")], timeout=400)
+    return folder, told(done)
+
+
+def patches(exported, name):
+    manifest = Manifest.read(exported[0] / name)
+    for split in SPLITS:
+        for path in manifest.shards(exported[0] / name, split):
+            for record in read(path):
+                yield Patch.decode(record, manifest.patch_shape, len(manifest.bands), manifest.data_type)
+
+
+def expected(manifest):
+    """The stack over the manifest's grid: (bands, rows, columns)."""
+    images, _ = scenes()
+    _, _, west, _, _, north = manifest.grid["transform"]
+    row, column = round((TRANSFORM[5] - north) / 30), round((west - TRANSFORM[2]) / 30)
+    height, width = manifest.grid["shape"]
+    images = images[:, :, row : row + height, column : column + width].astype(float)
+    months = [images[0], images[1:].max(axis=0)]
+    rows, columns = np.mgrid[0:height, 0:width]
+    to_degrees = Transformer.from_crs(CRS, "EPSG:4326", always_xy=True)
+    east, _ = to_degrees.transform(west + 30 * (columns + 0.5), north - 30 * (rows + 0.5))
+    return np.stack([*np.concatenate(months), east, *(month[0] - month[1] for month in months), 1000 * east])
+
+
+def test_every_pixel_of_the_stack_is_its_sources(exported):
+    manifest = Manifest.read(exported[0] / "stack")
+    names = ("b1_t00", "0_b2_t00", "b1_t01", "0_b2_t01", "dem-east", "difference_t00", "difference_t01", "far")
+    assert manifest.bands == names and manifest.data_type == "float32"
+    whole, count = expected(manifest), 0
+    for patch in patches(exported, "stack"):
+        window = slice(patch.row, patch.row + 8), slice(patch.column, patch.column + 8)
+        np.testing.assert_allclose(patch.image, whole[:, *window].transpose(1, 2, 0), rtol=1e-6)
+        assert patch.valid.all()
+        count += 1
+    assert count == 32
+
+
+def test_a_patch_is_one_request(exported):
+    assert exported[1]["stack"]["requests"] == exported[1]["whole numbers"]["requests"] == 32
+
+
+def test_the_smallest_type_that_holds_every_value_is_taken(exported):
+    manifest = Manifest.read(exported[0] / "whole numbers")
+    assert manifest.data_type == "uint8"
+    whole = expected(manifest)[:4]
+    for patch in patches(exported, "whole numbers"):
+        window = slice(patch.row, patch.row + 8), slice(patch.column, patch.column + 8)
+        np.testing.assert_array_equal(patch.image, whole[:, *window].transpose(1, 2, 0))
+
+
+def test_the_manifest_tells_steps_and_every_source(exported):
+    manifest = Manifest.read(exported[0] / "stack")
+    steps = (("2021-01-01T00:00:00", "2021-02-01T00:00:00"), ("2021-02-01T00:00:00", "2021-03-01T00:00:00"))
+    assert [(series.bands, series.steps) for series in manifest.series] == [
+        (("b1", "0_b2"), steps),
+        (("difference",), steps),
+    ]
+    assets = [(source.asset, source.role) for source in manifest.sources]
+    assert assets == [
+        (f"{FOLDER}/{name}", role)
+        for name, role in zip(("series", "east", "labels"), ("imagery", "imagery", "labels"), strict=True)
+    ]
+    assert manifest.sources[1].attribution == "Somebody" and manifest.sources[1].license == "CC0"
+
+
+def test_changes_are_looked_for_in_every_source(exported):
+    found = exported[1]["stack"]
+    assert [(source["asset"], source["images"], source["newest"]) for source in found["sources"]] == [
+        (f"{FOLDER}/series", 3, "2021-02-20"),
+        (f"{FOLDER}/east", 1, ""),
+        (f"{FOLDER}/labels", 1, ""),
+    ]
+    assert found["statistics"] == sorted(CASES["stack"].imagery.band_names)
