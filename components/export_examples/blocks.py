@@ -7,7 +7,9 @@ unit square from (column, row). Distances are Chebyshev distances: the larger of
 import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
+import numpy as np
 import shapely
 from shapely import BufferJoinStyle
 from shapely.affinity import scale, translate
@@ -16,6 +18,7 @@ from shapely.geometry.base import BaseGeometry
 from earthline.blocks import edges
 from earthline.formats.manifest import SPLITS
 
+Array = np.ndarray[Any, Any]
 _INSET = 0.25
 """Most pixels by which an area of pixel centres is widened, so that no centre lies on its edge."""
 
@@ -38,6 +41,28 @@ def blocks(shape: tuple[int, int], block_shape: tuple[int, int]) -> list[BaseGeo
     return [
         shapely.box(left, top, right, bottom) for top, bottom in pairwise(rows) for left, right in pairwise(columns)
     ]
+
+
+def touched(cut: Sequence[BaseGeometry], outline: BaseGeometry | None) -> tuple[int, Array]:
+    """Which blocks an outline touches, and to which of them each block is nearest.
+
+    Args:
+        cut: Blocks.
+        outline: In pixels of the same grid; None where every block counts.
+
+    Returns:
+        The number of blocks that it touches, and for each block the place of the nearest one among those, (blocks,).
+    """
+    if outline is None:
+        return len(cut), np.arange(len(cut))
+    shapely.prepare(outline)
+    # A block that shares an edge alone holds no pixel of it.
+    inside = shapely.intersects(outline, cut) & ~shapely.touches(outline, cut)
+    places = np.flatnonzero(inside)
+    if not len(places):
+        return 0, np.zeros(len(cut), np.int64)
+    tree = shapely.STRtree([cut[int(place)].centroid for place in places])
+    return len(places), np.asarray(tree.nearest([block.centroid for block in cut]))
 
 
 def areas(parts: Mapping[str, Sequence[BaseGeometry]], gap: int) -> dict[str, BaseGeometry]:

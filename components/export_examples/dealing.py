@@ -73,6 +73,7 @@ def deal_by_class(
     gap: int,
     shares: Mapping[str, float],
     seed: int,
+    nearest: Array | None = None,
 ) -> Array:
     """Deals blocks so that every split has patches of every class, where the classes' places allow it.
 
@@ -88,6 +89,8 @@ def deal_by_class(
         gap: Least distance in pixels between patches of different splits.
         shares: Share of blocks by split; sum 1.
         seed: Seed of deals and swaps.
+        nearest: For each block the place of the one that it goes with among those that are dealt, (blocks,); None
+            where each is dealt.
 
     Returns:
         As `deal`.
@@ -96,6 +99,8 @@ def deal_by_class(
         SplitError: Fewer blocks than splits.
     """
     touched, count = _touched(candidates.corners, shape, block_shape, patch_shape, math.ceil(gap / 2))
+    if nearest is not None:
+        touched, count = nearest[touched], int(nearest.max()) + 1
     random = np.random.default_rng(seed)
     cards = _cards(count, shares)
     totals = np.bincount(candidates.class_ids, minlength=classes)

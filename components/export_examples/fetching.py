@@ -12,9 +12,18 @@ from earthline.formats.examples import UNLABELLED, Patch
 from earthline.grid import Grid
 
 
-def request_image(data: Data) -> Any:
-    """The `ee.Image` of a patch's bands, label and validity, masked nowhere: Earth Engine's NPY format has no mask."""
-    label = imagery.labels(data).unmask(UNLABELLED, False).toUint8()
+def request_image(data: Data, grid: Grid) -> Any:
+    """The `ee.Image` of a patch's bands, label and validity, masked nowhere: Earth Engine's NPY format has no mask.
+
+    Outside of the region's outline there is imagery, as a model sees it around its edge, and no label.
+
+    Args:
+        data: The section.
+        grid: Of the whole region.
+    """
+    label = (
+        imagery.clipped(imagery.labels(data), data, grid, offset=data.labels.offset).unmask(UNLABELLED, False).toUint8()
+    )
     return imagery.image(data).unmask(0, False).addBands(label).addBands(imagery.valid(data))
 
 

@@ -168,7 +168,7 @@ class FetchPatches(beam.DoFn):  # type: ignore[misc]  # Beam publishes no types
         local = export.runner == "DirectRunner"
         self._threads = export.concurrency if local else min(REQUESTS_PER_WORKER, export.concurrency)
         connect(self._job.project, self._threads)
-        self._image = fetching.request_image(self._job.data)
+        self._image = fetching.request_image(self._job.data, self._job.grid)
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="fetch")
         self._done = 0
         self._start = self._said = time.monotonic()

@@ -72,7 +72,11 @@ def require_blocks(grid: Grid, export: Export) -> int:
 
 
 def split_areas(
-    grid: Grid, export: Export, candidates: Candidates | None = None, classes: int = 0
+    grid: Grid,
+    export: Export,
+    candidates: Candidates | None = None,
+    classes: int = 0,
+    outline: BaseGeometry | None = None,
 ) -> dict[str, BaseGeometry]:
     """The area of each split in pixels of the grid (x = column, y = row).
 
@@ -82,6 +86,7 @@ def split_areas(
         candidates: Patches of the region by class, for a deal of blocks that gives every split every class; left out,
             blocks are dealt without a look at classes.
         classes: Number of classes.
+        outline: Of the region, in pixels of the grid; None where all of the grid counts.
 
     Raises:
         SplitError: A patch is larger than the region, there are too many blocks, or a split holds no patch.
@@ -96,8 +101,11 @@ def split_areas(
         require_blocks(grid, export)
         cut = blocks.blocks(grid.shape, export.block_shape)
         shares: dict[str, float] = {str(split): share for split, share in export.shares.items()}
+        # Only blocks that the outline touches are dealt; what lies around them goes with the nearest one.
+        dealt, nearest = blocks.touched(cut, outline)
+        dealing.require_cards(dealt)
         if candidates is None:
-            owners = dealing.deal(len(cut), shares, export.seed)
+            owners = dealing.deal(dealt, shares, export.seed)
         else:
             owners = dealing.deal_by_class(
                 candidates,
@@ -108,9 +116,10 @@ def split_areas(
                 gap(export),
                 shares,
                 export.seed,
+                nearest,
             )
         parts = {
-            split: [block for block, owner in zip(cut, owners, strict=True) if owner == place]
+            split: [block for block, owner in zip(cut, owners[nearest], strict=True) if owner == place]
             for place, split in enumerate(SPLITS)
         }
         areas, key = blocks.areas(parts, gap(export)), "export.block_shape"

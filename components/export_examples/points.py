@@ -128,7 +128,9 @@ def _sample(
     rows, columns = data.labels.offset
     middle = blocks.centers(area, export.patch_shape)
     region = geometry(grid, translate(middle, columns, rows))
-    labels = imagery.labels(data).updateMask(imagery.image(data).select([0]).mask())
+    # Patches are centred inside the region's outline; they may reach over its edge.
+    inside = imagery.clipped(imagery.labels(data), data, grid, offset=data.labels.offset)
+    labels = inside.updateMask(imagery.image(data).select([0]).mask())
     to_grid = Transformer.from_crs("EPSG:4326", grid.pyproj_crs, always_xy=True)
     found: dict[int, list[tuple[int, int]]] = {}
     for class_id, name in enumerate(data.labels.class_names):

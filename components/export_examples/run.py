@@ -12,7 +12,7 @@ from shapely.geometry import mapping
 
 from components.export_examples import fetching, pipeline, plan, points
 from earthline.config import Data, Export
-from earthline.earth_engine import verification
+from earthline.earth_engine import imagery, verification
 from earthline.earth_engine.connection import connect
 from earthline.earth_engine.imagery import data_types
 from earthline.earth_engine.retry import PixelsError, ask
@@ -89,7 +89,8 @@ def _plan(data: Data, export: Export, grid: Grid) -> tuple[Manifest, list[plan.P
     plan.require_room(grid, export)
     fixed = export.split_regions is not None
     candidates = None if fixed else points.candidates(data, export, grid)
-    areas = plan.split_areas(grid, export, candidates, len(data.labels.classes))
+    outline = imagery.in_pixels(data, grid)
+    areas = plan.split_areas(grid, export, candidates, len(data.labels.classes), outline)
     corners = points.draw(data, export, grid, areas)
     planned = plan.shard(corners, export.shards)
     counts = ", ".join(f"{len(patches)} {split}" for split, patches in corners.items())
@@ -109,7 +110,7 @@ def _plan(data: Data, export: Export, grid: Grid) -> tuple[Manifest, list[plan.P
         block_shape=export.block_shape,
         split_areas={split: mapping(area) for split, area in areas.items()},
         seed=export.seed,
-        expression_hash=expression_hash(ee.serializer.encode(fetching.request_image(data))),
+        expression_hash=expression_hash(ee.serializer.encode(fetching.request_image(data, grid))),
         sources=(*(_source(asset, "imagery") for asset in data.imagery.assets), _source(data.labels.asset, "labels")),
     )
     return manifest, planned

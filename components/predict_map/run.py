@@ -68,13 +68,16 @@ def run(
     task = task_of(data)
     predicted = ee_model.predict(ee_model.build(described), imagery.network_input(data), registered["output"], task)
     shape = tiles.request_shape(predict.tile_shape, serving.tile_shape)
-    blocks = tiles.predict(task.unmasked(predicted), task.map_band, grid, shape, predict.concurrency)
+    cut = task.unmasked(imagery.clipped(predicted, data, grid, predict.region))
+    outline = imagery.in_pixels(data, grid, predict.region)
+    blocks = tiles.predict(cut, task, grid, shape, predict.concurrency, outline)
     subject = Subject(
         name=name,
         data=data,
         grid=grid,
         task=task,
         predicted="Map, predicted through Earth Engine",
+        region=predict.region,
         rows={
             "Earth Engine model": registered["asset"],
             "endpoint": described["endpoint"],

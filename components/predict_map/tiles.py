@@ -4,9 +4,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import shapely
+from shapely.geometry.base import BaseGeometry
 
-from earthline.earth_engine.tiles import fetch_tiles
+from earthline.earth_engine.tiles import Tile, fetch_tiles
 from earthline.grid import Grid
+from earthline.task import Task
 
 
 def request_shape(asked: tuple[int, int], tile: tuple[int, int]) -> tuple[int, int]:
@@ -21,16 +24,17 @@ def request_shape(asked: tuple[int, int], tile: tuple[int, int]) -> tuple[int, i
 
 
 def predict(
-    image: Any, band: str, grid: Grid, shape: tuple[int, int], threads: int
+    image: Any, task: Task, grid: Grid, shape: tuple[int, int], threads: int, outline: BaseGeometry | None = None
 ) -> Iterator[tuple[int, int, np.ndarray[Any, Any]]]:
     """Predicts a whole grid.
 
     Args:
         image: The `ee.Image` of the map, unmasked.
-        band: Its band.
+        task: What it tells.
         grid: Of the map.
         shape: Pixels of each request `(height, width)`.
         threads: Requests under way at once.
+        outline: In pixels of the grid; tiles that lie outside of it are not asked for. None where all of it counts.
 
     Yields:
         First row, first column and values (height, width), in the order of arrival.
@@ -38,5 +42,16 @@ def predict(
     Raises:
         PixelsError: Earth Engine does not answer.
     """
-    for (row, column, _), pixels in fetch_tiles(image, grid, shape, threads, step="predict_map", place="map tile"):
-        yield row, column, pixels[band]
+    wanted: list[Tile] = []
+    left_out: list[Tile] = []
+    if outline is not None:
+        shapely.prepare(outline)
+    for tile in grid.tiles(shape):
+        row, column, (height, width) = tile
+        there = outline is None or outline.intersects(shapely.box(column, row, column + width, row + height))
+        (wanted if there else left_out).append(tile)
+    for row, column, inner in left_out:
+        yield row, column, np.full(inner, task.no_data, task.map_type)
+    found = fetch_tiles(image, grid, shape, threads, step="predict_map", place="map tile", tiles=wanted)
+    for (row, column, _), pixels in found:
+        yield row, column, pixels[task.map_band]

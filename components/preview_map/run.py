@@ -8,7 +8,7 @@ import keras
 from kfp import dsl
 
 from components.preview_map import tiles, window
-from earthline.config import Data, Predict, Serving
+from earthline.config import Data, Predict, Region, Serving
 from earthline.earth_engine import imagery
 from earthline.earth_engine.connection import connect
 from earthline.earth_engine.pixels import fetch
@@ -69,17 +69,18 @@ def run(
 
     connect(project, predict.concurrency)
     whole = imagery.map_grid(data, predict.region)
-    grid = chosen_part(data, whole)
+    grid = chosen_part(data, whole, predict.region)
     share = math.prod(grid.shape) / math.prod(whole.shape)
     tile, margin = tiles.sides(serving.overlap, description.stride, len(data.imagery.band_names))
     task = task_of(data)
-    blocks = tiles.predict(network, data, task, grid, tile, margin, predict.concurrency)
+    blocks = tiles.predict(network, data, task, grid, tile, margin, predict.concurrency, predict.region)
     subject = Subject(
         name=name,
         data=data,
         grid=grid,
         task=task,
         predicted="Preview, predicted in the pipeline's own step",
+        region=predict.region,
         rows={"tile, context": f"{tile[0]} x {tile[1]}, {margin[0]} x {margin[1]} pixels at each side"},
         preview_of=share,
     )
@@ -90,12 +91,13 @@ def run(
     _logger.info("preview_map: %d x %d pixels in %s", *grid.shape, f"{preview.uri}/{files.raster.name}")
 
 
-def chosen_part(data: Data, whole: Grid) -> Grid:
+def chosen_part(data: Data, whole: Grid, region: Region | None = None) -> Grid:
     """The part that is shown: all of a small region, else where most imagery is valid; asks Earth Engine.
 
     Args:
         data: The section.
         whole: Grid of the region.
+        region: `predict.region`; None for the section's own.
 
     Raises:
         PixelsError: Earth Engine does not answer.
@@ -104,6 +106,7 @@ def chosen_part(data: Data, whole: Grid) -> Grid:
         return whole
     # A power of two divides the largest side.
     step = 2 ** max(0, math.ceil(math.log2(max(whole.shape) / _CELLS)))
-    seen = fetch(imagery.valid(data), whole.coarser(step), ATTEMPTS, "where the imagery is valid")[VALID_BAND]
+    valid = imagery.valid(data).updateMask(imagery.inside(data, whole, region)).unmask(0, False)
+    seen = fetch(valid, whole.coarser(step), ATTEMPTS, "where the imagery is valid")[VALID_BAND]
     row, column, shape = window.choose(seen, step, whole.shape, MOST_PIXELS)
     return whole.window(row, column, shape)

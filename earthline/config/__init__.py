@@ -9,7 +9,7 @@ from earthline.config.sections.export import Export, SplitRegions
 from earthline.config.sections.imagery import Imagery, Source
 from earthline.config.sections.labels import LabelClass, Labels
 from earthline.config.sections.predict import Predict
-from earthline.config.sections.region import BoundingBox
+from earthline.config.sections.region import BoundingBox, Outline, Region
 from earthline.config.sections.schedule import Schedule
 from earthline.config.sections.serving import Serving
 from earthline.config.sections.train import Train
@@ -27,7 +27,9 @@ __all__ = [
     "Imagery",
     "LabelClass",
     "Labels",
+    "Outline",
     "Predict",
+    "Region",
     "Schedule",
     "Serving",
     "Source",

@@ -45,7 +45,7 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Config:
         line = written.line(place)
         return f"{path}:{line}" if line is not None else str(path)
 
-    return _validated(content, origin)
+    return _validated(content, origin, path.parent)
 
 
 def parse(content: Mapping[str, Any], origin: str) -> Config:
@@ -77,9 +77,10 @@ def _read(path: Path) -> document.Document:
         raise ConfigError("\n".join(f"{place}: {said}" for place, said in places)) from error
 
 
-def _validated(content: Mapping[str, Any], origin: Callable[[Place], str]) -> Config:
+def _validated(content: Mapping[str, Any], origin: Callable[[Place], str], folder: Path | None = None) -> Config:
     try:
-        return Config.model_validate(content)
+        # Files that sections name lie beside the config.
+        return Config.model_validate(content, context={"folder": folder} if folder is not None else None)
     except ValidationError as error:
         found = mistakes.described(error.errors(), content)
         raise ConfigError("\n".join(f"{origin(place)}: {line}" for place, line in found)) from error

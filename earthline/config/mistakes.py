@@ -12,6 +12,8 @@ from pydantic.fields import FieldInfo
 
 from earthline.config.model import DEFAULT, MOVED, Model, find
 from earthline.config.sections.imagery import Imagery, OneSource, SeveralSources
+from earthline.config.sections.region import Region
+from earthline.config.sections.region import meant as meant_region
 from earthline.config.step import Steps, steps_section
 from earthline.config.workflow import Config
 
@@ -213,6 +215,8 @@ class _Sections:
                 model = _architecture(content)
             elif model is Imagery:
                 model = _imagery(content)
+            elif model is Region:
+                model = meant_region(content)
             elif model is Steps:
                 model = steps_section()
         return model

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -30,6 +30,7 @@ def fetch_tiles(
     step: str,
     place: str,
     margin: tuple[int, int] | None = None,
+    tiles: Sequence[Tile] | None = None,
 ) -> Iterator[tuple[Tile, np.ndarray[Any, Any]]]:
     """Computes an image on all of a grid, and logs how far it is.
 
@@ -42,6 +43,7 @@ def fetch_tiles(
         place: What a tile is of, for errors, such as `map tile`.
         margin: Pixels around each tile, at each side (height, width). Every answer is of one shape then, at the grid's
             edge too; left out, an answer is just the tile.
+        tiles: Those of the grid's tiles that are wanted; left out, all of them.
 
     Yields:
         Tiles with structured arrays, one field per band, in the order of arrival.
@@ -49,7 +51,7 @@ def fetch_tiles(
     Raises:
         PixelsError: Earth Engine does not answer.
     """
-    tiles = list(grid.tiles(shape))
+    tiles = list(grid.tiles(shape)) if tiles is None else tiles
     start = said = time.monotonic()
 
     def ask_for(tile: Tile) -> np.ndarray[Any, Any]:

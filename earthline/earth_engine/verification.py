@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import ee
 
-from earthline.config import BoundingBox, Data, RasterLabels, VectorLabels
+from earthline.config import Data, RasterLabels, Region, VectorLabels
 from earthline.earth_engine import imagery
 from earthline.earth_engine.imagery import ImageryError, answered, data_types, features
-from earthline.earth_engine.imagery.survey import footprint, ground
+from earthline.earth_engine.imagery.survey import ground
 from earthline.grid import Grid, GridError
 from earthline.task.classification import most_frequent
 
@@ -37,7 +37,7 @@ class Question:
 
 
 def questions(
-    data: Data, predict_region: BoundingBox | None = None, grid: Callable[[], Grid] | None = None
+    data: Data, predict_region: Region | None = None, grid: Callable[[], Grid] | None = None
 ) -> tuple[Question, ...]:
     """Every question, in the order in which an answer makes the next one worth asking.
 
@@ -56,7 +56,7 @@ def questions(
     )
 
 
-def verify(data: Data, predict_region: BoundingBox | None = None) -> Grid:
+def verify(data: Data, predict_region: Region | None = None) -> Grid:
     """Asks everything.
 
     Args:
@@ -96,7 +96,7 @@ def _labels(data: Data) -> str:
     return f"{described.asset} has {described.band}"
 
 
-def _grid(data: Data, grid: Grid, predict_region: BoundingBox | None) -> str:
+def _grid(data: Data, grid: Grid, predict_region: Region | None) -> str:
     try:
         crs = grid.pyproj_crs
     except GridError as error:
@@ -109,11 +109,12 @@ def _grid(data: Data, grid: Grid, predict_region: BoundingBox | None) -> str:
         )
     if predict_region is not None:
         imagery.grid(data, predict_region, "predict.region")
+    imagery.outline(data)
     return f"{grid.shape[0]:,} x {grid.shape[1]:,} pixels of {grid.crs_name}"
 
 
 def _label_values(data: Data, grid: Grid) -> str:
-    where = ground(grid, data_types.MOST_PIXELS)
+    where = ground(data, grid, data_types.MOST_PIXELS)
     seen = imagery.valid(data).reduceRegion(reducer=ee.Reducer.max(), **where)
     if not any(answered(seen.getInfo, "data.imagery").values()):
         raise ImageryError(
@@ -168,12 +169,12 @@ def _histogram(data: Data, described: RasterLabels, grid: Grid) -> dict[str, flo
     band = described.band
     values = most_frequent(imagery.label_values(data))
     if grid.shape[0] * grid.shape[1] <= EXACT_PIXELS:
-        where = ground(grid, EXACT_PIXELS)
+        where = ground(data, grid, EXACT_PIXELS)
         counted = values.reduceRegion(reducer=ee.Reducer.frequencyHistogram(), **where)
         return dict(answered(counted.getInfo, "data.labels").get(band) or {})
     # A coarser grid would mix classes, so single pixels are drawn instead.
     points = values.sample(
-        region=footprint(grid),
+        region=imagery.footprint(data, grid),
         projection=ee.Projection(grid.crs, list(grid.transform)),
         numPixels=SAMPLES,
         seed=0,

@@ -2,13 +2,15 @@
 
 from typing import Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from earthline.config.section import Number, Section
+from earthline.config.sections.alignment import AnyAlignment
 from earthline.config.sections.imagery import AnyImagery
 from earthline.config.sections.labels import Labels
-from earthline.config.sections.region import BoundingBox
-from earthline.grid import Grid, GridError, known_crs
+from earthline.config.sections.region import AnyRegion, BoundingBox
+from earthline.grid import Grid, GridError, default_crs, known_crs, shown, written
+from earthline.outlines import on_grid
 
 MOST_PIXELS = 10**11
 """Largest grid: 3,000 km a side at 10 m. More is a mistake of units, and nothing could hold the plan."""
@@ -23,51 +25,83 @@ class Data(Section):
 
     imagery: AnyImagery = Field(description="Where pixels come from and which bands they have.")
     labels: Labels
-    region: BoundingBox | None = Field(
-        default=None, description="Where to work; left out, the footprint of a single image asset."
+    region: AnyRegion | None = Field(
+        default=None,
+        description="Where to work: a rectangle, or an outline, outside of which nothing is learned and mapped; left "
+        "out, the footprint of a single image asset.",
     )
     crs: str | None = Field(
         default=None,
-        pattern=r"^EPSG:\d+$",
-        description="CRS of patches and map; left out, the image's own grid.",
+        min_length=1,
+        max_length=10_000,
+        description="CRS of patches and map: a code such as EPSG:32633 or ESRI:54009, WKT, or a PROJ string; left out, "
+        "the region's UTM zone where `scale` is given, else the image's own grid.",
     )
     scale: Number | None = Field(
         default=None,
         gt=0,
         allow_inf_nan=False,
-        description="Size of a pixel in units of the CRS: metres, or degrees for one like EPSG:4326; goes with `crs`.",
+        description="Size of a pixel in units of the CRS: metres, or degrees for one like EPSG:4326.",
     )
+    align_to: AnyAlignment | None = Field(
+        default=None,
+        description="Raster whose grid is taken in place of `crs` and `scale`: id of an Earth Engine image, or name of "
+        "a file, relative to the config's folder.",
+    )
+    _chosen: str = PrivateAttr(default="")
 
     @field_validator("crs")
     @classmethod
     def _is_known(cls, crs: str | None) -> str | None:
-        if crs is not None:
-            try:
-                known_crs(crs)
-            except GridError as error:
-                raise ValueError(f"{crs} is no CRS that PROJ knows; look its code up at epsg.io") from error
-            described = known_crs(crs)
-            if len(described.axis_info) != 2 or not (described.is_projected or described.is_geographic):
-                raise ValueError(
-                    f"{crs} ({described.name}) is no map projection and no pair of longitude and latitude; use such a "
-                    "CRS, as EPSG:4326 or the UTM zone of the region"
-                )
-        return crs
+        if crs is None:
+            return None
+        try:
+            known_crs(crs)
+        except GridError as error:
+            raise ValueError(f"{shown(crs)} is no CRS that PROJ knows; look its code up at epsg.io") from error
+        try:
+            return written(crs)
+        except GridError as error:
+            raise ValueError(str(error)) from error
+
+    @property
+    def grid_told(self) -> str:
+        """Which CRS was chosen for want of one in the config, and why; empty where none was."""
+        return self._chosen
 
     @model_validator(mode="after")
     def _has_a_grid(self) -> Self:
-        if (self.crs is None) != (self.scale is None):
+        if self.align_to is not None and (self.crs is not None or self.scale is not None):
+            raise ValueError("`align_to` gives CRS and pixels; remove `crs` and `scale`")
+        if self.crs is not None and self.scale is None:
             raise ValueError("`crs` and `scale` go together: give both, or neither to use the image's own grid")
+        if self.scale is not None and self.crs is None:
+            self._choose_crs()
         if self.imagery.grid_source is None:
-            missing = [key for key in ("crs", "region") if getattr(self, key) is None]
+            missing = [
+                *(["crs"] if self.crs is None and self.align_to is None else []),
+                *(["region"] if self.region is None else []),
+            ]
             if missing:
                 raise ValueError(
                     f"a collection has no grid of its own: give {' and '.join(f'`{key}`' for key in missing)}"
-                    " (such as crs: EPSG:32633, scale: 10)"
+                    " (such as crs: EPSG:32633, scale: 10; of a region's UTM zone, `scale` is enough)"
                 )
         if self.crs is not None and self.scale is not None:
             self._require_sane_scale(self.crs, self.scale)
         return self
+
+    def _choose_crs(self) -> None:
+        shape = self.region.shape if self.region is not None else None
+        if shape is None:
+            raise ValueError(
+                "`crs` and `scale` go together where there is no `region` that is known before the run: give both, or "
+                "neither to use the image's own grid"
+            )
+        choice = default_crs(*shape.bounds)
+        # The section is frozen for those who use it; here it is still in the making.
+        self.__dict__["crs"] = choice.crs
+        self._chosen = choice.told
 
     def _require_sane_scale(self, crs: str, scale: float) -> None:
         """Refuses metres where the CRS counts degrees and the other way round, while that is easy to mend."""
@@ -78,11 +112,16 @@ class Data(Section):
                 f"scale {scale:g}: {crs} counts degrees, so a pixel would be {scale:g} degrees wide; for {scale:g} m "
                 f"write {scale / METRES_PER_DEGREE:.2g}, or choose a CRS in metres such as the region's UTM zone"
             )
-        if self.region is None:
+        if self.region is None or self.region.shape is None:
             return
-        region = self.region
+        plane = Grid(crs, (scale, 0.0, 0.0, 0.0, -scale, 0.0), (1, 1))
         try:
-            left, bottom, right, top = Grid(crs, (scale, 0.0, 0.0, 0.0, -scale, 0.0), (1, 1)).project(region.degrees)
+            if isinstance(self.region, BoundingBox):
+                left, bottom, right, top = plane.project(self.region.degrees)
+            else:
+                # Their corners are enough to know the size, and a mistaken scale would bend each edge a thousand times.
+                coarse = Grid(crs, (1e5 * scale, 0.0, 0.0, 0.0, -1e5 * scale, 0.0), (1, 1))
+                left, bottom, right, top = on_grid.in_crs(self.region.shape, coarse).bounds
         except GridError as error:
             raise ValueError(f"region: {error}") from error
         pixels = (right - left) * (top - bottom) / scale**2

@@ -3,13 +3,16 @@
 from pydantic import Field
 
 from earthline.config.section import AssetId, Section, Shape, WholeNumber
-from earthline.config.sections.region import BoundingBox
+from earthline.config.sections.region import AnyRegion
 
 
 class Predict(Section):
     """The map."""
 
-    region: BoundingBox | None = Field(default=None, description="Where to map; left out, the region of `data`.")
+    region: AnyRegion | None = Field(
+        default=None,
+        description="Where to map: a rectangle, or an outline to which the map is cut; left out, the region of `data`.",
+    )
     asset: AssetId | None = Field(
         default=None,
         description="Earth Engine asset to write as well as the GeoTIFF; left out, the GeoTIFF only.",

@@ -8,8 +8,9 @@ Band order, masking, compositing and casting exist nowhere else. Nothing here as
 
 from earthline.earth_engine.imagery.availability import require
 from earthline.earth_engine.imagery.errors import ATTEMPTS, ImageryError, answered
+from earthline.earth_engine.imagery.grids import grid, map_grid
 from earthline.earth_engine.imagery.labels import LABEL_BAND, label_values, labels
-from earthline.earth_engine.imagery.region import grid, map_grid, rectangle, region
+from earthline.earth_engine.imagery.region import clipped, footprint, in_pixels, inside, outline, rectangle, region
 from earthline.earth_engine.imagery.sources import collection, scenes
 from earthline.earth_engine.imagery.stack import image, measured, network_input, network_input_of, valid
 
@@ -18,15 +19,20 @@ __all__ = [
     "LABEL_BAND",
     "ImageryError",
     "answered",
+    "clipped",
     "collection",
+    "footprint",
     "grid",
     "image",
+    "in_pixels",
+    "inside",
     "label_values",
     "labels",
     "map_grid",
     "measured",
     "network_input",
     "network_input_of",
+    "outline",
     "rectangle",
     "region",
     "require",

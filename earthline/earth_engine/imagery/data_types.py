@@ -121,7 +121,7 @@ def _holding(ends: list[tuple[float, float]], names: tuple[str, ...]) -> str | N
 
 def _looked_at(data: Data, grid: Grid, bands: list[str], low: float, high: float) -> dict[str, Any]:
     """Spread of bands, and their shares of pixels that are cut by limits or have fractions, in one request."""
-    chosen, where = measured(data).select(bands), ground(grid, MOST_PIXELS)
+    chosen, where = measured(data).select(bands), ground(data, grid, MOST_PIXELS)
     spread = ee.Reducer.minMax().combine(ee.Reducer.stdDev(), sharedInputs=True)
     asked = {
         "spread": chosen.reduceRegion(reducer=spread, **where),

@@ -1,89 +1,133 @@
-"""The region to work in, and the grid of pixels on which all work is done."""
+"""The region to work in: as a geometry of Earth Engine, and as an outline to which images are cut."""
 
-import math
+from collections.abc import Callable
 from typing import Any
 
 import ee
+from shapely.affinity import translate
+from shapely.geometry import mapping
+from shapely.geometry.base import BaseGeometry
 
-from earthline.config import BoundingBox, Data
-from earthline.earth_engine.imagery.errors import ATTEMPTS, ImageryError
-from earthline.earth_engine.retry import ask
+from earthline.config import BoundingBox, Data, Outline, Region
+from earthline.earth_engine.imagery import tables
+from earthline.earth_engine.imagery.errors import ImageryError
 from earthline.grid import Grid, GridError
+from earthline.outlines import on_grid
 
 
 def region(data: Data) -> Any:
     """The `ee.Geometry` to work in."""
     if data.region is not None:
-        return rectangle(data.region)
+        return geometry(data.region)
     source = data.imagery.grid_source
     assert source is not None  # without it the config demands a region
     return ee.Image(source.image).geometry()
 
 
+def geometry(place: Region) -> Any:
+    """A region as a planar `ee.Geometry` in longitude and latitude; of a table, its own."""
+    if isinstance(place, BoundingBox):
+        return rectangle(place)
+    if isinstance(place, Outline) and place.table is not None:
+        return tables.geometry(place)
+    return ee.Geometry(mapping(place.shape), proj="EPSG:4326", geodesic=False)
+
+
 def rectangle(box: BoundingBox) -> Any:
     """A planar `ee.Geometry` of a rectangle in degrees."""
-    return ee.Geometry.Rectangle([box.west, box.south, box.east, box.north], "EPSG:4326", False)
+    west, south, east, north = box.shape.bounds
+    return ee.Geometry.Rectangle([west, south, east, north], "EPSG:4326", False)
 
 
-def grid(data: Data, box: BoundingBox | None = None, key: str = "data.region") -> Grid:
-    """The pixel grid of the region: the image's own, or the config's `crs` and `scale`; asks Earth Engine.
+def outline(data: Data, place: Region | None = None) -> BaseGeometry | None:
+    """The polygons, in degrees, outside of which nothing is learned and mapped; asks Earth Engine for those of a table.
 
     Args:
         data: The section.
-        box: Region instead of the section's own, in degrees.
-        key: The config's key that holds `box`, for errors.
+        place: `predict.region`; None for the section's own region.
+
+    Returns:
+        None for a rectangle and a footprint: they say which part of the grid is worked on, and all of it counts.
 
     Raises:
-        ImageryError: The region lies outside the imagery, or the imagery's grid is of no use.
+        ImageryError: The table is of no use.
         PixelsError: Earth Engine does not answer.
     """
-    box = box or data.region
+    chosen = place or data.region
+    if not isinstance(chosen, Outline):
+        return None
+    return chosen.shape or tables.outline(chosen, _key(place))
+
+
+def clipped(image: Any, data: Data, grid: Grid, place: Region | None = None, offset: tuple[int, int] = (0, 0)) -> Any:
+    """An image without the pixels whose centres lie outside of the outline; of a rectangle or footprint, as it is.
+
+    The outline is sent in the grid's own CRS, its edges bent here, so that no tolerance of Earth Engine's decides.
+
+    Args:
+        image: An `ee.Image`.
+        data: The section.
+        grid: Of the region, or any part of it.
+        place: `predict.region`; None for the section's own region.
+        offset: Pixels (rows, columns) by which the image lies off the grid, as labels may.
+
+    Raises:
+        ImageryError: The grid's CRS does not cover the region, or a table is of no use.
+        PixelsError: Earth Engine does not answer.
+    """
+    shape = outline(data, place)
+    return image if shape is None else image.clip(_planar(shape, grid, place, offset))
+
+
+def inside(data: Data, grid: Grid, place: Region | None = None) -> Any:
+    """One uint8 band `constant`, masked nowhere: 1 where a pixel's centre lies inside the outline, 0 elsewhere.
+
+    Args:
+        data: The section.
+        grid: Of the region, or any part of it.
+        place: `predict.region`; None for the section's own region.
+    """
+    return clipped(ee.Image(1).toUint8(), data, grid, place).unmask(0, False)
+
+
+def in_pixels(data: Data, grid: Grid, place: Region | None = None) -> BaseGeometry | None:
+    """The outline in pixels of a grid, x = column and y = row; None for a rectangle and a footprint.
+
+    Raises:
+        ImageryError: As `clipped`.
+        PixelsError: Earth Engine does not answer.
+    """
+    shape = outline(data, place)
+    return None if shape is None else _explained(on_grid.in_pixels, shape, grid, place)
+
+
+def footprint(data: Data, grid: Grid) -> Any:
+    """The `ee.Geometry` of what counts of a grid: the outline, else all of it; planar in the grid's CRS."""
+    shape = outline(data)
+    if shape is not None:
+        return _planar(shape, grid, None)
+    height, width = grid.shape
+    corners = [list(grid.affine @ corner) for corner in ((0, 0), (width, 0), (width, height), (0, height))]
+    return ee.Geometry.Polygon([corners], proj=grid.crs, geodesic=False)
+
+
+def _planar(shape: BaseGeometry, grid: Grid, place: Region | None, offset: tuple[int, int] = (0, 0)) -> Any:
+    found = _explained(on_grid.in_crs, shape, grid, place)
+    if any(offset):
+        a, b, _, d, e, _ = grid.transform
+        rows, columns = offset
+        found = translate(found, a * columns + b * rows, d * columns + e * rows)
+    return ee.Geometry(mapping(found), proj=grid.crs, geodesic=False)
+
+
+def _explained(
+    place_on: Callable[[BaseGeometry, Grid], BaseGeometry], shape: BaseGeometry, grid: Grid, place: Region | None
+) -> BaseGeometry:
     try:
-        if data.crs is not None and data.scale is not None and box is not None:
-            return _aligned(data.crs, data.scale, box)
-        whole = _own_grid(data)
-        return whole if box is None else whole.crop((box.west, box.south, box.east, box.north))
+        return place_on(shape, grid)
     except GridError as error:
-        raise ImageryError(f"{key}: {error}") from error
+        raise ImageryError(f"{_key(place)}: {error}") from error
 
 
-def map_grid(data: Data, box: BoundingBox | None) -> Grid:
-    """The pixel grid of the map; asks Earth Engine.
-
-    Args:
-        data: The section.
-        box: `predict.region`; None for the section's own region.
-
-    Raises:
-        ImageryError: The region lies outside the imagery, or the imagery's grid is of no use.
-        PixelsError: Earth Engine does not answer.
-    """
-    return grid(data, box, "data.region" if box is None else "predict.region")
-
-
-def _own_grid(data: Data) -> Grid:
-    """The grid of the first band of the first source, which is an image."""
-    source = data.imagery.grid_source
-    assert source is not None  # without it the config demands a CRS
-    band = ask(ee.Image(source.image).select([source.taken[0]]).getInfo, ATTEMPTS, f"grid of {source.image}")["bands"][
-        0
-    ]
-    a, b, c, d, e, f = (float(number) for number in band["crs_transform"])
-    column, row = (int(number) for number in band.get("origin", (0, 0)))
-    if "dimensions" not in band:
-        raise ImageryError(
-            f"data.imagery.image: {source.image} has no edge, so it has no grid to work on; give `data.region`, "
-            "`data.crs` and `data.scale`"
-        )
-    width, height = band["dimensions"]
-    return Grid(band["crs"], (a, b, c, d, e, f), (height, width)).window(row, column, (height, width))
-
-
-def _aligned(crs: str, scale: float, box: BoundingBox) -> Grid:
-    """The grid of whole multiples of `scale` that covers a rectangle in degrees."""
-    left, bottom, right, top = Grid(crs, (scale, 0.0, 0.0, 0.0, -scale, 0.0), (1, 1)).project(
-        (box.west, box.south, box.east, box.north)
-    )
-    column, row = math.floor(left / scale), math.floor(-top / scale)
-    shape = (math.ceil(-bottom / scale) - row, math.ceil(right / scale) - column)
-    return Grid(crs, (scale, 0.0, column * scale, 0.0, -scale, -row * scale), shape)
+def _key(place: Region | None) -> str:
+    return "data.region" if place is None else "predict.region"

@@ -7,6 +7,7 @@ import ee
 from earthline.config import Data, Source
 from earthline.earth_engine.imagery import clouds, composites, ready, resampling, series
 from earthline.earth_engine.imagery.filters import matching
+from earthline.earth_engine.imagery.grids import default_projection
 from earthline.earth_engine.imagery.region import region
 
 
@@ -119,8 +120,4 @@ def _named(whole: Any, source: Source) -> Any:
 
 def _on_grid(data: Data, composite: Any) -> Any:
     """A composite's own projection is EPSG:4326 at one degree; this gives it the grid that patches are cut from."""
-    image = data.imagery.grid_source
-    if data.crs is None and image is not None:
-        return composite.setDefaultProjection(ee.Image(image.image).select([image.taken[0]]).projection())
-    scale = data.scale or 1.0
-    return composite.setDefaultProjection(data.crs, [scale, 0, 0, 0, -scale, 0])
+    return composite.setDefaultProjection(default_projection(data))

@@ -2,29 +2,23 @@
 
 from typing import Any
 
-import ee
-
+from earthline.config import Data
+from earthline.earth_engine.imagery.region import footprint
 from earthline.grid import Grid
 
 
-def ground(grid: Grid, most: int) -> dict[str, Any]:
-    """Arguments of `reduceRegion`: the whole grid, or the same ground on a coarser one of about `most` pixels.
+def ground(data: Data, grid: Grid, most: int) -> dict[str, Any]:
+    """Arguments of `reduceRegion`: all of a grid that counts, or the same ground in about `most` larger pixels.
 
     Args:
+        data: The section, whose region may be an outline.
         grid: The grid.
         most: Largest number of pixels that are looked at one by one.
     """
     coarse = grid.thinned(most)
     return {
-        "geometry": footprint(grid),
+        "geometry": footprint(data, grid),
         "crs": coarse.crs,
         "crsTransform": list(coarse.transform),
         "maxPixels": 4 * most,
     }
-
-
-def footprint(grid: Grid) -> Any:
-    """The `ee.Geometry` of a grid's four corners."""
-    height, width = grid.shape
-    corners = [list(grid.affine @ corner) for corner in ((0, 0), (width, 0), (width, height), (0, height))]
-    return ee.Geometry.Polygon([corners], proj=grid.crs, geodesic=False)

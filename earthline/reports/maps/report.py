@@ -8,7 +8,7 @@ from typing import Any
 import ee
 import numpy as np
 
-from earthline.config import Data
+from earthline.config import Data, Region
 from earthline.formats.evaluations import Evaluation
 from earthline.formats.manifest import Manifest
 from earthline.grid import Grid
@@ -34,6 +34,7 @@ class Subject:
         predicted: How the map was made, in a sentence.
         rows: Further lines of the section of sources and settings, by name.
         preview_of: Share of the region that the map shows, where it is a preview of a model that was not deployed.
+        region: `predict.region`; None for the section's own.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Subject:
     predicted: str
     rows: Mapping[str, str] = field(default_factory=dict)
     preview_of: float | None = None
+    region: Region | None = None
 
 
 def write(
@@ -60,8 +62,8 @@ def write(
         curves: PNG of the learning curves; left out of the report where it is not there.
     """
     grid, task = subject.grid, subject.task
-    image = scene.imagery_picture(subject.data, grid, PICTURE_PIXELS)
-    labels = scene.label_picture(subject.data, grid, task, PICTURE_PIXELS)
+    image = scene.imagery_picture(subject.data, grid, PICTURE_PIXELS, subject.region)
+    labels = scene.label_picture(subject.data, grid, task, PICTURE_PIXELS, subject.region)
     prediction = raster.picture(map, task, PICTURE_PIXELS)
     page = render(
         Path(__file__).with_name("map.html.j2"),

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from earthline.config import Data
+from earthline.config import Data, Region
 from earthline.earth_engine import imagery
 from earthline.earth_engine.pixels import fetch
 from earthline.earth_engine.retry import PixelsError
@@ -23,13 +23,14 @@ _logger = logging.getLogger(__name__)
 Picture = np.ndarray[Any, Any]
 
 
-def imagery_picture(data: Data, grid: Grid, most: int) -> Picture | None:
-    """The imagery in (nearly) true colour, light grey where masked.
+def imagery_picture(data: Data, grid: Grid, most: int, region: Region | None = None) -> Picture | None:
+    """The imagery in (nearly) true colour, light grey where masked and outside of the region.
 
     Args:
         data: The section.
         grid: Of the map.
         most: Most pixels a side.
+        region: `predict.region`; None for the section's own.
 
     Returns:
         uint8 (height, width, 3), in the order of the grid's rows and columns; None where Earth Engine does not give it.
@@ -39,9 +40,15 @@ def imagery_picture(data: Data, grid: Grid, most: int) -> Picture | None:
 
     def draw() -> Picture:
         image = imagery.image(data).select(list(dict.fromkeys(shown))).unmask(0, False)
-        pixels = fetch(image.addBands(imagery.valid(data)), _coarse(grid, most), ATTEMPTS, "picture of the imagery")
+        inside = imagery.inside(data, grid, region).rename(["inside"])
+        pixels = fetch(
+            image.addBands(imagery.valid(data)).addBands(inside),
+            _coarse(grid, most),
+            ATTEMPTS,
+            "picture of the imagery",
+        )
         stacked = np.stack([pixels[band] for band in shown], axis=-1)
-        valid = pixels[VALID_BAND] > 0
+        valid = (pixels[VALID_BAND] > 0) & (pixels["inside"] > 0)
         # The bands are in order of display already, so the picture takes them as red, green and blue.
         low, high = pictures.stretch(stacked, valid)
         picture = pictures.brightness(stacked, low, high)
@@ -51,14 +58,15 @@ def imagery_picture(data: Data, grid: Grid, most: int) -> Picture | None:
     return _or_none(draw)
 
 
-def label_picture(data: Data, grid: Grid, task: Task, most: int) -> Picture | None:
-    """The labels in the map's colours, light grey where there are none.
+def label_picture(data: Data, grid: Grid, task: Task, most: int, region: Region | None = None) -> Picture | None:
+    """The labels in the map's colours, light grey where there are none and outside of the region.
 
     Args:
         data: The section.
         grid: Of the map.
         task: What the labels tell.
         most: Most pixels a side.
+        region: `predict.region`; None for the section's own.
 
     Returns:
         uint8 (height, width, 3), in the order of the grid's rows and columns; None where Earth Engine does not give it.
@@ -66,7 +74,7 @@ def label_picture(data: Data, grid: Grid, task: Task, most: int) -> Picture | No
     rows, columns = data.labels.offset
 
     def draw() -> Picture:
-        labels = task.unmasked(imagery.labels(data))
+        labels = task.unmasked(imagery.clipped(imagery.labels(data), data, grid, region, offset=(rows, columns)))
         window = _coarse(grid.window(rows, columns, grid.shape), most)
         pixels = fetch(labels, window, ATTEMPTS, "picture of the labels")
         return task.colors_of(pixels[imagery.LABEL_BAND])

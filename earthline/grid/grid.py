@@ -7,32 +7,13 @@ from typing import Any
 
 from affine import Affine
 from pyproj import CRS, Transformer
-from pyproj.exceptions import CRSError
+
+from earthline.grid.crs import GridError, is_code, known_crs, require_whole
 
 Box = tuple[float, float, float, float]
-"""(west, south, east, north) in degrees."""
-_MODIS_SINUSOIDAL = "+proj=sinu +lon_0=0 +x_0=0 +y_0=0 +R=6371007.181 +units=m +no_defs"
-_NAMED_CRS = {"SR-ORG:6974": _MODIS_SINUSOIDAL, "SR-ORG:6842": _MODIS_SINUSOIDAL}
-"""What Earth Engine calls the CRS of MODIS products (lpdaac.usgs.gov), which PROJ knows by no code."""
-
-
-class GridError(ValueError):
-    """A CRS that nobody knows, or a region that the grid does not cover; the text says what to do."""
-
-
-def known_crs(name: str) -> CRS:
-    """The CRS of an authority code, WKT or a name that Earth Engine alone uses.
-
-    Raises:
-        GridError: PROJ does not know it.
-    """
-    try:
-        return CRS.from_user_input(_NAMED_CRS.get(name, name))
-    except CRSError as error:
-        shown = name if len(name) <= 60 else f"{name[:57]}..."
-        raise GridError(
-            f"{shown} is no CRS that PROJ knows; give an EPSG code by `data.crs`, with `data.scale`"
-        ) from error
+"""(west, south, east, north) in degrees; west of an east that is smaller where it goes over the antimeridian."""
+_SNAP = 1e-6
+"""Share of a pixel within which an edge counts as one between pixels: rounding does not add a row."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +91,7 @@ class Grid:
     @property
     def crs_name(self) -> str:
         """The CRS in a few words, for captions: its code, or the name in its WKT, or that of its projection."""
-        if len(self.crs) <= 20:
+        if is_code(self.crs):
             return self.crs
         crs = self.pyproj_crs
         if crs.name != "unknown" or crs.coordinate_operation is None:
@@ -123,8 +104,12 @@ class Grid:
         Raises:
             GridError: The CRS does not cover it.
         """
+        west, south, east, north = box
+        if west > east:
+            east += 360
+        require_whole(self.crs, west, south, east, north)
         transformer = Transformer.from_crs("EPSG:4326", self.pyproj_crs, always_xy=True)
-        left, bottom, right, top = transformer.transform_bounds(*box, densify_pts=21)
+        left, bottom, right, top = transformer.transform_bounds(west, south, east, north, densify_pts=21)
         if not all(map(math.isfinite, (left, bottom, right, top))):
             raise GridError(f"{_shown(box)} cannot be expressed in {self.crs_name}; choose a `data.crs` that covers it")
         return left, bottom, right, top
@@ -138,23 +123,44 @@ class Grid:
         left, bottom, right, top = self.project(box)
         corners = [~self.affine @ corner for corner in ((left, top), (right, top), (left, bottom), (right, bottom))]
         columns, rows = zip(*corners, strict=True)
-        first = max(0, math.floor(min(rows))), max(0, math.floor(min(columns)))
-        last = min(self.shape[0], math.ceil(max(rows))), min(self.shape[1], math.ceil(max(columns)))
+        return self.cut((min(columns), min(rows), max(columns), max(rows)), _shown(box))
+
+    def cut(self, bounds: tuple[float, float, float, float], told: str) -> "Grid":
+        """The part of the grid that a rectangle touches.
+
+        Args:
+            bounds: (left, top, right, bottom) in this grid's pixels, x = column and y = row.
+            told: The rectangle in a few words, for the error.
+
+        Raises:
+            GridError: They share nothing.
+        """
+        left, top, right, bottom = bounds
+        first = max(0, math.floor(top)), max(0, math.floor(left))
+        last = min(self.shape[0], math.ceil(bottom)), min(self.shape[1], math.ceil(right))
         if last[0] <= first[0] or last[1] <= first[1]:
-            raise GridError(
-                f"{_shown(box)} lies outside the imagery; move it, or leave it out to use the image's footprint"
-            )
+            raise GridError(f"{told} lies outside the imagery; move it, or leave it out to use the image's footprint")
         return self.window(*first, (last[0] - first[0], last[1] - first[1]))
+
+    def covering(self, bounds: tuple[float, float, float, float]) -> "Grid":
+        """The pixels of the endless grid, of which this one is a part, that a rectangle touches.
+
+        Args:
+            bounds: (left, top, right, bottom) in this grid's pixels, x = column and y = row; may lie anywhere.
+        """
+        left, top, right, bottom = bounds
+        row, column = math.floor(top + _SNAP), math.floor(left + _SNAP)
+        last = math.ceil(bottom - _SNAP), math.ceil(right - _SNAP)
+        return self.window(row, column, (max(1, last[0] - row), max(1, last[1] - column)))
 
     def to_request(self) -> dict[str, Any]:
         """The `grid` of Earth Engine's `image:computePixels`, whose dimensions are (width, height)."""
         names = ("scaleX", "shearX", "translateX", "shearY", "scaleY", "translateY")
         # https://developers.google.com/earth-engine/reference/rest/v1/PixelGrid: a code or WKT, each in its own field.
-        coded = len(self.crs) <= 20
         return {
             "dimensions": {"width": self.shape[1], "height": self.shape[0]},
             "affineTransform": dict(zip(names, self.transform, strict=True)),
-            "crsCode" if coded else "crsWkt": self.crs,
+            "crsCode" if is_code(self.crs) else "crsWkt": self.crs,
         }
 
     def to_json(self) -> dict[str, Any]:

@@ -1,0 +1,152 @@
+"""Outlines from vector files: GeoJSON, GeoPackage, shapefile, KML and what else GDAL reads."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import shapely
+from pyproj import CRS, Transformer
+from pyproj.exceptions import CRSError
+from shapely.geometry.base import BaseGeometry
+
+from earthline.outlines.lines import carried
+from earthline.outlines.shapes import OutlineError, repaired, tidied
+
+SUFFIXES = (".geojson", ".json", ".gpkg", ".shp", ".zip", ".kml", ".kmz", ".fgb")
+MOST_BYTES = 500_000_000
+_TOLERANCE = 1e-6
+"""Degrees by which edges may leave their course when they are carried to longitude and latitude: 11 cm."""
+_LISTED = 8
+
+
+def read(
+    path: Path, layer: str | None, where: Mapping[str, Any], simplify: float | None
+) -> tuple[BaseGeometry, list[str]]:
+    """The outline in a file, in longitude and latitude.
+
+    Args:
+        path: A file of one of `SUFFIXES`.
+        layer: Name of the layer; None where there is one.
+        where: Values of attributes, or lists of such; only features that have them count.
+        simplify: Metres by which the outline may move, to have fewer corners.
+
+    Returns:
+        The outline as `shapes.tidied` gives it, and notes.
+
+    Raises:
+        OutlineError: The file cannot be read, or what it holds is no outline.
+    """
+    _require_file(path)
+    # It loads slowly, and few configs need it.
+    import pyogrio
+    from pyogrio.errors import DataLayerError, DataSourceError, FieldError
+
+    try:
+        name = _layer(path, layer, [(str(each), kind) for each, kind in pyogrio.list_layers(path)])
+        meta, _, geometries, values = pyogrio.raw.read(path, layer=name, columns=list(where), force_2d=True)
+    except (DataLayerError, DataSourceError, FieldError, UnicodeDecodeError) as error:
+        raise OutlineError(f"{path} cannot be read ({error}); is it a whole file of its kind?") from error
+    if geometries is None or not len(geometries):
+        raise OutlineError(f"{path} holds no feature; give one that has polygons")
+    chosen = _chosen(path, name, where, dict(zip(meta["fields"], values, strict=True)), len(geometries))
+    try:
+        shapes = shapely.from_wkb(geometries[chosen])
+    except shapely.errors.ShapelyError as error:
+        raise OutlineError(f"{path} holds geometries that are no plain polygons ({error}); convert them") from error
+    shapes = [shape for shape in shapes if shape is not None and not shape.is_empty]
+    if not shapes:
+        raise OutlineError(f"{path} holds features without a geometry; give one that has polygons")
+    notes: list[str] = []
+    try:
+        return tidied(_in_degrees(path, meta.get("crs"), _collected(shapes), notes), notes, simplify), notes
+    except OutlineError as error:
+        raise OutlineError(f"{path} {error}" if not str(error).startswith(str(path)) else str(error)) from error
+
+
+def _require_file(path: Path) -> None:
+    if path.suffix.lower() not in SUFFIXES:
+        raise OutlineError(f"{path} is no vector file; give one of the kinds {', '.join(SUFFIXES)}")
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise OutlineError(
+            f"{path} cannot be read ({error.strerror}); a name is taken relative to the config's folder"
+        ) from error
+    if not path.is_file():
+        raise OutlineError(f"{path} is no file")
+    if size > MOST_BYTES:
+        raise OutlineError(f"{path} has {size:,} bytes, more than {MOST_BYTES:,}; save the region's outline alone")
+
+
+def _layer(path: Path, asked: str | None, there: list[tuple[str, Any]]) -> str:
+    names = [name for name, _ in there]
+    if asked is not None:
+        if asked not in names:
+            raise OutlineError(f"{path} has no layer '{asked}'; there are: {_listed(names)}")
+        return asked
+    # A GeoPackage may hold tables and layers of styles beside the one that is meant.
+    drawn = [name for name, kind in there if kind is not None]
+    polygons = [name for name, kind in there if kind is not None and ("Polygon" in kind or kind == "Unknown")]
+    for candidates in (polygons, drawn):
+        if len(candidates) == 1:
+            return candidates[0]
+        if candidates:
+            raise OutlineError(f"{path} has several layers; name one by `layer`: {_listed(candidates)}")
+    raise OutlineError(f"{path} holds no geometry, only tables; give a file with polygons")
+
+
+def _chosen(path: Path, layer: str, where: Mapping[str, Any], columns: Mapping[str, Any], count: int) -> Any:
+    chosen = np.ones(count, bool)
+    for field, wanted in where.items():
+        if field not in columns:
+            import pyogrio
+
+            known = [str(name) for name in pyogrio.read_info(path, layer=layer)["fields"]]
+            raise OutlineError(f"{path} has no field '{field}'; there are: {_listed(known) or 'none'}")
+        several = wanted if isinstance(wanted, list | tuple) else (wanted,)
+        mine = np.array([any(_alike(value, each) for each in several) for value in columns[field].tolist()], bool)
+        if not mine.any():
+            held = list(dict.fromkeys(str(value) for value in columns[field].tolist()))
+            raise OutlineError(f"{path} has no feature whose {field} is {_listed(several)}; there are: {_listed(held)}")
+        chosen &= mine
+    if not chosen.any():
+        raise OutlineError(f"{path} has no feature that fulfils all of `where`")
+    return chosen
+
+
+def _listed(names: Any) -> str:
+    listed = [str(name) for name in names]
+    more = f" and {len(listed) - _LISTED:,} more" if len(listed) > _LISTED else ""
+    return ", ".join(listed[:_LISTED]) + more
+
+
+def _alike(value: Any, wanted: Any) -> bool:
+    # A shapefile stores numbers as it likes: 7, 7.0 or "7".
+    return bool(value == wanted or str(value) == str(wanted))
+
+
+def _collected(shapes: list[BaseGeometry]) -> BaseGeometry:
+    return shapes[0] if len(shapes) == 1 else shapely.GeometryCollection(shapes)
+
+
+def _in_degrees(path: Path, named: str | None, shape: BaseGeometry, notes: list[str]) -> BaseGeometry:
+    if named is None:
+        raise OutlineError(
+            f"{path} names no CRS, so nobody knows where it lies; a shapefile needs its .prj beside it, and "
+            "`ogr2ogr -a_srs EPSG:… out.gpkg in.shp` adds one"
+        )
+    try:
+        crs = CRS.from_user_input(named)
+        to_degrees = Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
+    except CRSError as error:
+        raise OutlineError(f"{path} is in {named[:60]}, which PROJ does not know") from error
+    parts = shapely.get_parts(shapely.get_parts(shape))
+    polygons = parts[shapely.get_dimensions(parts) == 2]
+    if crs.equals(CRS.from_epsg(4326), ignore_axis_order=True) or not len(polygons):
+        return shape
+
+    def convert(xy: Any) -> Any:
+        return np.column_stack(to_degrees.transform(xy[:, 0], xy[:, 1]))
+
+    return carried(shapely.GeometryCollection(repaired(polygons, notes)), convert, _TOLERANCE, 360.0)
