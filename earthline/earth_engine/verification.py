@@ -125,7 +125,7 @@ def _label_values(data: Data, grid: Grid) -> str:
     if isinstance(described, VectorLabels):
         return features.require_known(data, described)
     assert isinstance(described, RasterLabels)
-    histogram = _histogram(data, described, grid)
+    histogram = label_histogram(data, described, grid)
     counts = {float(value): count for value, count in histogram.items() if float(value) == float(value)}
     if not counts:
         raise ImageryError(
@@ -164,8 +164,21 @@ def _in_ranges(described: RasterLabels, counts: Mapping[float, float]) -> str:
     return "all values lie in a class's ranges or are ignored"
 
 
-def _histogram(data: Data, described: RasterLabels, grid: Grid) -> dict[str, float]:
-    """Counts of label values by their text; NaN among them where the raster holds it."""
+def label_histogram(data: Data, described: RasterLabels, grid: Grid) -> dict[str, float]:
+    """How many pixels of the region each value of a label raster has; of a large region, of about `SAMPLES` pixels.
+
+    Args:
+        data: The section; its classes do not matter.
+        described: Its labels.
+        grid: Of the region.
+
+    Returns:
+        Counts of label values by their text; NaN among them where the raster holds it.
+
+    Raises:
+        ImageryError: Earth Engine refuses.
+        PixelsError: It does not answer.
+    """
     band = described.band
     values = most_frequent(imagery.label_values(data))
     if grid.shape[0] * grid.shape[1] <= EXACT_PIXELS:
