@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from earthline.config.model import DEFAULT, MOVED, Model, find
-from earthline.config.sections.imagery import Imagery, OneSource, SeveralSources
+from earthline.config.sections.imagery import READY, Imagery, OneSource, Ready, SeveralSources
 from earthline.config.sections.region import Region
 from earthline.config.sections.region import meant as meant_region
 from earthline.config.step import Steps, steps_section
@@ -79,9 +79,17 @@ def _lines(mistake: Any, sections: "_Sections") -> list[tuple[Place, str]]:
     message = str(mistake["msg"]).removeprefix("Value error, ")
     if kind == "value_error":
         # What several sections must agree on names its key in the text itself.
-        prefix = f"{_key(place)}: " if place else ""
-        return [((*place, *_named(line, place, sections)), f"{prefix}{line}") for line in message.splitlines()]
+        return [_told(place, line, sections) for line in message.splitlines()]
     return [(place, f"{_key(place)}: {_fix(place, kind, mistake['input'], message, sections)}")]
+
+
+def _told(place: Place, line: str, sections: "_Sections") -> tuple[Place, str]:
+    """Where a line of a section belongs that may begin with a key below it, and what is said."""
+    below = _named(line, place, sections)
+    if not place:
+        return below, line
+    joint = "." if below and line.startswith(f"{_key(below)}:") else ": "
+    return (*place, *below), f"{_key(place)}{joint}{line}"
 
 
 def _key(place: Place) -> str:
@@ -192,7 +200,7 @@ class _Sections:
     def known_keys(self, place: Place) -> list[str]:
         """Keys of a section."""
         model = self._model(place)
-        return list(model.model_fields) if model is not None else []
+        return [field.alias or name for name, field in model.model_fields.items()] if model is not None else []
 
     def field(self, place: Place) -> FieldInfo | None:
         """The field of a key; None for an item of a list or mapping."""
@@ -215,6 +223,8 @@ class _Sections:
                 model = _architecture(content)
             elif model is Imagery:
                 model = _imagery(content)
+            elif model is Ready:
+                model = _ready(content)
             elif model is Region:
                 model = meant_region(content)
             elif model is Steps:
@@ -234,6 +244,12 @@ def _architecture(content: Any) -> type[BaseModel]:
 def _imagery(content: Any) -> type[BaseModel]:
     """The section of one source, or of several."""
     return SeveralSources if isinstance(content, Mapping) and "sources" in content else OneSource
+
+
+def _ready(content: Any) -> type[BaseModel]:
+    """The section of the ready source that is named."""
+    name = content.get("name") if isinstance(content, Mapping) else None
+    return READY.get(name, Ready) if isinstance(name, str) else Ready
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:

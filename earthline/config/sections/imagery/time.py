@@ -32,6 +32,21 @@ class Step:
         return f"{self.start.removesuffix('T00:00:00')} to {self.end.removesuffix('T00:00:00')}"
 
 
+def _read_empty(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError("write fail, previous, nearest or a number")
+    if isinstance(value, str) and value not in ("fail", "previous", "nearest"):
+        raise ValueError(f"'{value[:40]}' is none of fail, previous and nearest, and no number")
+    return value
+
+
+AnyEmpty = Annotated[
+    Literal["fail", "previous", "nearest"] | Number,
+    BeforeValidator(_read_empty, json_schema_input_type=Literal["fail", "previous", "nearest"] | float),
+]
+"""What stands where a step has no value."""
+
+
 @dataclass(frozen=True)
 class Series:
     """Bands that come once for each step, all of a step together.
@@ -57,7 +72,7 @@ class Time(Section):
     steps: WholeNumber | None = Field(
         default=None, gt=0, le=MOST_STEPS, description="Number of steps, all equally long to the second."
     )
-    empty: Literal["fail", "previous", "nearest"] | Number = Field(
+    empty: AnyEmpty = Field(
         default="fail",
         description="Pixels without a value in a step: `previous` takes the last step that has one, `nearest` the "
         "nearest in time, a number stands in their place. `fail` leaves them masked, and refuses a step without "
