@@ -52,10 +52,12 @@ def _findings(settings: "Config", reachable: bool, skipped: str) -> "Iterator[Fi
     from pipelines.checks import findings
     from pipelines.checks.findings import Finding
     from pipelines.checks.images import ImageError, ImageReference
+    from pipelines.checks.region import of_region
     from pipelines.compilation import SpecificationError, compile_workflow, verify
 
     environment, data = settings.environment, settings.data
     yield Finding("config", True, f"workflow {settings.name}, {len(data.labels.classes)} classes")
+    yield from of_region(settings)
     limit = settings.serving.max_payload_bytes
     sizes = f"request of {settings.payload_bytes:,} and answer of {settings.response_bytes:,} of {limit:,} bytes"
     yield Finding("tile for the endpoint", True, f"{sizes}, whichever way overlap is counted")

@@ -1,5 +1,6 @@
 """Outlines from vector files: GeoJSON, GeoPackage, shapefile, KML and what else GDAL reads."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,14 @@ import numpy as np
 import shapely
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
+from shapely.geometry import shape as of_geojson
 from shapely.geometry.base import BaseGeometry
 
 from earthline.outlines.lines import carried
 from earthline.outlines.shapes import OutlineError, repaired, tidied
 
+Features = tuple[str | None, Any, dict[str, list[Any]]]
+"""CRS, shapes and attributes by name."""
 SUFFIXES = (".geojson", ".json", ".gpkg", ".shp", ".zip", ".kml", ".kmz", ".fgb")
 MOST_BYTES = 500_000_000
 _TOLERANCE = 1e-6
@@ -38,30 +42,58 @@ def read(
         OutlineError: The file cannot be read, or what it holds is no outline.
     """
     _require_file(path)
-    # It loads slowly, and few configs need it.
+    layers = _of_geojson(path) if layer is None and path.suffix.lower() in (".geojson", ".json") else None
+    crs, shapes, columns = layers or _of_gdal(path, layer, where)
+    if not len(shapes):
+        raise OutlineError(f"{path} holds no feature; give one that has polygons")
+    chosen = _chosen(path, where, columns, len(shapes))
+    found = [shape for shape in shapes[chosen] if shape is not None and not shape.is_empty]
+    if not found:
+        raise OutlineError(f"{path} holds features without a geometry; give one that has polygons")
+    notes: list[str] = []
+    try:
+        return tidied(_in_degrees(path, crs, _collected(found), notes), notes, simplify), notes
+    except OutlineError as error:
+        raise OutlineError(f"{path} {error}" if not str(error).startswith(str(path)) else str(error)) from error
+
+
+def _of_geojson(path: Path) -> Features | None:
+    """The features of a plain GeoJSON file, without GDAL, which loads slowly; None where GDAL has to look."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict) or "crs" in content:
+            return None
+        kind = content.get("type")
+        features = content["features"] if kind == "FeatureCollection" else [content]
+        if kind not in ("FeatureCollection", "Feature"):
+            features = [{"geometry": content, "properties": {}}]
+        shapes = [None if each["geometry"] is None else of_geojson(each["geometry"]) for each in features]
+        attributes = [each.get("properties") or {} for each in features]
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, shapely.errors.ShapelyError):
+        return None
+    names = dict.fromkeys(name for each in attributes for name in each)
+    columns = {name: [each.get(name) for each in attributes] for name in names}
+    return "EPSG:4326", np.array(shapes, object), columns
+
+
+def _of_gdal(path: Path, layer: str | None, where: Mapping[str, Any]) -> Features:
+    """The features of any file; of attributes those that are asked for, or the names of all where one is missing."""
     import pyogrio
     from pyogrio.errors import DataLayerError, DataSourceError, FieldError
 
     try:
         name = _layer(path, layer, [(str(each), kind) for each, kind in pyogrio.list_layers(path)])
-        meta, _, geometries, values = pyogrio.raw.read(path, layer=name, columns=list(where), force_2d=True)
+        known = [str(each) for each in pyogrio.read_info(path, layer=name)["fields"]]
+        asked = [each for each in where if each in known]
+        meta, _, geometries, values = pyogrio.raw.read(path, layer=name, columns=asked, force_2d=True)
+        shapes = shapely.from_wkb(geometries) if geometries is not None else np.array([], object)
     except (DataLayerError, DataSourceError, FieldError, UnicodeDecodeError) as error:
         raise OutlineError(f"{path} cannot be read ({error}); is it a whole file of its kind?") from error
-    if geometries is None or not len(geometries):
-        raise OutlineError(f"{path} holds no feature; give one that has polygons")
-    chosen = _chosen(path, name, where, dict(zip(meta["fields"], values, strict=True)), len(geometries))
-    try:
-        shapes = shapely.from_wkb(geometries[chosen])
     except shapely.errors.ShapelyError as error:
         raise OutlineError(f"{path} holds geometries that are no plain polygons ({error}); convert them") from error
-    shapes = [shape for shape in shapes if shape is not None and not shape.is_empty]
-    if not shapes:
-        raise OutlineError(f"{path} holds features without a geometry; give one that has polygons")
-    notes: list[str] = []
-    try:
-        return tidied(_in_degrees(path, meta.get("crs"), _collected(shapes), notes), notes, simplify), notes
-    except OutlineError as error:
-        raise OutlineError(f"{path} {error}" if not str(error).startswith(str(path)) else str(error)) from error
+    columns: dict[str, list[Any]] = {each: [] for each in known}
+    columns.update({str(each): column.tolist() for each, column in zip(meta["fields"], values, strict=True)})
+    return meta.get("crs"), shapes, columns
 
 
 def _require_file(path: Path) -> None:
@@ -96,18 +128,15 @@ def _layer(path: Path, asked: str | None, there: list[tuple[str, Any]]) -> str:
     raise OutlineError(f"{path} holds no geometry, only tables; give a file with polygons")
 
 
-def _chosen(path: Path, layer: str, where: Mapping[str, Any], columns: Mapping[str, Any], count: int) -> Any:
+def _chosen(path: Path, where: Mapping[str, Any], columns: Mapping[str, list[Any]], count: int) -> Any:
     chosen = np.ones(count, bool)
     for field, wanted in where.items():
         if field not in columns:
-            import pyogrio
-
-            known = [str(name) for name in pyogrio.read_info(path, layer=layer)["fields"]]
-            raise OutlineError(f"{path} has no field '{field}'; there are: {_listed(known) or 'none'}")
+            raise OutlineError(f"{path} has no field '{field}'; there are: {_listed(columns) or 'none'}")
         several = wanted if isinstance(wanted, list | tuple) else (wanted,)
-        mine = np.array([any(_alike(value, each) for each in several) for value in columns[field].tolist()], bool)
+        mine = np.array([any(_alike(value, each) for each in several) for value in columns[field]], bool)
         if not mine.any():
-            held = list(dict.fromkeys(str(value) for value in columns[field].tolist()))
+            held = list(dict.fromkeys(str(value) for value in columns[field]))
             raise OutlineError(f"{path} has no feature whose {field} is {_listed(several)}; there are: {_listed(held)}")
         chosen &= mine
     if not chosen.any():

@@ -36,9 +36,11 @@ class Alignment(Section):
 def _read(value: Any, info: ValidationInfo) -> Any:
     if not isinstance(value, str):
         return value
-    if not value.lower().endswith(_SUFFIXES):
-        return {"asset": value}
     path = Path((info.context or {}).get("folder", ".")) / value
+    if not value.lower().endswith(_SUFFIXES):
+        if path.is_file():
+            raise ValueError(f"{path} is no raster file; give one of the kinds {', '.join(_SUFFIXES)}")
+        return {"asset": value}
     if not path.is_file():
         raise ValueError(f"{path} is not there; a file's name is taken relative to the config's folder")
     # It loads slowly, and few configs need it.

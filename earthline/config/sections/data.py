@@ -8,9 +8,8 @@ from earthline.config.section import Number, Section
 from earthline.config.sections.alignment import AnyAlignment
 from earthline.config.sections.imagery import AnyImagery
 from earthline.config.sections.labels import Labels
-from earthline.config.sections.region import AnyRegion, BoundingBox
+from earthline.config.sections.region import AnyRegion
 from earthline.grid import Grid, GridError, default_crs, known_crs, shown, written
-from earthline.outlines import on_grid
 
 MOST_PIXELS = 10**11
 """Largest grid: 3,000 km a side at 10 m. More is a mistake of units, and nothing could hold the plan."""
@@ -116,12 +115,7 @@ class Data(Section):
             return
         plane = Grid(crs, (scale, 0.0, 0.0, 0.0, -scale, 0.0), (1, 1))
         try:
-            if isinstance(self.region, BoundingBox):
-                left, bottom, right, top = plane.project(self.region.degrees)
-            else:
-                # Their corners are enough to know the size, and a mistaken scale would bend each edge a thousand times.
-                coarse = Grid(crs, (1e5 * scale, 0.0, 0.0, 0.0, -1e5 * scale, 0.0), (1, 1))
-                left, bottom, right, top = on_grid.in_crs(self.region.shape, coarse).bounds
+            left, bottom, right, top = plane.project(self.region.shape.bounds)
         except GridError as error:
             raise ValueError(f"region: {error}") from error
         pixels = (right - left) * (top - bottom) / scale**2
