@@ -64,7 +64,8 @@ def _seed(settings: "Config", console: Console) -> None:
     """Brings the open data that the sandbox knows, where an asset of the config is not there yet."""
     import ee
 
-    for asset in (*settings.data.imagery.assets, settings.data.labels.asset):
+    labels = settings.data.labels.asset
+    for asset in (*settings.data.imagery.assets, *([labels] if labels else [])):
         try:
             ee.data.getAsset(asset)
         except ee.EEException:

@@ -8,7 +8,7 @@ from typing import Any
 import ee
 
 from components.detect_changes.changes import Band, Source
-from earthline.config import Data
+from earthline.config import Data, Labels, RasterLabels, VectorLabels
 from earthline.config import Source as ImagerySource
 from earthline.earth_engine import imagery
 from earthline.earth_engine.retry import ask
@@ -27,12 +27,9 @@ def read_sources(data: Data) -> tuple[Source, ...]:
     Raises:
         PixelsError: Earth Engine does not answer.
     """
-    labels = data.labels
     return (
         *(each for source in data.imagery.all_sources for each in _imagery(data, source)),
-        _image("labels", labels.image)
-        if labels.image
-        else _collection("labels", labels.asset, ee.ImageCollection(labels.collection)),
+        _labels(data.labels),
     )
 
 
@@ -85,7 +82,35 @@ def statistics(found: Mapping[str, Any], bands: Sequence[str]) -> dict[str, Band
 def _imagery(data: Data, source: ImagerySource) -> list[Source]:
     if source.image is not None:
         return [_image("imagery", source.image)]
+    if source.function is not None:
+        # Which of a collection's images its expression takes, nobody knows: all over the region count.
+        here = imagery.region(data)
+        return [
+            *(_image("imagery", asset) for asset in source.function.images),
+            *(
+                _collection("imagery", asset, ee.ImageCollection(asset).filterBounds(here))
+                for asset in source.function.collections
+            ),
+        ]
     return [_collection("imagery", asset, imagery.scenes(data, source, asset)) for asset in source.collections]
+
+
+def _labels(labels: Labels) -> Source:
+    if isinstance(labels, VectorLabels):
+        return _features(labels)
+    assert isinstance(labels, RasterLabels)
+    if labels.image:
+        return _image("labels", labels.image)
+    return _collection("labels", labels.asset, ee.ImageCollection(labels.collection))
+
+
+def _features(labels: VectorLabels) -> Source:
+    if labels.held is not None:
+        # Their name is what they hold.
+        return Source(role="labels", asset=f"features {labels.held.digest()}", images=len(labels.held), version=0)
+    described: dict[str, Any] = ask(lambda: ee.data.getAsset(labels.asset), _ATTEMPTS, labels.asset)
+    changed = datetime.fromisoformat(str(described["updateTime"]))
+    return Source(role="labels", asset=labels.asset, images=1, version=int(changed.timestamp() * 1e6))
 
 
 def _image(role: str, asset: str) -> Source:

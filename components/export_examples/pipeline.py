@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from components.export_examples import fetching
+from components.export_examples.features import Foreign
 from components.export_examples.plan import PlannedPatch
 from earthline.config import Data, Export
 from earthline.earth_engine.connection import connect
@@ -53,6 +54,7 @@ class Job:
         grid: Of the whole region.
         folder: Where shards and manifest go: a path or a gs:// URI.
         total: Number of patches.
+        foreign: Features that are no label in the patches of a split, by split.
     """
 
     data: Data
@@ -61,6 +63,7 @@ class Job:
     grid: Grid
     folder: str
     total: int
+    foreign: Mapping[str, Foreign] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -203,7 +206,7 @@ class EncodePatches(beam.DoFn):  # type: ignore[misc]  # Beam publishes no types
 
     def __init__(self, job: Job) -> None:
         """Keeps what encoding needs on the worker."""
-        self._data, self._shape = job.data, job.export.patch_shape
+        self._data, self._shape, self._foreign = job.data, job.export.patch_shape, job.foreign
 
     def process(
         self, fetched: tuple[PlannedPatch, _Pixels]
@@ -211,6 +214,8 @@ class EncodePatches(beam.DoFn):  # type: ignore[misc]  # Beam publishes no types
         """Gives (split, shard) and what the shard needs: row, column, example, pixels by label, masked pixels."""
         planned, pixels = fetched
         patch = fetching.to_patch(pixels, self._data, planned.row, planned.column, self._shape)
+        if planned.split in self._foreign:
+            patch = self._foreign[planned.split].masked(patch)
         yield (
             (planned.split, planned.shard),
             (

@@ -9,14 +9,16 @@ from typing import Any
 import ee
 from kfp import dsl
 from shapely.geometry import mapping
+from shapely.geometry.base import BaseGeometry
 
-from components.export_examples import fetching, pipeline, plan, points
-from earthline.config import Data, Export
+from components.export_examples import features, fetching, pipeline, plan, points
+from earthline.config import Data, Export, Labels, VectorLabels
 from earthline.earth_engine import imagery, verification
 from earthline.earth_engine.connection import connect
 from earthline.earth_engine.imagery import data_types
 from earthline.earth_engine.retry import PixelsError, ask
 from earthline.entry_point import entry_point
+from earthline.formats.label_features import FEATURES
 from earthline.formats.manifest import MANIFEST, Manifest, SeriesRecord, SourceRecord, expression_hash
 from earthline.grid import Grid
 
@@ -62,7 +64,7 @@ def run(
     connect(project)
     grid = verification.verify(data)
     data = data_types.resolved(data, grid)
-    manifest, planned = _plan(data, export, grid)
+    manifest, planned, foreign = _plan(data, export, grid, folder)
     local = export.runner == "DirectRunner"
     job = pipeline.Job(
         data=data,
@@ -71,6 +73,7 @@ def run(
         grid=grid,
         folder=str(folder) if local else examples.uri,
         total=len(planned),
+        foreign=foreign,
     )
     remote = {
         "temp_location": temp_location,
@@ -85,13 +88,19 @@ def run(
     examples.metadata["expression_hash"] = written.expression_hash
 
 
-def _plan(data: Data, export: Export, grid: Grid) -> tuple[Manifest, list[plan.PlannedPatch]]:
+def _plan(
+    data: Data, export: Export, grid: Grid, folder: Path
+) -> tuple[Manifest, list[plan.PlannedPatch], dict[str, features.Foreign]]:
     plan.require_room(grid, export)
-    fixed = export.split_regions is not None
-    candidates = None if fixed else points.candidates(data, export, grid)
-    outline = imagery.in_pixels(data, grid)
-    areas = plan.split_areas(grid, export, candidates, len(data.labels.classes), outline)
-    corners = points.draw(data, export, grid, areas)
+    foreign: dict[str, features.Foreign] = {}
+    if isinstance(data.labels, VectorLabels):
+        areas, corners, foreign = _plan_features(data, data.labels, export, grid, folder)
+    else:
+        fixed = export.split_regions is not None
+        candidates = None if fixed else points.candidates(data, export, grid)
+        outline = imagery.in_pixels(data, grid)
+        areas = plan.split_areas(grid, export, candidates, len(data.labels.classes), outline)
+        corners = points.draw(data, export, grid, areas)
     planned = plan.shard(corners, export.shards)
     counts = ", ".join(f"{len(patches)} {split}" for split, patches in corners.items())
     _logger.info("export_examples: %d patches planned (%s)", len(planned), counts)
@@ -111,9 +120,31 @@ def _plan(data: Data, export: Export, grid: Grid) -> tuple[Manifest, list[plan.P
         split_areas={split: mapping(area) for split, area in areas.items()},
         seed=export.seed,
         expression_hash=expression_hash(ee.serializer.encode(fetching.request_image(data, grid))),
-        sources=(*(_source(asset, "imagery") for asset in data.imagery.assets), _source(data.labels.asset, "labels")),
+        sources=(*(_source(asset, "imagery") for asset in data.imagery.assets), _labels(data.labels)),
     )
-    return manifest, planned
+    return manifest, planned, foreign
+
+
+def _plan_features(
+    data: Data, labels: VectorLabels, export: Export, grid: Grid, folder: Path
+) -> tuple[dict[str, BaseGeometry], dict[str, list[tuple[int, int]]], dict[str, features.Foreign]]:
+    """Areas and first pixels of patches by split, and the features of other splits that reach into each."""
+    found = features.placed(data, labels, grid)
+    chosen = features.label_pixels(found, grid, export.seed)
+    classes = len(labels.classes)
+    candidates = features.candidates(chosen, grid, export.patch_shape)
+    areas = plan.split_areas(grid, export, candidates, classes)
+    owned = features.owners(found, areas)
+    corners = features.draw(data, export, grid, areas, chosen, owned)
+    (folder / FEATURES).write_text(features.records(found, owned).text(), encoding="utf-8")
+    return areas, corners, features.foreign(found, owned, areas)
+
+
+def _labels(labels: Labels) -> SourceRecord:
+    if labels.asset:
+        return _source(labels.asset, "labels")
+    assert isinstance(labels, VectorLabels) and labels.held is not None
+    return SourceRecord(asset=f"{len(labels.held):,} features of the config", role="labels")
 
 
 def _source(asset: str, role: str) -> SourceRecord:

@@ -103,8 +103,17 @@ def check_contract(manifest: Manifest, data: Data, findings: Findings) -> None:
             findings.add("counts", f"split '{split}' is empty; change export.seed, block_shape or split_regions")
 
 
-def check_splits(manifest: Manifest, statistics: Mapping[str, SplitStatistics], findings: Findings) -> None:
-    """Checks what only a whole split, or several, can show: counts, constants, classes and distances."""
+def check_splits(
+    manifest: Manifest, statistics: Mapping[str, SplitStatistics], findings: Findings, *, sparse: bool = False
+) -> None:
+    """Checks what only a whole split, or several, can show: counts, constants, classes and distances.
+
+    Args:
+        manifest: The dataset's.
+        statistics: By split.
+        findings: Where anomalies and warnings are noted.
+        sparse: Whether labels are points and polygons, of which few pixels are normal.
+    """
     for split, of_split in statistics.items():
         summary = manifest.splits[split]
         for class_id, name in enumerate(manifest.class_names):
@@ -132,7 +141,7 @@ def check_splits(manifest: Manifest, statistics: Mapping[str, SplitStatistics], 
                 f"ground, the rest is overlap; export.examples.{split} of about "
                 f"{math.ceil(2 * of_split.patches_of_ground):,} would say as much, a larger region more"
             )
-    _check_balance(manifest, statistics, findings)
+    _check_balance(manifest, statistics, findings, sparse)
     _check_places(manifest, statistics, findings)
 
 
@@ -150,14 +159,16 @@ def _check_values(patch: Patch, manifest: Manifest, place: str, findings: Findin
                 )
 
 
-def _check_balance(manifest: Manifest, statistics: Mapping[str, SplitStatistics], findings: Findings) -> None:
+def _check_balance(
+    manifest: Manifest, statistics: Mapping[str, SplitStatistics], findings: Findings, sparse: bool
+) -> None:
     for class_id, name in enumerate(manifest.class_names):
         counts = {split: int(of_split.ground[class_id]) for split, of_split in statistics.items()}
         if not any(counts.values()):
             findings.warnings.append(f"class '{name}' has no pixel in any split: the map cannot show it")
             continue
         train = counts.get("train", 0)
-        if train < LEAST_TRAINING_PIXELS:
+        if train < (1 if sparse else LEAST_TRAINING_PIXELS):
             there = ", ".join(f"{count:,} in {split}" for split, count in counts.items() if split != "train")
             what = f"only {train:,} pixels" if train else "no pixel"
             findings.add(

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 from kfp import dsl
 
+from components.validate_examples import features
 from components.validate_examples.anomalies import ExamplesError, Findings, check_contract, check_splits, patches
 from components.validate_examples.statistics import SplitStatistics
 from earthline.config import Data
 from earthline.entry_point import entry_point
 from earthline.formats.examples import Patch
+from earthline.formats.label_features import FeatureRecords
 from earthline.formats.manifest import SPLITS, Manifest
 from earthline.reports import pictures
 from earthline.reports.page import render
@@ -45,6 +47,7 @@ def run(*, data: Data, examples: dsl.Dataset, statistics: dsl.Artifact, report: 
         raise ExamplesError(f"the manifest cannot be used, export the examples again: {error}") from error
     findings = Findings()
     check_contract(manifest, data, findings)
+    seen = _features(folder)
     gathered: dict[str, SplitStatistics] = {}
     shown: dict[str, list[Patch]] = {}
     for split in (split for split in SPLITS if split in manifest.splits):
@@ -52,15 +55,23 @@ def run(*, data: Data, examples: dsl.Dataset, statistics: dsl.Artifact, report: 
         shown[split] = []
         for patch in patches(folder, manifest, split, findings):
             of_split.add(patch)
+            if seen is not None:
+                seen.add(split, patch)
             if len(shown[split]) < PATCHES_SHOWN:
                 shown[split].append(patch)
         gathered[split] = of_split
         _logger.info("validate_examples: %s: %d examples read", split, of_split.examples)
-    check_splits(manifest, gathered, findings)
+    check_splits(manifest, gathered, findings, sparse=seen is not None)
+    if seen is not None:
+        ground = {split: of_split.ground for split, of_split in gathered.items()}
+        features.check(seen, manifest.class_names, ground, findings)
     described = {
         "splits": {split: of_split.to_json(manifest.class_names) for split, of_split in gathered.items()},
         "anomalies": findings.lines(),
         "warnings": findings.warnings,
+        "features": {split: seen.to_json(split, manifest.class_names) for split in gathered}
+        if seen is not None
+        else {},
     }
     _write(Path(statistics.path), described)
     page = render(
@@ -79,6 +90,15 @@ def run(*, data: Data, examples: dsl.Dataset, statistics: dsl.Artifact, report: 
         raise ExamplesError("the examples are not fit for training:\n" + "\n".join(findings.lines()))
     total = sum(of_split.examples for of_split in gathered.values())
     _logger.info("validate_examples: %d examples, no anomaly", total)
+
+
+def _features(folder: Path) -> features.FeatureStatistics | None:
+    """Statistics to fill, of labels that are points and polygons."""
+    try:
+        records = FeatureRecords.read(folder)
+    except (OSError, ValueError) as error:
+        raise ExamplesError(f"{error}; export the examples again") from error
+    return None if records is None else features.FeatureStatistics(records)
 
 
 def _write(folder: Path, described: dict[str, Any]) -> None:

@@ -12,6 +12,8 @@ from pydantic.fields import FieldInfo
 
 from earthline.config.model import DEFAULT, MOVED, Model, find
 from earthline.config.sections.imagery import READY, Imagery, OneSource, Ready, SeveralSources
+from earthline.config.sections.labels import Labels
+from earthline.config.sections.labels import meant as meant_labels
 from earthline.config.sections.region import Region
 from earthline.config.sections.region import meant as meant_region
 from earthline.config.step import Steps, steps_section
@@ -225,6 +227,8 @@ class _Sections:
                 model = _imagery(content)
             elif model is Ready:
                 model = _ready(content)
+            elif model is Labels:
+                model = meant_labels(content)
             elif model is Region:
                 model = meant_region(content)
             elif model is Steps:

@@ -10,6 +10,7 @@ from earthline.config.sections.data import Data
 from earthline.config.sections.environment import Environment
 from earthline.config.sections.evaluate import Evaluate
 from earthline.config.sections.export import Export
+from earthline.config.sections.labels import VectorLabels
 from earthline.config.sections.predict import Predict
 from earthline.config.sections.schedule import Schedule
 from earthline.config.sections.serving import Serving
@@ -94,6 +95,12 @@ class Config(Section):
     def _inputs(self) -> int:
         """Tensors of a request: one for each band, and one that says where the imagery is valid."""
         return len(self.data.imagery.band_names) + 1
+
+    @model_validator(mode="after")
+    def _labels_have_a_table(self) -> Self:
+        if isinstance(self.data.labels, VectorLabels):
+            self.data.labels.settle(self.environment.project)
+        return self
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -16,7 +16,7 @@ def task_of(data: Data) -> Task:
         data: Section `data` of the config.
     """
     labels = data.labels
-    return Classification(labels.class_names, labels.colors, tuple(described.values for described in labels.classes))
+    return Classification(labels.class_names, labels.colors, labels.numbers)
 
 
 def task_of_names(names: tuple[str, ...]) -> Task:

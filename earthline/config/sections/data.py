@@ -7,7 +7,7 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 from earthline.config.section import Number, Section
 from earthline.config.sections.alignment import AnyAlignment
 from earthline.config.sections.imagery import AnyImagery
-from earthline.config.sections.labels import Labels
+from earthline.config.sections.labels import AnyLabels
 from earthline.config.sections.region import AnyRegion
 from earthline.grid import Grid, GridError, default_crs, known_crs, shown, written
 
@@ -23,7 +23,7 @@ class Data(Section):
     """Imagery, labels, region and grid."""
 
     imagery: AnyImagery = Field(description="Where pixels come from and which bands they have.")
-    labels: Labels
+    labels: AnyLabels = Field(description="The ground truth, and the classes of the map.")
     region: AnyRegion | None = Field(
         default=None,
         description="Where to work: a rectangle, or an outline, outside of which nothing is learned and mapped; left "

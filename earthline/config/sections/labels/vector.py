@@ -1,0 +1,179 @@
+"""Labels from points and polygons."""
+
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
+
+from earthline.config.section import AssetId, Number
+from earthline.config.sections.labels.classes import FeatureClass, FieldValue
+from earthline.config.sections.labels.section import Labels
+from earthline.label_features import features as label_features
+from earthline.label_features.features import LabelFeatures
+from earthline.label_features.files import Question
+from earthline.label_features.files import read as read_file
+from earthline.label_features.values import FeaturesError, Rule
+
+MOST_INLINE_BYTES = 24_000
+"""Largest text of features that travels with the config: a step's arguments hold all sections, quoted twice, and end
+at 128 KiB on Linux; Vertex AI allows a custom job 100,000 characters of them."""
+CLASS_PROPERTY = "class_id"
+"""Property of uploaded features that holds their class id."""
+
+
+class VectorLabels(Labels):
+    """Labels from points and polygons: a file, or a table of Earth Engine.
+
+    A file is read when the config is. What stays is its labels, so that its content counts and not its name: few
+    travel with the config, many become a table whose name is the content's hash.
+    """
+
+    file: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Vector file (GeoJSON, GeoPackage, shapefile, KML) or CSV file of points, relative to the config's "
+        "folder.",
+    )
+    layer: str | None = Field(default=None, min_length=1, description="Layer of the file; left out, its only one.")
+    table: AssetId | None = Field(default=None, description="Id of an Earth Engine table; or give `file`.")
+    field: str | None = Field(default=None, min_length=1, description="Field that holds the class.")
+    where: dict[str, str | int | float | tuple[str | int | float, ...]] = Field(
+        default_factory=dict,
+        description="Fields and their value, or a list of values: only features that have them are labels, such as "
+        "{year: 2021}.",
+    )
+    longitude: str | None = Field(
+        default=None, min_length=1, description="Column of a CSV file: longitude, or easting in `crs`."
+    )
+    latitude: str | None = Field(
+        default=None, min_length=1, description="Column of a CSV file: latitude, or northing in `crs`."
+    )
+    crs: str | None = Field(
+        default=None, min_length=1, description="CRS of a CSV file's columns; left out, EPSG:4326: degrees."
+    )
+    radius: Number | None = Field(
+        default=None,
+        gt=0,
+        le=10_000,
+        description="Metres around a point within which pixels have its label; left out, the pixel that holds it.",
+    )
+    all_touched: bool = Field(
+        default=False,
+        strict=True,
+        description="Whether polygons label every pixel that they touch; else those whose centre lies inside.",
+    )
+    group_distance: Number | None = Field(
+        default=None,
+        gt=0,
+        le=1_000_000,
+        description="Metres within which features are kept in one split; left out, each feature by itself is.",
+    )
+    classes: tuple[FeatureClass, ...] = Field(min_length=2, max_length=255, description="Classes of the map, in order.")
+    ignore: tuple[FieldValue, ...] = Field(default=(), description="Values of the field that mean no label.")
+    features: tuple[tuple[int, Any], ...] | None = Field(
+        default=None,
+        description="What becomes of a small file: class ids and places. Earthline fills it in; leave it out.",
+    )
+    content: str | None = Field(
+        default=None,
+        pattern="^[0-9a-f]{64}$",
+        description="What becomes of a large file: the hash of its labels. Earthline fills it in; leave it out.",
+    )
+    _read: LabelFeatures | None = PrivateAttr(default=None)
+    _notes: tuple[str, ...] = PrivateAttr(default=())
+    _name: str = PrivateAttr(default="")
+
+    @model_validator(mode="after")
+    def _is_complete(self, info: ValidationInfo) -> Self:
+        filled = self.features is not None or self.content is not None
+        given = [key for key in ("file", "table", "features") if getattr(self, key) is not None]
+        if len(given) != 1 and self.content is None:
+            raise ValueError("give exactly one of `file` and `table`, or an `image` or `collection` with its `band`")
+        if self.field is None and not filled:
+            raise ValueError("`field` is required but not given; name the field that holds the class")
+        if self.layer is not None and self.file is None:
+            raise ValueError("`layer` goes with `file`; remove it")
+        columns = [key for key in ("longitude", "latitude", "crs") if getattr(self, key) is not None]
+        if columns and not (self.file or "").lower().endswith((".csv", ".tsv", ".txt")):
+            raise ValueError(f"`{columns[0]}` goes with a CSV `file`; other files know it by themselves, so remove it")
+        try:
+            if self.file is not None:
+                self._take_file(Path((info.context or {}).get("folder", ".")))
+            elif self.features is not None:
+                self._read = label_features.read(self.features)
+                self._require_known_ids(self._read)
+        except FeaturesError as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    def _take_file(self, folder: Path) -> None:
+        assert self.file is not None and self.field is not None
+        path = folder / self.file
+        asked = Question(
+            path, self.field, self.layer, self.where, self.longitude, self.latitude, self.crs or "EPSG:4326"
+        )
+        found, notes = read_file(asked, self.rules, self.ignore)
+        written = found.written()
+        few = len(str(written)) <= MOST_INLINE_BYTES
+        self._read, self._notes, self._name = found, notes, self.file
+        # The section is frozen for those who use it; here it is still in the making.
+        self.__dict__.update(
+            file=None, layer=None, field=None, where={}, longitude=None, latitude=None, crs=None, ignore=()
+        )
+        self.__dict__.update({"features": written} if few else {"content": found.digest()})
+
+    def _require_known_ids(self, found: LabelFeatures) -> None:
+        wrong = sorted({int(class_id) for class_id in found.class_ids if not 0 <= class_id < len(self.classes)})
+        if wrong:
+            raise FeaturesError(f"features have the class ids {wrong}; known are 0 to {len(self.classes) - 1}")
+
+    def settle(self, project: str) -> None:
+        """Gives a large file's labels the name of the table that they become.
+
+        Args:
+            project: Google Cloud project of the workflow.
+        """
+        if self.content is not None and self.table is None:
+            self.__dict__["table"] = f"projects/{project}/assets/earthline/labels/{self.content[:32]}"
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """What means each class, by class id."""
+        return tuple(Rule(described.values, described.ranges) for described in self.classes)
+
+    @property
+    def held(self) -> LabelFeatures | None:
+        """The features, where they are at hand: of a file that was read, or of those that travel with the config."""
+        return self._read
+
+    @property
+    def upload(self) -> LabelFeatures | None:
+        """The features that `table` is to be made of before a run; None where there is nothing to do."""
+        return self._read if self.content is not None else None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the file held besides labels, a sentence each."""
+        return self._notes
+
+    @property
+    def asset(self) -> str:
+        """The table's id; empty where the features travel with the config."""
+        return self.table or ""
+
+    @property
+    def told(self) -> str:
+        """The file or the table."""
+        if self._name:
+            return self._name
+        return self.table or f"the config's {len(self.features or ()):,} features"
+
+    @property
+    def ignored(self) -> tuple[int | str, ...]:
+        """Values that mean no label."""
+        return self.ignore
+
+    @property
+    def numbers(self) -> tuple[tuple[int, ...], ...]:
+        """Class ids: features get them before they become pixels."""
+        return tuple((class_id,) for class_id in range(len(self.classes)))

@@ -1,0 +1,89 @@
+"""Labelled points and polygons in longitude and latitude, and the short form in which they travel."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import shapely
+from shapely.geometry import mapping
+from shapely.geometry import shape as of_geojson
+
+from earthline.label_features.values import FeaturesError
+
+Array = np.ndarray[Any, Any]
+Written = tuple[int, Any]
+"""Class id, and a pair (longitude, latitude) or a GeoJSON geometry."""
+
+_DIGITS = 7
+"""Decimals of a degree: a centimetre."""
+
+
+@dataclass(frozen=True)
+class LabelFeatures:
+    """Features that have a class.
+
+    Attributes:
+        shapes: Points and polygons, of one part or several, in degrees, (features,).
+        class_ids: (features,).
+    """
+
+    shapes: Array
+    class_ids: Array
+
+    def __len__(self) -> int:
+        """Number of features."""
+        return len(self.class_ids)
+
+    @property
+    def are_points(self) -> Array:
+        """True where a feature is a point or several, (features,)."""
+        return np.asarray(shapely.get_dimensions(self.shapes) == 0)
+
+    def written(self) -> tuple[Written, ...]:
+        """The features in the form that a section of the config holds."""
+        return tuple(
+            (int(class_id), _as_written(shape)) for class_id, shape in zip(self.class_ids, self.shapes, strict=True)
+        )
+
+    def digest(self) -> str:
+        """SHA-256 of the content, in any order of the features."""
+        lines = sorted(json.dumps(each, sort_keys=True, separators=(",", ":")) for each in self.written())
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def read(written: Sequence[Written]) -> LabelFeatures:
+    """The features of a section.
+
+    Args:
+        written: As `LabelFeatures.written` gives them.
+
+    Raises:
+        FeaturesError: A geometry that is none.
+    """
+    shapes = []
+    for number, (_, geometry) in enumerate(written):
+        try:
+            pair = isinstance(geometry, list | tuple)
+            shapes.append(shapely.Point(*map(float, geometry)) if pair else of_geojson(geometry))
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError, shapely.errors.ShapelyError) as error:
+            raise FeaturesError(f"features.{number} has no geometry that can be read ({error})") from error
+    found = np.empty(len(shapes), object)
+    found[:] = shapes
+    return LabelFeatures(found, np.array([class_id for class_id, _ in written], np.int64))
+
+
+def _as_written(shape: Any) -> Any:
+    if shape.geom_type == "Point":
+        return [round(shape.x, _DIGITS), round(shape.y, _DIGITS)]
+    return _plain(mapping(shape))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return round(value, _DIGITS) if isinstance(value, float) else value

@@ -1,0 +1,204 @@
+"""Labelled features from files: vector files, and CSV files of points."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import shapely
+from pyproj import CRS, Transformer
+from pyproj.exceptions import CRSError
+
+from earthline.label_features import csv_files
+from earthline.label_features.features import LabelFeatures
+from earthline.label_features.values import NO_CLASS, FeaturesError, Rule, class_ids, is_empty
+from earthline.outlines import files as vector_files
+from earthline.outlines.lines import carried
+from earthline.outlines.shapes import OutlineError
+
+Array = np.ndarray[Any, Any]
+
+CSV_SUFFIXES = (".csv", ".tsv", ".txt")
+MOST_FEATURES = 200_000
+"""More are better made an Earth Engine table by hand, where nobody waits for a config to be read."""
+_TOLERANCE = 1e-6
+"""Degrees by which an edge may leave its course when it is carried to longitude and latitude: 11 cm."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What a file holds.
+
+    Attributes:
+        shapes: Of any kind, in the file's coordinates, (features,).
+        columns: Values by name, (features,) each.
+        crs: Of the coordinates, as PROJ takes it; None where the file names none.
+    """
+
+    shapes: Array
+    columns: Mapping[str, list[Any]]
+    crs: str | None
+
+
+@dataclass(frozen=True)
+class Question:
+    """What to read.
+
+    Attributes:
+        path: The file.
+        field: Its field that holds the class.
+        layer: Name of the layer; None where there is one.
+        where: Values of fields, or lists of such; only features that have them count.
+        longitude: Column of a CSV file; None where it has a usual name.
+        latitude: Column of a CSV file; None where it has a usual name.
+        crs: Of a CSV file's coordinates.
+    """
+
+    path: Path
+    field: str
+    layer: str | None = None
+    where: Mapping[str, Any] | None = None
+    longitude: str | None = None
+    latitude: str | None = None
+    crs: str = "EPSG:4326"
+
+
+def read(
+    asked: Question, rules: Sequence[Rule], ignore: Iterable[int | str] = ()
+) -> tuple[LabelFeatures, tuple[str, ...]]:
+    """The labelled features of a file, in longitude and latitude.
+
+    Args:
+        asked: Which file, and what of it.
+        rules: What means each class, by class id.
+        ignore: Values that mean no label.
+
+    Returns:
+        The features, and a sentence for each thing about the file that somebody might want to know.
+
+    Raises:
+        FeaturesError: It cannot be read, holds values of no class, or nothing that is a label.
+    """
+    path, where = asked.path, asked.where or {}
+    try:
+        held = _csv(asked) if path.suffix.lower() in CSV_SUFFIXES else _layer(asked)
+        missing = [field for field in (asked.field, *where) if field not in held.columns]
+        if missing:
+            raise FeaturesError(f"{path} has no field '{missing[0]}'; there are: {', '.join(held.columns) or 'none'}")
+        chosen = vector_files._chosen(path, where, dict(held.columns), len(held.shapes))
+    except OutlineError as error:
+        raise FeaturesError(str(error)) from error
+    values = [value for value, kept in zip(held.columns[asked.field], chosen, strict=True) if kept]
+    try:
+        classes = np.array(class_ids(values, rules, ignore), np.int64)
+    except FeaturesError as error:
+        raise FeaturesError(f"the field '{asked.field}' of {path} holds {error}") from error
+    notes = []
+    empty = sum(map(is_empty, values))
+    if empty:
+        notes.append(f"{empty:,} features have nothing in '{asked.field}', so they have no label")
+    shapes = _sound(path, held.shapes[chosen], notes)
+    labelled = np.array([shape is not None for shape in shapes], bool) & (classes != NO_CLASS)
+    if not labelled.any():
+        raise FeaturesError(f"{path} holds no point and no polygon with a label; check `field` and `where`")
+    if labelled.sum() > MOST_FEATURES:
+        raise FeaturesError(
+            f"{path} holds {int(labelled.sum()):,} features, more than {MOST_FEATURES:,}; make it a table of Earth "
+            "Engine (`earthengine upload table`), and give its id by `table`"
+        )
+    return LabelFeatures(_in_degrees(path, shapes[labelled], held.crs), classes[labelled]), tuple(notes)
+
+
+def _csv(asked: Question) -> Layer:
+    table = csv_files.read(asked.path, asked.longitude, asked.latitude)
+    return Layer(table.points, table.columns, asked.crs)
+
+
+def _layer(asked: Question) -> Layer:
+    path = asked.path
+    vector_files._require_file(path)
+    plain = asked.layer is None and path.suffix.lower() in (".geojson", ".json")
+    crs, shapes, columns = (plain and vector_files._of_geojson(path)) or vector_files._of_gdal(
+        path, asked.layer, {asked.field: None, **(asked.where or {})}
+    )
+    if not len(shapes):
+        raise FeaturesError(f"{path} holds no feature; give one that has points or polygons")
+    return Layer(shapes, columns, crs)
+
+
+def _sound(path: Path, shapes: Array, notes: list[str]) -> Array:
+    """Points and polygons as they are or repaired; None in place of everything else."""
+    found = shapes.copy()
+    missing = shapely.is_missing(shapes) | shapely.is_empty(shapes)
+    dimensions = np.where(missing, -1, shapely.get_dimensions(shapes))
+    mixed = shapely.get_type_id(shapes) == shapely.GeometryType.GEOMETRYCOLLECTION
+    lines = (dimensions == 1) | mixed
+    for what, there in (("have no coordinates", missing), ("are lines or mixtures, which no label can be", lines)):
+        if there.any():
+            notes.append(f"{int(there.sum()):,} features {what}; they were left out")
+            found[there] = None
+    broken = (dimensions == 2) & ~lines & ~shapely.is_valid(shapes)
+    if broken.any():
+        reason = shapely.is_valid_reason(shapes[broken][0])
+        notes.append(f"{int(broken.sum()):,} polygons were repaired (the first: {reason})")
+        found[broken] = [_repaired(shape) for shape in shapes[broken]]
+    if lines.all():
+        raise FeaturesError(f"{path} holds lines alone; buffer them (in QGIS: Vector, Geoprocessing tools, Buffer)")
+    return found
+
+
+def _repaired(shape: Any) -> Any:
+    sound = shapely.make_valid(shape, method="structure", keep_collapsed=False)
+    parts = [part for part in shapely.get_parts(sound) if part.geom_type == "Polygon" and part.area > 0]
+    return shapely.union_all(parts) if parts else None
+
+
+def _in_degrees(path: Path, shapes: Array, named: str | None) -> Array:
+    if named is None:
+        raise FeaturesError(
+            f"{path} names no CRS, so nobody knows where it lies; a shapefile needs its .prj beside it, and "
+            "`ogr2ogr -a_srs EPSG:… out.gpkg in.shp` adds one"
+        )
+    try:
+        crs = CRS.from_user_input(named)
+        to_degrees = Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
+    except CRSError as error:
+        raise FeaturesError(f"{path} is in {named[:60]}, which PROJ does not know") from error
+    shapes = shapely.force_2d(shapes)
+    if not crs.equals(CRS.from_epsg(4326), ignore_axis_order=True):
+
+        def convert(xy: Array) -> Array:
+            return np.column_stack(to_degrees.transform(xy[:, 0], xy[:, 1]))
+
+        shapes = np.array(
+            [
+                shapely.transform(shape, convert)
+                if shapely.get_dimensions(shape) == 0
+                else carried(shape, convert, _TOLERANCE, 360.0)
+                for shape in shapes
+            ],
+            object,
+        )
+    _require_globe(path, shapes, named)
+    return shapes
+
+
+def _require_globe(path: Path, shapes: Array, named: str) -> None:
+    bounds = shapely.total_bounds(shapes)
+    if (
+        not np.isfinite(bounds).all()
+        or bounds[0] < -360
+        or bounds[2] > 540
+        or bounds[1] < -90.001
+        or bounds[3] > 90.001
+    ):
+        west, south, east, north = bounds
+        raise FeaturesError(
+            f"{path} runs from ({west:g}, {south:g}) to ({east:g}, {north:g}), which are no longitudes and latitudes; "
+            + (
+                "name the CRS of the columns by `crs`, such as crs: EPSG:32633, and check which column is which"
+                if path.suffix.lower() in CSV_SUFFIXES
+                else f"its coordinates do not fit its CRS, {named[:40]}"
+            )
+        )

@@ -1,0 +1,113 @@
+"""Which class a value of a field means."""
+
+import difflib
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+NO_CLASS = -1
+"""Stands where a feature has no label."""
+_LISTED = 12
+_CLOSE = 0.8
+"""Likeness, 0 to 1, from which a text is offered as what somebody may have meant."""
+
+
+class FeaturesError(ValueError):
+    """Features that cannot be labels; the text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What means a class.
+
+    Attributes:
+        values: Values of the field.
+        ranges: Pairs of numbers: from the first one on, up to the second one, which is not part of it, except for the
+            highest range of all.
+    """
+
+    values: tuple[int | str, ...] = ()
+    ranges: tuple[tuple[float, float], ...] = ()
+
+
+def class_ids(values: Sequence[Any], rules: Sequence[Rule], ignore: Iterable[int | str] = ()) -> list[int]:
+    """The class id of each value; `NO_CLASS` for empty ones, NaN and those to ignore.
+
+    Args:
+        values: Texts, numbers or None.
+        rules: By class id.
+        ignore: Values that mean no label.
+
+    Raises:
+        FeaturesError: Values of no class; the text counts them and names what is written nearly alike.
+    """
+    known: dict[str, int] = {}
+    for class_id, rule in enumerate(rules):
+        known |= {_key(value): class_id for value in rule.values}
+    known |= {_key(value): NO_CLASS for value in ignore}
+    ranges = [(low, high, class_id) for class_id, rule in enumerate(rules) for low, high in rule.ranges]
+    top = max((high for _, high, _ in ranges), default=math.nan)
+    found, unknown = [], Counter[int | float | str]()
+    for value in values:
+        if is_empty(value):
+            found.append(NO_CLASS)
+            continue
+        class_id = known.get(_key(value), _in_range(value, ranges, top))
+        if class_id is None:
+            unknown[value] += 1
+        found.append(NO_CLASS if class_id is None else class_id)
+    if unknown:
+        raise FeaturesError(unknown_told(unknown, [value for rule in rules for value in rule.values], bool(ranges)))
+    return found
+
+
+def is_empty(value: Any) -> bool:
+    """True for what means no label: nothing, a text of spaces, NaN."""
+    return value is None or value != value or (isinstance(value, str) and not value.strip())
+
+
+def unknown_told(counts: Mapping[Any, float], known: Sequence[int | str], ranges: bool) -> str:
+    """What an error says of values of no class.
+
+    Args:
+        counts: Features by value.
+        known: Values that have a class.
+        ranges: Whether classes are ranges.
+    """
+    texts = [value for value in known if isinstance(value, str)]
+    listed = []
+    for value, count in sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))[:_LISTED]:
+        near = _near(value, texts)
+        meant = f", nearly {near!r}" if near is not None else ""
+        listed.append(f"{value!r} ({count:,.0f} feature{'' if count == 1 else 's'}{meant})")
+    more = f" and {len(counts) - _LISTED:,} more" if len(counts) > _LISTED else ""
+    where = "the `ranges` of a class" if ranges else "the `values` of a class, exactly as they are written here"
+    return f"values of no class: {', '.join(listed)}{more}; add them to {where}, or to data.labels.ignore"
+
+
+def _near(value: Any, texts: Sequence[str]) -> str | None:
+    if not isinstance(value, str):
+        return None
+    folded = {" ".join(text.split()).casefold(): text for text in texts}
+    close = difflib.get_close_matches(" ".join(value.split()).casefold(), list(folded), n=1, cutoff=_CLOSE)
+    return folded[close[0]] if close else None
+
+
+def _key(value: Any) -> str:
+    """Equal for what is written alike: a shapefile keeps the class 7 as 7, 7.0 or "7", as it likes."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _in_range(value: Any, ranges: Sequence[tuple[float, float, int]], top: float) -> int | None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    for low, high, class_id in ranges:
+        if low <= number < high or number == high == top:
+            return class_id
+    return None
