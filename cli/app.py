@@ -9,6 +9,7 @@ import typer
 from cli.canary import canary
 from cli.check import check
 from cli.compile import compile_config
+from cli.init import init
 from cli.rollback import rollback
 from cli.run import run
 from cli.runs import runs
@@ -27,6 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("init")(init)
 app.command("run")(run)
 app.command("submit")(submit)
 app.command("compile")(compile_config)

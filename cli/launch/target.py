@@ -79,6 +79,19 @@ def redirected(variables: Mapping[str, str], script: str) -> dict[str, str]:
     return after
 
 
+def is_reachable(environment: "Environment") -> bool:
+    """True where Google can be asked as things are: the sandbox runs, or there are credentials for the cloud.
+
+    Args:
+        environment: The config's section.
+    """
+    if environment.target == "sandbox":
+        return os.environ.get(MARKER) == environment.target or sandbox_runs()
+    from pipelines.checks.credentials import has_credentials
+
+    return has_credentials()
+
+
 def sandbox_is_installed() -> bool:
     """True where this Python has the sandbox, which is a distribution of its own; it is not imported."""
     return find_spec(_MODULE) is not None

@@ -1,0 +1,352 @@
+"""From answers to a draft, with what Earth Engine tells where it can be asked."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from cli.drafts import classes, features, shapes, survey
+from cli.drafts.answers import Answers, DraftError, beside
+from cli.drafts.classes import DraftClass
+from cli.drafts.shapes import Shapes
+from cli.drafts.text import Draft
+from earthline import __version__
+from earthline.config import Config, Data, Environment, RasterLabels, mistakes
+from earthline.earth_engine import imagery
+from earthline.earth_engine.imagery import data_types
+from earthline.grid import Grid
+
+_STAND_IN = {"image": "users/nobody/labels", "band": "labels"}
+"""Labels while their classes are not known: the grid does not depend on them."""
+_STAND_INS = [{"name": name, "color": "#000000", "values": [value]} for value, name in enumerate(("a", "b"))]
+"""Classes while nobody knows them yet."""
+_OVERLAP = 32
+_TILE = 80
+_REACH: Mapping[int, int] = {1: 9, 2: 23, 3: 51}
+"""Pixels in each direction that a U-Net sees, by its depth: docs/how-to/choose-shapes.md."""
+
+
+@dataclass(frozen=True)
+class Drafted:
+    """A draft and what is to be said of it.
+
+    Attributes:
+        draft: What the text says.
+        to_do: What is to be edited, a line each.
+        notes: What one should know, a line each.
+    """
+
+    draft: Draft
+    to_do: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class LabelsSeen:
+    """What Earth Engine tells of the labels' asset.
+
+    Attributes:
+        kind: `IMAGE`, `IMAGE_COLLECTION` or `TABLE`.
+        bands: Of a raster.
+    """
+
+    kind: str = ""
+    bands: tuple[str, ...] = ()
+
+    @property
+    def is_table(self) -> bool:
+        """True for points and polygons."""
+        return self.kind == survey.TABLE
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What is said of a draft while it is made."""
+
+    remarks: dict[str, str] = field(default_factory=dict)
+    to_do: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def environment_of(answers: Answers) -> Environment:
+    """The section `environment`.
+
+    Args:
+        answers: With a target.
+
+    Raises:
+        DraftError: A project, bucket or location that cannot be one.
+    """
+    try:
+        return Environment.model_validate(_environment(answers))
+    except ValidationError as error:
+        raise _mistaken(error, _environment(answers)) from error
+
+
+def look(answers: Answers) -> tuple[str, ...]:
+    """Looks at the imagery, and fills in the size of its pixels.
+
+    Args:
+        answers: With the imagery.
+
+    Returns:
+        Names of the bands that show the ground; none for a ready source, which knows its own.
+
+    Raises:
+        DraftError: An asset or a band is not there, or an asset is not of the kind that its flag says.
+        ImageryError: Earth Engine refuses.
+        PixelsError: It does not answer.
+    """
+    asset, flag = (answers.image, "image") if answers.image else (answers.collection, "collection")
+    if not asset:
+        return ()
+    kind = survey.kind(asset, f"--{flag}")
+    if kind != (survey.IMAGE if answers.image else survey.COLLECTION):
+        better = {survey.IMAGE: "; use --image", survey.COLLECTION: "; use --collection"}.get(kind, "")
+        raise DraftError(f"--{flag}: {asset} is an asset of type {kind}{better}")
+    found = survey.bands(asset, kind == survey.COLLECTION, f"data.imagery.{flag}")
+    unknown = [band for band in answers.bands if band not in found.types]
+    if unknown:
+        raise DraftError(f"--bands: {', '.join(unknown)} not in {asset}, which has {', '.join(found.types)}")
+    if answers.collection:
+        answers.scale = answers.scale or float(round(found.metres) or found.metres)
+    return found.usual
+
+
+def look_at_labels(answers: Answers) -> LabelsSeen:
+    """Looks at the labels' asset, and fills in its band where there is one alone.
+
+    Args:
+        answers: With the id of the asset.
+
+    Raises:
+        DraftError: There is none, or it has no such band.
+        ImageryError: Earth Engine refuses.
+        PixelsError: It does not answer.
+    """
+    kind = survey.kind(answers.labels, "--labels")
+    if kind == survey.TABLE:
+        if answers.label_band:
+            raise DraftError(f"--label-band: {answers.labels} is a table; give --field instead")
+        return LabelsSeen(kind, ())
+    if answers.field:
+        raise DraftError(f"--field: {answers.labels} is a raster; give --label-band instead")
+    names = tuple(survey.bands(answers.labels, kind == survey.COLLECTION, "data.labels").types)
+    if answers.label_band and answers.label_band not in names:
+        raise DraftError(f"--label-band: {answers.label_band} not in {answers.labels}, which has {', '.join(names)}")
+    if len(names) == 1:
+        answers.label_band = names[0]
+    return LabelsSeen(kind, names)
+
+
+def drafted(answers: Answers, folder: Path, seen: LabelsSeen, *, online: bool) -> Drafted:
+    """Makes the draft.
+
+    Args:
+        answers: Complete.
+        folder: Of the config.
+        seen: What is known of the labels' asset.
+        online: Whether Earth Engine can be asked.
+
+    Raises:
+        DraftError: No config can be made of this.
+        ImageryError: Earth Engine refuses.
+        PixelsError: It does not answer.
+    """
+    said = _Said()
+    labels, place = _labels(answers, folder, seen), _place(answers, folder, said)
+    data = _config(answers, {**_STAND_IN, "classes": _STAND_INS}, place, folder).data
+    if data.grid_told and "scale" in place:
+        said.remarks["data.scale"] = f"metres of a pixel, in {data.grid_told}"
+    grid = imagery.grid(data) if online else None
+    if grid is not None:
+        said.remarks["data.imagery"] = f"{grid.shape[0]:,} x {grid.shape[1]:,} pixels of {grid.crs_name}"
+    counted = "pixels" if "band" in labels else "features"
+    known = _classes(answers, labels, place, folder, grid, said)
+    data = _config(answers, {**labels, "classes": _sections_of(known)}, place, folder).data
+    section = answers.imagery_section(_data_type(data, grid, said))
+    _remark_environment(answers, said)
+    _remark_imagery(section, said)
+    chosen = shapes.choose(data, grid) if grid is not None else None
+    depth = chosen.depth if chosen else 3
+    said.remarks["train.model"] = f"sees {_REACH[depth]} pixels in each direction"
+    draft = Draft(
+        name=answers.name,
+        environment=_environment(answers),
+        imagery=section,
+        labels=labels,
+        classes=known,
+        counted=counted,
+        place=place,
+        export=_export(chosen, said),
+        model={"name": "unet", "depth": depth},
+        serving=_serving(answers, {**labels, "classes": _sections_of(known)}, place, folder, said),
+        remarks=said.remarks,
+    )
+    _validated(draft.content(), folder)
+    return Drafted(draft, tuple(said.to_do), tuple(said.notes))
+
+
+def _labels(answers: Answers, folder: Path, seen: LabelsSeen) -> dict[str, Any]:
+    if answers.labels_file:
+        return {"file": beside(Path(answers.labels_file), folder, "--labels-file"), "field": answers.field}
+    if seen.is_table or (not seen.kind and answers.field):
+        return {"table": answers.labels, "field": answers.field}
+    key = "collection" if seen.kind == survey.COLLECTION else "image"
+    return {key: answers.labels, "band": answers.label_band}
+
+
+def _place(answers: Answers, folder: Path, said: _Said) -> dict[str, Any]:
+    place: dict[str, Any] = {}
+    region = answers.region_section(folder)
+    if region is not None:
+        place["region"] = region
+        said.remarks["data.region"] = "degrees" if "west" in region else "outside of it nothing is learned and mapped"
+    if answers.crs:
+        place["crs"] = answers.crs
+    if answers.scale and (answers.crs or answers.is_of_many_images):
+        place["scale"] = answers.scale
+        said.remarks["data.scale"] = "size of a pixel in units of the CRS"
+    return place
+
+
+def _config(answers: Answers, labels: Mapping[str, Any], place: Mapping[str, Any], folder: Path) -> Config:
+    """A config of what is known so far, whose tiles are small enough whatever its bands and classes are."""
+    content = {
+        "name": answers.name,
+        "data": {"imagery": answers.imagery_section("auto"), "labels": labels, **place},
+        "serving": {"tile_shape": [8, 8], "overlap": [2, 2]},
+    }
+    return _validated(content, folder)
+
+
+def _validated(content: Mapping[str, Any], folder: Path) -> Config:
+    try:
+        return Config.model_validate(content, context={"folder": folder})
+    except ValidationError as error:
+        raise _mistaken(error, content) from error
+
+
+def _mistaken(error: ValidationError, content: Mapping[str, Any]) -> DraftError:
+    lines = (line for _, line in mistakes.described(error.errors(), content))
+    return DraftError("\n".join(lines))
+
+
+def _classes(
+    answers: Answers,
+    labels: Mapping[str, Any],
+    place: Mapping[str, Any],
+    folder: Path,
+    grid: Grid | None,
+    said: _Said,
+) -> tuple[DraftClass, ...]:
+    """The classes that labels hold; two that stand for them where nobody can look."""
+    key = "data.labels.classes"
+    if "file" in labels:
+        counts: Mapping[Any, float] = features.values(Path(answers.labels_file), answers.field)
+        found = classes.drafted(counts, classes.Known(), f"the field {answers.field} of {answers.labels_file}")
+    elif grid is None:
+        said.to_do.append(f"{key}: names, colours and label values; the two here only hold their place")
+        said.remarks[key] = "EDIT: the classes of your labels"
+        return classes.placeholders()
+    elif "table" in labels:
+        counts = survey.field_counts(answers.labels, answers.field)
+        found = classes.drafted(counts, classes.Known(), f"the field {answers.field} of {answers.labels}")
+    else:
+        data = _config(answers, {**labels, "classes": _STAND_INS}, place, folder).data
+        assert isinstance(data.labels, RasterLabels)
+        counts, every = survey.label_counts(data, grid)
+        known = classes.known(survey.properties(data.labels), answers.label_band)
+        found = classes.drafted(counts, known, f"the band {answers.label_band} of {answers.labels}")
+        if not every:
+            said.notes.append(
+                f"{key}: of so large a region some {sum(counts.values()):,.0f} pixels were looked at; rare values may "
+                "be missing, and `earthline check` would name them"
+            )
+    said.remarks[key] = "in maps and metrics; several values may mean one class: values: [2, 3]"
+    unnamed = [each.name for each in found if each.name == f"class {each.value}"]
+    if unnamed:
+        said.to_do.append(f"{key}: words instead of {', '.join(unnamed[:4])}{' …' if len(unnamed) > 4 else ''}")
+    if any(each.value == 0 for each in found) and "band" in labels:
+        said.notes.append(f"{key}: where 0 means no label, remove its class and write `ignore: [0]`")
+    return found
+
+
+def _sections_of(known: Sequence[DraftClass]) -> list[dict[str, Any]]:
+    return [{"name": each.name, "color": each.color, "values": [each.value]} for each in known]
+
+
+def _data_type(data: Data, grid: Grid | None, said: _Said) -> str:
+    if grid is None:
+        said.remarks["data.imagery.data_type"] = "the run takes the smallest type that holds every value"
+        return "auto"
+    said.remarks["data.imagery.data_type"] = "the smallest that holds every value"
+    return data_types.fitting(data, grid)
+
+
+def _remark_imagery(section: Mapping[str, Any], said: _Said) -> None:
+    said.remarks["data.imagery.bands"] = "what the model sees, in this order"
+    if "end" in section:
+        said.remarks["data.imagery.end"] = "the day after the last one"
+    if "max_cloud_percent" in section:
+        said.remarks["data.imagery.max_cloud_percent"] = "scenes that are mostly cloud cost time and give little"
+
+
+def _export(chosen: Shapes | None, said: _Said) -> dict[str, Any]:
+    said.remarks["export.patch_shape"] = "one training example, in pixels (height, width)"
+    if chosen is None:
+        said.remarks["export.block_shape"] = "dealt to train, validation and test as a whole; aim at 20 or more"
+        said.to_do.append("export: patches and blocks that suit the region's size (docs/how-to/choose-shapes.md)")
+        return {"patch_shape": [64, 64], "block_shape": [256, 256]}
+    said.remarks["export.block_shape"] = f"{chosen.blocks:,} blocks, dealt to the splits as a whole"
+    said.remarks["export.examples"] = "at most; twice the ground of each split, where that is less than usual"
+    for split, names in (chosen.absent or {}).items():
+        if names:
+            said.notes.append(
+                f"export: no patch of {split} would be centred on {', '.join(names)}: there is little of it, or it "
+                "lies together; merge it with another class, or give export.split_regions"
+            )
+    if chosen.blocks < shapes.MANY_BLOCKS:
+        said.notes.append(f"export: {chosen.blocks} blocks are few; accuracies will have wide intervals")
+    return {
+        "patch_shape": [chosen.patch, chosen.patch],
+        "block_shape": [chosen.block, chosen.block],
+        "examples": dict(chosen.examples),
+    }
+
+
+def _environment(answers: Answers) -> dict[str, Any]:
+    if answers.target != "cloud":
+        return {"target": answers.target}
+    location = answers.location or "us-central1"
+    return {
+        "target": "cloud",
+        "project": answers.project,
+        "location": location,
+        "bucket": answers.bucket,
+        "image": f"{location}-docker.pkg.dev/{answers.project}/earthline/earthline:{__version__}",
+    }
+
+
+def _remark_environment(answers: Answers, said: _Said) -> None:
+    if answers.target == "cloud":
+        said.remarks["environment.location"] = "Vertex AI, bucket and registry all in one place"
+        said.remarks["environment.image"] = "build and push it first: containers/README.md"
+        said.to_do.append("environment.image: push an image under this name, or write the name of yours")
+    else:
+        said.remarks["environment.target"] = "Google on this machine: no account, no cost"
+
+
+def _serving(
+    answers: Answers, labels: Mapping[str, Any], place: Mapping[str, Any], folder: Path, said: _Said
+) -> dict[str, Any]:
+    """Tiles that fit into a request; nothing where the default ones do."""
+    side = _config(answers, labels, place, folder).largest_side
+    if side >= _TILE + 2 * _OVERLAP:
+        return {}
+    overlap = _OVERLAP if side >= 3 * _OVERLAP else side // 6 * 2
+    tile = (side - 2 * overlap) // 8 * 8 or max(1, side - 2 * overlap)
+    said.remarks["serving"] = "tiles that fit into a request of 1.5 MB with so many bands and classes"
+    return {"tile_shape": [tile, tile], "overlap": [overlap, overlap]}

@@ -1,0 +1,141 @@
+"""Patches, blocks and counts of a draft: chosen by the export's own planner, so that every split has some."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from cli.drafts.answers import DraftError
+from components.export_examples import blocks, plan, points
+from components.export_examples.blocks import SplitError
+from components.export_examples.dealing import Candidates
+from earthline.config import Data, Export
+from earthline.formats.manifest import SPLITS
+from earthline.grid import Grid
+
+_PATCHES = ((64, 3), (32, 2), (16, 1))
+"""Sides of patches in pixels, and the U-Net's depth with which a patch sees twice as far as it is from its edge."""
+_FACTORS = (16, 8, 4, 3, 2)
+"""Sides of blocks in patches, the largest first."""
+MANY_BLOCKS = 24
+"""Blocks from which an accuracy's interval is drawn well enough; docs/how-to/choose-shapes.md."""
+_MOST: Mapping[str, int] = {"train": 600, "validation": 120, "test": 200}
+_LEAST: Mapping[str, int] = {"train": 40, "validation": 10, "test": 20}
+_OVERLAP = 2
+"""Times that patches may cover the ground of their split: more of them teach nothing new."""
+MOST_SAMPLED = 10**8
+"""Largest grid in pixels on which Earth Engine is asked where the classes are."""
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """What was chosen.
+
+    Attributes:
+        patch: Side of a patch in pixels.
+        block: Side of a block in pixels.
+        blocks: Number of blocks.
+        depth: Of the U-Net.
+        examples: Patches by split.
+        absent: Names of classes that no patch is centred on, by split; None where nobody looked.
+    """
+
+    patch: int
+    block: int
+    blocks: int
+    depth: int
+    examples: Mapping[str, int]
+    absent: Mapping[str, tuple[str, ...]] | None
+
+    @property
+    def lacking(self) -> int:
+        """Pairs of class and split without a patch."""
+        return sum(map(len, (self.absent or {}).values()))
+
+
+def choose(data: Data, grid: Grid) -> Shapes:
+    """The largest patches and blocks of which there are enough, and with which every split has every class.
+
+    Args:
+        data: The section; asked where its classes are, where Earth Engine can tell that in one go.
+        grid: Of the region.
+
+    Raises:
+        DraftError: Not even small patches make three splits.
+        PixelsError: Earth Engine does not answer.
+    """
+    seen: dict[int, Candidates | None] = {}
+    best: Shapes | None = None
+    problem = ""
+    for patch, depth, block in _options(grid):
+        export = Export.model_validate({"patch_shape": [patch, patch], "block_shape": [block, block]})
+        try:
+            number = plan.require_blocks(grid, export)
+            if patch not in seen:
+                seen[patch] = _candidates(data, export, grid)
+            found = seen[patch]
+            areas = plan.split_areas(grid, export, found, len(data.labels.classes))
+        except SplitError as error:
+            problem = str(error)
+            continue
+        absent = None if found is None else _absent(found, areas, patch, data.labels.class_names)
+        shapes = Shapes(patch, block, number, depth, _examples(areas, patch), absent)
+        if best is None or shapes.lacking < best.lacking:
+            best = shapes
+        if not best.lacking:
+            break
+    if best is None:
+        height, width = grid.shape
+        raise DraftError(
+            f"--region: {height:,} x {width:,} pixels are too few for three splits ({problem or 'no patch fits'}); "
+            "give a larger one, or imagery with smaller pixels"
+        )
+    return best
+
+
+def _options(grid: Grid) -> Iterator[tuple[int, int, int]]:
+    """Patch, depth and block: those with many blocks first, the largest of these before others."""
+    every = [
+        (patch, depth, factor * patch)
+        for patch, depth in _PATCHES
+        for factor in _FACTORS
+        if min(grid.shape) >= 2 * patch
+    ]
+
+    def number(block: int) -> int:
+        return math.prod(max(1, side // block) for side in grid.shape)
+
+    many = [option for option in every if MANY_BLOCKS <= number(option[2]) <= plan.MOST_BLOCKS]
+    few = sorted((option for option in every if number(option[2]) < MANY_BLOCKS), key=lambda each: -number(each[2]))
+    yield from many
+    if not many:
+        yield from few
+
+
+def _candidates(data: Data, export: Export, grid: Grid) -> Candidates | None:
+    return points.candidates(data, export, grid) if math.prod(grid.shape) <= MOST_SAMPLED else None
+
+
+def _absent(
+    found: Candidates, areas: Mapping[str, BaseGeometry], patch: int, names: tuple[str, ...]
+) -> dict[str, tuple[str, ...]]:
+    """Classes that are in the region, and in no patch's middle in a split."""
+    row, column = (found.corners[:, axis] + patch // 2 + 0.5 for axis in (0, 1))
+    there = set(found.class_ids.tolist())
+    absent = {}
+    for split in SPLITS:
+        inside = shapely.contains_xy(blocks.centers(areas[split], (patch, patch)), column, row)
+        held = set(np.unique(found.class_ids[inside]).tolist())
+        absent[split] = tuple(names[class_id] for class_id in sorted(there - held))
+    return absent
+
+
+def _examples(areas: Mapping[str, BaseGeometry], patch: int) -> dict[str, int]:
+    """Patches that cover each split's ground twice, in tens, within bounds."""
+    return {
+        split: min(_MOST[split], max(_LEAST[split], round(_OVERLAP * areas[split].area / patch**2 / 10) * 10))
+        for split in SPLITS
+    }

@@ -1,0 +1,150 @@
+"""The text of a draft: YAML with a short comment where something was chosen."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cli.drafts.classes import DraftClass
+
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./\-]*( [A-Za-z0-9_./\-]+)*")
+_WORDS = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
+"""What YAML reads as something other than a text."""
+_WIDTH = 110
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What the text says.
+
+    Attributes:
+        name: Of the workflow.
+        environment: The section.
+        imagery: The section.
+        labels: The section, without classes.
+        classes: Of the map.
+        counted: What the classes' counts are of, such as `pixels`.
+        place: `region`, `crs` and `scale`, as far as there are any.
+        export: The section.
+        model: `train.model`.
+        serving: The section; empty where the defaults fit.
+        remarks: Short comments by dotted key.
+    """
+
+    name: str
+    environment: Mapping[str, Any]
+    imagery: Mapping[str, Any]
+    labels: Mapping[str, Any]
+    classes: Sequence[DraftClass]
+    counted: str
+    place: Mapping[str, Any]
+    export: Mapping[str, Any]
+    model: Mapping[str, Any]
+    serving: Mapping[str, Any] = field(default_factory=dict)
+    remarks: Mapping[str, str] = field(default_factory=dict)
+
+    def content(self) -> dict[str, Any]:
+        """The same as parsed YAML."""
+        classes = [{"name": each.name, "color": each.color, "values": [each.value]} for each in self.classes]
+        content: dict[str, Any] = {
+            "name": self.name,
+            "environment": dict(self.environment),
+            "data": {
+                "imagery": dict(self.imagery),
+                "labels": {**self.labels, "classes": classes},
+                **self.place,
+            },
+        }
+        if self.export:
+            content["export"] = dict(self.export)
+        content["train"] = {"model": dict(self.model)}
+        if self.serving:
+            content["serving"] = dict(self.serving)
+        return content
+
+
+def written(draft: Draft, path: str) -> str:
+    """The text.
+
+    Args:
+        draft: What it says.
+        path: Name of the file, for the commands in its head.
+    """
+    quoted = path if re.fullmatch(r"[\w./\-]+", path) else f"'{path}'"
+    lines = [
+        f"# {draft.name}: written by `earthline init`. Change what you like; `earthline check` says what is wrong.",
+        "#",
+        f"#   earthline check {quoted}     is everything there?",
+        f"#   earthline preview {quoted}   imagery, labels and splits on one page",
+        f"#   earthline run {quoted}       from here to the map",
+        _line(draft, 0, "name", draft.name, "name"),
+        "",
+        *_section(draft, "environment", draft.environment),
+        "",
+        "data:",
+        *_section(draft, "imagery", draft.imagery, 1, "data."),
+        *_section(draft, "labels", draft.labels, 1, "data."),
+        *_classes(draft),
+    ]
+    for key, value in draft.place.items():
+        lines.append(_line(draft, 1, key, value, f"data.{key}"))
+    if draft.export:
+        lines += ["", *_section(draft, "export", draft.export)]
+    lines += ["", "train:", _line(draft, 1, "model", draft.model, "train.model")]
+    if draft.serving:
+        lines += ["", *_section(draft, "serving", draft.serving)]
+    return "\n".join(lines) + "\n"
+
+
+def _section(draft: Draft, key: str, section: Mapping[str, Any], depth: int = 0, place: str = "") -> Iterable[str]:
+    yield _remarked(f"{'  ' * depth}{key}:", draft.remarks.get(f"{place}{key}", ""))
+    for inner, value in section.items():
+        yield _line(draft, depth + 1, inner, value, f"{place}{key}.{inner}")
+
+
+def _classes(draft: Draft) -> Iterable[str]:
+    yield _remarked("    classes:", draft.remarks.get("data.labels.classes", ""))
+    for each in draft.classes:
+        entry = {"name": each.name, "color": each.color, "values": [each.value]}
+        yield _remarked(f"      - {_flow(entry)}", "" if each.count is None else f"{each.count:,.0f} {draft.counted}")
+
+
+def _line(draft: Draft, depth: int, key: str, value: Any, place: str) -> str:
+    return _remarked(f"{'  ' * depth}{key}: {_flow(value, '  ' * (depth + 2))}", draft.remarks.get(place, ""))
+
+
+def _remarked(line: str, remark: str) -> str:
+    return f"{line}  # {remark}" if remark else line
+
+
+def _flow(value: Any, indent: str = "") -> str:
+    """A value as YAML in one line; a long list of texts in several."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_scalar(key)}: {_flow(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        items = [_flow(inner) for inner in value]
+        whole = "[" + ", ".join(items) + "]"
+        if len(whole) <= _WIDTH or not indent:
+            return whole
+        rows, row = [], ""
+        for item in items:
+            if row and len(row) + len(item) > _WIDTH - len(indent):
+                rows.append(row)
+                row = ""
+            row += f"{item}, "
+        return "[\n" + "\n".join(f"{indent}{each.rstrip()}" for each in [*rows, row.rstrip(" ,")]) + "]"
+    return _scalar(value)
+
+
+def _scalar(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    text = str(value)
+    if (_PLAIN.fullmatch(text) and text.lower() not in _WORDS) or re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
