@@ -12,11 +12,11 @@ _TINY = 1e-9
 
 
 class Source(BaseModel):
-    """An asset of imagery or labels, as far as its metadata tell whether it changed."""
+    """An asset of imagery, labels or region, as far as its metadata tell whether it changed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    role: str = Field(description="`imagery` or `labels`.")
+    role: str = Field(description="`imagery`, `labels` or `region`.")
     asset: str = Field(description="Id of the image or collection.")
     images: int = Field(description="Images of it that the config takes.")
     newest: str = Field(default="", description="Day of the newest image's start, YYYY-MM-DD; empty where unknown.")

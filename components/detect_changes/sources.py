@@ -8,7 +8,7 @@ from typing import Any
 import ee
 
 from components.detect_changes.changes import Band, Source
-from earthline.config import Data, Labels, RasterLabels, VectorLabels
+from earthline.config import Data, Labels, Outline, RasterLabels, VectorLabels
 from earthline.config import Source as ImagerySource
 from earthline.earth_engine import imagery
 from earthline.earth_engine.retry import ask
@@ -30,7 +30,16 @@ def read_sources(data: Data) -> tuple[Source, ...]:
     return (
         *(each for source in data.imagery.all_sources for each in _imagery(data, source)),
         _labels(data.labels),
+        *_region(data),
     )
+
+
+def _region(data: Data) -> tuple[Source, ...]:
+    """The table of the region's outline, which may get other features; a file's are in the config itself."""
+    place = data.region
+    if not isinstance(place, Outline) or place.table is None:
+        return ()
+    return (_table("region", place.table),)
 
 
 def read_bands(data: Data) -> dict[str, Band]:
@@ -108,9 +117,13 @@ def _features(labels: VectorLabels) -> Source:
     if labels.held is not None:
         # Their name is what they hold.
         return Source(role="labels", asset=f"features {labels.held.digest()}", images=len(labels.held), version=0)
-    described: dict[str, Any] = ask(lambda: ee.data.getAsset(labels.asset), _ATTEMPTS, labels.asset)
+    return _table("labels", labels.asset)
+
+
+def _table(role: str, asset: str) -> Source:
+    described: dict[str, Any] = ask(lambda: ee.data.getAsset(asset), _ATTEMPTS, asset)
     changed = datetime.fromisoformat(str(described["updateTime"]))
-    return Source(role="labels", asset=labels.asset, images=1, version=int(changed.timestamp() * 1e6))
+    return Source(role=role, asset=asset, images=1, version=int(changed.timestamp() * 1e6))
 
 
 def _image(role: str, asset: str) -> Source:

@@ -136,6 +136,19 @@ def label_pixels(found: Placed, grid: Grid, seed: int) -> LabelPixels:
     return LabelPixels(rows, columns, class_ids, features).only((least == most)[inverse])
 
 
+def inside(chosen: LabelPixels, outline: BaseGeometry | None) -> LabelPixels:
+    """Those whose centres lie inside the region's outline.
+
+    Args:
+        chosen: Pixels.
+        outline: In pixels of the grid; None where all of the grid counts.
+    """
+    if outline is None:
+        return chosen
+    shapely.prepare(outline)
+    return chosen.only(shapely.contains_xy(outline, chosen.columns + 0.5, chosen.rows + 0.5))
+
+
 def candidates(chosen: LabelPixels, grid: Grid, patch_shape: tuple[int, int]) -> Candidates:
     """Patches around label pixels, moved into the grid where they reach out of it, for the deal of blocks.
 

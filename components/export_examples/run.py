@@ -130,10 +130,11 @@ def _plan_features(
 ) -> tuple[dict[str, BaseGeometry], dict[str, list[tuple[int, int]]], dict[str, features.Foreign]]:
     """Areas and first pixels of patches by split, and the features of other splits that reach into each."""
     found = features.placed(data, labels, grid)
-    chosen = features.label_pixels(found, grid, export.seed)
+    outline = imagery.in_pixels(data, grid)
+    chosen = features.inside(features.label_pixels(found, grid, export.seed), outline)
     classes = len(labels.classes)
     candidates = features.candidates(chosen, grid, export.patch_shape)
-    areas = plan.split_areas(grid, export, candidates, classes)
+    areas = plan.split_areas(grid, export, candidates, classes, outline)
     owned = features.owners(found, areas)
     corners = features.draw(data, export, grid, areas, chosen, owned)
     (folder / FEATURES).write_text(features.records(found, owned).text(), encoding="utf-8")
