@@ -1,12 +1,17 @@
 """Every example of a config in the documentation is one that loads."""
 
+import json
 import re
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
+import numpy as np
+import pyogrio
 import pytest
+import rasterio
 import yaml
+from affine import Affine
 
 from earthline import config
 
@@ -29,12 +34,30 @@ def completed(example: Any) -> dict[str, Any]:
     return {**REST, **example, "data": data}
 
 
+def write_files(folder: Path) -> None:
+    """The files that examples name."""
+    ring = [[10.5, 45.4], [11.0, 45.4], [10.8, 45.7], [10.5, 45.4]]
+    features = [
+        {"type": "Feature", "properties": {"name": name}, "geometry": {"type": "Polygon", "coordinates": [ring]}}
+        for name in ("Plagwitz", "Lindenau", "Connewitz")
+    ]
+    (folder / "district.geojson").write_text(json.dumps(features[0]))
+    (folder / "all.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    meta, _, shapes, values = pyogrio.raw.read(folder / "all.geojson")
+    options = {"crs": "EPSG:4326", "geometry_type": "Polygon", "layer": "districts"}
+    pyogrio.raw.write(folder / "districts.gpkg", shapes, values, meta["fields"], **options)
+    profile = {"driver": "GTiff", "dtype": "uint8", "count": 1, "height": 1, "width": 1, "crs": "EPSG:32632"}
+    with rasterio.open(folder / "dem.tif", "w", transform=Affine(30, 0, 0, 0, -30, 0), **profile) as file:
+        file.write(np.zeros((1, 1, 1), np.uint8))
+
+
 def test_there_are_examples() -> None:
     assert len(EXAMPLES) > 8
 
 
 @pytest.mark.parametrize("text", EXAMPLES)
 def test_an_example_loads(text: str, tmp_path: Path) -> None:
+    write_files(tmp_path)
     path = tmp_path / "example.yaml"
     path.write_text(yaml.safe_dump(completed(yaml.safe_load(text))))
     config.load(path)
