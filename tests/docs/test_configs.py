@@ -36,6 +36,8 @@ def completed(example: Any) -> dict[str, Any]:
 
 def write_files(folder: Path) -> None:
     """The files that examples name."""
+    page = (ROOT / "docs" / "how-to" / "imagery.md").read_text("utf-8")
+    (folder / "my_imagery.py").write_text(page.partition("```python\n")[2].partition("```")[0])
     ring = [[10.5, 45.4], [11.0, 45.4], [10.8, 45.7], [10.5, 45.4]]
     features = [
         {"type": "Feature", "properties": {"name": name}, "geometry": {"type": "Polygon", "coordinates": [ring]}}
@@ -46,6 +48,8 @@ def write_files(folder: Path) -> None:
     meta, _, shapes, values = pyogrio.raw.read(folder / "all.geojson")
     options = {"crs": "EPSG:4326", "geometry_type": "Polygon", "layer": "districts"}
     pyogrio.raw.write(folder / "districts.gpkg", shapes, values, meta["fields"], **options)
+    uses = np.array(["water", "forest", "orchard"], object)
+    pyogrio.raw.write(folder / "fields.gpkg", shapes, [uses], ["landuse"], crs="EPSG:4326", geometry_type="Polygon")
     profile = {"driver": "GTiff", "dtype": "uint8", "count": 1, "height": 1, "width": 1, "crs": "EPSG:32632"}
     with rasterio.open(folder / "dem.tif", "w", transform=Affine(30, 0, 0, 0, -30, 0), **profile) as file:
         file.write(np.zeros((1, 1, 1), np.uint8))
