@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import shapely
+from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
 from pyproj import Transformer
@@ -57,7 +58,7 @@ def test_a_map_that_ends_at_the_antimeridian_is_refused_with_one_that_does_not(c
     st.sampled_from([10.0, 30.0, 100.0]),
     st.sampled_from(["EPSG:32632", "EPSG:3035", "SR-ORG:6974"]),
 )
-def test_the_extent_holds_every_pixel_that_the_outline_covers_and_no_empty_edge(
+def test_the_extent_holds_every_pixel_that_the_outline_covers_and_is_no_wider_than_it(
     x: float, y: float, size: float, count: int, scale: float, crs: str
 ) -> None:
     angles = np.linspace(0, 2 * np.pi, count, endpoint=False) + 0.1
@@ -73,6 +74,21 @@ def test_the_extent_holds_every_pixel_that_the_outline_covers_and_no_empty_edge(
     assert burnt[3:-3, 3:-3].sum() == burnt.sum()
     pixels = on_grid.in_pixels(shape, endless)
     assert left >= pixels.bounds[0] - 0.5 and right <= pixels.bounds[2] + 0.5
+
+
+@given(st.floats(0, 360), st.booleans(), st.floats(0.01, 0.05), st.integers(3, 8))
+def test_the_extent_is_right_where_a_grid_lies_aslant_or_runs_north(
+    angle: float, south_up: bool, size: float, count: int
+) -> None:
+    turned = Affine.translation(500_000, 5_000_000) @ Affine.rotation(angle) @ Affine.scale(30, 30 if south_up else -30)
+    endless = Grid("EPSG:32632", tuple(turned)[:6], (1, 1))
+    angles = np.linspace(0, 2 * np.pi, count, endpoint=False) + 0.1
+    shape = shapely.Polygon(np.column_stack([9 + size * np.cos(angles), 45 + size * np.sin(angles)]))
+    left, top, right, bottom = on_grid.extent(shape, endless)
+    # In pixels the grid is upright, so that rasterio burns it as any other.
+    pixels = on_grid.in_pixels(shape, endless)
+    burnt = rasterize([pixels], (bottom - top + 6, right - left + 6), transform=Affine.translation(left - 3, top - 3))
+    assert burnt[3:-3, 3:-3].sum() == burnt.sum() > 0
 
 
 def test_an_outline_between_pixels_is_refused() -> None:
