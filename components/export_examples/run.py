@@ -3,17 +3,18 @@
 import json
 import logging
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import ee
 from kfp import dsl
 from shapely.geometry import mapping
-from shapely.geometry.base import BaseGeometry
 
-from components.export_examples import features, fetching, pipeline, plan, points
+from components.export_examples import features, fetching, pipeline, plan
+from components.export_examples.selection import select
 from earthline.config import Data, Export, Labels, VectorLabels
-from earthline.earth_engine import imagery, verification
+from earthline.earth_engine import verification
 from earthline.earth_engine.connection import connect
 from earthline.earth_engine.imagery import data_types
 from earthline.earth_engine.retry import PixelsError, ask
@@ -90,17 +91,11 @@ def run(
 
 def _plan(
     data: Data, export: Export, grid: Grid, folder: Path
-) -> tuple[Manifest, list[plan.PlannedPatch], dict[str, features.Foreign]]:
-    plan.require_room(grid, export)
-    foreign: dict[str, features.Foreign] = {}
-    if isinstance(data.labels, VectorLabels):
-        areas, corners, foreign = _plan_features(data, data.labels, export, grid, folder)
-    else:
-        fixed = export.split_regions is not None
-        candidates = None if fixed else points.candidates(data, export, grid)
-        outline = imagery.in_pixels(data, grid)
-        areas = plan.split_areas(grid, export, candidates, len(data.labels.classes), outline)
-        corners = points.draw(data, export, grid, areas)
+) -> tuple[Manifest, list[plan.PlannedPatch], Mapping[str, features.Foreign]]:
+    selected = select(data, export, grid)
+    if selected.records is not None:
+        (folder / FEATURES).write_text(selected.records.text(), encoding="utf-8")
+    areas, corners = selected.areas, selected.corners
     planned = plan.shard(corners, export.shards)
     counts = ", ".join(f"{len(patches)} {split}" for split, patches in corners.items())
     _logger.info("export_examples: %d patches planned (%s)", len(planned), counts)
@@ -122,23 +117,7 @@ def _plan(
         expression_hash=expression_hash(ee.serializer.encode(fetching.request_image(data, grid))),
         sources=(*(_source(asset, "imagery") for asset in data.imagery.assets), _labels(data.labels)),
     )
-    return manifest, planned, foreign
-
-
-def _plan_features(
-    data: Data, labels: VectorLabels, export: Export, grid: Grid, folder: Path
-) -> tuple[dict[str, BaseGeometry], dict[str, list[tuple[int, int]]], dict[str, features.Foreign]]:
-    """Areas and first pixels of patches by split, and the features of other splits that reach into each."""
-    found = features.placed(data, labels, grid)
-    outline = imagery.in_pixels(data, grid)
-    chosen = features.inside(features.label_pixels(found, grid, export.seed), outline)
-    classes = len(labels.classes)
-    candidates = features.candidates(chosen, grid, export.patch_shape)
-    areas = plan.split_areas(grid, export, candidates, classes, outline)
-    owned = features.owners(found, areas)
-    corners = features.draw(data, export, grid, areas, chosen, owned)
-    (folder / FEATURES).write_text(features.records(found, owned).text(), encoding="utf-8")
-    return areas, corners, features.foreign(found, owned, areas)
+    return manifest, planned, selected.foreign
 
 
 def _labels(labels: Labels) -> SourceRecord:
