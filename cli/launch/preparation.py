@@ -39,6 +39,7 @@ def prepare(settings: "Config", console: Console, *, seed_data: bool) -> bytes:
     connection.connect(settings.environment.project)
     if seed_data and settings.environment.target == "sandbox":
         _seed(settings, console)
+    _upload_labels(settings, console)
     for question in questions(settings):
         question.ask()
 
@@ -60,12 +61,30 @@ def _require_bucket(environment: "Environment") -> None:
             )
 
 
+def _upload_labels(settings: "Config", console: Console) -> None:
+    """Makes a table of labels that are a file too large to travel with the config."""
+    from earthline.config import VectorLabels
+    from earthline.earth_engine import label_upload
+
+    environment, labels = settings.environment, settings.data.labels
+    if isinstance(labels, VectorLabels):
+        label_upload.ensure(
+            labels,
+            environment.bucket,
+            environment.project,
+            lambda line: console.print(line, soft_wrap=True, highlight=False, markup=False),
+        )
+
+
 def _seed(settings: "Config", console: Console) -> None:
     """Brings the open data that the sandbox knows, where an asset of the config is not there yet."""
     import ee
 
-    labels = settings.data.labels.asset
-    for asset in (*settings.data.imagery.assets, *([labels] if labels else [])):
+    from earthline.config import VectorLabels
+
+    labels = settings.data.labels
+    ours = isinstance(labels, VectorLabels) and labels.held is not None
+    for asset in (*settings.data.imagery.assets, *([] if ours else [labels.asset])):
         try:
             ee.data.getAsset(asset)
         except ee.EEException:

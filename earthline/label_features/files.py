@@ -86,7 +86,7 @@ def read(
         missing = [field for field in (asked.field, *where) if field not in held.columns]
         if missing:
             raise FeaturesError(f"{path} has no field '{missing[0]}'; there are: {', '.join(held.columns) or 'none'}")
-        chosen = vector_files._chosen(path, where, dict(held.columns), len(held.shapes))
+        chosen = vector_files.matching(path, where, held.columns, len(held.shapes))
     except OutlineError as error:
         raise FeaturesError(str(error)) from error
     values = [value for value, kept in zip(held.columns[asked.field], chosen, strict=True) if kept]
@@ -117,11 +117,8 @@ def _csv(asked: Question) -> Layer:
 
 def _layer(asked: Question) -> Layer:
     path = asked.path
-    vector_files._require_file(path)
-    plain = asked.layer is None and path.suffix.lower() in (".geojson", ".json")
-    crs, shapes, columns = (plain and vector_files._of_geojson(path)) or vector_files._of_gdal(
-        path, asked.layer, {asked.field: None, **(asked.where or {})}
-    )
+    fields = (asked.field, *(asked.where or {}))
+    crs, shapes, columns = vector_files.features(path, asked.layer, fields, polygons_first=False)
     if not len(shapes):
         raise FeaturesError(f"{path} holds no feature; give one that has points or polygons")
     return Layer(shapes, columns, crs)

@@ -54,10 +54,10 @@ def class_ids(values: Sequence[Any], rules: Sequence[Rule], ignore: Iterable[int
         if is_empty(value):
             found.append(NO_CLASS)
             continue
-        class_id = known.get(_key(value), _in_range(value, ranges, top))
-        if class_id is None:
+        meant = known.get(_key(value), _in_range(value, ranges, top))
+        if meant is None:
             unknown[value] += 1
-        found.append(NO_CLASS if class_id is None else class_id)
+        found.append(NO_CLASS if meant is None else meant)
     if unknown:
         raise FeaturesError(unknown_told(unknown, [value for rule in rules for value in rule.values], bool(ranges)))
     return found

@@ -1,7 +1,7 @@
 """Outlines from vector files: GeoJSON, GeoPackage, shapefile, KML and what else GDAL reads."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,12 +41,10 @@ def read(
     Raises:
         OutlineError: The file cannot be read, or what it holds is no outline.
     """
-    _require_file(path)
-    layers = _of_geojson(path) if layer is None and path.suffix.lower() in (".geojson", ".json") else None
-    crs, shapes, columns = layers or _of_gdal(path, layer, where)
+    crs, shapes, columns = features(path, layer, tuple(where), polygons_first=True)
     if not len(shapes):
         raise OutlineError(f"{path} holds no feature; give one that has polygons")
-    chosen = _chosen(path, where, columns, len(shapes))
+    chosen = matching(path, where, columns, len(shapes))
     found = [shape for shape in shapes[chosen] if shape is not None and not shape.is_empty]
     if not found:
         raise OutlineError(f"{path} holds features without a geometry; give one that has polygons")
@@ -55,6 +53,23 @@ def read(
         return tidied(_in_degrees(path, crs, _collected(found), notes), notes, simplify), notes
     except OutlineError as error:
         raise OutlineError(f"{path} {error}" if not str(error).startswith(str(path)) else str(error)) from error
+
+
+def features(path: Path, layer: str | None, fields: Sequence[str], *, polygons_first: bool) -> Features:
+    """What a file holds.
+
+    Args:
+        path: A file of one of `SUFFIXES`.
+        layer: Name of the layer; None where there is one.
+        fields: Attributes to read; where one is missing, the others have names but may have no values.
+        polygons_first: Whether a layer of polygons is meant where there are also other layers with geometries.
+
+    Raises:
+        OutlineError: The file cannot be read, or it has several such layers.
+    """
+    _require_file(path)
+    plain = layer is None and path.suffix.lower() in (".geojson", ".json")
+    return (_of_geojson(path) if plain else None) or _of_gdal(path, layer, fields, polygons_first)
 
 
 def _of_geojson(path: Path) -> Features | None:
@@ -76,15 +91,16 @@ def _of_geojson(path: Path) -> Features | None:
     return "EPSG:4326", np.array(shapes, object), columns
 
 
-def _of_gdal(path: Path, layer: str | None, where: Mapping[str, Any]) -> Features:
+def _of_gdal(path: Path, layer: str | None, fields: Sequence[str], polygons_first: bool) -> Features:
     """The features of any file; of attributes those that are asked for, or the names of all where one is missing."""
     import pyogrio
     from pyogrio.errors import DataLayerError, DataSourceError, FieldError
 
     try:
-        name = _layer(path, layer, [(str(each), kind) for each, kind in pyogrio.list_layers(path)])
+        layers = [(str(each), kind) for each, kind in pyogrio.list_layers(path)]
+        name = _layer(path, layer, layers, polygons_first)
         known = [str(each) for each in pyogrio.read_info(path, layer=name)["fields"]]
-        asked = [each for each in where if each in known]
+        asked = [each for each in dict.fromkeys(fields) if each in known]
         meta, _, geometries, values = pyogrio.raw.read(path, layer=name, columns=asked, force_2d=True)
         shapes = shapely.from_wkb(geometries) if geometries is not None else np.array([], object)
     except (DataLayerError, DataSourceError, FieldError, UnicodeDecodeError) as error:
@@ -111,7 +127,7 @@ def _require_file(path: Path) -> None:
         raise OutlineError(f"{path} has {size:,} bytes, more than {MOST_BYTES:,}; save the region's outline alone")
 
 
-def _layer(path: Path, asked: str | None, there: list[tuple[str, Any]]) -> str:
+def _layer(path: Path, asked: str | None, there: list[tuple[str, Any]], polygons_first: bool) -> str:
     names = [name for name, _ in there]
     if asked is not None:
         if asked not in names:
@@ -120,7 +136,7 @@ def _layer(path: Path, asked: str | None, there: list[tuple[str, Any]]) -> str:
     # A GeoPackage may hold tables and layers of styles beside the one that is meant.
     drawn = [name for name, kind in there if kind is not None]
     polygons = [name for name, kind in there if kind is not None and ("Polygon" in kind or kind == "Unknown")]
-    for candidates in (polygons, drawn):
+    for candidates in (polygons, drawn) if polygons_first else (drawn,):
         if len(candidates) == 1:
             return candidates[0]
         if candidates:
@@ -128,7 +144,18 @@ def _layer(path: Path, asked: str | None, there: list[tuple[str, Any]]) -> str:
     raise OutlineError(f"{path} holds no geometry, only tables; give a file with polygons")
 
 
-def _chosen(path: Path, where: Mapping[str, Any], columns: Mapping[str, list[Any]], count: int) -> Any:
+def matching(path: Path, where: Mapping[str, Any], columns: Mapping[str, list[Any]], count: int) -> Any:
+    """Which features have the attributes that are asked for, as booleans (features,).
+
+    Args:
+        path: The file, for errors.
+        where: Values of attributes, or lists of such.
+        columns: Values of the features by attribute.
+        count: Number of features.
+
+    Raises:
+        OutlineError: None has, or an attribute is missing.
+    """
     chosen = np.ones(count, bool)
     for field, wanted in where.items():
         if field not in columns:

@@ -31,9 +31,7 @@ def collection(labels: VectorLabels) -> Any:
     table = ee.FeatureCollection(labels.table)
     if labels.content is not None:
         return table
-    for name, wanted in labels.where.items():
-        several = list(wanted) if isinstance(wanted, tuple) else [wanted]
-        table = table.filter(ee.Filter.inList(name, several))
+    table = _chosen(table, labels)
     if not labels.by_ranges:
         pairs = [(value, class_id) for class_id, each in enumerate(labels.classes) for value in each.values]
         values, ids = ([pair[part] for pair in pairs] for part in (0, 1))
@@ -118,23 +116,33 @@ def require_known(data: Data, labels: VectorLabels) -> str:
         PixelsError: Earth Engine does not answer.
     """
     here = region(data)
-    if labels.held is None and labels.content is None:
-        table = ee.FeatureCollection(labels.table).filterBounds(here)
-        for name, wanted in labels.where.items():
-            several = list(wanted) if isinstance(wanted, tuple) else [wanted]
-            table = table.filter(ee.Filter.inList(name, several))
-        histogram = answered(table.aggregate_histogram(labels.field).getInfo, "data.labels.field")
-        _require_classes(labels, histogram)
-    if labels.upload is not None:
-        inside = answered(_of_config(labels.upload, whole=True).filterBounds(here).size().getInfo, "data.labels")
+    if labels.held is not None:
+        # Asked for its extent alone, Earth Engine need not be sent what may not even be uploaded yet.
+        extent = of_geojson(answered(here.bounds().getInfo, "data.region"))
+        turned = shapely.transform(labels.held.shapes, lambda xy: xy + np.array([360.0, 0.0]))
+        inside = int((shapely.intersects(labels.held.shapes, extent) | shapely.intersects(turned, extent)).sum())
     else:
+        if labels.content is None:
+            _require_classes(labels, answered(_counted(labels, here).getInfo, "data.labels.field"))
         inside = answered(collection(labels).filterBounds(here).size().getInfo, "data.labels")
     if not inside:
         raise ImageryError(
             f"data.labels: no feature of {labels.told} lies in the region; move data.region, or check the CRS of the "
             "labels"
         )
-    return "every feature in the region has a class or is ignored"
+    return f"{inside:,} features lie in the region, each with a class"
+
+
+def _counted(labels: VectorLabels, here: Any) -> Any:
+    """Features in a region by the value of their field."""
+    return _chosen(ee.FeatureCollection(labels.table).filterBounds(here), labels).aggregate_histogram(labels.field)
+
+
+def _chosen(table: Any, labels: VectorLabels) -> Any:
+    """The features of a table that have the attributes that are asked for."""
+    for name, wanted in labels.where.items():
+        table = table.filter(ee.Filter.inList(name, list(wanted) if isinstance(wanted, tuple) else [wanted]))
+    return table
 
 
 def _require_classes(labels: VectorLabels, histogram: dict[str, float]) -> None:
@@ -167,25 +175,15 @@ def _number(text: str) -> Any:
     return int(number) if number.is_integer() else number
 
 
-def _of_config(held: LabelFeatures, whole: bool = False) -> Any:
-    """Points of one class travel as one feature: each request to Earth Engine carries all of them.
-
-    Args:
-        held: The features.
-        whole: Whether extents are enough, as to ask where they lie.
-    """
+def _of_config(held: LabelFeatures) -> Any:
+    """Points of one class travel as one feature: each request to Earth Engine carries all of them."""
     features = []
     points = held.are_points
     for class_id in np.unique(held.class_ids[points]).tolist():
         mine = held.shapes[points & (held.class_ids == class_id)]
         features.append(_feature(shapely.MultiPoint(shapely.get_coordinates(mine)), class_id))
-    polygons = held.shapes[~points]
-    if whole and len(polygons):
-        features.append(_feature(shapely.MultiPoint(shapely.get_coordinates(shapely.point_on_surface(polygons))), 0))
-    elif len(polygons):
-        pairs = zip(polygons, held.class_ids[~points].tolist(), strict=True)
-        features += [_feature(shape, class_id) for shape, class_id in pairs]
-    return ee.FeatureCollection(features)
+    pairs = zip(held.shapes[~points], held.class_ids[~points].tolist(), strict=True)
+    return ee.FeatureCollection([*features, *(_feature(shape, class_id) for shape, class_id in pairs)])
 
 
 def _feature(shape: Any, class_id: int) -> Any:

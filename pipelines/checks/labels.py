@@ -1,0 +1,78 @@
+"""What a config's labels are, where they are points and polygons of a file: without any request."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import shapely
+
+from earthline.config import Config, VectorLabels
+from earthline.label_features.features import LabelFeatures
+from earthline.label_features.overlaps import contradictions
+from pipelines.checks.findings import Finding
+
+LEAST_FEATURES = 30
+"""Of a class: with the usual shares of splits, ten of them are for the test."""
+
+
+def of_labels(config: Config) -> Iterator[Finding]:
+    """Findings on `data.labels`: features by class, outside of the region, and contradictions.
+
+    Args:
+        config: The workflow's config.
+    """
+    labels = config.data.labels
+    if not isinstance(labels, VectorLabels) or labels.held is None:
+        return
+    held = labels.held
+    yield Finding("labels of the file", True, "; ".join([_by_class(held, labels.class_names), *labels.notes]))
+    shape = config.data.region.shape if config.data.region is not None else None
+    if shape is not None:
+        yield from _outside(held, shape, labels)
+    pairs = contradictions(held)
+    if len(pairs):
+        count = len(np.unique(pairs))
+        yield Finding(
+            "contradictions",
+            None,
+            f"{count:,} features share ground with one of another class ({len(pairs):,} pairs), such as "
+            f"'{labels.class_names[held.class_ids[pairs[0, 0]]]}' and "
+            f"'{labels.class_names[held.class_ids[pairs[0, 1]]]}' at {_place(held, pairs[0, 0])}: pixels there have no "
+            "label",
+        )
+
+
+def _by_class(held: LabelFeatures, names: tuple[str, ...]) -> str:
+    told = []
+    for class_id, name in enumerate(names):
+        mine = held.class_ids == class_id
+        points = int((mine & held.are_points).sum())
+        counts = ((points, "point"), (int(mine.sum()) - points, "polygon"))
+        parts = [f"{count:,} {what}{'' if count == 1 else 's'}" for count, what in counts if count]
+        few = f" (few: {LEAST_FEATURES} or more give every split some)" if mine.sum() < LEAST_FEATURES else ""
+        told.append(f"{name} {' and '.join(parts) or 'nothing'}{few}")
+    return ", ".join(told)
+
+
+def _outside(held: LabelFeatures, region: object, labels: VectorLabels) -> Iterator[Finding]:
+    # A region over the antimeridian goes on beyond 180 degrees.
+    turned = shapely.transform(held.shapes, lambda xy: xy + np.array([360.0, 0.0]))
+    inside = shapely.intersects(held.shapes, region) | shapely.intersects(turned, region)
+    count = int((~inside).sum())
+    if count == len(held):
+        west, south, east, north = shapely.total_bounds(held.shapes)
+        yield Finding(
+            "labels in the region",
+            False,
+            f"all {count:,} features of {labels.told} lie outside of data.region; they run from ({west:.6g}, "
+            f"{south:.6g}) to ({east:.6g}, {north:.6g}) degrees",
+            "move data.region, or name the right CRS of the labels",
+        )
+    elif count:
+        yield Finding(
+            "labels in the region", None, f"{count:,} of {len(held):,} features lie outside of data.region: not used"
+        )
+
+
+def _place(held: LabelFeatures, index: int) -> str:
+    spot = shapely.point_on_surface(held.shapes[index])
+    return f"({spot.x:.5f}, {spot.y:.5f})"

@@ -1,0 +1,39 @@
+import math
+
+import pytest
+
+from earthline.label_features.values import NO_CLASS, FeaturesError, Rule, class_ids
+
+FOREST, WATER = Rule(("forest", "wood")), Rule(("lake",))
+
+
+def test_texts_and_numbers_mean_their_class_and_nothing_means_no_label():
+    values = ["forest", "lake", "wood", None, "", "  ", math.nan, "cloud"]
+    assert class_ids(values, [FOREST, WATER], ["cloud"]) == [0, 1, 0, *[NO_CLASS] * 5]
+
+
+@pytest.mark.parametrize("value", [7, 7.0, "7"])
+def test_a_number_is_itself_however_the_file_keeps_it(value):
+    assert class_ids([value], [Rule((7,)), Rule((8,))]) == [0]
+
+
+def test_unknown_values_are_counted_and_what_is_nearly_known_is_named():
+    with pytest.raises(FeaturesError) as caught:
+        class_ids(["Forest "] * 3 + ["lakes", "town", "town"], [FOREST, WATER])
+    text = str(caught.value)
+    assert "'Forest ' (3 features, nearly 'forest')" in text
+    assert "'lakes' (1 feature, nearly 'lake')" in text
+    assert "'town' (2 features)" in text
+    assert "data.labels.ignore" in text
+
+
+def test_ranges_hold_their_lower_end_and_the_highest_one_both():
+    rules = [Rule(ranges=((0, 0.2),)), Rule(ranges=((0.2, 0.5), (0.8, 1)))]
+    assert class_ids([0, 0.19, 0.2, 0.8, 1.0, None], rules) == [0, 0, 1, 1, 1, NO_CLASS]
+    with pytest.raises(FeaturesError, match=r"0\.6 \(1 feature\).*`ranges`"):
+        class_ids([0.6], rules)
+
+
+def test_many_unknown_values_are_not_all_listed():
+    with pytest.raises(FeaturesError, match="and 8 more"):
+        class_ids([f"kind {number}" for number in range(20)], [FOREST, WATER])
