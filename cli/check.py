@@ -2,22 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 from cli.launch import target
-from cli.terminal import display, failures
+from cli.terminal import display, failures, findings
 from cli.terminal.options import ConfigPath, Overrides
 
 if TYPE_CHECKING:  # these modules load pydantic and Google's client
     from earthline.config import Config
     from pipelines.checks.findings import Finding
-
-_ADD = "`earthline sandbox add ASSET FILE.tif` makes an asset of your raster, `earthline sandbox seed` brings open data"
 
 
 def check(
@@ -32,25 +28,20 @@ def check(
     from earthline.config import load
 
     settings = load(config, overrides or ())
-    reachable = _is_reachable(settings) if online is None else online
+    reachable = target.is_reachable(settings.environment) if online is None else online
     skipped = "skipped: --offline" if online is False else _why_skipped(settings)
     if reachable:
         target.enter(settings.environment)
     console = display.on_output()
     failed = False
     for finding in _findings(settings, reachable, skipped):
-        mark = {True: "[green]✓[/]", False: "[bold red]✗[/]", None: "[dim]-[/]"}[finding.passed]
-        detail = finding.detail.replace("\n", f"\n{'':<25}")
-        console.print(f"{mark} {finding.name:<22} {escape(detail)}", soft_wrap=True, highlight=False)
-        if finding.fix:
-            console.print(f"  {'fix:':<22} {escape(finding.fix)}", soft_wrap=True, highlight=False)
+        findings.show(finding, console)
         failed = failed or finding.passed is False
     raise typer.Exit(failures.NOT_STARTED if failed else 0)
 
 
 def _findings(settings: "Config", reachable: bool, skipped: str) -> "Iterator[Finding]":
-    from pipelines.checks import findings
-    from pipelines.checks.findings import Finding
+    from pipelines.checks.findings import Finding, of_config
     from pipelines.checks.images import ImageError, ImageReference
     from pipelines.checks.labels import of_labels
     from pipelines.checks.region import of_region
@@ -72,7 +63,7 @@ def _findings(settings: "Config", reachable: bool, skipped: str) -> "Iterator[Fi
     try:
         ImageReference.parse(environment.image)
         yield Finding("image", True, environment.image)
-        yield from findings.of_config(settings)
+        yield from of_config(settings)
     except ImageError as error:
         yield Finding("image", False, str(error))
     if settings.schedule.cron is not None:
@@ -97,43 +88,12 @@ def _findings(settings: "Config", reachable: bool, skipped: str) -> "Iterator[Fi
         return
     # Services are asked while Earth Engine computes; its own questions build on each other.
     with ThreadPoolExecutor(len(services)) as pool:
-        asked = [pool.submit(_ask, name, partial(ask, settings), fix) for name, ask, fix in services]
-        yield from _ask_earth_engine(settings)
+        asked = [pool.submit(findings.ask, name, partial(ask, settings), fix) for name, ask, fix in services]
+        yield from findings.of_earth_engine(settings)
         yield from (one.result() for one in asked)
     if environment.target == "cloud":
         # A project's APIs, roles and quotas: the sandbox is one project that may do everything.
         yield from _ask_cloud(settings)
-
-
-def _ask_earth_engine(settings: "Config") -> "Iterator[Finding]":
-    """Asks whether Earth Engine answers, then all about imagery and labels that does not rest on a failed answer."""
-    from cli.launch.questions import NEEDS, questions
-    from earthline.earth_engine import connection
-    from pipelines.checks.findings import Finding
-
-    project = settings.environment.project
-
-    def connect() -> str:
-        connection.connect(project)
-        return f"answers to project {project}"
-
-    enable = f"gcloud services enable earthengine.googleapis.com --project={project}"
-    found = _ask("Earth Engine", connect, enable)
-    yield found
-    if not found.passed:
-        return
-    failed: list[str] = []
-    for question in questions(settings):
-        missing = [name for name in failed if question.name in NEEDS.get(name, ())]
-        if missing:
-            yield Finding(question.name, None, f"not asked: it needs {' and '.join(missing)}")
-            continue
-        found = _ask(question.name, question.ask, "")
-        if not found.passed and "not found" in found.detail and settings.environment.target == "sandbox":
-            found = replace(found, fix=_ADD)
-        yield found
-        if not found.passed:
-            failed.append(question.name)
 
 
 def _ask_cloud(settings: "Config") -> "Iterator[Finding]":
@@ -146,28 +106,6 @@ def _ask_cloud(settings: "Config") -> "Iterator[Finding]":
         yield from Preflight(settings).findings()
     except GoogleAuthError as error:
         yield Finding("project", False, " ".join(str(error).split()), "gcloud auth application-default login")
-
-
-def _ask(name: str, ask: Callable[[], str], fix: str) -> "Finding":
-    import ee
-    from google.api_core.exceptions import GoogleAPIError
-    from google.auth.exceptions import GoogleAuthError
-    from requests import RequestException
-
-    from components.export_examples.blocks import SplitError
-    from earthline.config import ConfigError
-    from earthline.earth_engine.imagery import ImageryError
-    from earthline.earth_engine.retry import PixelsError
-    from pipelines.checks.findings import Finding
-
-    try:
-        return Finding(name, True, ask())
-    except (ConfigError, ImageryError, PixelsError, SplitError) as error:
-        return Finding(name, False, str(error))
-    except GoogleAuthError as error:
-        return Finding(name, False, str(error), "gcloud auth application-default login")
-    except (ee.EEException, GoogleAPIError, RequestException, LookupError) as error:
-        return Finding(name, False, failures.plainly(error), fix)
 
 
 def _check_bucket(settings: "Config") -> str:
@@ -187,14 +125,6 @@ def _check_vertex(settings: "Config") -> str:
     connect(environment.project, environment.location)
     active = submission.active_run(settings.name)
     return f"answers in {environment.location}; " + (f"running: {active}" if active else "no run is under way")
-
-
-def _is_reachable(settings: "Config") -> bool:
-    if settings.environment.target == "sandbox":
-        return target.sandbox_runs()
-    from pipelines.checks.credentials import has_credentials
-
-    return has_credentials()
 
 
 def _why_skipped(settings: "Config") -> str:
