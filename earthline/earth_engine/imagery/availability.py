@@ -25,10 +25,11 @@ def require(data: Data, key: str, source: Source) -> str:
         ImageryError: It lacks something; the text says what to do.
         PixelsError: Earth Engine does not answer.
     """
-    if source.image is not None:
-        there = answered(ee.Image(source.image).bandNames().getInfo, f"{key}.image")
+    single = sources.single_image(source)
+    if single is not None:
+        there = answered(single.bandNames().getInfo, f"{key}.{'image' if source.image is not None else 'function'}")
         _require_bands(key, source, there)
-        return f"{source.image} has {', '.join(source.taken)}"
+        return f"{source.asset} has {', '.join(source.taken)}"
     counts = [_images(data, key, source, asset) for asset in source.collections]
     found = {name: sum(count[name] for count in counts) for name in ("dates", "region", "known", "clear", "chosen")}
     _require_images(data, key, source, found)

@@ -18,8 +18,9 @@ def part(data: Data, source: Source) -> Any:
         data: The section.
         source: One of its sources.
     """
-    if source.image is not None:
-        whole = resampling.resampled(ee.Image(source.image).select(list(source.taken)), source.resample)
+    single = single_image(source)
+    if single is not None:
+        whole = resampling.resampled(single.select(list(source.taken)), source.resample)
         return _named(_filled(_rescaled(whole, source), source), source)
     if source.time is None:
         whole = _composite(data, source, source.span)
@@ -27,6 +28,17 @@ def part(data: Data, source: Source) -> Any:
     steps = [_composite(data, source, (step.start, step.end), may_be_empty=True) for step in source.steps]
     whole = series.joined([_rescaled(step, source) for step in steps], source.time.empty)
     return _on_grid(data, _filled(whole, source).rename(list(source.stacked)))
+
+
+def single_image(source: Source) -> Any | None:
+    """The `ee.Image` that a source names or that a function made; None where it is a collection.
+
+    Args:
+        source: The source.
+    """
+    if source.function is not None:
+        return ee.Image(ee.deserializer.fromJSON(source.function.graph))
+    return ee.Image(source.image) if source.image is not None else None
 
 
 def collection(data: Data, source: Source | None = None) -> Any:

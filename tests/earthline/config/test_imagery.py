@@ -1,10 +1,12 @@
 """The section `data.imagery`: sources, ready ones, steps in time, derived bands; what cannot work is refused."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from earthline.config import Config, ConfigError, parse
+from earthline.config import Config, ConfigError, load, parse
 from earthline.config.sections.imagery import READY, OneSource, SeveralSources, Source, Time
 
 BASE: dict[str, Any] = {
@@ -187,3 +189,75 @@ def test_every_ready_source_says_what_it_is() -> None:
         assert not set(kind.BANDS) & set(kind.MORE_BANDS)
         source = Source.model_validate({"ready": name, **({"year": 2021} if kind.DATED else {})})
         assert source.taken == kind.BANDS and source.collections
+
+
+FUNCTIONS = """
+import random
+import ee
+
+ee.Initialize(project="mine")
+print("nobody reads this")
+
+
+def build():
+    image = ee.ImageCollection("X/Y").median().addBands(ee.Image("A/B"))
+    return image.addBands(ee.Image("A/B").multiply(2))
+
+
+def asks():
+    return ee.Image(ee.ImageCollection("X/Y").size().getInfo())
+
+
+def connects():
+    import urllib.request
+    urllib.request.urlopen("http://127.0.0.1:9/")
+
+
+def number():
+    return 3
+
+
+def chance():
+    return ee.Image(random.random())
+
+
+def wrong():
+    return {}["nothing"]
+"""
+
+
+def test_what_stays_of_a_function_is_its_expression(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(FUNCTIONS)
+    imagery = {"function": "mine.py:build", "bands": ["B4"]}
+    content = {**BASE, "data": {**BASE["data"], "imagery": imagery}}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(content))
+    section = load(tmp_path / "config.yaml").data.imagery
+    assert section.assets == ("A/B", "X/Y") and section.band_names == ("B4",)
+    (tmp_path / "mine.py").unlink()
+    written = section.model_dump_json()
+    assert OneSource.model_validate_json(written) == section
+    assert "random" not in written and "ImageCollection.load" in written
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("mine.py:asks", ["asks a server (getInfo"]),
+        ("mine.py:connects", ["asks a server"]),
+        ("mine.py:number", ["gives int instead of an ee.Image"]),
+        ("mine.py:chance", ["makes another expression each time"]),
+        ("mine.py:wrong", ["fails: KeyError: 'nothing'"]),
+        ("mine.py:none", ["has no function none"]),
+        ("yours.py:build", ["is not there", "relative to the config's folder"]),
+        ("build", ["write FILE.py:NAME"]),
+    ],
+)
+def test_a_function_that_is_of_no_use_is_refused(tmp_path: Path, name: str, words: list[str]) -> None:
+    (tmp_path / "mine.py").write_text(FUNCTIONS)
+    content = {**BASE, "data": {**BASE["data"], "imagery": {"function": name, "bands": ["B4"]}}}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(content))
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path / "config.yaml")
+    assert ": data.imagery.function: " in str(caught.value)
+    for word in words:
+        assert word in str(caught.value)

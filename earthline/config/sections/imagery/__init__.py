@@ -3,6 +3,7 @@
 from earthline.config.sections.imagery.bands import RESERVED_PREFIX, Band
 from earthline.config.sections.imagery.derived import Derived
 from earthline.config.sections.imagery.filters import Comparison
+from earthline.config.sections.imagery.function import Function
 from earthline.config.sections.imagery.ready import READY, Ready
 from earthline.config.sections.imagery.section import AnyImagery, DataType, Imagery, OneSource, SeveralSources, meant
 from earthline.config.sections.imagery.source import CloudMask, Composite, Resample, Source
@@ -18,6 +19,7 @@ __all__ = [
     "Composite",
     "DataType",
     "Derived",
+    "Function",
     "Imagery",
     "OneSource",
     "Ready",

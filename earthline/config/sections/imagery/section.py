@@ -4,7 +4,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, SerializeAsAny, model_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    SerializeAsAny,
+    ValidationInfo,
+    model_validator,
+)
 from pydantic.json_schema import JsonSchemaValue
 
 from earthline.config.section import Section
@@ -161,8 +169,8 @@ def meant(content: Any) -> type[Imagery]:
     return SeveralSources
 
 
-def _read(value: Any) -> Any:
-    return value if isinstance(value, Imagery) else meant(value).model_validate(value)
+def _read(value: Any, info: ValidationInfo) -> Any:
+    return value if isinstance(value, Imagery) else meant(value).model_validate(value, context=info.context)
 
 
 class _Schema:

@@ -9,6 +9,7 @@ from earthline.config.section import AssetId, Number, Section, WholeNumber
 from earthline.config.sections.imagery.bands import AnyBand, Band, require_usable
 from earthline.config.sections.imagery.dates import Date
 from earthline.config.sections.imagery.filters import AnyFilter
+from earthline.config.sections.imagery.function import AnyFunction
 from earthline.config.sections.imagery.ready import AnyReady, read
 from earthline.config.sections.imagery.time import AnyTime, Step, suffixes
 
@@ -40,6 +41,11 @@ class Source(Section):
     )
     ready: SerializeAsAny[AnyReady] | None = Field(
         default=None, description="Name of a source that is ready; or give `image` or `collection`."
+    )
+    function: AnyFunction | None = Field(
+        default=None,
+        description="Function of your own that makes an ee.Image, as FILE.py:NAME relative to the config's folder; or "
+        "give one of the above.",
     )
     bands: tuple[AnyBand, ...] = Field(
         min_length=1, description="Band names, in the order that the model sees; or {band: B4, as: red}."
@@ -107,11 +113,11 @@ class Source(Section):
 
     @model_validator(mode="after")
     def _has_one_source(self) -> Self:
-        given = [each for each in (self.image, self.collection, self.ready) if each is not None]
+        given = [each for each in (self.image, self.collection, self.ready, self.function) if each is not None]
         if len(given) != 1:
             raise ValueError(
-                "give exactly one of `image` (one asset), `collection` (a composite is made of it) and `ready` (a "
-                "collection by name)"
+                "give exactly one of `image` (one asset), `collection` (a composite is made of it), `ready` (a "
+                "collection by name) and `function` (Python of your own)"
             )
         if self.year is not None and (self.start or self.end):
             raise ValueError("`year` stands for `start` and `end`; give it, or the two")
@@ -119,7 +125,7 @@ class Source(Section):
             raise ValueError("a collection needs `start` and `end`, such as 2021-01-01 and 2022-01-01, or `year`")
         if self.start and self.end and self.start >= self.end:
             raise ValueError(f"start {self.start} must be before end {self.end}")
-        if self.image is not None:
+        if self.image is not None or self.function is not None:
             said = [key for key in _OF_A_COLLECTION if getattr(self, key) not in (None, "none", {})]
             if said:
                 listed = " and ".join(f"`{key}`" for key in dict.fromkeys([*said, "max_cloud_percent"][:2]))
@@ -168,12 +174,14 @@ class Source(Section):
     @property
     def assets(self) -> tuple[str, ...]:
         """Ids of all that it reads."""
+        if self.function is not None:
+            return (*self.function.images, *self.function.collections)
         return (self.image,) if self.image is not None else self.collections
 
     @property
     def asset(self) -> str:
         """What messages call it."""
-        return ", ".join(self.assets)
+        return self.function.name if self.function is not None else ", ".join(self.assets)
 
     @property
     def taken(self) -> tuple[str, ...]:

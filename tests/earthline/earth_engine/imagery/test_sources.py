@@ -119,6 +119,25 @@ CASES: Mapping[str, Mapping[str, Any]] = {
 }
 
 
+FUNCTION = f"""
+import ee
+
+ee.Initialize(project="mine")
+
+
+def build():
+    images = ee.ImageCollection("{FOLDER}/series").filterDate("2021-01-01", "2021-02-01")
+    return images.max().addBands(ee.Image("{FOLDER}/coarse"))
+"""
+OWN = {
+    "sources": [
+        {"function": "my_imagery.py:build", "bands": [{"band": "slope", "as": "steep"}, "red"], "multiply": 2},
+        {**SERIES, "bands": ["nir"], "composite": "first"},
+    ],
+    "derived": {"sum": "red + nir"},
+}
+
+
 def content(imagery: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "imagery": {"data_type": "float32", **imagery},
@@ -183,8 +202,12 @@ def said(sandbox: Any, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str,
         keys = [*(f"properties.{key}" for key in properties), "start_time"]
         dated.append(f"ee.data.updateAsset('{FOLDER}/series/scene_{number}', {changed}, {keys})")
     sandbox.python("\n".join(dated))
+    (folder / "my_imagery.py").write_text(FUNCTION)
+    contents = {name: content(imagery) for name, imagery in CASES.items()}
+    own = Data.model_validate(content(OWN), context={"folder": folder})
+    contents["function"] = own.model_dump(mode="json")
     cases = folder / "cases.json"
-    cases.write_text(json.dumps({name: content(imagery) for name, imagery in CASES.items()}))
+    cases.write_text(json.dumps(contents))
     answer = sandbox.python(SCRIPT, CASES=str(cases), timeout=400)
     found: Mapping[str, Any] = json.loads(answer.partition("SAID")[2])
     return found
@@ -402,3 +425,15 @@ def test_sources_of_several_grids_and_bands_of_bands_are_one_stack(said: Mapping
     assert tuple(found) == Data.model_validate(content(CASES["derived"])).imagery.band_names
     for band, values in zip(found, masked_alike(*bands), strict=True):
         np.testing.assert_allclose(found[band], values, rtol=2e-6, atol=2e-6, err_msg=band)
+
+
+def test_a_function_of_ones_own_is_a_source_like_others(said: Mapping[str, Any]) -> None:
+    stack = cut(said, "function", rasters()["series"])
+    red = 2 * without_warnings(np.nanmax, stack[:2, 0], axis=0)
+    steep = 2 * cut(said, "function", np.kron(rasters()["coarse"][0], np.ones((4, 4))))
+    nir = stack[0, 1]
+    found = pixels(said, "function")
+    assert list(found) == ["steep", "red", "nir", "sum"]
+    for band, values in zip(found, masked_alike(steep, red, nir, red + nir), strict=True):
+        agree(found[band], values)
+    assert said["function"]["told"][0] == "my_imagery.py:build has slope, red"
