@@ -1,0 +1,74 @@
+import json
+
+import pytest
+from shapely.geometry import Point, box, mapping
+
+from earthline.config import parse
+from earthline.config.loading import load
+from pipelines.checks.labels import of_labels
+
+CONFIG = """
+name: fields
+data:
+  imagery: {image: a/b, bands: [B1]}
+  labels:
+    file: fields.geojson
+    field: kind
+    classes:
+      - {name: forest, color: "#1b7837", values: [wood]}
+      - {name: water, color: "#2b8cbe", values: [lake]}
+"""
+
+
+@pytest.fixture
+def findings(tmp_path):
+    def found(features, region=""):
+        rows = [
+            {"type": "Feature", "geometry": mapping(shape), "properties": {"kind": kind}} for shape, kind in features
+        ]
+        (tmp_path / "fields.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": rows}))
+        (tmp_path / "config.yaml").write_text(CONFIG + region)
+        return {finding.name: finding for finding in of_labels(load(tmp_path / "config.yaml"))}
+
+    return found
+
+
+REGION = "  region: {west: 10, south: 50, east: 11, north: 51}\n"
+
+
+def test_features_are_told_by_class(findings):
+    found = findings([(Point(10.5, 50.5), "wood"), (box(10.1, 50.1, 10.2, 50.2), "wood"), (Point(10.4, 50.4), "lake")])
+    assert list(found) == ["labels of the file"]
+    detail = found["labels of the file"].detail
+    assert detail.startswith("forest 1 point and 1 polygon (few: 30 or more") and "water 1 point" in detail
+
+
+def test_features_outside_of_the_region_are_counted_and_all_of_them_refused(findings):
+    inside, outside = (Point(10.5, 50.5), "wood"), (Point(12, 50.5), "lake")
+    found = findings([inside, outside], REGION)["labels in the region"]
+    assert found.passed is None and found.detail.startswith("1 of 2 features lie outside of data.region")
+    found = findings([outside, outside], REGION)["labels in the region"]
+    assert found.passed is False and "(12, 50.5)" in found.detail and "CRS" in found.fix
+    assert "labels in the region" not in findings([inside], REGION)
+
+
+def test_a_region_over_the_antimeridian_holds_labels_on_both_sides(findings):
+    across = "  region: {west: 179, south: -20, east: -179, north: -10}\n  crs: EPSG:32760\n  scale: 10\n"
+    both = [(Point(179.5, -15), "wood"), (Point(-179.5, -15), "lake")]
+    assert "labels in the region" not in findings(both, across)
+
+
+def test_overlapping_features_of_different_classes_are_told(findings):
+    found = findings(
+        [(box(10, 50, 10.2, 50.2), "wood"), (box(10.1, 50.1, 10.3, 50.3), "lake"), (Point(10.15, 50.15), "lake")]
+    )
+    detail = found["contradictions"].detail
+    assert found["contradictions"].passed is None
+    assert "3 features share ground" in detail and "2 pairs" in detail and "no label" in detail
+
+
+def test_labels_of_a_raster_have_none_of_these(tmp_path):
+    classes = [{"name": name, "color": "#123456", "values": [value]} for value, name in enumerate(("a", "b"))]
+    labels = {"image": "a/c", "band": "b1", "classes": classes}
+    config = parse({"name": "raster", "data": {"imagery": {"image": "a/b", "bands": ["B1"]}, "labels": labels}}, "x")
+    assert list(of_labels(config)) == []
