@@ -13,14 +13,15 @@ from shapely.geometry import shape as of_geojson
 from shapely.geometry.base import BaseGeometry
 
 from earthline.outlines.lines import carried
-from earthline.outlines.shapes import OutlineError, repaired, tidied
+from earthline.outlines.shapes import MOST_CORNERS, OutlineError, repaired, tidied
 
 Features = tuple[str | None, Any, dict[str, list[Any]]]
 """CRS, shapes and attributes by name."""
 SUFFIXES = (".geojson", ".json", ".gpkg", ".shp", ".zip", ".kml", ".kmz", ".fgb")
 MOST_BYTES = 500_000_000
-_TOLERANCE = 1e-6
-"""Degrees by which edges may leave their course when they are carried to longitude and latitude: 11 cm."""
+_TOLERANCES = (1e-6, 1e-5, 1e-4)
+"""Degrees by which edges may leave their course when they are carried to longitude and latitude, 11 cm to 11 m: the
+first one with which there are not too many corners."""
 _LISTED = 8
 
 
@@ -205,4 +206,9 @@ def _in_degrees(path: Path, named: str | None, shape: BaseGeometry, notes: list[
     def convert(xy: Any) -> Any:
         return np.column_stack(to_degrees.transform(xy[:, 0], xy[:, 1]))
 
-    return carried(shapely.GeometryCollection(repaired(polygons, notes)), convert, _TOLERANCE, 360.0)
+    sound = shapely.GeometryCollection(repaired(polygons, notes))
+    for tolerance in _TOLERANCES:
+        found = carried(sound, convert, tolerance, 360.0)
+        if shapely.get_num_coordinates(found) <= MOST_CORNERS:
+            break
+    return found

@@ -24,8 +24,8 @@ def carried(shape: BaseGeometry, convert: Convert, tolerance: float, turn: float
         shape: Polygons.
         convert: From (n, 2) to (n, 2) coordinates.
         tolerance: Distance, in units of the result, by which an edge may leave its course at most.
-        turn: Length of a whole turn of the result's x, 360 for degrees; None where x has no end. Edges go the short
-            way, and the x of a ring goes on where it would jump.
+        turn: 360 where the result is longitude and latitude in degrees, whose x has no end; else None. Edges go the
+            short way then, the x of a ring goes on where it would jump, and the tolerance is one of latitude.
 
     Returns:
         Polygons; a ring around a pole goes through it.
@@ -72,10 +72,13 @@ def _ring(ring: Array, convert: Convert, tolerance: float, turn: float | None) -
         start, end = ring[:-1], ring[1:]
         from_, to = convert(start), convert(end)
         edge = _short(to - from_, turn)
+        # Degrees of longitude are shorter, the nearer a pole is.
+        narrow = np.array([1.0, 1.0]) if turn is None else _narrowed(from_[:, 1])
+        edge = edge * narrow
         length = np.hypot(edge[:, 0], edge[:, 1])
         bent = np.zeros(len(start), bool)
         for share in _PLACES:
-            along = _short(convert(start + (end - start) * share) - from_, turn)
+            along = _short(convert(start + (end - start) * share) - from_, turn) * narrow
             across = np.abs(edge[:, 0] * along[:, 1] - edge[:, 1] * along[:, 0])
             away = np.where(length > 0, across / np.where(length > 0, length, 1), np.hypot(along[:, 0], along[:, 1]))
             with np.errstate(invalid="ignore"):
@@ -85,6 +88,11 @@ def _ring(ring: Array, convert: Convert, tolerance: float, turn: float | None) -
         places = np.flatnonzero(bent)
         ring = np.insert(ring, places + 1, (start[places] + end[places]) / 2, axis=0)
     return _continuous(convert(ring), turn)
+
+
+def _narrowed(latitudes: Array) -> Array:
+    """Factors (n, 2) that make degrees of longitude as long as those of latitude."""
+    return np.column_stack([np.maximum(0.001, np.cos(np.radians(latitudes))), np.ones(len(latitudes))])
 
 
 def _short(steps: Array, turn: float | None) -> Array:

@@ -10,7 +10,7 @@ import shapely
 from pyproj import Transformer
 
 from earthline.outlines import files
-from earthline.outlines.shapes import OutlineError
+from earthline.outlines.shapes import MOST_CORNERS, OutlineError
 
 LAND = shapely.box(10, 45, 11, 46).difference(shapely.box(10.4, 45.4, 10.6, 45.6))
 OTHER = shapely.box(20, 40, 21, 41)
@@ -127,3 +127,11 @@ def test_a_file_that_is_none_and_one_without_a_crs(tmp_path: Path) -> None:
     write(tmp_path / "b.shp").with_suffix(".prj").unlink()
     with pytest.raises(OutlineError, match="names no CRS"):
         files.read(tmp_path / "b.shp", None, {}, None)
+
+
+def test_corners_that_edges_gain_are_no_reason_to_refuse(tmp_path: Path) -> None:
+    circle = shapely.Point(0, 0).buffer(500_000, quad_segs=300)
+    shapes, options = shapely.to_wkb(np.array([circle], object)), {"geometry_type": "Polygon", "crs": "EPSG:3413"}
+    pyogrio.raw.write(tmp_path / "a.gpkg", shapes, [], [], **options)
+    found, _ = files.read(tmp_path / "a.gpkg", None, {}, None)
+    assert 1200 < shapely.get_num_coordinates(found) <= MOST_CORNERS and found.bounds[3] == 90

@@ -43,7 +43,6 @@ square = ee.Geometry.Rectangle([-79, 35, -78, 36], "EPSG:4326", False)
 table("squares", [ee.Feature(square, {"name": "one", "number": 1}), ee.Feature(square.buffer(9e4), {"name": "two"})])
 table("dots", [ee.Feature(ee.Geometry.Point([-78, 35]), {"name": "dot"})])
 table("rough", [ee.Feature(ee.Geometry.Polygon([case["rough"]], None, False), {"name": "rough"})])
-table("far", [ee.Feature(ee.Geometry.Polygon([[-100, 60], [-60, 60], [-60, 62], [-100, 62]]), {"name": "geodesic"})])
 def data(**changes):
     return Data.model_validate({**case["data"], **changes})
 said = {"inside": {}, "refused": {}}
@@ -70,8 +69,6 @@ refused("corners", {"table": folder + "rough"})
 refused("simplified", {"table": folder + "rough", "simplify": 200})
 for name in ("small", "beside"):
     refused(name, None, lambda _: imagery.grid(data(region={"geometry": case[name]})))
-geodesic = imagery.outline(data(region={"table": folder + "far"}, crs="EPSG:4326", scale=0.01))
-said["geodesic"] = [geodesic.bounds, geodesic.geom_type]
 first = {"table": folder + "squares", "where": {"number": [1, 5]}}
 said["chosen"] = imagery.outline(data(region=first, crs="EPSG:32119", scale=30)).bounds
 print("OUTCOME" + json.dumps(said))
@@ -146,11 +143,3 @@ def test_what_is_of_no_use_is_told_by_its_key(said: dict[str, Any], name: str, w
 def test_a_table_is_taken_by_its_features_and_simplified(said: dict[str, Any]) -> None:
     assert said["refused"]["simplified"] == "accepted"
     assert said["chosen"] == pytest.approx([-79, 35, -78, 36])
-
-
-def test_geodesic_edges_of_a_table_keep_their_course(said: dict[str, Any]) -> None:
-    bounds, kind = said["geodesic"]
-    # The great circle between two places at 62 degrees north, 40 degrees apart, is highest in their middle.
-    highest = np.degrees(np.arctan(np.tan(np.radians(62)) / np.cos(np.radians(20))))
-    assert kind == "Polygon" and bounds[3] == pytest.approx(highest, abs=0.02)
-    assert (bounds[0], bounds[2]) == pytest.approx((-100, -60))
