@@ -21,7 +21,7 @@ _DIGITS = 7
 """Decimals of a degree: a centimetre."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LabelFeatures:
     """Features that have a class.
 
@@ -36,6 +36,14 @@ class LabelFeatures:
     def __len__(self) -> int:
         """Number of features."""
         return len(self.class_ids)
+
+    def __eq__(self, other: object) -> bool:
+        """The same labels at the same places, in any order."""
+        return isinstance(other, LabelFeatures) and self.digest() == other.digest()
+
+    def __hash__(self) -> int:
+        """Goes with `__eq__`."""
+        return hash(self.digest())
 
     @property
     def are_points(self) -> Array:

@@ -41,7 +41,9 @@ def shrunk(config: Config) -> Config:
     Args:
         config: The workflow's config.
     """
-    content = config.model_dump(mode="json")
+    content = config.model_dump(mode="json", exclude={"data"})
+    # The section itself still knows the file that labels came from, and may have to upload it.
+    content["data"] = config.data
     content["name"] = f"{config.name[: LONGEST_NAME - len(SUFFIX)].rstrip('-')}{SUFFIX}"
     examples = {split: min(most, EXAMPLES[split]) for split, most in config.export.examples.items()}
     content["export"] |= {"shards": 1, "examples": examples}

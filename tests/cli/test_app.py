@@ -167,3 +167,9 @@ def test_a_command_without_its_streams_does_its_work(closing: str) -> None:
     assert (reply.returncode, reply.stderr) == (0, "")
     if closing == "2>&-":
         assert reply.stdout.count("skipped: --offline") == 3
+
+
+def test_check_tells_of_a_file_of_labels_offline() -> None:
+    reply = CliRunner().invoke(app, ["check", str(ROOT / "configs" / "points_small_labels.yaml"), "--offline"])
+    assert reply.exit_code == 0
+    assert "built-up 60 points, grass 60 points, woodland 60 points, water 35 points" in reply.output
