@@ -42,7 +42,7 @@ def _splits(settings: Config, grid_of_region: Callable[[], Grid]) -> str:
     if export.split_regions is not None:
         plan.split_areas(grid, export)
         return "each region of export.split_regions has room for patches"
-    return f"{plan.require_blocks(grid, export):,} blocks"
+    return f"{plan.require_blocks(grid, export, imagery.in_pixels(settings.data, grid)):,} blocks"
 
 
 def _map_asset(asset: str) -> str:

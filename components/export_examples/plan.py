@@ -54,8 +54,13 @@ def require_room(grid: Grid, export: Export) -> None:
         )
 
 
-def require_blocks(grid: Grid, export: Export) -> int:
-    """Number of blocks that the region is cut into.
+def require_blocks(grid: Grid, export: Export, outline: BaseGeometry | None = None) -> int:
+    """Number of blocks that are dealt to the splits.
+
+    Args:
+        grid: Of the whole region.
+        export: The section.
+        outline: Of the region, in pixels of the grid; None where all of the grid counts.
 
     Raises:
         SplitError: Too many to compute with, or fewer than splits.
@@ -67,6 +72,8 @@ def require_blocks(grid: Grid, export: Export) -> int:
             f"{grid.shape[1]:,} pixels into {number:,} blocks; use larger ones, so that there are at most "
             f"{MOST_BLOCKS:,}"
         )
+    if outline is not None:
+        number, _ = blocks.touched(blocks.blocks(grid.shape, export.block_shape), outline)
     dealing.require_cards(number)
     return number
 

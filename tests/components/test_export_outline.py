@@ -54,6 +54,13 @@ def test_an_outline_of_too_few_blocks_is_refused() -> None:
         plan.split_areas(GRID, EXPORT, outline=shapely.box(2, 2, 38, 18))
 
 
+def test_check_counts_the_blocks_that_are_dealt() -> None:
+    assert plan.require_blocks(GRID, EXPORT) == 48
+    assert plan.require_blocks(GRID, EXPORT, CORNER) == 15
+    with pytest.raises(SplitError, match="the region holds 2 block"):
+        plan.require_blocks(GRID, EXPORT, shapely.box(2, 2, 38, 18))
+
+
 def test_label_pixels_outside_are_left_out() -> None:
     rows, columns = (each.ravel() for each in np.mgrid[0:120, 0:160])
     every = LabelPixels(rows, columns, np.zeros(len(rows), int), np.zeros(len(rows), int))
