@@ -13,14 +13,14 @@ from earthline.grid import Grid, GridError
 from earthline.grid.crs import require_whole
 from earthline.outlines.lines import carried
 
-_TOLERANCE = 0.01
+_TOLERANCE = 0.001
 """Pixels by which an edge, straight in longitude and latitude, may leave its course on the grid."""
-_ROUNDED = 1000
+_ROUNDED = 10_000
 """Parts of a pixel to which corners are rounded, so that they take fewer letters."""
 
 
 def in_crs(shape: BaseGeometry, grid: Grid) -> BaseGeometry:
-    """An outline in the grid's CRS, to a hundredth of a pixel; nobody need bend its edges further.
+    """An outline in the grid's CRS, to a thousandth of a pixel; nobody need bend its edges further.
 
     Args:
         shape: As `shapes.tidied` gives it.

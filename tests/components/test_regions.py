@@ -173,15 +173,16 @@ class Scene:
 DISTRICT = Scene("EPSG:32119", (630_000, 228_000), 30, (90, 110))
 PACIFIC = Scene("EPSG:32760", (811_600, 8_009_500), 100, (80, 120))
 SAVANNA = Scene(SINUSOIDAL, (MODIS * 5000, MODIS * 2000), MODIS, (84, 100))
-OUTER = [(8.3, 6.2), (101.4, 15.7), (95.1, 83.6), (51.9, 61.3), (12.7, 79.8)]
-HOLE = [(40.2, 24.4), (70.7, 28.9), (61.6, 49.2), (37.5, 44.1)]
-ISLE = [(100.3, 2.4), (108.6, 4.1), (103.2, 9.7)]
+# No pixel's centre lies within 0.005 pixels of an edge.
+OUTER = [(8.1, 5.8), (101.7, 15.4), (95.5, 83.8), (52.2, 60.9), (12.4, 80.2)]
+HOLE = [(40.6, 24.3), (70.3, 29.2), (61.7, 48.8), (37.8, 44.1)]
+ISLE = [(100.7, 2.5), (108.4, 4.3), (103.1, 9.7)]
 LAND = shapely.MultiPolygon([DISTRICT.polygon(OUTER, HOLE, west=-180), DISTRICT.polygon(ISLE, west=-180)])
 ATOLL = PACIFIC.polygon(
-    [(5.2, 4.1), (112.1, 8.8), (104.6, 74.9), (9.4, 70.3)], [(50.3, 30.4), (70.9, 35.2), (60.7, 50.1)]
+    [(5.6, 4.2), (112.2, 9.2), (104.3, 75.0), (9.6, 70.3)], [(50.7, 30.0), (70.7, 34.9), (60.5, 50.1)]
 )
 PARK = SAVANNA.polygon(
-    [(6.4, 9.2), (88.3, 3.7), (95.2, 77.4), (30.6, 80.3)], [(40.3, 40.9), (60.7, 44.6), (50.2, 60.8)]
+    [(6.3, 9.6), (89.0, 3.4), (95.2, 77.4), (31.1, 80.1)], [(40.7, 41.1), (60.4, 45.0), (50.1, 60.4)]
 )
 EXPORT = {
     "patch_shape": [8, 8],
@@ -366,3 +367,18 @@ def test_patches_are_centred_inside_and_nothing_outside_has_a_label(outcome: dic
                 over_edge += bool((patch.label == UNLABELLED).any())
     assert seen > 30
     assert name == "pacific" or over_edge, "some patches reach over the outline"
+
+
+def test_areas_are_of_the_ground_inside(outcome: dict[str, Any]) -> None:
+    page = Path(outcome["district"]["report"]).read_text()
+    expected = np.where(DISTRICT.inside(LAND), mapped(DISTRICT.bands), UNLABELLED)
+    for class_id in range(3):
+        # 30 m pixels, which the projection makes larger or smaller by less than a thousandth.
+        assert f"<td>{(expected == class_id).sum() * 0.09:,.0f}</td>" in page
+
+
+def test_a_preview_shows_a_part_inside(outcome: dict[str, Any]) -> None:
+    for name, (scene, land) in CASES.items():
+        part = outcome[name]["part"]
+        here = window(scene, Affine(*part["transform"]), tuple(part["shape"]))
+        assert scene.inside(land)[here].mean() > 0.9
