@@ -48,7 +48,7 @@ def _findings(settings: "Config", reachable: bool, skipped: str) -> "Iterator[Fi
     from pipelines.compilation import SpecificationError, compile_workflow, verify
 
     environment, data = settings.environment, settings.data
-    yield Finding("config", True, f"workflow {settings.name}, {len(data.labels.classes)} classes")
+    yield Finding("config", True, f"workflow {settings.name}, {data.labels.summary}")
     yield from of_labels(settings)
     yield from of_region(settings)
     limit = settings.serving.max_payload_bytes

@@ -36,7 +36,7 @@ def roll_back(config: Config, version: str | None, tell: Callable[[str], None]) 
     """Gives a former version all traffic, proved as any other, and describes it to Earth Engine.
 
     Args:
-        config: The workflow's config, as it was when that version was trained, as far as bands and classes go.
+        config: The workflow's config, as it was when that version was trained, as far as bands and labels go.
         version: Version id; None for the one that served before.
         tell: Takes a line on what happens now.
 
@@ -51,12 +51,12 @@ def roll_back(config: Config, version: str | None, tell: Callable[[str], None]) 
     contract = found.probe.contract
     for key, asked, there in (
         ("data.imagery.bands", config.data.imagery.band_names, contract.bands),
-        ("data.labels.classes", config.data.labels.class_names, contract.class_names),
+        (f"data.labels.{config.data.labels.KEY}", config.data.labels.entries, contract.task.entries),
     ):
         if asked != there:
             raise RollbackError(
                 f"{key}: version {found.model.version_id} has {', '.join(there)}, the config {', '.join(asked)}: give "
-                "the config that it was trained with, so that Earth Engine is told the right bands and classes"
+                "the config that it was trained with, so that Earth Engine is told the right bands and labels"
             )
     # Earth Engine is asked last, and must not find out then that nobody may ask it.
     connection.connect(environment.project)

@@ -53,8 +53,8 @@ def parse(body: bytes, contract: Contract) -> list[Tile]:
         shapes = ", ".join(f"{height} x {width}" for height, width in sorted({_shape(tile) for tile in tiles}))
         raise RequestError(
             f"the answer would have {size:,} bytes, over the contract's {contract.max_payload_bytes:,}: {len(tiles)} "
-            f"of {shapes} pixels with {len(contract.class_names)} "
-            "classes; send fewer or smaller tiles at a time"
+            f"of {shapes} pixels with {contract.entries} "
+            f"{contract.task.kind}; send fewer or smaller tiles at a time"
         )
     return tiles
 
@@ -64,9 +64,9 @@ def answer_bytes(tiles: Sequence[Tile], contract: Contract) -> int:
 
     Args:
         tiles: As `parse` gives them.
-        contract: Names output and classes.
+        contract: Names the output and its entries.
     """
-    values = [math.prod(_shape(tile)) * len(contract.class_names) for tile in tiles]
+    values = [math.prod(_shape(tile)) * contract.entries for tile in tiles]
     frame = _FRAME_BYTES + len(contract.output)
     return sum(4 * -(-4 * count // 3) + frame for count in values)
 
@@ -93,7 +93,7 @@ def answer(results: Sequence[Array], contract: Contract) -> bytes:
     """`{"predictions": [{output: text}, …]}` as JSON.
 
     Args:
-        results: float32 (height, width, classes) of each instance.
+        results: float32 (height, width, entries) of each instance.
         contract: Names the output.
     """
     return orjson.dumps({"predictions": [{contract.output: tensors.encode(result)} for result in results]})

@@ -29,7 +29,7 @@ class Runtime(Protocol):
             inputs: One float32 array (tiles, height, width) per input of the contract.
 
         Returns:
-            float32 (tiles, height, width, classes).
+            float32 (tiles, height, width, entries).
         """
 
 

@@ -1,11 +1,14 @@
 """What lies in a trained model's folder, and what the model takes and gives."""
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from earthline.config import Data
 from earthline.formats.manifest import Manifest
+from earthline.formats.task_record import TaskRecord
+from earthline.task import task_of
 
 KERAS_MODEL = "model.keras"
 SAVED_MODEL = "saved_model"
@@ -21,8 +24,8 @@ class Description(BaseModel):
 
     bands: tuple[str, ...] = Field(description="Bands in the order of the model's last input axis.")
     data_type: str = Field(description="NumPy name of the type in which training values were stored.")
-    class_names: tuple[str, ...] = Field(description="Class id i, output i, is named class_names[i].")
-    class_pixels: tuple[int, ...] = Field(description="Labelled training pixels by class id.")
+    task: TaskRecord = Field(description="What it gives, with the names along its output's last axis.")
+    labels: dict[str, Any] = Field(default={}, description="Statistics of the training labels, by the task's names.")
     stride: int = Field(gt=0, description="Height and width of the input divide by it.")
     receptive_field: int = Field(
         default=0, description="Side in pixels of the ground on which one pixel's output rests; 0 where unknown."
@@ -51,13 +54,15 @@ def require_match(data: Data, manifest: Manifest) -> None:
         manifest: Of the examples.
 
     Raises:
-        ValueError: Bands or classes differ.
+        ValueError: Bands or labels differ.
     """
-    for key, asked, found in (
-        ("data.imagery.bands", data.imagery.band_names, manifest.bands),
-        ("data.labels.classes", data.labels.class_names, manifest.class_names),
-    ):
-        if asked != found:
-            raise ValueError(
-                f"{key}: the config has {', '.join(asked)}, the examples have {', '.join(found)}; export them again"
-            )
+    asked, found = data.imagery.band_names, manifest.bands
+    if asked != found:
+        raise ValueError(_other("data.imagery.bands", ", ".join(asked), ", ".join(found)))
+    record = task_of(data).record
+    if record != manifest.task:
+        raise ValueError(_other(f"data.labels.{data.labels.KEY}", record.told, manifest.task.told))
+
+
+def _other(key: str, asked: str, found: str) -> str:
+    return f"{key}: the config has {asked}, the examples have {found}; export them again"

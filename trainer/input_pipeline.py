@@ -26,7 +26,7 @@ def read(folder: Path, manifest: Manifest, split: str, batch_size: int) -> Any:
 
     Returns:
         A `tf.data.Dataset` of ((image, valid), label): (patches, height, width, bands) in the manifest's data type,
-        uint8 (patches, height, width, 1), and uint8 (patches, height, width).
+        uint8 (patches, height, width, 1), and (patches, height, width) in its label type.
 
     Raises:
         FileNotFoundError: A shard of the manifest is missing.
@@ -134,7 +134,7 @@ def _parsed(serialized: Any, manifest: Manifest) -> Any:
         parsed = tf.io.parse_example(records, features)
         image = tf.io.decode_raw(parsed[IMAGE], tf.as_dtype(manifest.data_type), little_endian=True)
         valid = tf.io.decode_raw(parsed[VALID], tf.uint8)
-        label = tf.io.decode_raw(parsed[LABEL], tf.uint8)
+        label = tf.io.decode_raw(parsed[LABEL], tf.as_dtype(manifest.label_type), little_endian=True)
         return (
             (tf.reshape(image, (-1, height, width, bands)), tf.reshape(valid, (-1, height, width, 1))),
             tf.reshape(label, (-1, height, width)),

@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from earthline.formats.examples import UNLABELLED
+from earthline.formats.examples import no_label
 
 GAP_PIXELS = (2.0, 12.0)
 """Narrowest and widest gap; the gaps of Landsat 7 without its scan-line corrector are up to 14 pixels wide."""
@@ -21,12 +21,12 @@ def masked(image: Any, valid: Any, label: Any, share: float, seed: Any) -> tuple
     Args:
         image: (patches, height, width, bands).
         valid: (patches, height, width, 1), 1 where the image is valid.
-        label: uint8 class ids (patches, height, width).
+        label: (patches, height, width).
         share: Share of patches that are changed, 0 to 1.
         seed: Two integers; the same seed gives the same masks.
 
     Returns:
-        All three: masked pixels are 0, 0 and `UNLABELLED`. Shapes and types unchanged.
+        All three: masked pixels are 0, 0 and `no_label` of the label's type. Shapes and types unchanged.
     """
     patches, height, width = tf.unstack(tf.shape(image)[:3])
     side = tf.cast(tf.maximum(height, width), tf.float32)
@@ -52,5 +52,5 @@ def masked(image: Any, valid: Any, label: Any, share: float, seed: Any) -> tuple
     return (
         tf.where(pixels, tf.zeros((), image.dtype), image),
         tf.where(pixels, tf.zeros((), valid.dtype), valid),
-        tf.where(hidden, tf.constant(UNLABELLED, label.dtype), label),
+        tf.where(hidden, tf.constant(no_label(label.dtype.name), label.dtype), label),
     )

@@ -11,11 +11,9 @@ import tensorflow as tf
 from earthline.config import Train
 from earthline.formats.examples import IMAGE, VALID
 from earthline.formats.manifest import Manifest
-from earthline.task import task_of_names
-from trainer import distribution, input_pipeline, network, statistics
+from trainer import distribution, heads, input_pipeline, network, statistics
 from trainer.checkpoint import Checkpoint, shown
 from trainer.description import HISTORY, KERAS_MODEL, SAVED_MODEL, Description
-from trainer.heads import HEADS
 from trainer.history import State, write_history
 
 WARM_UP_SHARE = 0.05
@@ -51,10 +49,8 @@ def run(train: Train, examples: Path, model_folder: Path, checkpoint: Path | Non
     measured = statistics.of_patches(
         inputs for inputs, _ in input_pipeline.read(examples, manifest, "train", 64).as_numpy_iterator()
     )
-    pixels = class_pixels(manifest, "train")
     steps = input_pipeline.steps_per_epoch(manifest, train.batch_size)
-    task = task_of_names(manifest.class_names)
-    head = HEADS[task.name](train, manifest)
+    head = heads.find(manifest.task.name)(train, manifest)
     with strategy.scope():
         model = network.build(train.model, measured, head.outputs, synchronized=strategy.num_replicas_in_sync > 1)
         model.compile(optimizer=_optimizer(train, steps), loss=head.loss(), metrics=head.metrics())
@@ -69,7 +65,7 @@ def run(train: Train, examples: Path, model_folder: Path, checkpoint: Path | Non
         checkpoint or model_folder / "checkpoint",
         epochs=train.epochs,
         patience=train.patience,
-        watched=task.watched,
+        watched=head.watched,
         writes=writes,
     )
     began = time.monotonic()
@@ -80,18 +76,18 @@ def run(train: Train, examples: Path, model_folder: Path, checkpoint: Path | Non
     best = progress.state.history[progress.state.best_epoch - 1]
     print(
         f"trained in {time.monotonic() - began:.0f} s; best epoch {best.epoch}: validation "
-        f"{shown(best.metrics, task.watched)}",
+        f"{shown(best.metrics, head.watched)}",
         flush=True,
     )
     if writes:
         model_folder.mkdir(parents=True, exist_ok=True)
-        _save(model, model_folder, train.model.stride)
+        _save(model, model_folder, train.model.stride, manifest.task.output)
         write_history(progress.state, model_folder / HISTORY)
         Description(
             bands=manifest.bands,
             data_type=manifest.data_type,
-            class_names=manifest.class_names,
-            class_pixels=tuple(pixels),
+            task=manifest.task,
+            labels=manifest.splits["train"].labels,
             stride=train.model.stride,
             receptive_field=train.model.receptive_field,
             patch_shape=manifest.patch_shape,
@@ -104,12 +100,6 @@ def run(train: Train, examples: Path, model_folder: Path, checkpoint: Path | Non
     return progress.state
 
 
-def class_pixels(manifest: Manifest, split: str) -> list[int]:
-    """Labelled pixels of a split by class id."""
-    counts = manifest.splits[split].class_pixels
-    return [counts.get(name, 0) for name in manifest.class_names]
-
-
 def _check(train: Train, manifest: Manifest) -> None:
     stride = train.model.stride
     if any(pixels % stride for pixels in manifest.patch_shape):
@@ -118,7 +108,7 @@ def _check(train: Train, manifest: Manifest) -> None:
             "export.patch_shape or train.model"
         )
     for split in ("train", "validation"):
-        if manifest.splits[split].examples == 0 or sum(class_pixels(manifest, split)) == 0:
+        if manifest.splits[split].examples == 0 or manifest.splits[split].labelled_pixels == 0:
             raise ValueError(
                 f"split '{split}' has {manifest.splits[split].examples} patches and no labelled pixel; give it a "
                 "larger share (export.shares) or smaller blocks (export.block_shape)"
@@ -165,7 +155,7 @@ def _fit(model: Any, train: Train, examples: Path, manifest: Manifest, progress:
         )
 
 
-def _save(model: Any, folder: Path, stride: int) -> None:
+def _save(model: Any, folder: Path, stride: int, output: str) -> None:
     model.save(folder / KERAS_MODEL)
     bands = int(model.inputs[0].shape[-1])
     inputs = [
@@ -174,13 +164,13 @@ def _save(model: Any, folder: Path, stride: int) -> None:
     ]
 
     @tf.function(input_signature=inputs)  # type: ignore[untyped-decorator]  # TensorFlow publishes no types
-    def probabilities(image: Any, valid: Any) -> dict[str, Any]:
-        return {"probabilities": model([image, valid], training=False)}
+    def compute(image: Any, valid: Any) -> dict[str, Any]:
+        return {output: model([image, valid], training=False)}
 
     # Not model.export(): it would name the output `output_0`.
     module = tf.Module()
     module.model = model
-    tf.saved_model.save(module, str(folder / SAVED_MODEL), signatures={"serving_default": probabilities})
+    tf.saved_model.save(module, str(folder / SAVED_MODEL), signatures={"serving_default": compute})
     written = keras.models.load_model(folder / KERAS_MODEL)
     draw = np.random.default_rng(0)
     probe = [

@@ -77,11 +77,11 @@ def choose(data: Data, grid: Grid) -> Shapes:
             if patch not in seen:
                 seen[patch] = _candidates(data, export, grid)
             found = seen[patch]
-            areas = plan.split_areas(grid, export, found, len(data.labels.classes))
+            areas = plan.split_areas(grid, export, found, len(data.labels.entries))
         except SplitError as error:
             problem = str(error)
             continue
-        absent = None if found is None else _absent(found, areas, patch, data.labels.class_names)
+        absent = None if found is None else _absent(found, areas, patch, data.labels.entries)
         shapes = Shapes(patch, block, number, depth, _examples(areas, patch), absent)
         if best is None or shapes.lacking < best.lacking:
             best = shapes
@@ -124,11 +124,11 @@ def _absent(
 ) -> dict[str, tuple[str, ...]]:
     """Classes that are in the region, and in no patch's middle in a split."""
     row, column = (found.corners[:, axis] + patch // 2 + 0.5 for axis in (0, 1))
-    there = set(found.class_ids.tolist())
+    there = set(found.strata.tolist())
     absent = {}
     for split in SPLITS:
         inside = shapely.contains_xy(blocks.centers(areas[split], (patch, patch)), column, row)
-        held = set(np.unique(found.class_ids[inside]).tolist())
+        held = set(np.unique(found.strata[inside]).tolist())
         absent[split] = tuple(names[class_id] for class_id in sorted(there - held))
     return absent
 

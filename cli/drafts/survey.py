@@ -12,6 +12,7 @@ from earthline.config import Data, RasterLabels
 from earthline.earth_engine import ee_assets, verification
 from earthline.earth_engine.imagery import answered
 from earthline.grid import Grid
+from earthline.task.classification.labels import counts_of
 
 IMAGE, COLLECTION, TABLE = "IMAGE", "IMAGE_COLLECTION", "TABLE"
 _AUXILIARY = ("QA", "SCL", "MSK", "SR_QA", "ST_", "SR_ATMOS", "SR_CLOUD", "cs", "AOT", "WVP", "TCI")
@@ -106,11 +107,8 @@ def label_counts(data: Data, grid: Grid) -> tuple[dict[float, float], bool]:
         ImageryError: Earth Engine refuses.
         PixelsError: It does not answer.
     """
-    assert isinstance(data.labels, RasterLabels)
-    found = verification.label_histogram(data, data.labels, grid)
-    numbers = {float(value): float(count) for value, count in found.items()}
     every = math.prod(grid.shape) <= verification.EXACT_PIXELS
-    return {value: count for value, count in numbers.items() if value == value}, every
+    return counts_of(verification.label_survey(data, grid)), every
 
 
 def field_counts(table: str, field: str) -> dict[str, float]:

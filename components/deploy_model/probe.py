@@ -19,7 +19,7 @@ from google.api_core.retry import exponential_sleep_generator
 
 from earthline.formats import tensors
 from earthline.formats.contract import Contract
-from earthline.formats.references import Reference
+from earthline.formats.references import Reference, scale
 
 WARMING_SECONDS = 300.0
 """How long a deployed model may be unavailable: replicas that have just started answer 503 for a while."""
@@ -30,7 +30,8 @@ MOST_REQUESTS = 600
 SETTLING_SECONDS = 60.0
 """How long a new traffic split may take to be followed everywhere."""
 TOLERANCE = 1e-3
-"""Largest difference of a probability: another processor rounds otherwise, another model differs by far more."""
+"""Largest difference of an output, as a share of `references.scale`: another processor rounds otherwise, another model
+differs by far more."""
 _WARMING = (ServiceUnavailable, TooManyRequests, DeadlineExceeded, GatewayTimeout)
 _logger = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ class Probe:
             deployed_id: The model's id on it; it must have traffic.
 
         Returns:
-            The largest difference of a probability.
+            The largest difference of an output.
 
         Raises:
             ProbeError: A wrong answer, or none from this model.
@@ -77,10 +78,10 @@ class Probe:
             tile: Place of the tile that was sent.
 
         Returns:
-            The largest difference of a probability.
+            The largest difference of an output.
 
         Raises:
-            ProbeError: Not one tensor of the probabilities that the SavedModel gave.
+            ProbeError: Not one tensor of what the SavedModel gave.
         """
         if not isinstance(predictions, list) or len(predictions) != 1:
             raise ProbeError(f"one tile was sent; the answer is {_shown(predictions)} instead of a list of one")
@@ -88,7 +89,7 @@ class Probe:
         text = first.get(name) if isinstance(first, dict) else first
         if not isinstance(text, str):
             raise ProbeError(f"the answer has no text '{name}' but {_shown(first)}; see the contract's output")
-        wanted = self.reference.probabilities[tile]
+        wanted = self.reference.outputs[tile]
         try:
             found = tensors.decode(text, wanted.size)
         except tensors.TensorError as error:
@@ -96,10 +97,11 @@ class Probe:
         if found.shape != wanted.shape:
             raise ProbeError(f"'{name}' has shape {list(found.shape)} instead of {list(wanted.shape)}")
         difference = float(np.abs(found - wanted).max())
-        if not difference <= TOLERANCE:  # neither is NaN
+        allowed = TOLERANCE * scale(wanted)
+        if not difference <= allowed:  # neither is NaN
             raise ProbeError(
                 f"'{name}' of a real tile differs from the proven SavedModel's by up to {difference:.2g} (allowed: "
-                f"{TOLERANCE:g}): another model, or another server, answers than the one that was proved"
+                f"{allowed:g}): another model, or another server, answers than the one that was proved"
             )
         return difference
 

@@ -57,14 +57,14 @@ def run(
     labels: dict[str, str] = json.loads(resource_labels)
     folder = Path(prepared.path)
     probe = Probe(Contract.read(folder), Reference.read(folder))
-    accuracy = Evaluation.read(Path(evaluation.path)).model.overall
+    headline = Evaluation.read(Path(evaluation.path)).headline
     connect(project, location, quiet=False)
     model = registry.upload(
         name,
         prepared.uri,
         prepared.metadata["containerSpec"],
         labels,
-        f"Overall accuracy {accuracy:.3f} on the test blocks",
+        f"{headline[0].upper()}{headline[1:]} on the test blocks",
     )
     made = deployment.deploy(model, endpoints.find_or_create(endpoint_name, labels), serving, probe, labels)
     service = f"https://{location}-aiplatform.googleapis.com/v1"

@@ -78,7 +78,7 @@ class Forest:
         self._side = side
         self._windows = tuple(windows)
         self._seed = seed
-        self._type = task.map_type
+        self._type = task.data_type
         self._forest = task.estimator(trees, seed)
 
     def fit(self, patches: Patches) -> int:

@@ -8,8 +8,9 @@ import numpy as np
 
 from components.evaluate_model.patches import Patches
 from earthline.formats.contract import ARRAY_SIGNATURE, CONTRACT, Contract
+from earthline.formats.task_record import TaskRecord
 from earthline.storage import folders
-from earthline.task import task_of_names
+from earthline.task import task_of_record
 from earthline.vertex.champion import Champion
 
 Array = np.ndarray[Any, Any]
@@ -24,22 +25,22 @@ class ChampionError(RuntimeError):
 
 
 def predict(
-    champion: Champion, project: str, patches: Patches, bands: tuple[str, ...], classes: tuple[str, ...]
+    champion: Champion, project: str, patches: Patches, bands: tuple[str, ...], task: TaskRecord
 ) -> tuple[Array, Contract]:
-    """The champion's class ids for patches.
+    """The champion's map values for patches.
 
     Args:
         champion: As `find` gives it.
         project: Google Cloud project id.
         patches: Of the test split.
         bands: Names along the last axis of their images.
-        classes: Class names by class id.
+        task: Of the examples.
 
     Returns:
-        Class ids, uint8 (pixels,), of the pixels that count, in the order of `label[labelled]`; and its contract.
+        Map values (pixels,) of the pixels that count, in the order of `label[labelled]`; and its contract.
 
     Raises:
-        ChampionError: No SavedModel of ours, or one with other bands or classes.
+        ChampionError: No SavedModel of ours, or one with other bands or of another task.
     """
     if not champion.artifact_uri:
         raise ChampionError("the registry has no SavedModel of it: it was deleted, or is of another kind")
@@ -57,14 +58,12 @@ def predict(
             raise ChampionError(
                 f"it takes the bands {', '.join(contract.bands)}, these examples have {', '.join(bands)}"
             )
-        if contract.class_names != classes:
-            raise ChampionError(
-                f"it tells {', '.join(contract.class_names)} apart, these examples have {', '.join(classes)}"
-            )
-        return _classes(folder, contract, patches, bands), contract
+        if contract.task != task:
+            raise ChampionError(f"it gives {contract.task.told}, these examples have {task.told}")
+        return _values(folder, contract, patches, bands), contract
 
 
-def _classes(folder: Path, contract: Contract, patches: Patches, bands: tuple[str, ...]) -> Array:
+def _values(folder: Path, contract: Contract, patches: Patches, bands: tuple[str, ...]) -> Array:
     import tensorflow as tf  # seconds to load, and not needed where no champion is deployed
 
     loaded = tf.saved_model.load(str(folder))
@@ -77,15 +76,15 @@ def _classes(folder: Path, contract: Contract, patches: Patches, bands: tuple[st
             f"its SavedModel takes {', '.join(sorted(takes))} instead of {', '.join(sorted(sent))}: it is of another "
             "version of this product"
         )
-    labelled, task = patches.labelled, task_of_names(contract.class_names)
+    labelled, task = patches.labelled, task_of_record(contract.task)
     parts = []
     for start in range(0, len(labelled), _BATCH):
         batch = slice(start, start + _BATCH)
         image = patches.image[batch].astype(np.float32)
         inputs = {band: tf.constant(image[..., bands.index(band)]) for band in contract.bands}
         inputs[contract.valid] = tf.constant(patches.valid[batch].astype(np.float32))
-        classes = task.decoded(signature(**contract.named(inputs))[contract.output].numpy())
-        parts.append(classes[labelled[batch]])
+        values = task.decoded(signature(**contract.named(inputs))[contract.output].numpy())
+        parts.append(values[labelled[batch]])
     found = np.concatenate(parts)
     if (found == task.no_data).any():
         raise ChampionError("it gives no finite number for some test pixels")

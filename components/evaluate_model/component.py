@@ -29,8 +29,8 @@ def evaluate_model(
         examples: TFRecord shards and manifest.
         model: What train_model wrote.
         metrics: The most important metrics.
-        confusion: Confusion matrix, rows by label.
-        evaluation: `evaluation.json` and `confusion.png`.
+        confusion: Confusion matrix, rows by label; empty where a task has none.
+        evaluation: `evaluation.json` and the task's figures, such as `confusion.png`.
 
     Returns:
         `blessed` or `rejected`.
@@ -46,6 +46,6 @@ def evaluate_model(
         examples=examples,
         model=model,
         metrics=metrics,
-        confusion_matrix=confusion,
+        matrix=confusion,
         evaluation=evaluation,
     )

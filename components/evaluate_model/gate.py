@@ -26,7 +26,7 @@ def decide(
     note: str = "",
     same: bool = False,
 ) -> Gate:
-    """Compares two classifiers on the same pixels.
+    """Compares two models on the same pixels.
 
     The model passes where the lower bound of the interval of its gain in the task's gate metric lies above `min_gain`.
     With too few blocks for an interval no gain can be told from chance: it passes only where `min_gain` is -1.
@@ -42,11 +42,9 @@ def decide(
         note: What whoever reads the metrics must know besides, such as why the champion does not count.
         same: Whether the other is the champion and gives the same everywhere: the model that serves passes.
     """
-    right, pixels = task.gate_sums(model)
-    difference = right - task.gate_sums(other)[0]
-    gain = float(difference.sum() / pixels.sum())
-    totals = bootstrap.totals(pixels)
-    interval = bootstrap.interval(bootstrap.totals(difference) / totals)
+    mine, theirs = task.gate_sums(model), task.gate_sums(other)
+    gain = float(task.gain(mine.sum(axis=0), theirs.sum(axis=0)))
+    interval = bootstrap.interval(task.gain(bootstrap.totals(mine), bootstrap.totals(theirs)))
     if min_gain <= ALWAYS:
         blessed, verdict = True, "deployed whatever the gain, as evaluate.min_gain is -1"
     elif same:
@@ -65,15 +63,17 @@ def decide(
         verdict = f"which another draw of test blocks might bring down to evaluate.min_gain {min_gain:g}: not enough"
     else:
         blessed, verdict = False, f"too little where evaluate.min_gain is {min_gain:g}"
-    value = task.gate_value(model)
+    measure = task.measures[task.gate_metric]
     bounds = (
         f" ({100 * bootstrap.confidence:g} % interval {interval.low:+.4f} to {interval.high:+.4f} from "
         f"{bootstrap.blocks} blocks)"
         if interval
         else ""
     )
-    reason = f"{task.gate_metric} {value:.4f} against {value - gain:.4f} of {shown}: a gain of {gain:+.4f}{bounds}"
+    values = f"{task.gate_value(model):.4f} against {task.gate_value(other):.4f} of {shown}"
+    reason = f"{measure.title} {values}: a gain of {gain:+.4f}{bounds}"
     return Gate(
+        metric=task.gate_metric,
         blessed=blessed,
         compared_with=compared_with,
         gain=gain,

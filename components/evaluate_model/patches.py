@@ -8,7 +8,7 @@ import numpy as np
 
 from earthline import blocks
 from earthline.formats import shards
-from earthline.formats.examples import UNLABELLED, Patch
+from earthline.formats.examples import Patch, labelled, no_label
 from earthline.formats.manifest import Manifest
 
 Array = np.ndarray[Any, Any]
@@ -21,8 +21,8 @@ class Patches:
     Attributes:
         image: (patches, height, width, bands), in the manifest's data type; 0 where masked.
         valid: bool (patches, height, width), False where masked.
-        label: Class ids (patches, height, width); where patches overlap, a pixel has its label in the first alone
-            and is `UNLABELLED` in the others.
+        label: (patches, height, width), of the manifest's label type; where patches overlap, a pixel has its label in
+            the first alone and `no_label` in the others.
         corner: Row and column of each patch's first pixel on the manifest's grid, (patches, 2).
     """
 
@@ -34,8 +34,7 @@ class Patches:
     @property
     def labelled(self) -> Array:
         """True where a pixel counts, (patches, height, width)."""
-        labelled: Array = self.label != UNLABELLED
-        return labelled
+        return labelled(self.label)
 
     @property
     def ground(self) -> tuple[Array, Array]:
@@ -68,11 +67,11 @@ def read(folder: Path, manifest: Manifest, split: str) -> Patches:
         ValueError: A damaged shard, or a split without a labelled pixel.
     """
     patches = [
-        Patch.decode(record, manifest.patch_shape, len(manifest.bands), manifest.data_type)
+        Patch.decode(record, manifest.patch_shape, len(manifest.bands), manifest.data_type, manifest.label_type)
         for path in manifest.shards(folder, split)
         for record in shards.read(path)
     ]
-    if not any((patch.label != UNLABELLED).any() for patch in patches):
+    if not any(labelled(patch.label).any() for patch in patches):
         raise ValueError(
             f"split '{split}' has {len(patches)} patches and no labelled pixel; give it a larger share "
             "(export.shares) or smaller blocks (export.block_shape)"
@@ -87,9 +86,9 @@ def read(folder: Path, manifest: Manifest, split: str) -> Patches:
 
 
 def _once(label: Array, corner: Array) -> Array:
-    patch, row, column = np.nonzero(label != UNLABELLED)
+    patch, row, column = np.nonzero(labelled(label))
     ground = np.stack([corner[patch, 0] + row, corner[patch, 1] + column], axis=1)
     _, first = np.unique(ground, axis=0, return_index=True)
-    chosen = np.full_like(label, UNLABELLED)
+    chosen = np.full_like(label, no_label(label.dtype.name))
     chosen[patch[first], row[first], column[first]] = label[patch[first], row[first], column[first]]
     return chosen

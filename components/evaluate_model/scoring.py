@@ -17,7 +17,7 @@ from earthline.formats.contract import Contract
 from earthline.formats.evaluations import Baseline, Champion, Evaluation, TestGround
 from earthline.formats.manifest import Manifest
 from earthline.grid import Grid
-from earthline.task import Task, task_of_names
+from earthline.task import Task, task_of_record
 from earthline.task.bootstrap import MIN_BLOCKS, Bootstrap
 from earthline.vertex.champion import Champion as Deployed
 from trainer.description import KERAS_MODEL, Description
@@ -60,19 +60,18 @@ def score(section: Evaluate, examples: Path, model_folder: Path, deployed: Deplo
         project: Google Cloud project id.
 
     Raises:
-        ValueError: The model was trained on other bands or classes than these examples have, or a split is empty.
+        ValueError: The model was trained on other bands or labels than these examples have, or a split is empty.
     """
     manifest = Manifest.read(examples)
     description = Description.read(model_folder)
-    if description.bands != manifest.bands or description.class_names != manifest.class_names:
+    if description.bands != manifest.bands or description.task != manifest.task:
         raise ValueError(
-            f"the model takes {description.bands} and tells {description.class_names} apart; the examples have "
-            f"{manifest.bands} and {manifest.class_names}: train it again on these examples"
+            f"the model takes {description.bands} and gives {description.task.told}; the examples have "
+            f"{manifest.bands} and {manifest.task.told}: train it again on these examples"
         )
-    names = manifest.class_names
     of_test = patches.read(examples, manifest, "test")
     row, column = of_test.ground
-    task = task_of_names(names)
+    task = task_of_record(manifest.task)
     test = _Test(task, of_test.label[of_test.labelled], of_test.blocks(manifest), row, column)
     bootstrap = Bootstrap(int(test.block.max()) + 1, section.confidence, section.seed)
     _logger.info("evaluate_model: the model predicts %d test patches", len(of_test.image))
@@ -81,26 +80,28 @@ def score(section: Evaluate, examples: Path, model_folder: Path, deployed: Deplo
     baselines = _baselines(task, section, examples, manifest, of_test)
     tallies = [test.tally(values) for _, _, values in baselines]
     scored = tuple(
-        Baseline(name=name, description=description, accuracy=task.metrics(tally, bootstrap))
+        Baseline(name=name, description=description, scores=task.scores(tally, bootstrap))
         for (name, description, _), tally in zip(baselines, tallies, strict=True)
     )
 
-    best = max(range(len(scored)), key=lambda place: task.gate_value(tallies[place]))
+    sign = 1 if task.measures[task.gate_metric].larger_is_better else -1
+    best = max(range(len(scored)), key=lambda place: sign * task.gate_value(tallies[place]))
     other, compared_with, shown = tallies[best], scored[best].name, f"the baseline '{scored[best].name}'"
     compared, note, paired = mine, "", bootstrap
     record, same = None, False
     if deployed is not None:
         record, chosen, theirs = _champion(deployed, project, manifest, of_test, test, section)
         note = record.note
-        if record.accuracy is not None:
+        if record.scores is not None:
             held_out = test.where(chosen)
             paired = Bootstrap(int(held_out.block.max()) + 1, section.confidence, section.seed)
             other, compared_with, shown = held_out.tally(theirs[chosen]), deployed.name, "the champion"
             compared = held_out.tally(predicted[chosen])
             same = bool(np.array_equal(predicted[chosen], theirs[chosen]))
-    labelled = mine.sum(axis=(0, 2)) > 0
     return Evaluation(
-        model=task.metrics(mine, bootstrap),
+        task=task.record,
+        measures=dict(task.measures),
+        model=task.scores(mine, bootstrap),
         baselines=scored,
         champion=record,
         test=TestGround(
@@ -108,8 +109,7 @@ def score(section: Evaluate, examples: Path, model_folder: Path, deployed: Deplo
             patches=len(of_test.image),
             blocks=bootstrap.blocks,
             confidence=section.confidence,
-            classes=tuple(name for name, there in zip(names, labelled, strict=True) if there),
-            absent=tuple(name for name, there in zip(names, labelled, strict=True) if not there),
+            details=task.test_details(mine),
         ),
         gate=decide(
             compared,
@@ -156,7 +156,7 @@ def _champion(
     test: _Test,
     section: Evaluate,
 ) -> tuple[Champion, Array, Array]:
-    """What the champion is worth, on which test pixels it may be asked (pixels,), and its class ids (pixels,)."""
+    """What the champion is worth, on which test pixels it may be asked (pixels,), and its map values (pixels,)."""
 
     def uncounted(why: str) -> tuple[Champion, Array, Array]:
         nothing = np.zeros(len(test.label), bool)
@@ -167,9 +167,8 @@ def _champion(
         )
 
     _logger.info("evaluate_model: the champion %s predicts the same patches", deployed.name)
-    names = manifest.class_names
     try:
-        classes, contract = champion.predict(deployed, project, of_test, manifest.bands, names)
+        values, contract = champion.predict(deployed, project, of_test, manifest.bands, manifest.task)
     except champion.ChampionError as error:
         return uncounted(str(error))
     chosen = held_out(contract, manifest, test.row, test.column)
@@ -186,8 +185,8 @@ def _champion(
         else f"compared on {of_all}: the champion, whose training was split otherwise, knows the rest"
     )
     bootstrap = Bootstrap(blocks, section.confidence, section.seed)
-    scored = test.task.metrics(left.tally(classes[chosen]), bootstrap)
-    return Champion(name=deployed.name, accuracy=scored, pixels=len(left.label), note=note), chosen, classes
+    scored = test.task.scores(left.tally(values[chosen]), bootstrap)
+    return Champion(name=deployed.name, scores=scored, pixels=len(left.label), note=note), chosen, values
 
 
 def held_out(contract: Contract, manifest: Manifest, row: Array, column: Array) -> Array:

@@ -16,7 +16,7 @@ def export_examples(
     dataflow: str = "{}",
     sources: str = "",
 ):
-    """Plans class-balanced patches on spatially separate splits and fetches them from Earth Engine.
+    """Plans balanced patches on spatially separate splits and fetches them from Earth Engine.
 
     Args:
         data: The config's `data` section, as JSON.

@@ -1,4 +1,7 @@
-"""Which block belongs to which split: dealt at random, with an eye to where the classes are. Pure arithmetic."""
+"""Which block belongs to which split: dealt at random, with an eye to where each stratum is. Pure arithmetic.
+
+The strata are the task's: what patches are balanced over.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -19,31 +22,31 @@ TRIES = 32
 SWAPS = 400
 """Pairs of blocks that are tried for a change of places; each that makes the deal better is kept."""
 FAIR = 0.5
-"""A split has enough of a class with this part of what its share of the blocks would give it. More would make every
+"""A split has enough of a stratum with this part of what its share of the blocks would give it. More would make every
 seed deal alike."""
 _WEIGHTS = {"train": 3.0, "validation": 1.0, "test": 2.0}
-"""What it is worth that a split has a class at all: without it in train the map cannot show it, without it in test
-nobody knows how well."""
+"""What it is worth that a split has a stratum at all: without it in train nobody learns it, without it in test nobody
+knows how well."""
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """Patches that could be taken, by the class of their middle pixel.
+    """Patches that could be taken, by the stratum of their middle pixel.
 
     Attributes:
         corners: First pixels (row, column), (patches, 2).
-        class_ids: (patches,).
+        strata: Place of each one's stratum, (patches,).
     """
 
     corners: Array
-    class_ids: Array
+    strata: Array
 
     @classmethod
     def of(cls, corners: Mapping[int, Sequence[Corner]]) -> "Candidates":
-        """From first pixels by class id."""
+        """From first pixels by stratum."""
         return cls(
             np.array([corner for each in corners.values() for corner in each], np.int64).reshape(-1, 2),
-            np.array([class_id for class_id, each in corners.items() for _ in each], np.int64),
+            np.array([stratum for stratum, each in corners.items() for _ in each], np.int64),
         )
 
 
@@ -64,9 +67,9 @@ def deal(count: int, shares: Mapping[str, float], seed: int) -> Array:
     return np.random.default_rng(seed).permutation(_cards(count, shares))
 
 
-def deal_by_class(
+def deal_by_stratum(
     candidates: Candidates,
-    classes: int,
+    strata: int,
     shape: tuple[int, int],
     block_shape: tuple[int, int],
     patch_shape: tuple[int, int],
@@ -75,14 +78,14 @@ def deal_by_class(
     seed: int,
     nearest: Array | None = None,
 ) -> Array:
-    """Deals blocks so that every split has patches of every class, where the classes' places allow it.
+    """Deals blocks so that every split has patches of every stratum, where their places allow it.
 
     The best of `TRIES` random deals is made better by swaps. A patch counts for a split where it and half the gap
     around it lie in blocks of that split alone.
 
     Args:
         candidates: Patches of the whole region.
-        classes: Number of classes.
+        strata: Number of strata.
         shape: Shape of the grid in pixels `(height, width)`.
         block_shape: Least shape of a block in pixels `(height, width)`.
         patch_shape: Shape of a patch in pixels `(height, width)`.
@@ -103,19 +106,19 @@ def deal_by_class(
         touched, count = nearest[touched], int(nearest.max()) + 1
     random = np.random.default_rng(seed)
     cards = _cards(count, shares)
-    totals = np.bincount(candidates.class_ids, minlength=classes)
+    totals = np.bincount(candidates.strata, minlength=strata)
     fair = np.maximum(1.0, FAIR * totals[:, None] * np.array([shares[split] for split in SPLITS]))
 
     def worth(owners: Array) -> float:
         mine = owners[touched]
         inside = (mine == mine[:, :1]).all(axis=1)
-        cells = candidates.class_ids[inside] * len(SPLITS) + mine[inside, 0]
-        counts = np.bincount(cells, minlength=classes * len(SPLITS)).reshape(classes, len(SPLITS))
+        cells = candidates.strata[inside] * len(SPLITS) + mine[inside, 0]
+        counts = np.bincount(cells, minlength=strata * len(SPLITS)).reshape(strata, len(SPLITS))
         weights = np.array([_WEIGHTS[split] for split in SPLITS])
         return float(((counts > 0) * weights * 10 + np.minimum(1.0, counts / fair)).sum())
 
     owners = max((random.permutation(cards) for _ in range(TRIES)), key=worth)
-    best, perfect = worth(owners), _perfect(classes, totals)
+    best, perfect = worth(owners), _perfect(strata, totals)
     for _ in range(SWAPS):
         if best >= perfect:
             break
@@ -130,9 +133,9 @@ def deal_by_class(
     return owners
 
 
-def _perfect(classes: int, totals: Array) -> float:
-    """The worth of a deal in which every split has enough of every class that is there."""
-    there = int((totals[:classes] > 0).sum())
+def _perfect(strata: int, totals: Array) -> float:
+    """The worth of a deal in which every split has enough of every stratum that is there."""
+    there = int((totals[:strata] > 0).sum())
     return there * (10 * sum(_WEIGHTS.values()) + len(SPLITS))
 
 

@@ -16,11 +16,12 @@ from earthline.config import Data, Export, VectorLabels
 from earthline.earth_engine import imagery
 from earthline.earth_engine.retry import ask
 from earthline.formats.contract import VALID_BAND
-from earthline.formats.examples import UNLABELLED, Patch
+from earthline.formats.examples import Patch, no_label
 from earthline.formats.label_features import FeatureRecord, FeatureRecords
 from earthline.formats.manifest import SPLITS
 from earthline.grid import Grid
 from earthline.label_features.on_grid import Placed, pixels, place
+from earthline.task import task_of
 
 Array = np.ndarray[Any, Any]
 Corner = tuple[int, int]
@@ -77,7 +78,7 @@ class Foreign:
         for shape in self.shapes[shapely.intersects(self.shapes, window)]:
             bounds = (patch.row, patch.column, patch.row + height, patch.column + width)
             rows, columns = pixels(shape, bounds, touched=True).T
-            label[rows - patch.row, columns - patch.column] = UNLABELLED
+            label[rows - patch.row, columns - patch.column] = no_label(label.dtype.name)
         return Patch(patch.image, label, patch.valid, patch.row, patch.column)
 
 
@@ -231,7 +232,7 @@ def draw(
         PointsError: A split without a labelled pixel.
         PixelsError: Earth Engine does not answer.
     """
-    names = data.labels.class_names
+    strata = task_of(data).strata
     wanted: dict[str, int] = {str(split): number for split, number in export.examples.items()}
     drawn = {}
     for number, split in enumerate(SPLITS):
@@ -239,14 +240,14 @@ def draw(
         mine = chosen.only(owned[chosen.features] == number)
         centers = blocks.centers(areas[split], export.patch_shape)
         found: dict[int, list[Corner]] = {}
-        for class_id, name in enumerate(names):
+        for class_id, name in enumerate(strata):
             of_class = _spread(mine.only(mine.class_ids == class_id), random)
             fitting = _corners(of_class, centers, export.patch_shape, wanted[split])
             seen = _seen(data, grid, [pixel for pixel, _ in fitting], export.attempts)
             found[class_id] = [corner for (_, corner), is_seen in zip(fitting, seen, strict=True) if is_seen]
             if not found[class_id]:
                 _logger.warning(
-                    "export_examples: no patch of %s holds '%s': too few features, or all of them in blocks of other "
+                    "export_examples: no patch of %s holds %s: too few features, or all of them in blocks of other "
                     "splits; smaller export.block_shape and export.patch_shape give it more places",
                     split,
                     name,

@@ -8,8 +8,9 @@ from earthline.config import Data
 from earthline.earth_engine import imagery
 from earthline.earth_engine.pixels import fetch
 from earthline.formats.contract import VALID_BAND
-from earthline.formats.examples import UNLABELLED, Patch
+from earthline.formats.examples import Patch
 from earthline.grid import Grid
+from earthline.task import task_of
 
 
 def request_image(data: Data, grid: Grid) -> Any:
@@ -21,9 +22,7 @@ def request_image(data: Data, grid: Grid) -> Any:
         data: The section.
         grid: Of the whole region.
     """
-    label = (
-        imagery.clipped(imagery.labels(data), data, grid, offset=data.labels.offset).unmask(UNLABELLED, False).toUint8()
-    )
+    label = task_of(data).unmasked(imagery.clipped(imagery.labels(data), data, grid, offset=data.labels.offset))
     return imagery.image(data).unmask(0, False).addBands(label).addBands(imagery.valid(data))
 
 
@@ -82,7 +81,8 @@ def to_patch(pixels: np.ndarray[Any, Any], data: Data, row: int, column: int, sh
     valid = here[VALID_BAND] > 0
     image = np.stack([here[band] for band in data.imagery.band_names], axis=-1).astype(data.imagery.data_type)
     image[~valid] = 0
-    label = np.where(valid, there[imagery.LABEL_BAND], UNLABELLED).astype(np.uint8)
+    task = task_of(data)
+    label = np.where(valid, there[imagery.LABEL_BAND], task.no_data).astype(task.data_type)
     return Patch(image, label, valid, row, column)
 
 

@@ -1,7 +1,9 @@
 """The Beam pipeline: fetch | encode | write shards | write the manifest. Plumbing only; the work is done elsewhere."""
 
 import errno
+import functools
 import logging
+import operator
 import posixpath
 import secrets
 import time
@@ -24,10 +26,12 @@ from components.export_examples.plan import PlannedPatch
 from earthline.config import Data, Export
 from earthline.earth_engine.connection import connect
 from earthline.earth_engine.pixels import stream
-from earthline.formats.examples import UNLABELLED, Patch
+from earthline.formats.examples import labelled
 from earthline.formats.manifest import MANIFEST, Manifest, Shard, SplitSummary
 from earthline.formats.shards import frame
 from earthline.grid import Grid
+from earthline.task import task_of
+from earthline.task.labels import LabelStatistics
 
 REQUESTS_PER_WORKER = 5
 """A small share of the quota for each worker measured best: stalls of one do not idle the others."""
@@ -74,14 +78,16 @@ class WrittenShard:
         split: Name of its split.
         shard: File name.
         examples: Number of examples.
-        pixels: Number of pixels by label value, 0 to 255.
+        labels: Statistics of its labels.
+        unlabelled: Number of pixels without a label.
         masked: Number of pixels whose image is masked.
     """
 
     split: str
     shard: str
     examples: int
-    pixels: tuple[int, ...]
+    labels: LabelStatistics
+    unlabelled: int
     masked: int
 
 
@@ -201,6 +207,27 @@ class FetchPatches(beam.DoFn):  # type: ignore[misc]  # Beam publishes no types
             _logger.info("export_examples: %d/%d patches, %.0f/s", self._done, self._job.total, rate)
 
 
+@dataclass(frozen=True)
+class EncodedPatch:
+    """An example, and what its shard tells of it.
+
+    Attributes:
+        row: Row of its first pixel on the region's grid.
+        column: Column of its first pixel on the region's grid.
+        example: The serialized example.
+        labels: Statistics of its labels.
+        unlabelled: Number of pixels without a label.
+        masked: Number of pixels whose image is masked.
+    """
+
+    row: int
+    column: int
+    example: bytes
+    labels: LabelStatistics
+    unlabelled: int
+    masked: int
+
+
 class EncodePatches(beam.DoFn):  # type: ignore[misc]  # Beam publishes no types
     """Makes an example of the pixels of a patch."""
 
@@ -208,22 +235,26 @@ class EncodePatches(beam.DoFn):  # type: ignore[misc]  # Beam publishes no types
         """Keeps what encoding needs on the worker."""
         self._data, self._shape, self._foreign = job.data, job.export.patch_shape, job.foreign
 
-    def process(
-        self, fetched: tuple[PlannedPatch, _Pixels]
-    ) -> Iterator[tuple[tuple[str, str], tuple[int, int, bytes, bytes, int]]]:
-        """Gives (split, shard) and what the shard needs: row, column, example, pixels by label, masked pixels."""
+    def setup(self) -> None:
+        """Makes the task that counts."""
+        self._task = task_of(self._data)
+
+    def process(self, fetched: tuple[PlannedPatch, _Pixels]) -> Iterator[tuple[tuple[str, str], EncodedPatch]]:
+        """Gives (split, shard) and the patch."""
         planned, pixels = fetched
         patch = fetching.to_patch(pixels, self._data, planned.row, planned.column, self._shape)
         if planned.split in self._foreign:
             patch = self._foreign[planned.split].masked(patch)
+        there = labelled(patch.label)
         yield (
             (planned.split, planned.shard),
-            (
-                patch.row,
-                patch.column,
-                patch.encode(),
-                _label_counts(patch),
-                int((~patch.valid).sum()),
+            EncodedPatch(
+                row=patch.row,
+                column=patch.column,
+                example=patch.encode(),
+                labels=self._task.statistics(patch.label[there]),
+                unlabelled=int((~there).sum()),
+                masked=int((~patch.valid).sum()),
             ),
         )
 
@@ -238,14 +269,19 @@ class WriteShard:
 
     folder: str
 
-    def __call__(self, key: tuple[str, str], examples: Iterable[tuple[int, int, bytes, bytes, int]]) -> WrittenShard:
+    def __call__(self, key: tuple[str, str], patches: Iterable[EncodedPatch]) -> WrittenShard:
         """Gives what was written."""
         split, shard = key
-        ordered = sorted(examples, key=lambda example: example[:2])
-        write_whole(self.folder, shard, (frame(example) for _, _, example, _, _ in ordered))
-        pixels = np.sum([np.frombuffer(counts, np.int64) for _, _, _, counts, _ in ordered], axis=0)
-        masked = sum(masked for *_, masked in ordered)
-        return WrittenShard(split, shard, len(ordered), tuple(int(count) for count in pixels), masked)
+        ordered = sorted(patches, key=lambda patch: (patch.row, patch.column))
+        write_whole(self.folder, shard, (frame(patch.example) for patch in ordered))
+        return WrittenShard(
+            split=split,
+            shard=shard,
+            examples=len(ordered),
+            labels=functools.reduce(operator.add, (patch.labels for patch in ordered)),
+            unlabelled=sum(patch.unlabelled for patch in ordered),
+            masked=sum(patch.masked for patch in ordered),
+        )
 
 
 @dataclass(frozen=True)
@@ -262,16 +298,16 @@ class WriteManifest:
 
     def __call__(self, written: Sequence[WrittenShard]) -> None:
         """Fills in the splits and writes."""
-        names = self.manifest.class_names
         splits = {}
         for split in sorted({shard.split for shard in written}):
             shards = sorted((shard for shard in written if shard.split == split), key=lambda shard: shard.shard)
-            pixels = np.sum([shard.pixels for shard in shards], axis=0)
+            labels = functools.reduce(operator.add, (shard.labels for shard in shards))
             splits[split] = SplitSummary(
                 examples=sum(shard.examples for shard in shards),
                 shards=tuple(Shard(name=shard.shard, examples=shard.examples) for shard in shards),
-                class_pixels={name: int(pixels[class_id]) for class_id, name in enumerate(names)},
-                unlabelled_pixels=int(pixels[UNLABELLED]),
+                labels=labels.to_json(),
+                labelled_pixels=labels.pixels,
+                unlabelled_pixels=sum(shard.unlabelled for shard in shards),
                 masked_pixels=sum(shard.masked for shard in shards),
             )
         complete = self.manifest.model_copy(update={"splits": splits})
@@ -293,7 +329,3 @@ def write_whole(folder: str, name: str, pieces: Iterable[bytes]) -> None:
     if FileSystems.exists(final):
         FileSystems.delete([final])
     FileSystems.rename([temporary], [final])
-
-
-def _label_counts(patch: Patch) -> bytes:
-    return np.bincount(patch.label.ravel(), minlength=UNLABELLED + 1).astype(np.int64).tobytes()

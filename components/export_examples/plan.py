@@ -82,7 +82,7 @@ def split_areas(
     grid: Grid,
     export: Export,
     candidates: Candidates | None = None,
-    classes: int = 0,
+    strata: int = 0,
     outline: BaseGeometry | None = None,
 ) -> dict[str, BaseGeometry]:
     """The area of each split in pixels of the grid (x = column, y = row).
@@ -90,9 +90,9 @@ def split_areas(
     Args:
         grid: Of the whole region.
         export: The section.
-        candidates: Patches of the region by class, for a deal of blocks that gives every split every class; left out,
-            blocks are dealt without a look at classes.
-        classes: Number of classes.
+        candidates: Patches of the region by stratum, for a deal of blocks that gives every split each of them; left
+            out, blocks are dealt without a look at them.
+        strata: Number of strata.
         outline: Of the region, in pixels of the grid; None where all of the grid counts.
 
     Raises:
@@ -114,9 +114,9 @@ def split_areas(
         if candidates is None:
             owners = dealing.deal(dealt, shares, export.seed)
         else:
-            owners = dealing.deal_by_class(
+            owners = dealing.deal_by_stratum(
                 candidates,
-                classes,
+                strata,
                 grid.shape,
                 export.block_shape,
                 export.patch_shape,

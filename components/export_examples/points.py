@@ -1,4 +1,4 @@
-"""Where patches are centred: points drawn by Earth Engine, balanced over classes, inside each split's area."""
+"""Where patches are centred: points drawn by Earth Engine, balanced over the task's strata, in each split's area."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -18,6 +18,7 @@ from earthline.earth_engine import imagery
 from earthline.earth_engine.retry import ask
 from earthline.formats.manifest import SPLITS
 from earthline.grid import Grid
+from earthline.task import task_of
 
 _logger = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ def geometry(grid: Grid, area: BaseGeometry) -> Any:
 
 
 def candidates(data: Data, export: Export, grid: Grid) -> Candidates:
-    """Patches of the whole region by the class of their middle pixel, drawn at random, a bounded number of each.
+    """Patches of the whole region by the stratum of their middle pixel, drawn at random, a bounded number of each.
 
     Args:
         data: The section.
@@ -48,11 +49,11 @@ def candidates(data: Data, export: Export, grid: Grid) -> Candidates:
     """
     height, width = grid.shape
     found = _sample(data, export, grid, box(0, 0, width, height), FEATURES_PER_REQUEST, seed=export.seed)
-    for class_id, corners in found.items():
+    strata = task_of(data).strata
+    for stratum, corners in found.items():
         if not corners:
             _logger.warning(
-                "export_examples: class '%s' has no pixel with imagery far enough from the region's edge",
-                data.labels.class_names[class_id],
+                "export_examples: %s has no pixel with imagery far enough from the region's edge", strata[stratum]
             )
     return Candidates.of(found)
 
@@ -73,7 +74,7 @@ def draw(data: Data, export: Export, grid: Grid, areas: Mapping[str, BaseGeometr
         PointsError: A split without a labelled pixel.
         PixelsError: Earth Engine does not answer.
     """
-    drawn = {}
+    drawn, strata = {}, task_of(data).strata
     wanted: dict[str, int] = {str(split): number for split, number in export.examples.items()}
     for number, split in enumerate(SPLITS):
         found = _sample(data, export, grid, areas[split], wanted[split], seed=export.seed * len(SPLITS) + number)
@@ -84,13 +85,13 @@ def draw(data: Data, export: Export, grid: Grid, areas: Mapping[str, BaseGeometr
                 "export.seed or export.block_shape, or give export.split_regions"
             )
         drawn[split] = corners
-        absent = [name for class_id, name in enumerate(data.labels.class_names) if not found[class_id]]
+        absent = [name for stratum, name in enumerate(strata) if not found[stratum]]
         if absent:
             _logger.warning(
                 "export_examples: no patch of %s is centred on %s: too little of it, or all of it in blocks of other "
                 "splits; smaller export.block_shape and export.patch_shape give it more places",
                 split,
-                ", ".join(f"'{name}'" for name in absent),
+                ", ".join(absent),
             )
     return drawn
 
@@ -98,10 +99,10 @@ def draw(data: Data, export: Export, grid: Grid, areas: Mapping[str, BaseGeometr
 def balance(
     candidates: Mapping[int, Sequence[tuple[int, int]]], most: int, random: np.random.Generator
 ) -> list[tuple[int, int]]:
-    """Chooses patches so that classes get equal parts; what a scarce class leaves goes to the others.
+    """Chooses patches so that strata get equal parts; what a scarce one leaves goes to the others.
 
     Args:
-        candidates: Patches, as (row, column), by the class id of their middle pixel.
+        candidates: Patches, as (row, column), by the stratum of their middle pixel.
         most: Number to choose; fewer where there are not so many.
         random: Source of chance.
 
@@ -114,7 +115,7 @@ def balance(
         fresh = sorted(set(corners) - set(chosen))
         share = -(-(most - len(chosen)) // (len(by_scarcity) - place))
         chosen += [fresh[index] for index in random.permutation(len(fresh))[:share]]
-    # A patch that stands under two classes was counted for both.
+    # A patch that stands under two strata was counted for both.
     left = sorted({corner for corners in candidates.values() for corner in corners} - set(chosen))
     chosen += [left[index] for index in random.permutation(len(left))[: most - len(chosen)]]
     return sorted(chosen)
@@ -123,32 +124,33 @@ def balance(
 def _sample(
     data: Data, export: Export, grid: Grid, area: BaseGeometry, most: int, seed: int
 ) -> dict[int, list[tuple[int, int]]]:
-    """First pixels of candidate patches by the class of their middle pixel, at most `most` of each."""
+    """First pixels of candidate patches by the stratum of their middle pixel, at most `most` of each."""
     height, width = export.patch_shape
     rows, columns = data.labels.offset
     middle = blocks.centers(area, export.patch_shape)
     region = geometry(grid, translate(middle, columns, rows))
     # Patches are centred inside the region's outline; they may reach over its edge.
     inside = imagery.clipped(imagery.labels(data), data, grid, offset=data.labels.offset)
-    labels = inside.updateMask(imagery.image(data).select([0]).mask())
+    task = task_of(data)
+    strata = task.stratum(inside).updateMask(imagery.image(data).select([0]).mask())
     to_grid = Transformer.from_crs("EPSG:4326", grid.pyproj_crs, always_xy=True)
     found: dict[int, list[tuple[int, int]]] = {}
-    for class_id, name in enumerate(data.labels.class_names):
-        points = labels.stratifiedSample(
+    for stratum, name in enumerate(task.strata):
+        points = strata.stratifiedSample(
             numPoints=0,
             classBand=imagery.LABEL_BAND,
             region=region,
             projection=ee.Projection(grid.crs, list(grid.transform)),
             seed=seed,
-            classValues=[class_id],
+            classValues=[stratum],
             classPoints=[min(most, FEATURES_PER_REQUEST)],
             dropNulls=True,
             geometries=True,
         )
-        answer = ask(points.getInfo, export.attempts, f"points of class '{name}'")
+        answer = ask(points.getInfo, export.attempts, f"points of {name}")
         corners = []
         for feature in answer["features"]:
             row, column = grid.pixel(*to_grid.transform(*feature["geometry"]["coordinates"]))
             corners.append((row - rows - height // 2, column - columns - width // 2))
-        found[class_id] = corners
+        found[stratum] = corners
     return found

@@ -22,6 +22,7 @@ from earthline.entry_point import entry_point
 from earthline.formats.label_features import FEATURES
 from earthline.formats.manifest import MANIFEST, Manifest, SeriesRecord, SourceRecord, expression_hash
 from earthline.grid import Grid
+from earthline.task import task_of
 
 _ATTRIBUTION = ("attribution", "provider", "author")
 _LICENSE = ("license", "licence", "terms_of_use")
@@ -55,7 +56,7 @@ def run(
     Raises:
         ImageryError: The config names something that Earth Engine does not have.
         SplitError: The region cannot be split as asked.
-        PointsError: There is nothing to sample, or a label value has no class.
+        PointsError: There is nothing to sample.
         PixelsError: Earth Engine does not answer.
         ExportError: A full disk.
     """
@@ -108,7 +109,8 @@ def _plan(
         ),
         data_type=data.imagery.data_type,
         patch_shape=export.patch_shape,
-        class_names=data.labels.class_names,
+        task=task_of(data).record,
+        label_type=task_of(data).data_type,
         splits={},
         gap=plan.gap(export),
         block_shape=export.block_shape,

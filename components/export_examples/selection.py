@@ -15,6 +15,7 @@ from earthline.config import Data, Export, VectorLabels
 from earthline.earth_engine import imagery
 from earthline.formats.label_features import FeatureRecords
 from earthline.grid import Grid
+from earthline.task import task_of
 
 
 @dataclass(frozen=True)
@@ -53,12 +54,12 @@ def select(data: Data, export: Export, grid: Grid) -> Selection:
         return _of_features(data, data.labels, export, grid)
     fixed = export.split_regions is not None
     found = None if fixed else points.candidates(data, export, grid)
-    areas = plan.split_areas(grid, export, found, len(data.labels.classes), imagery.in_pixels(data, grid))
+    areas = plan.split_areas(grid, export, found, len(task_of(data).strata), imagery.in_pixels(data, grid))
     return Selection(areas, points.draw(data, export, grid, areas))
 
 
 def candidates(data: Data, export: Export, grid: Grid) -> Candidates:
-    """Patches of the whole region by class, by which blocks are dealt.
+    """Patches of the whole region by stratum, by which blocks are dealt.
 
     Args:
         data: The section.
@@ -82,7 +83,7 @@ def _of_features(data: Data, labels: VectorLabels, export: Export, grid: Grid) -
     outline = imagery.in_pixels(data, grid)
     chosen = features.inside(features.label_pixels(found, grid, export.seed), outline)
     dealt = features.candidates(chosen, grid, export.patch_shape)
-    areas = plan.split_areas(grid, export, dealt, len(labels.classes), outline)
+    areas = plan.split_areas(grid, export, dealt, len(task_of(data).strata), outline)
     owned = features.owners(found, areas)
     corners = features.draw(data, export, grid, areas, chosen, owned)
     return Selection(areas, corners, features.foreign(found, owned, areas), features.records(found, owned))

@@ -13,7 +13,7 @@ from earthline.earth_engine import ee_assets
 from earthline.earth_engine.imagery import ImageryError
 from earthline.earth_engine.retry import PixelsError, ask, is_transient
 from earthline.reports.maps.raster import MapError
-from earthline.task import TASKS, Task
+from earthline.task import Task, known
 
 WAIT_SECONDS = 3600.0
 PAUSE_SECONDS = 3.0
@@ -47,8 +47,8 @@ def require_writable(asset: str) -> str:
         return f"{asset} is not there yet"
     kind = str(there.get("type", "")).upper()
     bands = [band.get("id") for band in there.get("bands", ())]
-    known = any(bands == [task.map_band] and task.map_mark in there.get("properties", {}) for task in TASKS)
-    if kind != "IMAGE" or not known:
+    ours = any(bands == [task.map_band] and task.map_mark in there.get("properties", {}) for task in known())
+    if kind != "IMAGE" or not ours:
         what = f"an image with the bands {', '.join(map(str, bands))}" if kind == "IMAGE" else f"of type {kind}"
         raise AssetError(
             f"predict.asset: {asset} is there already and is no map of an earlier run ({what}); it is left as it is: "

@@ -51,7 +51,7 @@ def predict(
         there = outline is None or outline.intersects(shapely.box(column, row, column + width, row + height))
         (wanted if there else left_out).append(tile)
     for row, column, inner in left_out:
-        yield row, column, np.full(inner, task.no_data, task.map_type)
+        yield row, column, np.full(inner, task.no_data, task.data_type)
     found = fetch_tiles(image, grid, shape, threads, step="predict_map", place="map tile", tiles=wanted)
     for (row, column, _), pixels in found:
         yield row, column, pixels[task.map_band]

@@ -43,29 +43,30 @@ def save(network: Any, contract: Contract, folder: Path) -> None:
     Both take inputs by name, bands and validity alike, and give one output by the contract's name:
 
     - `serving_default`: strings (tiles,), each the web-safe base64 text of a float32 TensorProto (height, width, 1);
-      out come texts of TensorProtos (height, width, classes). This is what Earth Engine's
+      out come texts of TensorProtos (height, width, entries). This is what Earth Engine's
       SERIALIZED_TF_TENSORS payload holds.
-    - `arrays`: float32 (tiles, height, width) in, float32 (tiles, height, width, classes) out.
+    - `arrays`: float32 (tiles, height, width) in, float32 (tiles, height, width, entries) out.
 
     Height and width are free: what does not divide by the stride is mirrored at its far edges and cut back. What a
     masked pixel holds is of no account, and a pixel that is no finite number in some band counts as masked.
 
     Args:
         network: Keras model from (tiles, height, width, bands), in the contract's order, and validity
-            (tiles, height, width, 1) to (tiles, height, width, classes).
+            (tiles, height, width, 1) to (tiles, height, width, entries).
         contract: Names and stride; its `arguments` must be those of `arguments`.
         folder: Folder to write.
 
     Raises:
-        ValueError: The network has another number of inputs, bands or classes than the contract.
+        ValueError: The network has another number of inputs, bands or outputs than the contract.
     """
     if len(network.inputs) != 2:
         raise ValueError(f"the model has {len(network.inputs)} inputs instead of two, image and validity")
-    bands, classes = int(network.inputs[0].shape[-1]), int(network.outputs[0].shape[-1])
-    if bands != len(contract.bands) or classes != len(contract.class_names):
+    bands, entries = int(network.inputs[0].shape[-1]), int(network.outputs[0].shape[-1])
+    task = contract.task
+    if bands != len(contract.bands) or entries != contract.entries:
         raise ValueError(
-            f"the model has {bands} bands and {classes} classes; the contract names {len(contract.bands)} "
-            f"({', '.join(contract.bands)}) and {len(contract.class_names)} ({', '.join(contract.class_names)})"
+            f"the model has {bands} bands and {entries} {task.kind}; the contract names {len(contract.bands)} "
+            f"({', '.join(contract.bands)}) and {contract.entries} ({', '.join(task.entries)})"
         )
 
     def compute(image: Any, valid: Any) -> Any:

@@ -2,7 +2,7 @@
 
 Only the SavedModel is loaded, never Keras: what the trained model gave for real patches comes in REFERENCE, an .npz
 file of `image` (tiles, height, width, bands), `bands` (their names), `valid` (tiles, height, width) and
-`probabilities`. What passes writes `probe.npz` beside the contract: tiles as Earth Engine sends them, and its answers.
+`outputs`. What passes writes `probe.npz` beside the contract: tiles as Earth Engine sends them, and its answers.
 """
 
 import argparse
@@ -18,12 +18,12 @@ import tensorflow as tf
 
 from earthline.formats import tensors
 from earthline.formats.contract import ARRAY_SIGNATURE, TENSOR_SIGNATURE, Contract
-from earthline.formats.references import Reference
+from earthline.formats.references import Reference, scale
 
 Array = np.ndarray[Any, Any]
 
 TOLERANCE = 1e-5
-"""Largest difference of a probability that passes."""
+"""Largest difference of an output that passes, as a share of `references.scale`."""
 PROBE_TILES = 3
 """Tiles that whoever serves the model is asked for."""
 
@@ -35,7 +35,7 @@ class ProofError(ValueError):
 class Prover:
     """One SavedModel, its contract, and what the trained model gave."""
 
-    def __init__(self, folder: Path, image: Array, valid: Array, bands: Sequence[str], probabilities: Array) -> None:
+    def __init__(self, folder: Path, image: Array, valid: Array, bands: Sequence[str], outputs: Array) -> None:
         """Loads the SavedModel.
 
         Args:
@@ -43,14 +43,15 @@ class Prover:
             image: Real patches (tiles, height, width, bands), float32.
             valid: Their validity (tiles, height, width), float32: 1 or 0.
             bands: Names along the image's last axis.
-            probabilities: What the trained model gave for them (tiles, height, width, classes).
+            outputs: What the trained model gave for them (tiles, height, width, entries).
 
         Raises:
             ProofError: A signature is missing, or its inputs or its output have other names than the contract's.
         """
         self._contract = Contract.read(folder)
         self._folder = folder
-        self._image, self._valid, self._bands, self._probabilities = image, valid, list(bands), probabilities
+        self._image, self._valid, self._bands, self._outputs = image, valid, list(bands), outputs
+        self._tolerance = TOLERANCE * scale(outputs)
         # The signatures live only as long as what was loaded.
         self._loaded = tf.saved_model.load(str(folder))
         self._texts = self._signature(TENSOR_SIGNATURE)
@@ -85,7 +86,7 @@ class Prover:
         order = [self._bands.index(band) for band in self._contract.bands]
         inputs = self._inputs(image, valid)
         reference = Reference(image[..., order], valid, self._call_arrays(inputs))
-        answer = {self._contract.output: tensors.encode(reference.probabilities[0])}
+        answer = {self._contract.output: tensors.encode(reference.outputs[0])}
         for what, content in (
             ("a request", {"instances": [reference.instance(0, self._contract)]}),
             ("an answer", {"predictions": [answer]}),
@@ -109,15 +110,13 @@ class Prover:
                 (ARRAY_SIGNATURE, self._call_arrays(sent)),
                 (TENSOR_SIGNATURE, self._call_texts(sent)),
             ):
-                if result.shape != self._probabilities.shape:
-                    raise ProofError(
-                        f"signature {name} gives shape {result.shape}, the model {self._probabilities.shape}"
-                    )
-                difference = float(np.abs(result - self._probabilities).max())
-                if not difference <= TOLERANCE:
+                if result.shape != self._outputs.shape:
+                    raise ProofError(f"signature {name} gives shape {result.shape}, the model {self._outputs.shape}")
+                difference = float(np.abs(result - self._outputs).max())
+                if not difference <= self._tolerance:
                     raise ProofError(
                         f"signature {name}, inputs sent as {', '.join(order)}: differs from the trained model by up to "
-                        f"{difference:.2g} (allowed: {TOLERANCE:g}); are its inputs mapped in the order "
+                        f"{difference:.2g} (allowed: {self._tolerance:g}); are its inputs mapped in the order "
                         f"{', '.join(self._bands)}?"
                     )
                 largest = max(largest, difference)
@@ -128,7 +127,7 @@ class Prover:
         masked[:, : masked.shape[1] // 3, masked.shape[2] // 2 :] = 0
         wanted = self._call_arrays(self._inputs(self._image, masked))
         if not np.isfinite(wanted).all():
-            raise ProofError("a tile with masked pixels gives probabilities that are no numbers")
+            raise ProofError(f"a tile with masked pixels gives {self._contract.output} that are no numbers")
         holds = {"1e6": 1e6, "-1e30": -1e30, "NaN": np.nan, "infinity": np.inf}
         for told, value in holds.items():
             image = np.where(masked[..., np.newaxis] > 0, self._image, np.float32(value))
@@ -142,8 +141,8 @@ class Prover:
 
     def _compare(self, found: Array, wanted: Array, told: str) -> None:
         difference = float(np.abs(found - wanted).max())
-        if not difference <= TOLERANCE:
-            raise ProofError(f"{told} changes probabilities by up to {difference:.2g}; it must change none")
+        if not difference <= self._tolerance:
+            raise ProofError(f"{told} changes {self._contract.output} by up to {difference:.2g}; it must change none")
 
     def _prove_sizes(self) -> None:
         stride, (rows, columns) = self._contract.stride, self._valid.shape[1:]
@@ -151,7 +150,7 @@ class Prover:
             image, valid = self._image[:1, :height, :width], self._valid[:1, :height, :width]
             height, width = valid.shape[1:]
             found = self._call_arrays(self._inputs(image, valid))
-            wanted = (1, height, width, len(self._contract.class_names))
+            wanted = (1, height, width, self._contract.entries)
             if found.shape != wanted:
                 raise ProofError(
                     f"a tile of {height} x {width} px comes back as {found.shape}; tile sizes must be free"
@@ -212,10 +211,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("reference", type=Path, help="What the trained model gave, .npz.")
     parsed = parser.parse_args(arguments)
     with np.load(parsed.reference, allow_pickle=False) as arrays:
-        image, valid, probabilities = (arrays[name] for name in ("image", "valid", "probabilities"))
+        image, valid, outputs = (arrays[name] for name in ("image", "valid", "outputs"))
         bands = [str(band) for band in arrays["bands"]]
     try:
-        prover = Prover(parsed.folder, image, valid, bands, probabilities)
+        prover = Prover(parsed.folder, image, valid, bands, outputs)
         largest = prover.prove()
         prover.write_probe()
     except (ProofError, OSError, ValueError) as error:

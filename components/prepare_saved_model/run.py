@@ -52,7 +52,7 @@ def run(*, data: Data, serving: Serving, image: str, examples: Any, model: Any, 
             metadata the container that serves it.
 
     Raises:
-        ValueError: Model, examples and config differ in bands or classes.
+        ValueError: Model, examples and config differ in bands or labels.
         PreparationError: The proof failed.
     """
     manifest = Manifest.read(Path(examples.path))
@@ -100,7 +100,7 @@ def prepare(section: Serving, model_folder: Path, examples: Path, folder: Path) 
     contract = Contract(
         bands=description.bands,
         arguments=export.arguments((*description.bands, VALID_BAND)),
-        class_names=description.class_names,
+        task=description.task,
         tile_shape=section.tile_shape,
         overlap=section.overlap,
         stride=description.stride,
@@ -118,7 +118,7 @@ def prepare(section: Serving, model_folder: Path, examples: Path, folder: Path) 
     return contract
 
 
-def prove(folder: Path, image: Array, valid: Array, bands: tuple[str, ...], probabilities: Array) -> float:
+def prove(folder: Path, image: Array, valid: Array, bands: tuple[str, ...], outputs: Array) -> float:
     """Runs the proof in a process of its own; it writes `probe.npz` into the folder.
 
     Args:
@@ -126,7 +126,7 @@ def prove(folder: Path, image: Array, valid: Array, bands: tuple[str, ...], prob
         image: Patches (tiles, height, width, bands), float32.
         valid: Their validity (tiles, height, width), float32: 1 or 0.
         bands: Names along the last axis.
-        probabilities: What the trained model gave for them.
+        outputs: What the trained model gave for them.
 
     Returns:
         The largest difference.
@@ -136,7 +136,7 @@ def prove(folder: Path, image: Array, valid: Array, bands: tuple[str, ...], prob
     """
     with tempfile.TemporaryDirectory(prefix="proof-") as name:
         reference = Path(name) / "reference.npz"
-        np.savez(reference, image=image, valid=valid, bands=np.array(bands), probabilities=probabilities)
+        np.savez(reference, image=image, valid=valid, bands=np.array(bands), outputs=outputs)
         command = [sys.executable, "-m", "components.prepare_saved_model.proof", str(folder), str(reference)]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=PROOF_SECONDS, check=False)
@@ -162,7 +162,9 @@ def _patches(examples: Path, manifest: Manifest) -> tuple[Array, Array]:
         for place, record in zip(range(total), records, strict=False):
             if place not in wanted and masked is not None:
                 continue
-            patch = Patch.decode(record, manifest.patch_shape, len(manifest.bands), manifest.data_type)
+            patch = Patch.decode(
+                record, manifest.patch_shape, len(manifest.bands), manifest.data_type, manifest.label_type
+            )
             if masked is None and patch.valid.any() and not patch.valid.all():
                 masked = patch
             if place in wanted:

@@ -82,5 +82,5 @@ def predict(
         yield (
             row,
             column,
-            found[inside].astype(task.map_type),
+            found[inside].astype(task.data_type),
         )

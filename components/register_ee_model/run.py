@@ -40,7 +40,7 @@ def run(
         registration: Folder to write `ee_model.json` into.
 
     Raises:
-        SmokeTestError: Earth Engine's answer is not a map of the contract's classes.
+        SmokeTestError: Earth Engine's answer is no map of the task.
         PixelsError: Earth Engine refuses the prediction or the asset.
         RegistrationError: The asset is something else.
     """

@@ -13,7 +13,7 @@ def learning_curves(history: Path, path: Path, watched: Mapping[str, str]) -> No
     Args:
         history: The trainer's `history.json`.
         path: PNG to write.
-        watched: The task's metrics: the words by Keras' name.
+        watched: The metrics of the task's head: the words by Keras' name.
     """
     content = json.loads(history.read_text())
     epochs = [each["epoch"] for each in content["epochs"]]

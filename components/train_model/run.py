@@ -6,8 +6,7 @@ from typing import Any
 from components.train_model import figures
 from earthline.config import Data, Train
 from earthline.formats.manifest import Manifest
-from earthline.task import task_of_names
-from trainer import distribution, training
+from trainer import distribution, heads, training
 from trainer.description import CURVES, HISTORY, Description, require_match
 
 
@@ -25,7 +24,7 @@ def run(*, data: str, train: str, examples: Any, model: Any, metrics: Any) -> No
 
     Raises:
         AcceleratorError: The config asks for accelerators that are not there.
-        ValueError: The examples were exported for other bands or classes, or a split is empty.
+        ValueError: The examples were exported for other bands or labels, or a split is empty.
     """
     section = Train.model_validate_json(train)
     distribution.require_accelerators(section.accelerator_count)
@@ -41,7 +40,7 @@ def run(*, data: str, train: str, examples: Any, model: Any, metrics: Any) -> No
     metrics.log_metric("epochs", float(len(state.history)))
     metrics.log_metric("seconds", sum(epoch.seconds for epoch in state.history))
     described = Description.read(folder)
-    figures.learning_curves(folder / HISTORY, folder / CURVES, task_of_names(described.class_names).watched)
+    figures.learning_curves(folder / HISTORY, folder / CURVES, heads.find(described.task.name).watched)
     model.metadata["framework"] = "keras"
     model.metadata["parameters"] = described.parameters
-    model.metadata["class_names"] = list(described.class_names)
+    model.metadata["task"] = described.task.model_dump(mode="json")

@@ -14,10 +14,8 @@ from earthline.formats.examples import Patch
 from earthline.formats.manifest import SPLITS, Manifest
 from earthline.formats.shards import ShardError, read
 from earthline.grid import Grid
-from earthline.task import task_of_names
+from earthline.task import Task, task_of
 
-LEAST_TRAINING_PIXELS = 30
-"""Fewer pixels of the ground tell nothing of a class: five would be learned by heart."""
 MOST_SATURATED = 0.05
 """Largest share of a band at its type's largest value; bright roofs and clouds reach a few percent."""
 LEAST_OWN_GROUND = 0.6
@@ -57,12 +55,13 @@ class Findings:
         return listed
 
 
-def patches(folder: Path, manifest: Manifest, split: str, findings: Findings) -> Iterator[Patch]:
+def patches(folder: Path, manifest: Manifest, task: Task, split: str, findings: Findings) -> Iterator[Patch]:
     """The readable patches of a split; notes the others, naming shard, record and field.
 
     Args:
         folder: Of the dataset.
         manifest: Its manifest.
+        task: What its labels tell.
         split: Name of the split.
         findings: Where anomalies are noted.
     """
@@ -73,11 +72,13 @@ def patches(folder: Path, manifest: Manifest, split: str, findings: Findings) ->
                 count += 1
                 place = f"{shard.name}, record {index}"
                 try:
-                    patch = Patch.decode(record, manifest.patch_shape, len(manifest.bands), manifest.data_type)
+                    patch = Patch.decode(
+                        record, manifest.patch_shape, len(manifest.bands), manifest.data_type, manifest.label_type
+                    )
                 except ValueError as error:
                     findings.add("schema", f"{place}: {error}")
                     continue
-                _check_values(patch, manifest, place, findings)
+                _check_values(patch, manifest, task, place, findings)
                 yield patch
         except FileNotFoundError:
             findings.add("shard", f"{shard.name}: missing; export the examples again")
@@ -94,7 +95,8 @@ def check_contract(manifest: Manifest, data: Data, findings: Findings) -> None:
     for key, there, asked in (
         ("bands", manifest.bands, data.imagery.band_names),
         ("data_type", manifest.data_type, data.imagery.data_type),
-        ("class_names", manifest.class_names, data.labels.class_names),
+        ("labels", manifest.task.told, task_of(data).record.told),
+        ("label_type", manifest.label_type, task_of(data).data_type),
     ):
         if there != asked and asked != "auto":
             findings.add("contract", f"{key}: the examples have {there}, the config {asked}; export them again")
@@ -104,23 +106,27 @@ def check_contract(manifest: Manifest, data: Data, findings: Findings) -> None:
 
 
 def check_splits(
-    manifest: Manifest, statistics: Mapping[str, SplitStatistics], findings: Findings, *, sparse: bool = False
+    manifest: Manifest,
+    task: Task,
+    statistics: Mapping[str, SplitStatistics],
+    findings: Findings,
+    *,
+    sparse: bool = False,
 ) -> None:
-    """Checks what only a whole split, or several, can show: counts, constants, classes and distances.
+    """Checks what only a whole split, or several, can show: counts, constants, balance and distances.
 
     Args:
         manifest: The dataset's.
+        task: What its labels tell.
         statistics: By split.
         findings: Where anomalies and warnings are noted.
         sparse: Whether labels are points and polygons, of which few pixels are normal.
     """
     for split, of_split in statistics.items():
         summary = manifest.splits[split]
-        for class_id, name in enumerate(manifest.class_names):
-            counted, claimed = int(of_split.pixels[class_id]), summary.class_pixels.get(name, 0)
-            if counted != claimed:
-                findings.add("counts", f"{split}: {counted:,} pixels of '{name}', the manifest says {claimed:,}")
-        if of_split.examples and not of_split.labelled:
+        for difference in of_split.labels.differences(summary.labels):
+            findings.add("counts", f"{split}: {difference}")
+        if of_split.examples and not of_split.labels.pixels:
             findings.add("labels", f"{split}: no pixel has a label; check data.labels and data.region")
         for band in of_split.constant_bands():
             findings.add(
@@ -141,12 +147,15 @@ def check_splits(
                 f"ground, the rest is overlap; export.examples.{split} of about "
                 f"{math.ceil(2 * of_split.patches_of_ground):,} would say as much, a larger region more"
             )
-    _check_balance(manifest, statistics, findings, sparse)
+    found = task.label_findings({split: of_split.ground for split, of_split in statistics.items()}, sparse)
+    for kind, text in found.anomalies:
+        findings.add(kind, text)
+    findings.warnings += found.warnings
     _check_places(manifest, statistics, findings)
 
 
-def _check_values(patch: Patch, manifest: Manifest, place: str, findings: Findings) -> None:
-    problem = task_of_names(manifest.class_names).label_problem(patch.label)
+def _check_values(patch: Patch, manifest: Manifest, task: Task, place: str, findings: Findings) -> None:
+    problem = task.label_problem(patch.label)
     if problem:
         findings.add("schema", f"{place}: field 'label' holds {problem}")
     if patch.image.dtype.kind == "f":
@@ -156,33 +165,6 @@ def _check_values(patch: Patch, manifest: Manifest, place: str, findings: Findin
                 findings.add(
                     "not a number",
                     f"{place}: field 'image', band {band}: {count:,} pixels are NaN or infinite; mask them",
-                )
-
-
-def _check_balance(
-    manifest: Manifest, statistics: Mapping[str, SplitStatistics], findings: Findings, sparse: bool
-) -> None:
-    for class_id, name in enumerate(manifest.class_names):
-        counts = {split: int(of_split.ground[class_id]) for split, of_split in statistics.items()}
-        if not any(counts.values()):
-            findings.warnings.append(f"class '{name}' has no pixel in any split: the map cannot show it")
-            continue
-        train = counts.get("train", 0)
-        if train < (1 if sparse else LEAST_TRAINING_PIXELS):
-            there = ", ".join(f"{count:,} in {split}" for split, count in counts.items() if split != "train")
-            what = f"only {train:,} pixels" if train else "no pixel"
-            findings.add(
-                "class balance",
-                f"'{name}' has {what} in train ({there}), too few to learn from; merge it with another class or add "
-                "its values to data.labels.ignore, or give it more ground: a larger region, smaller "
-                "export.block_shape, or export.split_regions",
-            )
-        lost = {"validation": "no epoch is chosen for its sake", "test": "its accuracy stays unknown"}
-        for split, meaning in lost.items():
-            if split in counts and not counts[split]:
-                findings.warnings.append(
-                    f"class '{name}' has no pixel in {split}: {meaning}; smaller export.block_shape and "
-                    "export.patch_shape give it more places, or choose the places by export.split_regions"
                 )
 
 

@@ -12,7 +12,7 @@ def validate_examples(data: str, examples: Input[Dataset], statistics: Output[Ar
         data: The config's `data` section, as JSON.
         examples: Of `export_examples`.
         statistics: Folder with `statistics.json`.
-        report: Class balance, statistics of bands and sample patches.
+        report: Statistics of labels, statistics of bands and sample patches.
     """
     from components.validate_examples.run import run
 

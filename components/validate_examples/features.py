@@ -65,14 +65,14 @@ class FeatureStatistics:
 
 
 def check(
-    seen: FeatureStatistics, class_names: tuple[str, ...], ground: Mapping[str, Array], findings: Findings
+    seen: FeatureStatistics, class_names: tuple[str, ...], ground: Mapping[str, tuple[int, ...]], findings: Findings
 ) -> None:
     """Checks that no feature and no group is in two splits, and that classes have enough features.
 
     Args:
         seen: Features of all splits.
         class_names: By class id.
-        ground: Labelled pixels by class id of each split, (256,) each.
+        ground: Labelled pixels by class id of each split.
         findings: Where anomalies and warnings are noted.
     """
     groups: dict[int, set[str]] = {}
@@ -104,7 +104,7 @@ def check(
             points, polygons = seen.counts(split, class_id)
             if split in ground and 0 < points + polygons < least:
                 findings.warnings.append(
-                    f"class '{name}' has {told(points, polygons)} ({int(ground[split][class_id]):,} pixels) in "
+                    f"class '{name}' has {told(points, polygons)} ({ground[split][class_id]:,} pixels) in "
                     f"{split}, fewer than {least}: {meaning}; collect more, or merge it with a similar class"
                 )
 

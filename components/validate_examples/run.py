@@ -18,7 +18,7 @@ from earthline.formats.label_features import FeatureRecords
 from earthline.formats.manifest import SPLITS, Manifest
 from earthline.reports import pictures
 from earthline.reports.page import render
-from earthline.task import Task, task_of
+from earthline.task import Task, task_of, task_of_record
 
 STATISTICS = "statistics.json"
 PATCHES_SHOWN = 8
@@ -45,15 +45,22 @@ def run(*, data: Data, examples: dsl.Dataset, statistics: dsl.Artifact, report: 
         manifest = Manifest.read(folder)
     except (OSError, ValueError) as error:
         raise ExamplesError(f"the manifest cannot be used, export the examples again: {error}") from error
+    if manifest.task.name != data.labels.task:
+        raise ExamplesError(
+            f"data.labels: the examples are for {manifest.task.name}, the config asks for {data.labels.task}; export "
+            "them again"
+        )
     findings = Findings()
+    # The examples' own task counts; colours are the config's.
+    of_examples, of_config = task_of_record(manifest.task), task_of(data)
     check_contract(manifest, data, findings)
     seen = _features(folder)
     gathered: dict[str, SplitStatistics] = {}
     shown: dict[str, list[Patch]] = {}
     for split in (split for split in SPLITS if split in manifest.splits):
-        of_split = SplitStatistics(manifest.bands, len(manifest.class_names))
+        of_split = SplitStatistics(manifest.bands, of_examples)
         shown[split] = []
-        for patch in patches(folder, manifest, split, findings):
+        for patch in patches(folder, manifest, of_examples, split, findings):
             of_split.add(patch)
             if seen is not None:
                 seen.add(split, patch)
@@ -61,15 +68,15 @@ def run(*, data: Data, examples: dsl.Dataset, statistics: dsl.Artifact, report: 
                 shown[split].append(patch)
         gathered[split] = of_split
         _logger.info("validate_examples: %s: %d examples read", split, of_split.examples)
-    check_splits(manifest, gathered, findings, sparse=seen is not None)
+    check_splits(manifest, of_examples, gathered, findings, sparse=seen is not None)
     if seen is not None:
-        ground = {split: of_split.ground for split, of_split in gathered.items()}
-        features.check(seen, manifest.class_names, ground, findings)
+        ground = {split: of_split.ground.by_stratum for split, of_split in gathered.items()}
+        features.check(seen, manifest.task.entries, ground, findings)
     described = {
-        "splits": {split: of_split.to_json(manifest.class_names) for split, of_split in gathered.items()},
+        "splits": {split: of_split.to_json() for split, of_split in gathered.items()},
         "anomalies": findings.lines(),
         "warnings": findings.warnings,
-        "features": {split: seen.to_json(split, manifest.class_names) for split in gathered}
+        "features": {split: seen.to_json(split, manifest.task.entries) for split in gathered}
         if seen is not None
         else {},
     }
@@ -79,9 +86,10 @@ def run(*, data: Data, examples: dsl.Dataset, statistics: dsl.Artifact, report: 
         {
             "manifest": manifest,
             "statistics": described,
-            "colors": data.labels.colors,
-            "pictures": _pictures(shown, manifest, task_of(data)),
+            "legend": of_config.legend,
+            "pictures": _pictures(shown, manifest, of_config),
         },
+        of_config.template,
     )
     Path(report.path).write_text(page, encoding="utf-8")
     for warning in findings.warnings:

@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from earthline.formats.examples import UNLABELLED, Patch
+from earthline.formats.examples import Patch, labelled
+from earthline.task import Task
+from earthline.task.labels import LabelStatistics
 
 _TILE = 256
 """Side in pixels of the pieces in which the ground that patches cover is remembered."""
@@ -17,22 +19,27 @@ class SplitStatistics:
 
     Attributes:
         bands: Band names.
-        classes: Number of classes.
+        task: What the labels tell.
         examples: Patches so far.
-        pixels: Pixels so far by label value, (256,).
-        ground: The same with each pixel of the ground counted once, however many patches hold it, (256,).
+        labels: Statistics of their labels.
+        ground: The same with each pixel of the ground counted once, however many patches hold it.
         places: First pixel (row, column) of every patch, in order.
     """
 
     bands: tuple[str, ...]
-    classes: int
+    task: Task
     examples: int = 0
-    pixels: np.ndarray[Any, Any] = field(default_factory=lambda: np.zeros(UNLABELLED + 1, np.int64))
-    ground: np.ndarray[Any, Any] = field(default_factory=lambda: np.zeros(UNLABELLED + 1, np.int64))
+    labels: LabelStatistics = field(init=False)
+    ground: LabelStatistics = field(init=False)
     places: list[tuple[int, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Starts the sums, one per band."""
+        nothing = np.zeros(0, self.task.data_type)
+        self.labels, self.ground = self.task.statistics(nothing), self.task.statistics(nothing)
+        self._pixels = 0
+        self._ground_pixels = 0
+        self._unlabelled = 0
         count = len(self.bands)
         self._covered: dict[tuple[int, int], np.ndarray[Any, Any]] = {}
         self._masked = 0
@@ -48,8 +55,12 @@ class SplitStatistics:
         """Counts a patch. Statistics of bands are over valid pixels, labelled or not."""
         self.examples += 1
         self.places.append((patch.row, patch.column))
-        self.pixels += np.bincount(patch.label.ravel(), minlength=UNLABELLED + 1)
-        self.ground += np.bincount(patch.label[self._fresh(patch)], minlength=UNLABELLED + 1)
+        there, fresh = labelled(patch.label), self._fresh(patch)
+        self.labels += self.task.statistics(patch.label[there])
+        self.ground += self.task.statistics(patch.label[there & fresh])
+        self._pixels += fresh.size
+        self._ground_pixels += int(fresh.sum())
+        self._unlabelled += int((~there).sum())
         self._masked += int((~patch.valid).sum())
         if patch.image.dtype.kind in "iu":
             self._at_limit += (patch.image[patch.valid] == np.iinfo(patch.image.dtype).max).sum(axis=0)
@@ -65,14 +76,9 @@ class SplitStatistics:
             self._most = np.maximum(self._most, np.where(finite, values, -np.inf).max(axis=0))
 
     @property
-    def labelled(self) -> int:
-        """Pixels of a known class."""
-        return int(self.pixels[: self.classes].sum())
-
-    @property
     def unlabelled(self) -> int:
         """Pixels without a label or with a masked image."""
-        return int(self.pixels[UNLABELLED])
+        return self._unlabelled
 
     @property
     def masked(self) -> int:
@@ -82,8 +88,7 @@ class SplitStatistics:
     @property
     def patches_of_ground(self) -> float:
         """How many patches the ground would fill if none overlapped another."""
-        pixels = int(self.pixels.sum())
-        return self.examples * int(self.ground.sum()) / pixels if pixels else 0.0
+        return self.examples * self._ground_pixels / self._pixels if self._pixels else 0.0
 
     def saturated_bands(self, share: float) -> list[tuple[str, float]]:
         """Bands of which more than a share of the valid pixels hold the data type's largest value, with that share."""
@@ -113,7 +118,7 @@ class SplitStatistics:
         same = (self._valid > 0) & (self._least == self._most)
         return [band for band, constant in zip(self.bands, same, strict=True) if constant]
 
-    def to_json(self, class_names: tuple[str, ...]) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Plain values: counts, and per band minimum, maximum, mean and std (null where unknown)."""
         bands = {}
         for index, band in enumerate(self.bands):
@@ -130,11 +135,11 @@ class SplitStatistics:
             }
         return {
             "examples": self.examples,
-            "labelled_pixels": self.labelled,
+            "labelled_pixels": self.labels.pixels,
             "unlabelled_pixels": self.unlabelled,
             "masked_pixels": self.masked,
             "patches_of_ground": round(self.patches_of_ground, 1),
-            "class_ground_pixels": {name: int(self.ground[class_id]) for class_id, name in enumerate(class_names)},
-            "class_pixels": {name: int(self.pixels[class_id]) for class_id, name in enumerate(class_names)},
+            "ground_labels": self.ground.to_json(),
+            "labels": self.labels.to_json(),
             "bands": bands,
         }

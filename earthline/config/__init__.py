@@ -7,7 +7,7 @@ from earthline.config.sections.environment import Dataflow, Environment
 from earthline.config.sections.evaluate import Evaluate
 from earthline.config.sections.export import Export, SplitRegions
 from earthline.config.sections.imagery import Imagery, Source
-from earthline.config.sections.labels import LabelClass, Labels, RasterLabels, VectorLabels
+from earthline.config.sections.labels import Labels, RasterLabels, VectorLabels
 from earthline.config.sections.predict import Predict
 from earthline.config.sections.region import BoundingBox, Outline, Region
 from earthline.config.sections.schedule import Schedule
@@ -25,7 +25,6 @@ __all__ = [
     "Evaluate",
     "Export",
     "Imagery",
-    "LabelClass",
     "Labels",
     "Outline",
     "Predict",

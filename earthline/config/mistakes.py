@@ -228,7 +228,7 @@ class _Sections:
             elif model is Ready:
                 model = _ready(content)
             elif model is Labels:
-                model = meant_labels(content)
+                model = _labels(content)
             elif model is Region:
                 model = meant_region(content)
             elif model is Steps:
@@ -243,6 +243,14 @@ def _architecture(content: Any) -> type[BaseModel]:
         return find(name) if isinstance(name, str) else Model
     except ValueError:
         return Model
+
+
+def _labels(content: Any) -> type[BaseModel]:
+    """The section of the task and the source that the keys mean."""
+    try:
+        return meant_labels(content)
+    except ValueError:
+        return Labels
 
 
 def _imagery(content: Any) -> type[BaseModel]:

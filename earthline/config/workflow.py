@@ -76,17 +76,17 @@ class Config(Section):
 
     @property
     def response_bytes(self) -> int:
-        """Bytes of the answer to it: one float32 tensor in base64 with a probability for each pixel and class."""
+        """Bytes of the answer to it: one float32 tensor in base64 with a number for each pixel and entry."""
         height, width = self.sent_shape
-        return _response_bytes(height * width, len(self.data.labels.classes))
+        return _response_bytes(height * width, len(self.data.labels.entries))
 
     @property
     def largest_side(self) -> int:
         """Pixels of the side of the largest square tile, overlap at both edges included, that fits both ways."""
-        limit, classes, side = self.serving.max_payload_bytes, len(self.data.labels.classes), 0
+        limit, entries, side = self.serving.max_payload_bytes, len(self.data.labels.entries), 0
         while (
             _request_bytes((side + 1) ** 2, self._inputs) <= limit
-            and _response_bytes((side + 1) ** 2, classes) <= limit
+            and _response_bytes((side + 1) ** 2, entries) <= limit
         ):
             side += 1
         return side
@@ -163,21 +163,18 @@ class Config(Section):
         return problems
 
     def _payload_problems(self) -> list[str]:
-        limit, bands, classes = (
-            self.serving.max_payload_bytes,
-            len(self.data.imagery.band_names),
-            len(self.data.labels.classes),
-        )
+        limit, bands, labels = self.serving.max_payload_bytes, len(self.data.imagery.band_names), self.data.labels
         too_large = []
         if self.payload_bytes > limit:
             too_large.append(f"a request of {self.payload_bytes:,} bytes ({bands} bands and the mask)")
         if self.response_bytes > limit:
-            too_large.append(f"an answer of {self.response_bytes:,} bytes ({classes} classes)")
+            too_large.append(f"an answer of {self.response_bytes:,} bytes ({labels.summary})")
         if not too_large:
             return []
         side = self.largest_side
         fitting = [max(0, side - 2 * overlap) for overlap in self.serving.overlap]
-        change = f"use at most {fitting}, or less overlap" if all(fitting) else "use less overlap, bands or classes"
+        less = f"use less overlap, bands or {labels.KIND}"
+        change = f"use at most {fitting}, or less overlap" if all(fitting) else less
         return [
             f"serving.tile_shape: a tile of {list(self.serving.tile_shape)} with overlap {list(self.serving.overlap)} "
             f"makes {' and '.join(too_large)}, over serving.max_payload_bytes {limit:,}; tile and twice the overlap "
@@ -198,5 +195,5 @@ def _request_bytes(pixels: int, inputs: int) -> int:
     return int((pixels * FLOAT_BYTES * BASE64_GROWTH + BYTES_PER_TENSOR) * inputs)
 
 
-def _response_bytes(pixels: int, classes: int) -> int:
-    return int(pixels * classes * FLOAT_BYTES * BASE64_GROWTH) + BYTES_PER_TENSOR + RESPONSE_BYTES
+def _response_bytes(pixels: int, entries: int) -> int:
+    return int(pixels * entries * FLOAT_BYTES * BASE64_GROWTH) + BYTES_PER_TENSOR + RESPONSE_BYTES

@@ -38,7 +38,7 @@ def arguments(endpoint: str, contract: Contract, grid: Grid) -> dict[str, Any]:
     """
     height, width = contract.tile_shape
     rows, columns = contract.overlap
-    growth = len(contract.class_names) / len(contract.inputs)
+    growth = contract.entries / len(contract.inputs)
     return {
         "endpoint": endpoint,
         "inputTypeOverride": {name: _FLOAT for name in contract.inputs},
@@ -83,7 +83,7 @@ def predict(model: Any, image: Any, output: str, task: Task) -> Any:
     return task.mapped(outputs).updateMask(image.select([VALID_BAND]))
 
 
-def classifier(described: Mapping[str, Any], output: str, section: Imagery, task: Task) -> Any:
+def map_function(described: Mapping[str, Any], output: str, section: Imagery, task: Task) -> Any:
     """The function from an `ee.Image` with the section's bands to its map, as an `ee.Function`.
 
     Args:
@@ -93,30 +93,31 @@ def classifier(described: Mapping[str, Any], output: str, section: Imagery, task
         task: What the outputs mean.
     """
 
-    def classify(image: Any) -> Any:
+    def to_map(image: Any) -> Any:
         return predict(build(described), imagery.network_input_of(ee.Image(image), section), output, task)
 
-    return ee.CustomFunction.create(classify, "Image", ["Image"])
+    return ee.CustomFunction.create(to_map, "Image", ["Image"])
 
 
-def snippets(asset: str, bands: Sequence[str]) -> dict[str, str]:
+def snippets(asset: str, bands: Sequence[str], variable: str) -> dict[str, str]:
     """The lines that apply a registered model, by client: `python` (earthengine-api) and `javascript` (Code Editor).
 
-    They need no Earthline. Each takes a variable `image` and leaves the map in `classes`, and the model in `model`.
+    They need no Earthline. Each takes a variable `image` and leaves the model in `model`.
 
     Args:
         asset: Id, as `store` was given it.
         bands: Names of the bands that `image` must have.
+        variable: Name of the variable that gets the map.
     """
     listed = ", ".join(bands)
     python = f'ee.data.getAsset("{asset}")["properties"]'
     javascript = f"ee.data.getAsset('{asset}').properties"
     return {
         "python": f"# image: an ee.Image with the bands {listed}\n"
-        f'classes = ee.Image(ee.deserializer.fromJSON({python}["{MAP_PROPERTY}"]).call(image))\n'
+        f'{variable} = ee.Image(ee.deserializer.fromJSON({python}["{MAP_PROPERTY}"]).call(image))\n'
         f'model = ee.Model(ee.deserializer.fromJSON({python}["{EXPRESSION_PROPERTY}"]))\n',
         "javascript": f"// image: an ee.Image with the bands {listed}\n"
-        f"var classes = ee.Image(ee.Deserializer.fromJSON({javascript}.{MAP_PROPERTY}).call(image));\n"
+        f"var {variable} = ee.Image(ee.Deserializer.fromJSON({javascript}.{MAP_PROPERTY}).call(image));\n"
         f"var model = ee.Deserializer.fromJSON({javascript}.{EXPRESSION_PROPERTY});\n",
     }
 
@@ -132,7 +133,7 @@ def expressions(described: Mapping[str, Any], output: str, section: Imagery, tas
     """
     return {
         EXPRESSION_PROPERTY: ee.serializer.toJSON(build(described)),
-        MAP_PROPERTY: ee.serializer.toJSON(classifier(described, output, section, task)),
+        MAP_PROPERTY: ee.serializer.toJSON(map_function(described, output, section, task)),
     }
 
 

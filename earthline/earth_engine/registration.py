@@ -46,7 +46,7 @@ def register(name: str, data: Data, contract: Contract, project: str, location: 
         lines `python` and `javascript` that apply them.
 
     Raises:
-        SmokeTestError: Earth Engine's answer is not a map of the contract's classes.
+        SmokeTestError: Earth Engine's answer is no map of the task.
         PixelsError: Earth Engine refuses the prediction or the asset.
         RegistrationError: The asset is something else.
     """
@@ -55,7 +55,7 @@ def register(name: str, data: Data, contract: Contract, project: str, location: 
     expressions = ee_model.expressions(described, contract.output, data.imagery, task)
     _smoke_test(data, contract, grid, expressions[ee_model.MAP_PROPERTY])
     asset = f"projects/{project}/assets/{FOLDER}/{name}"
-    lines = ee_model.snippets(asset, contract.bands)
+    lines = ee_model.snippets(asset, contract.bands, task.map_variable)
     properties = {
         "description": f"Model of the Earthline workflow {name}. {lines['python'].replace(chr(10), '  ')}",
         "bands": ",".join(contract.bands),
@@ -68,10 +68,10 @@ def register(name: str, data: Data, contract: Contract, project: str, location: 
     return {"asset": asset, "arguments": described, "output": contract.output, **lines, **expressions}
 
 
-def _smoke_test(data: Data, contract: Contract, grid: Grid, classify: str) -> None:
+def _smoke_test(data: Data, contract: Contract, grid: Grid, to_map: str) -> None:
     """Predicts one tile through Earth Engine, by the function that is about to be stored."""
     image, task = imagery.measured(data), task_of(data)
-    predicted = task.unmasked(ee.Image(ee.deserializer.fromJSON(classify).call(image)))
+    predicted = task.unmasked(ee.Image(ee.deserializer.fromJSON(to_map).call(image)))
     for row, column, shape in _tiles(data, grid, contract.tile_shape):
         window, place = grid.window(row, column, shape), f"tile at row {row}, column {column}"
         valid = fetch(imagery.valid(data), window, ATTEMPTS, place)[VALID_BAND] > 0

@@ -4,8 +4,9 @@
 """
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import ee
 
@@ -14,13 +15,12 @@ from earthline.earth_engine import imagery
 from earthline.earth_engine.imagery import ImageryError, answered, data_types, features
 from earthline.earth_engine.imagery.survey import ground
 from earthline.grid import Grid, GridError
-from earthline.task.classification import most_frequent
+from earthline.task import task_of
+from earthline.task.labels import LabelError
 
 EXACT_PIXELS = 10**7
 """Largest grid of which every pixel is looked at; of a larger one about so many as `SAMPLES` says."""
 SAMPLES = 20_000
-_LISTED = 12
-"""Label values that an error lists in full."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def verify(data: Data, predict_region: Region | None = None) -> Grid:
 
     Raises:
         ImageryError: A missing asset, band or property, an empty collection, a region outside the imagery, values that
-            the data type would cut or round away, all-masked imagery, or label values of no class.
+            the data type would cut or round away, all-masked imagery, or labels that the task cannot use.
         PixelsError: Earth Engine does not answer.
     """
     grid = functools.cache(lambda: imagery.grid(data))
@@ -125,78 +125,31 @@ def _label_values(data: Data, grid: Grid) -> str:
     if isinstance(described, VectorLabels):
         return features.require_known(data, described)
     assert isinstance(described, RasterLabels)
-    histogram = label_histogram(data, described, grid)
-    counts = {float(value): count for value, count in histogram.items() if float(value) == float(value)}
-    if not counts:
-        raise ImageryError(
-            f"data.labels: {described.asset} has no value in the region; move data.region, or choose other labels"
-        )
-    known = {value for each in described.classes for value in each.values} | set(described.ignore)
-    unknown = {value: count for value, count in counts.items() if value not in known}
-    holds = f"{described.told} holds"
-    if described.by_ranges:
-        return _in_ranges(described, unknown)
-    fractions = {value: count for value, count in unknown.items() if not value.is_integer()}
-    if fractions:
-        raise ImageryError(
-            f"data.labels.classes: {holds} values that are no whole numbers: {_listed(fractions)}. Classes are whole "
-            "numbers: make an asset that holds some, such as image.multiply(10).round().toInt(), and name that"
-        )
-    if unknown:
-        raise ImageryError(
-            f"data.labels.classes: {holds} values of no class: {_listed(unknown)}; add them to the `values` of a "
-            "class, or to data.labels.ignore"
-        )
-    return f"all {len(counts)} values have a class or are ignored"
+    try:
+        return task_of(data).surveyed(label_survey(data, grid), described)
+    except LabelError as error:
+        raise ImageryError(str(error)) from error
 
 
-def _in_ranges(described: RasterLabels, counts: Mapping[float, float]) -> str:
-    outside = {
-        value: count
-        for value, count in counts.items()
-        if not any(low <= value < high or (closed and value == high) for low, high, _, closed in described.ranges)
-    }
-    if outside:
-        raise ImageryError(
-            f"data.labels.classes: {described.told} holds values outside of all ranges: {_listed(outside)}; add them "
-            "to the `ranges` of a class, or to data.labels.ignore"
-        )
-    return "all values lie in a class's ranges or are ignored"
-
-
-def label_histogram(data: Data, described: RasterLabels, grid: Grid) -> dict[str, float]:
-    """How many pixels of the region each value of a label raster has; of a large region, of about `SAMPLES` pixels.
+def label_survey(data: Data, grid: Grid) -> Any:
+    """The answer to what the task asks of a label raster; of a large region it is about `SAMPLES` pixels.
 
     Args:
-        data: The section; its classes do not matter.
-        described: Its labels.
+        data: The section.
         grid: Of the region.
-
-    Returns:
-        Counts of label values by their text; NaN among them where the raster holds it.
 
     Raises:
         ImageryError: Earth Engine refuses.
         PixelsError: It does not answer.
     """
-    band = described.band
-    values = most_frequent(imagery.label_values(data))
-    if grid.shape[0] * grid.shape[1] <= EXACT_PIXELS:
-        where = ground(data, grid, EXACT_PIXELS)
-        counted = values.reduceRegion(reducer=ee.Reducer.frequencyHistogram(), **where)
-        return dict(answered(counted.getInfo, "data.labels").get(band) or {})
-    # A coarser grid would mix classes, so single pixels are drawn instead.
-    points = values.sample(
-        region=imagery.footprint(data, grid),
-        projection=ee.Projection(grid.crs, list(grid.transform)),
-        numPixels=SAMPLES,
-        seed=0,
-        dropNulls=True,
-    )
-    return dict(answered(points.aggregate_histogram(band).getInfo, "data.labels"))
-
-
-def _listed(counts: Mapping[float, float]) -> str:
-    ordered = sorted(counts.items())
-    listed = ", ".join(f"{value:g} ({count:,.0f} pixels)" for value, count in ordered[:_LISTED])
-    return f"{listed} and {len(ordered) - _LISTED:,} more" if len(ordered) > _LISTED else listed
+    draw = None
+    if grid.shape[0] * grid.shape[1] > EXACT_PIXELS:
+        draw = {
+            "region": imagery.footprint(data, grid),
+            "projection": ee.Projection(grid.crs, list(grid.transform)),
+            "numPixels": SAMPLES,
+            "seed": 0,
+            "dropNulls": True,
+        }
+    asked = task_of(data).survey(imagery.label_values(data), ground(data, grid, EXACT_PIXELS), draw)
+    return answered(asked.getInfo, "data.labels")

@@ -7,14 +7,13 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from earthline.formats.learned_ground import LearnedGround
+from earthline.formats.task_record import TaskRecord
 
 Value = TypeVar("Value")
 
 VALID_BAND = "earthline_valid"
 """Band, and input of a served model: 1 where every band of the imagery is valid, 0 where one is masked."""
 CONTRACT = "contract.json"
-PROBABILITIES = "probabilities"
-"""Name of the output: class probabilities, float32 (height, width, classes)."""
 TENSOR_SIGNATURE = "serving_default"
 """Signature whose inputs and outputs are web-safe base64 texts of TensorProtos, one string per tile and band."""
 ARRAY_SIGNATURE = "arrays"
@@ -38,8 +37,9 @@ class Contract(BaseModel):
         description="Inputs whose name a SavedModel's signatures cannot have, such as `0_B2`, and the name that they "
         "have there instead; all others keep theirs. Requests are by the inputs' own names.",
     )
-    output: str = Field(default=PROBABILITIES, description="Name of the one output, a float32 tensor.")
-    class_names: tuple[str, ...] = Field(min_length=2, description="Names along the output's last axis.")
+    task: TaskRecord = Field(
+        description="What it was trained for, with the name of its one output and the names along that one's last axis."
+    )
     tile_shape: tuple[int, int] = Field(description="Tile in pixels (height, width), without overlap.")
     overlap: tuple[int, int] = Field(
         description="Context in pixels per dimension (height, width) in total; callers trim half on each side."
@@ -53,6 +53,16 @@ class Contract(BaseModel):
     max_difference: float | None = Field(
         default=None, description="Largest difference to the trained model that the proof found."
     )
+
+    @property
+    def output(self) -> str:
+        """Name of the one output, a float32 tensor (height, width, entries)."""
+        return self.task.output
+
+    @property
+    def entries(self) -> int:
+        """Numbers that it gives for each pixel."""
+        return len(self.task.entries)
 
     @property
     def inputs(self) -> tuple[str, ...]:

@@ -1,13 +1,24 @@
-"""What is known of a model's accuracy, as `evaluation.json`: written by evaluate_model, read by the steps after it."""
+"""What is known of a model's accuracy, as `evaluation.json`: written by evaluate_model, read by the steps after it.
 
+The core is the same for every task: metrics by name for the model and for what it is compared with, and the gate.
+`details` are a task's own; only the task writes and reads them.
+"""
+
+import json
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from earthline.formats.task_record import TaskRecord
+
 EVALUATION = "evaluation.json"
-CONFUSION = "confusion.png"
 BLESSED = "blessed"
 REJECTED = "rejected"
+
+
+class EvaluationError(ValueError):
+    """An `evaluation.json` of another version; the text says what to do."""
 
 
 class _Record(BaseModel):
@@ -21,32 +32,28 @@ class Interval(_Record):
     high: float = Field(description="Upper bound.")
 
 
-class ClassAccuracy(_Record):
-    """Accuracy of one class; a share is None where nothing is there to take it of."""
+class Measure(_Record):
+    """What a metric means, the same for every column."""
 
-    name: str = Field(description="Class name.")
-    pixels: int = Field(description="Test pixels that have this label.")
-    blocks: int = Field(description="Test blocks with such a pixel.")
-    precision: float | None = Field(description="Share of pixels mapped as this class that are it (user's accuracy).")
-    recall: float | None = Field(description="Share of pixels of this class that are mapped as it (producer's).")
-    f1: float | None = Field(description="Harmonic mean of both; None for a class without test labels.")
-    iou: float | None = Field(description="Intersection over union; None for a class without test labels.")
-    recall_interval: Interval | None = Field(default=None, description="Of the recall; None with too few blocks.")
-    f1_interval: Interval | None = Field(default=None, description="Of F1; None with too few blocks.")
-    iou_interval: Interval | None = Field(default=None, description="Of IoU; None with too few blocks.")
+    title: str = Field(description="Its name in reports.")
+    short: str = Field(description="Its name where there is little room.")
+    larger_is_better: bool = Field(default=True, description="False for an error.")
+    share: bool = Field(default=False, description="True where it is a share of 1, which reports show in percent.")
+    unit: str = Field(default="", description="Unit of its values, where they have one.")
 
 
-class Accuracy(_Record):
-    """How well a classifier does on the labelled test pixels."""
+class Metric(_Record):
+    """A metric of one column."""
 
-    overall: float = Field(description="Share of test pixels that are right.")
-    macro_f1: float = Field(description="Mean F1 of the classes that have test labels.")
-    mean_iou: float = Field(description="Mean intersection over union of the classes that have test labels.")
-    overall_interval: Interval | None = Field(default=None, description="None with too few blocks.")
-    macro_f1_interval: Interval | None = Field(default=None, description="None with too few blocks.")
-    mean_iou_interval: Interval | None = Field(default=None, description="None with too few blocks.")
-    classes: tuple[ClassAccuracy, ...] = Field(description="By class id.")
-    confusion: tuple[tuple[int, ...], ...] = Field(description="Rows are labels, columns are predictions.")
+    value: float = Field(description="Over all of the column's test pixels.")
+    interval: Interval | None = Field(default=None, description="None with too few blocks.")
+
+
+class Scores(_Record):
+    """How well one column does: the new model, a baseline or the champion."""
+
+    metrics: dict[str, Metric] = Field(description="By the names in the evaluation's `measures`.")
+    details: dict[str, Any] = Field(default={}, description="The task's own.")
 
 
 class TestGround(_Record):
@@ -58,23 +65,22 @@ class TestGround(_Record):
     patches: int = Field(description="Test patches; they may overlap.")
     blocks: int = Field(description="Test blocks that hold these pixels: the observations of every interval.")
     confidence: float = Field(description="Confidence of every interval, 0 to 1.")
-    classes: tuple[str, ...] = Field(description="Classes with test labels: means are over these, in every column.")
-    absent: tuple[str, ...] = Field(description="Classes without test labels; no mean counts them.")
+    details: dict[str, Any] = Field(default={}, description="The task's own, such as what has no test label.")
 
 
 class Baseline(_Record):
-    """A classifier that a network has to beat."""
+    """What a network has to beat."""
 
     name: str = Field(description="Short name, for tables.")
     description: str = Field(description="What it is.")
-    accuracy: Accuracy = Field(description="Its accuracy on the same pixels.")
+    scores: Scores = Field(description="On the same pixels.")
 
 
 class Champion(_Record):
     """The deployed model."""
 
     name: str = Field(description="Resource name with version.")
-    accuracy: Accuracy | None = Field(default=None, description="On the test pixels that it cannot have learned from.")
+    scores: Scores | None = Field(default=None, description="On the test pixels that it cannot have learned from.")
     pixels: int = Field(default=0, description="Number of those pixels.")
     note: str = Field(default="", description="Why it does not count, or what its metrics rest on; may be empty.")
 
@@ -82,9 +88,10 @@ class Champion(_Record):
 class Gate(_Record):
     """Whether the model may be deployed."""
 
+    metric: str = Field(description="Name of the metric that decides.")
     blessed: bool = Field(description="True where it may.")
     compared_with: str = Field(description="Name of the baseline, or the champion's resource name.")
-    gain: float = Field(description="Difference in overall accuracy to it, on the same pixels.")
+    gain: float = Field(description="How much better the metric is than its, on the same pixels; below 0 it is worse.")
     gain_interval: Interval | None = Field(description="Of the gain, by resampling blocks; None with too few blocks.")
     min_gain: float = Field(description="What the config asks for.")
     reason: str = Field(description="One sentence for people.")
@@ -93,16 +100,42 @@ class Gate(_Record):
 class Evaluation(_Record):
     """Everything that an evaluation found."""
 
-    model: Accuracy = Field(description="The new model on the test pixels.")
+    task: TaskRecord = Field(description="What was learned.")
+    measures: dict[str, Measure] = Field(description="What each metric means, by its name, the most important first.")
+    model: Scores = Field(description="The new model on the test pixels.")
     baselines: tuple[Baseline, ...] = Field(min_length=1, description="Random forests on the same pixels.")
     champion: Champion | None = Field(default=None, description="The deployed model, where there is one.")
     test: TestGround = Field(description="What the metrics rest on.")
     gate: Gate = Field(description="The decision.")
 
     @property
+    def measure(self) -> Measure:
+        """What the gate's metric means."""
+        return self.measures[self.gate.metric]
+
+    @property
+    def columns(self) -> dict[str, Scores]:
+        """Scores by the name of their column: the model, the baselines, and the champion where it counts."""
+        found = {"model": self.model} | {each.name: each.scores for each in self.baselines}
+        if self.champion is not None and self.champion.scores is not None:
+            found["champion"] = self.champion.scores
+        return found
+
+    @property
     def best_baseline(self) -> Baseline:
-        """The baseline with the highest overall accuracy: the one that the gate compares with."""
-        return max(self.baselines, key=lambda baseline: baseline.accuracy.overall)
+        """The baseline that is best by the gate's metric: the one that the gate compares with."""
+        sign = 1 if self.measure.larger_is_better else -1
+        return max(self.baselines, key=lambda baseline: sign * self.gated(baseline.scores).value)
+
+    @property
+    def headline(self) -> str:
+        """The model's metric of the gate in words: its title, its value and its unit."""
+        unit = f" {self.measure.unit}" if self.measure.unit else ""
+        return f"{self.measure.title} {self.gated(self.model).value:.3f}{unit}"
+
+    def gated(self, scores: Scores) -> Metric:
+        """The gate's metric of a column."""
+        return scores.metrics[self.gate.metric]
 
     def write(self, folder: Path) -> None:
         """Writes `evaluation.json`."""
@@ -110,5 +143,16 @@ class Evaluation(_Record):
 
     @classmethod
     def read(cls, folder: Path) -> "Evaluation":
-        """Reads `evaluation.json`. Raises FileNotFoundError or pydantic's ValueError."""
-        return cls.model_validate_json((folder / EVALUATION).read_text(encoding="utf-8"))
+        """Reads `evaluation.json`.
+
+        Raises:
+            FileNotFoundError: There is none.
+            EvaluationError: It was written by a version that knew no tasks.
+            ValueError: pydantic's, or JSON's.
+        """
+        content = json.loads((folder / EVALUATION).read_text(encoding="utf-8"))
+        if isinstance(content, dict) and "task" not in content:
+            raise EvaluationError(
+                f"{folder / EVALUATION} names no task: it was written by an older version; run evaluate_model again"
+            )
+        return cls.model_validate(content)

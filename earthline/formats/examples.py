@@ -13,7 +13,8 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 IMAGE = "image"
 """bytes: (height, width, bands), C order, little endian, of the manifest's `data_type`; 0 where masked."""
 LABEL = "label"
-"""bytes: uint8 (height, width) of class ids; `UNLABELLED` where there is no label or the image is masked."""
+"""bytes: (height, width), C order, little endian, of the manifest's `label_type`; `no_label` of that type where there
+is no label or the image is masked."""
 VALID = "valid"
 """bytes: uint8 (height, width); 1 where every band of the image is valid, 0 where one is masked."""
 ROW = "row"
@@ -21,7 +22,29 @@ ROW = "row"
 COLUMN = "column"
 """int64: column of the patch's first pixel on the manifest's grid."""
 
-UNLABELLED = 255
+LABEL_TYPES = ("uint8", "uint16", "int16", "float32")
+"""NumPy names of the types that a label may have."""
+
+
+def no_label(data_type: str) -> int | float:
+    """What a label of a type holds where there is none: the largest whole number, or the lowest float.
+
+    The lowest float, and not NaN: it equals itself, and Earth Engine's requests and JSON can hold it.
+
+    Args:
+        data_type: NumPy name of the type.
+    """
+    kind = np.dtype(data_type)
+    return float(np.finfo(kind).min) if kind.kind == "f" else int(np.iinfo(kind).max)
+
+
+def labelled(label: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """True where there is a label, bool of the same shape.
+
+    Args:
+        label: Of one of `LABEL_TYPES`, any shape.
+    """
+    return np.asarray(label != no_label(label.dtype.name))
 
 
 def _example_class() -> Any:
@@ -75,7 +98,7 @@ class Patch:
 
     Attributes:
         image: (height, width, bands), in the imagery's data type; 0 where masked.
-        label: uint8 (height, width) of class ids; `UNLABELLED` where there is none or the image is masked.
+        label: (height, width), of one of `LABEL_TYPES`; `no_label` where there is none or the image is masked.
         valid: bool (height, width), True where every band of the image is valid, labelled or not.
         row: Row of the first pixel on the manifest's grid.
         column: Column of the first pixel on the manifest's grid.
@@ -91,32 +114,31 @@ class Patch:
         """The serialized Example.
 
         Raises:
-            ValueError: Image, label and mask differ in shape, the label is not uint8 or the mask not bool, or a pixel
-                under the mask has a label.
+            ValueError: Image, label and mask differ in shape, the label has another type or the mask is not bool, or a
+                pixel under the mask has a label.
         """
         if self.image.ndim != 3 or not self.image.shape[:2] == self.label.shape == self.valid.shape:
             raise ValueError(
                 f"image {self.image.shape}, label {self.label.shape} and mask {self.valid.shape} do not cover the "
                 "same pixels"
             )
-        if self.label.dtype != np.uint8:
-            raise ValueError(f"labels are uint8 class ids, not {self.label.dtype}")
+        if self.label.dtype.name not in LABEL_TYPES:
+            raise ValueError(f"labels are {', '.join(LABEL_TYPES[:-1])} or {LABEL_TYPES[-1]}, not {self.label.dtype}")
         if self.valid.dtype != np.bool_:
             raise ValueError(f"the mask is bool, not {self.valid.dtype}")
-        if (self.label[~self.valid] != UNLABELLED).any():
+        if labelled(self.label[~self.valid]).any():
             raise ValueError("a masked pixel has a label")
-        little = self.image.astype(self.image.dtype.newbyteorder("<"), copy=False)
         example = _Example()
         feature = example.features.feature
-        feature[IMAGE].bytes_list.value.append(np.ascontiguousarray(little).tobytes())
-        feature[LABEL].bytes_list.value.append(np.ascontiguousarray(self.label).tobytes())
+        feature[IMAGE].bytes_list.value.append(_little(self.image))
+        feature[LABEL].bytes_list.value.append(_little(self.label))
         feature[VALID].bytes_list.value.append(np.ascontiguousarray(self.valid).tobytes())
         feature[ROW].int64_list.value.append(self.row)
         feature[COLUMN].int64_list.value.append(self.column)
         return bytes(example.SerializeToString(deterministic=True))
 
     @classmethod
-    def decode(cls, serialized: bytes, shape: tuple[int, int], bands: int, data_type: str) -> "Patch":
+    def decode(cls, serialized: bytes, shape: tuple[int, int], bands: int, data_type: str, label_type: str) -> "Patch":
         """Reads one Example.
 
         Args:
@@ -124,6 +146,7 @@ class Patch:
             shape: Patch shape in pixels `(height, width)`.
             bands: Number of bands.
             data_type: NumPy name of the image's type.
+            label_type: NumPy name of the label's type.
 
         Raises:
             ValueError: Not an Example, a missing feature, or a size that differs; the feature is named.
@@ -154,8 +177,12 @@ class Patch:
 
         return cls(
             array(IMAGE, np.dtype(data_type).newbyteorder("<"), (*shape, bands)),
-            array(LABEL, np.dtype(np.uint8), shape),
+            array(LABEL, np.dtype(label_type).newbyteorder("<"), shape),
             array(VALID, np.dtype(np.uint8), shape) != 0,
             number(ROW),
             number(COLUMN),
         )
+
+
+def _little(array: np.ndarray[Any, Any]) -> bytes:
+    return np.ascontiguousarray(array.astype(array.dtype.newbyteorder("<"), copy=False)).tobytes()

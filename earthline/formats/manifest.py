@@ -7,9 +7,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from earthline.formats.task_record import TaskRecord
+
 SPLITS = ("train", "validation", "test")
 MANIFEST = "manifest.json"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class _Record(BaseModel):
@@ -28,7 +30,8 @@ class SplitSummary(_Record):
 
     examples: int = Field(ge=0, description="Number of examples.")
     shards: tuple[Shard, ...] = Field(description="Its files.")
-    class_pixels: dict[str, int] = Field(description="Labelled pixels by class name.")
+    labels: dict[str, Any] = Field(description="Statistics of the labels, by the task's own names.")
+    labelled_pixels: int = Field(ge=0, description="Pixels with a label.")
     unlabelled_pixels: int = Field(ge=0, description="Pixels without a label or with a masked image.")
     masked_pixels: int = Field(ge=0, description="Pixels whose image is masked in at least one band.")
 
@@ -61,7 +64,8 @@ class Manifest(_Record):
     series: tuple[SeriesRecord, ...] = Field(default=(), description="Those of the bands that are steps in time.")
     data_type: str = Field(description="NumPy name of the image's type.")
     patch_shape: tuple[int, int] = Field(description="Shape of a patch in pixels (height, width).")
-    class_names: tuple[str, ...] = Field(description="Class id i is named class_names[i].")
+    task: TaskRecord = Field(description="What the labels tell.")
+    label_type: str = Field(description="NumPy name of the labels' type.")
     splits: dict[str, SplitSummary] = Field(description="By split name.")
     gap: int = Field(ge=0, description="Least distance in pixels between patches of different splits.")
     block_shape: tuple[int, int] = Field(

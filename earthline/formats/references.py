@@ -21,6 +21,16 @@ MOST_BYTES = 64 << 20
 """Most bytes of a file that is read, unpacked."""
 
 
+def scale(outputs: Array) -> float:
+    """What differences of outputs are measured by: the largest finite one, and 1 where all are smaller.
+
+    Args:
+        outputs: Of a model, any shape.
+    """
+    known = np.abs(outputs[np.isfinite(outputs)])
+    return max(1.0, float(known.max())) if known.size else 1.0
+
+
 class ProbeFileError(ValueError):
     """A probe file that cannot be used; the text says why."""
 
@@ -32,19 +42,19 @@ class Reference:
     Attributes:
         image: float32 (tiles, height, width, bands), in the contract's order of bands.
         valid: float32 (tiles, height, width): 1 where every band is valid, 0 elsewhere.
-        probabilities: float32 (tiles, height, width, classes) that the proven SavedModel gave.
+        outputs: float32 (tiles, height, width, entries) that the proven SavedModel gave.
     """
 
     image: Array
     valid: Array
-    probabilities: Array
+    outputs: Array
 
     def __post_init__(self) -> None:
         """Raises ProbeFileError where the three do not cover the same pixels."""
-        shapes = [list(each.shape) for each in (self.image, self.valid, self.probabilities)]
+        shapes = [list(each.shape) for each in (self.image, self.valid, self.outputs)]
         fits = [len(shape) for shape in shapes] == [4, 3, 4] and len({tuple(shape[:3]) for shape in shapes}) == 1
         if not fits or not len(self.image):
-            raise ProbeFileError(f"image, valid and probabilities have the shapes {shapes}, which do not fit together")
+            raise ProbeFileError(f"image, valid and outputs have the shapes {shapes}, which do not fit together")
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -66,9 +76,7 @@ class Reference:
 
     def write(self, folder: Path) -> None:
         """Writes `probe.npz` into a SavedModel's folder."""
-        np.savez_compressed(
-            folder / PROBE, image=self.image, valid=self.valid.astype(np.uint8), probabilities=self.probabilities
-        )
+        np.savez_compressed(folder / PROBE, image=self.image, valid=self.valid.astype(np.uint8), outputs=self.outputs)
 
     @classmethod
     def read(cls, folder: Path) -> "Reference":
@@ -84,13 +92,11 @@ class Reference:
             if unpacked > MOST_BYTES:
                 raise ProbeFileError(f"{PROBE} holds {unpacked:,} bytes, over {MOST_BYTES:,}")
             with np.load(path, allow_pickle=False) as arrays:
-                image, valid, probabilities = (
-                    arrays[name].astype(np.float32) for name in ("image", "valid", "probabilities")
-                )
+                image, valid, outputs = (arrays[name].astype(np.float32) for name in ("image", "valid", "outputs"))
         except ProbeFileError:
             raise
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise ProbeFileError(
                 f"no usable {PROBE} beside the SavedModel ({error}); prepare the model again"
             ) from error
-        return cls(image, valid, probabilities)
+        return cls(image, valid, outputs)

@@ -3,24 +3,32 @@
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, FunctionLoader, StrictUndefined
 
 FRAME = "report.html.j2"
 """The page around every report, beside this module."""
+PARTS = "parts.html.j2"
+"""Name by which a report imports the parts that its task shows."""
 
 
-def render(template: Path, values: dict[str, Any]) -> str:
+def render(template: Path, values: dict[str, Any], parts: Path) -> str:
     """Fills in a template that extends `report.html.j2`.
 
     Args:
         template: Its file.
         values: What it names; everything is escaped.
+        parts: The file whose macros it imports by `{% import "parts.html.j2" as … %}`: a task's template.
 
     Returns:
         The page's text.
     """
     environment = Environment(
-        loader=FileSystemLoader([template.parent, Path(__file__).parent]),
+        loader=ChoiceLoader(
+            [
+                FileSystemLoader([template.parent, Path(__file__).parent]),
+                FunctionLoader(lambda name: parts.read_text(encoding="utf-8") if name == PARTS else None),
+            ]
+        ),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

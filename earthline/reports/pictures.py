@@ -11,7 +11,7 @@ import numpy as np
 from affine import Affine
 
 from earthline.grid import Grid
-from earthline.task.task import MISSING_COLOR
+from earthline.task.maps import MISSING_COLOR
 
 _TRUE_COLOR = (
     # Sentinel-2 and Landsat 8 and 9 have bands that Landsat 4 to 7 lack, and count the visible ones from 2.

@@ -1,12 +1,50 @@
-"""What a map tells: classes today. Each task is a module of this room; nothing else asks which one it is."""
+"""What a map tells: classes today. Each task is a room or a module here; nothing else asks which one it is.
+
+The config reads this list to know the keys of `data.labels`, so that importing it must cost nothing: a task's own code
+is loaded when it is first needed.
+"""
+
+from collections.abc import Iterable
+from pkgutil import resolve_name
 
 from earthline.config import Data
-from earthline.task.classification import Classification
-from earthline.task.task import Legend, Task
+from earthline.config.sections.labels import Parts
+from earthline.formats.task_record import TaskRecord
+from earthline.task.maps import Legend
+from earthline.task.task import Task
 
-TASKS: tuple[type[Task], ...] = (Classification,)
+TASKS = {
+    "classification": Parts(
+        labels=(
+            "earthline.config.sections.labels:RasterClassLabels",
+            "earthline.config.sections.labels:VectorLabels",
+        ),
+        task="earthline.task.classification.task:Classification",
+    ),
+}
+"""By name: where the section `data.labels` of a task is, and the task itself, each as `module:class`."""
 
-__all__ = ["TASKS", "Classification", "Legend", "Task", "task_of", "task_of_names"]
+__all__ = ["TASKS", "Legend", "Task", "find", "known", "task_of", "task_of_record"]
+
+
+def find(name: str) -> type[Task]:
+    """The class of a task.
+
+    Args:
+        name: As in `TASKS`.
+
+    Raises:
+        ValueError: There is none of this name.
+    """
+    if name not in TASKS:
+        raise ValueError(f"'{name}' is no task; known here: {', '.join(TASKS)}")
+    found: type[Task] = resolve_name(TASKS[name].task)
+    return found
+
+
+def known() -> Iterable[type[Task]]:
+    """Every task."""
+    return [find(name) for name in TASKS]
 
 
 def task_of(data: Data) -> Task:
@@ -15,14 +53,16 @@ def task_of(data: Data) -> Task:
     Args:
         data: Section `data` of the config.
     """
-    labels = data.labels
-    return Classification(labels.class_names, labels.colors, labels.numbers)
+    return find(data.labels.task).of_labels(data.labels)
 
 
-def task_of_names(names: tuple[str, ...]) -> Task:
+def task_of_record(record: TaskRecord) -> Task:
     """The task of examples or of a trained model: enough to learn and to judge, not to draw.
 
     Args:
-        names: Names of the model's outputs, as manifest, description and contract hold them.
+        record: As a manifest, a description or a contract holds it.
+
+    Raises:
+        ValueError: There is no such task, or the record is not what it writes.
     """
-    return Classification(names)
+    return find(record.name).of_record(record)

@@ -10,8 +10,10 @@ from shapely.geometry import box, mapping
 
 from earthline.config import Data, Train
 from earthline.formats import shards
-from earthline.formats.examples import UNLABELLED, Patch
+from earthline.formats.examples import Patch
 from earthline.formats.manifest import SPLITS, Manifest, Shard, SplitSummary, shard_name
+from earthline.task.classification.classes import UNLABELLED
+from earthline.task.classification.task import Classification
 
 SIDE = 8
 BANDS = ("swir", "nir", "red")
@@ -54,7 +56,8 @@ def labelled_examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
         splits[split] = SplitSummary(
             examples=count,
             shards=(Shard(name=name, examples=count),),
-            class_pixels=pixels,
+            labels={"class_pixels": pixels},
+            labelled_pixels=sum(pixels.values()),
             unlabelled_pixels=count,
             masked_pixels=count,
         )
@@ -63,7 +66,8 @@ def labelled_examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
         bands=BANDS,
         data_type="uint16",
         patch_shape=(SIDE, SIDE),
-        class_names=CLASSES,
+        task=Classification(CLASSES).record,
+        label_type="uint8",
         splits=splits,
         gap=SIDE,
         block_shape=(SIDE, SIDE),

@@ -4,9 +4,9 @@ import numpy as np
 
 from components.evaluate_model.gate import decide
 from earthline.formats.evaluations import Baseline, Champion, Evaluation, TestGround
-from earthline.task import Classification
-from earthline.task.accuracy import accuracy, confusion
 from earthline.task.bootstrap import Bootstrap
+from earthline.task.classification.accuracy import accuracy, confusion
+from earthline.task.classification.task import Classification
 
 
 def evaluation(names: tuple[str, ...], blocks: int, min_gain: float) -> Evaluation:
@@ -35,11 +35,17 @@ def evaluation(names: tuple[str, ...], blocks: int, min_gain: float) -> Evaluati
     )
     scored = accuracy(forest, names, bootstrap)
     return Evaluation(
+        task=Classification(names).record,
+        measures=dict(Classification.measures),
         model=accuracy(mine, names, bootstrap),
-        baselines=(Baseline(name="forest", description="trees & <shrubs>", accuracy=scored),),
+        baselines=(Baseline(name="forest", description="trees & <shrubs>", scores=scored),),
         champion=Champion(name="models/7@2", note="the champion models/7@2 does not count: <it is old>"),
         test=TestGround(
-            pixels=len(block), patches=9, blocks=blocks, confidence=0.9, classes=names[:-1], absent=names[-1:]
+            pixels=len(block),
+            patches=9,
+            blocks=blocks,
+            confidence=0.9,
+            details={"classes": list(names[:-1]), "absent": list(names[-1:])},
         ),
         gate=gate,
     )

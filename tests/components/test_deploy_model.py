@@ -13,13 +13,14 @@ import pytest
 
 from earthline.formats.contract import Contract
 from earthline.formats.references import Reference
+from earthline.task.classification.task import Classification
 
 from .outcomes import outcome as told
 
 SERVER = Path(__file__).with_name("model_server.py")
 CONTRACT = Contract(
     bands=("b1", "b2"),
-    class_names=("low", "middle", "high"),
+    task=Classification(("low", "middle", "high")).record,
     tile_shape=(16, 24),
     overlap=(4, 8),
     stride=4,

@@ -11,10 +11,11 @@ from components.deploy_model.probe import Probe, ProbeError
 from earthline.formats import tensors
 from earthline.formats.contract import Contract
 from earthline.formats.references import PROBE, ProbeFileError, Reference
+from earthline.task.classification.task import Classification
 
 CONTRACT = Contract(
     bands=("B1", "B2"),
-    class_names=("land", "water"),
+    task=Classification(("land", "water")).record,
     tile_shape=(4, 6),
     overlap=(2, 4),
     stride=2,
@@ -104,7 +105,7 @@ def test_answers_of_another_model_prove_nothing(quick):
 def test_a_reference_comes_back_from_its_file(tmp_path):
     REFERENCE.write(tmp_path)
     read = Reference.read(tmp_path)
-    for name in ("image", "valid", "probabilities"):
+    for name in ("image", "valid", "outputs"):
         np.testing.assert_array_equal(getattr(read, name), getattr(REFERENCE, name))
 
 
@@ -117,7 +118,7 @@ def test_a_reference_comes_back_from_its_file(tmp_path):
         (lambda path: np.savez_compressed(path, image=np.zeros(10**7)), "holds 80,"),
         (
             lambda path: np.savez(
-                path, image=np.zeros((1, 2, 2, 1)), valid=np.zeros((1, 2, 3)), probabilities=np.zeros((1, 2, 2, 2))
+                path, image=np.zeros((1, 2, 2, 1)), valid=np.zeros((1, 2, 3)), outputs=np.zeros((1, 2, 2, 2))
             ),
             "do not fit together",
         ),

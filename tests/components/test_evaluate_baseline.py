@@ -3,8 +3,8 @@ import pytest
 
 from components.evaluate_model.baseline import Forest, context, surroundings
 from components.evaluate_model.patches import Patches
-from earthline.formats.examples import UNLABELLED
-from earthline.task import Classification
+from earthline.task.classification.classes import UNLABELLED
+from earthline.task.classification.task import Classification
 
 
 def patches_of(image: np.ndarray, label: np.ndarray, valid: np.ndarray | None = None) -> Patches:

@@ -8,9 +8,9 @@ from hypothesis.extra import numpy as npst
 
 from components.evaluate_model.gate import decide
 from earthline.formats.evaluations import Gate
-from earthline.task import Classification
-from earthline.task.accuracy import accuracy, confusion
 from earthline.task.bootstrap import MIN_BLOCKS, Bootstrap
+from earthline.task.classification.accuracy import ClassDetails, accuracy, confusion
+from earthline.task.classification.task import Classification
 
 NAMES = ("a", "b", "c")
 
@@ -56,13 +56,13 @@ def test_an_interval_holds_its_figure_and_grows_with_the_confidence(right: np.nd
     found = [accuracy(counts, NAMES, Bootstrap(len(right), confidence, 1)) for confidence in (0.6, 0.9)]
     for each in found:
         for figure, interval in (
-            (each.overall, each.overall_interval),
-            (each.macro_f1, each.macro_f1_interval),
-            (each.mean_iou, each.mean_iou_interval),
+            (each.metrics["accuracy"].value, each.metrics["accuracy"].interval),
+            (each.metrics["macro_f1"].value, each.metrics["macro_f1"].interval),
+            (each.metrics["mean_iou"].value, each.metrics["mean_iou"].interval),
         ):
             assert interval is not None and 0 <= interval.low <= interval.high <= 1
             assert interval.low - 0.02 <= figure <= interval.high + 0.02
-    narrow, wide = (each.overall_interval for each in found)
+    narrow, wide = (each.metrics["accuracy"].interval for each in found)
     assert narrow is not None and wide is not None
     assert wide.low <= narrow.low and narrow.high <= wide.high
 
@@ -97,13 +97,14 @@ def test_the_interval_of_an_even_figure_is_that_of_student() -> None:
 def test_too_few_blocks_give_no_interval_and_a_class_in_few_of_many_gives_none_either() -> None:
     counts = confusion(*pixels(3, 30, np.full(3, 0.8)), 3)
     found = accuracy(counts, NAMES, Bootstrap(3, 0.9, 0))
-    assert found.overall_interval is None and found.classes[0].f1_interval is None
+    assert found.metrics["accuracy"].interval is None and ClassDetails.of(found).classes[0].f1_interval is None
     counts = confusion(*pixels(8, 30, np.full(8, 0.8)), 3)
     counts[2:, 2] = 0  # class c has labels in two blocks only
     found = accuracy(counts, NAMES, Bootstrap(8, 0.9, 0))
-    assert found.overall_interval is not None and found.macro_f1_interval is not None
-    assert [each.f1_interval is None for each in found.classes] == [False, False, True]
-    assert found.classes[2].blocks == 2
+    assert found.metrics["accuracy"].interval is not None and found.metrics["macro_f1"].interval is not None
+    classes = ClassDetails.of(found).classes
+    assert [each.f1_interval is None for each in classes] == [False, False, True]
+    assert classes[2].blocks == 2
 
 
 def gate(gains: list[int], min_gain: float, **changes: object) -> Gate:

@@ -9,7 +9,8 @@ import pytest
 
 from components.prepare_saved_model import export
 from earthline.formats.contract import Contract
-from earthline.formats.examples import UNLABELLED
+from earthline.task.classification.classes import UNLABELLED
+from earthline.task.classification.task import Classification
 
 BANDS = ("swir", "nir")
 CLASSES = ("dark", "bright")
@@ -33,6 +34,7 @@ import numpy as np
 from google.cloud import aiplatform, storage
 from components.evaluate_model import champion
 from components.evaluate_model.patches import Patches
+from earthline.task.classification.task import Classification
 from earthline.vertex import champion as serving
 
 PROJECT, LOCATION = "sandbox", "us-central1"
@@ -66,12 +68,13 @@ found = serving.find(PROJECT, LOCATION, "champion-test")
 assert found == serving.Champion(f"{first.resource_name}@1", "gs://champion-test/model"), found
 loaded = np.load(folder / "patches.npz")
 patches = Patches(loaded["image"], loaded["valid"], loaded["label"], np.zeros((2, 2), int))
-classes, contract = champion.predict(found, PROJECT, patches, ("swir", "nir"), ("dark", "bright"))
-assert contract.class_names == ("dark", "bright"), contract
+task = Classification(("dark", "bright")).record
+classes, contract = champion.predict(found, PROJECT, patches, ("swir", "nir"), task)
+assert contract.task.entries == ("dark", "bright"), contract
 np.save(os.environ["RESULT"], classes)
 try:
     other = serving.Champion("m@2", "gs://champion-test/other")
-    champion.predict(other, PROJECT, patches, ("swir", "nir"), ("a", "b"))
+    champion.predict(other, PROJECT, patches, ("swir", "nir"), Classification(("a", "b")).record)
 except champion.ChampionError as error:
     assert "gs://champion-test/other has no readable contract.json" in str(error), error
 else:
@@ -87,7 +90,12 @@ def test_the_model_with_most_traffic_is_found_and_scored_again(sandbox: Any, tmp
     convolved = keras.layers.Conv2D(2, 3, padding="same", activation="softmax")(keras.layers.Concatenate()(inputs))
     network = keras.Model(list(inputs), convolved)
     contract = Contract(
-        bands=BANDS, class_names=CLASSES, tile_shape=(8, 8), overlap=(4, 4), stride=1, max_payload_bytes=1_500_000
+        bands=BANDS,
+        task=Classification(CLASSES).record,
+        tile_shape=(8, 8),
+        overlap=(4, 4),
+        stride=1,
+        max_payload_bytes=1_500_000,
     )
     folder = tmp_path / "model"
     export.save(network, contract, folder)

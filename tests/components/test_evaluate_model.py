@@ -16,14 +16,14 @@ from components.evaluate_model.champion import ChampionError
 from components.evaluate_model.component import evaluate_model
 from components.evaluate_model.scoring import held_out, score
 from earthline.config import Evaluate
-from earthline.formats import evaluations
 from earthline.formats.contract import Contract
-from earthline.formats.evaluations import Evaluation
+from earthline.formats.evaluations import Evaluation, Scores
 from earthline.formats.learned_ground import LearnedGround
 from earthline.formats.manifest import Manifest
 from earthline.grid import Grid
-from earthline.task.accuracy import accuracy, confusion
 from earthline.task.bootstrap import Bootstrap
+from earthline.task.classification.accuracy import ClassDetails, accuracy, confusion
+from earthline.task.classification.task import Classification
 from earthline.vertex.champion import NONE, Champion
 
 # Keras hands TensorFlow's arrays to h5py, and those do not know NumPy 2's `copy` yet: nothing of ours to mend.
@@ -35,7 +35,7 @@ IDS = npst.arrays(np.uint8, PIXELS, elements=st.integers(0, 2))
 BLOCKS = np.repeat(np.arange(5), PIXELS // 5)
 
 
-def scored(labels: np.ndarray, predictions: np.ndarray) -> evaluations.Accuracy:
+def scored(labels: np.ndarray, predictions: np.ndarray) -> Scores:
     return accuracy(confusion(labels, predictions, BLOCKS, 3), NAMES, Bootstrap(5, 0.9, 0))
 
 
@@ -44,10 +44,11 @@ def test_metrics_are_those_of_scikit_learn_over_the_classes_with_labels(
     labels: np.ndarray, predictions: np.ndarray
 ) -> None:
     found = scored(labels, predictions)
+    details = ClassDetails.of(found)
     np.testing.assert_array_equal(
-        found.confusion, sklearn_metrics.confusion_matrix(labels, predictions, labels=[0, 1, 2])
+        details.confusion, sklearn_metrics.confusion_matrix(labels, predictions, labels=[0, 1, 2])
     )
-    assert found.overall == pytest.approx(sklearn_metrics.accuracy_score(labels, predictions))
+    assert found.metrics["accuracy"].value == pytest.approx(sklearn_metrics.accuracy_score(labels, predictions))
     there = sorted(set(labels.tolist()))
     options = {"labels": there, "average": None, "zero_division": 0}
     f1 = sklearn_metrics.f1_score(labels, predictions, **options)
@@ -55,13 +56,15 @@ def test_metrics_are_those_of_scikit_learn_over_the_classes_with_labels(
     recall = sklearn_metrics.recall_score(labels, predictions, **options)
     precision = sklearn_metrics.precision_score(labels, predictions, **options)
     for place, class_id in enumerate(there):
-        each = found.classes[class_id]
+        each = details.classes[class_id]
         assert (each.f1, each.iou, each.recall) == pytest.approx((f1[place], iou[place], recall[place]))
         assert each.precision is None or each.precision == pytest.approx(precision[place])
-    assert found.macro_f1 == pytest.approx(f1.mean())
-    assert found.mean_iou == pytest.approx(iou.mean())
+    assert found.metrics["macro_f1"].value == pytest.approx(f1.mean())
+    assert found.metrics["mean_iou"].value == pytest.approx(iou.mean())
     for class_id in {0, 1, 2} - set(there):
-        assert (found.classes[class_id].f1, found.classes[class_id].iou, found.classes[class_id].recall) == (None,) * 3
+        assert (details.classes[class_id].f1, details.classes[class_id].iou, details.classes[class_id].recall) == (
+            None,
+        ) * 3
 
 
 def test_a_class_without_test_labels_reverses_no_order() -> None:
@@ -71,8 +74,9 @@ def test_a_class_without_test_labels_reverses_no_order() -> None:
     better[0] = 2
     worse[:10] = 1 - worse[:10]
     one, other = scored(labels, better), scored(labels, worse)
-    assert one.macro_f1 > other.macro_f1 > 2 / 3 and one.mean_iou > other.mean_iou
-    assert one.classes[2].precision == 0 and other.classes[2].precision is None
+    for name, least in (("macro_f1", 2 / 3), ("mean_iou", 0)):
+        assert one.metrics[name].value > other.metrics[name].value > least
+    assert ClassDetails.of(one).classes[2].precision == 0 and ClassDetails.of(other).classes[2].precision is None
 
 
 def test_no_test_pixel_is_an_error() -> None:
@@ -110,19 +114,22 @@ def test_the_step_writes_everything_and_returns_the_gate(trained: Any, tmp_path:
     )
     assert outcome == "blessed"
     written = Evaluation.read(tmp_path / "evaluation")
-    assert metrics.metadata["accuracy"] == written.model.overall
+    assert metrics.metadata["accuracy"] == written.model.metrics["accuracy"].value
     assert (written.test.pixels, written.test.patches, written.test.blocks) == (28 * 8 - 1, 6, 4)
-    assert (written.test.classes, written.test.absent) == (("dark", "bright"), ())
+    assert written.test.details == {"classes": ["dark", "bright"], "absent": []}
     assert [each.name for each in written.baselines] == ["random forest 3 x 3", "random forest 3 x 3 and windows"]
-    for each in (written.model, *(baseline.accuracy for baseline in written.baselines)):
-        assert each.overall_interval is not None
-        assert each.overall_interval.low <= each.overall <= each.overall_interval.high
-        assert sum(map(sum, each.confusion)) == written.test.pixels
+    for each in (written.model, *(baseline.scores for baseline in written.baselines)):
+        overall = each.metrics["accuracy"]
+        assert overall.interval is not None
+        assert overall.interval.low <= overall.value <= overall.interval.high
+        assert sum(map(sum, ClassDetails.of(each).confusion)) == written.test.pixels
     assert written.gate.compared_with == written.best_baseline.name
-    assert written.gate.gain == pytest.approx(written.model.overall - written.best_baseline.accuracy.overall)
+    assert written.gate.gain == pytest.approx(
+        written.model.metrics["accuracy"].value - written.best_baseline.scores.metrics["accuracy"].value
+    )
     shown = matrix.metadata["confusionMatrix"]
     assert [each["displayName"] for each in shown["annotationSpecs"]] == ["dark", "bright"]
-    assert [tuple(row["row"]) for row in shown["rows"]] == list(written.model.confusion)
+    assert [tuple(row["row"]) for row in shown["rows"]] == list(ClassDetails.of(written.model).confusion)
     assert (tmp_path / "evaluation" / "confusion.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -131,7 +138,7 @@ def deployed(trained: Any, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> E
     manifest = Manifest.read(Path(trained.examples.path))
     contract = Contract(
         bands=manifest.bands,
-        class_names=manifest.class_names,
+        task=manifest.task,
         tile_shape=(8, 8),
         overlap=(0, 0),
         stride=2,
@@ -155,7 +162,7 @@ def test_a_champion_that_cannot_be_scored_gives_way_to_the_baseline_and_says_why
     folders = Path(trained.examples.path), Path(trained.model.path)
     result = score(Evaluate(baseline_trees=10), *folders, Champion("models/7@2", "gs://b/m"), "sandbox")
     assert result.gate.compared_with == result.best_baseline.name
-    assert result.champion is not None and result.champion.accuracy is None
+    assert result.champion is not None and result.champion.scores is None
     assert "models/7@2 does not count: it takes the bands x, y" in result.gate.reason
 
 
@@ -165,16 +172,16 @@ def test_a_champion_of_the_same_split_counts(trained: Any, monkeypatch: pytest.M
     assert result.gate.compared_with == "models/7@2"
     assert result.champion is not None and result.champion.pixels == result.test.pixels
     # It is right about everything dark.
-    dark = result.model.classes[0].pixels
-    assert result.champion.accuracy is not None
-    assert result.champion.accuracy.overall == pytest.approx(dark / result.test.pixels)
+    dark = ClassDetails.of(result.model).classes[0].pixels
+    assert result.champion.scores is not None
+    assert result.champion.scores.metrics["accuracy"].value == pytest.approx(dark / result.test.pixels)
 
 
 def test_a_champion_that_may_have_learned_from_the_test_pixels_does_not_count(
     trained: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     result = deployed(trained, monkeypatch, split_hash="another")
-    assert result.champion is not None and result.champion.accuracy is None
+    assert result.champion is not None and result.champion.scores is None
     assert result.gate.compared_with == result.best_baseline.name
     assert "does not count: its training was split otherwise" in result.gate.reason
 
@@ -203,7 +210,7 @@ def test_the_ground_that_a_champion_learned_from_is_told_from_the_rest(
     coarse = grid["transform"][0] / 10
     contract = Contract(
         bands=("x",),
-        class_names=NAMES,
+        task=Classification(NAMES).record,
         tile_shape=(8, 8),
         overlap=(0, 0),
         stride=2,
@@ -247,7 +254,7 @@ def test_a_dataset_tells_its_learned_ground(labelled_examples: Path) -> None:
 
 def test_a_model_of_other_classes_is_refused(trained: Any, tmp_path: Path) -> None:
     described = json.loads((Path(trained.model.path) / "description.json").read_text())
-    described["class_names"] = ["bright", "dark"]
+    described["task"]["entries"] = ["bright", "dark"]
     (tmp_path / "description.json").write_text(json.dumps(described))
     with pytest.raises(ValueError, match="train it again"):
         score(Evaluate(), Path(trained.examples.path), tmp_path, None, "sandbox")

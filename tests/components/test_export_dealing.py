@@ -53,7 +53,7 @@ def test_a_class_in_three_clusters_is_in_every_split(seed):
     areas = plan.split_areas(grid, export, candidates, 2)
     inside = usable(areas, export, candidates.corners)
     for class_id in (0, 1):
-        assert inside[candidates.class_ids == class_id].any(axis=0).all(), f"class {class_id} lacks a split"
+        assert inside[candidates.strata == class_id].any(axis=0).all(), f"class {class_id} lacks a split"
     without = plan.split_areas(grid, export)
     again = plan.split_areas(grid, export, candidates, 2)
     assert all(areas[split].equals(again[split]) for split in SPLITS)
@@ -69,7 +69,7 @@ def test_a_class_in_one_cluster_goes_to_train():
         chosen = export.model_copy(update={"seed": seed})
         candidates = Candidates.of({0: [(0, 0), (100, 100), (384, 584)], 1: rare})
         areas = plan.split_areas(grid, chosen, candidates, 2)
-        inside = usable(areas, chosen, candidates.corners)[candidates.class_ids == 1]
+        inside = usable(areas, chosen, candidates.corners)[candidates.strata == 1]
         assert inside[:, SPLITS.index("train")].any()
 
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from earthline.config import Data, Export
-from earthline.formats.examples import UNLABELLED, Patch
+from earthline.formats.examples import Patch
 from earthline.formats.manifest import SPLITS, Manifest
 from earthline.formats.shards import read
+from earthline.task.classification.classes import UNLABELLED
 
 from .outcomes import outcome as told
 from .scene import save
@@ -144,7 +145,9 @@ def folder(outcomes, assets):
 def patches(folder, manifest, split):
     for path in manifest.shards(folder, split):
         for record in read(path):
-            yield Patch.decode(record, manifest.patch_shape, len(manifest.bands), manifest.data_type)
+            yield Patch.decode(
+                record, manifest.patch_shape, len(manifest.bands), manifest.data_type, manifest.label_type
+            )
 
 
 def test_every_pixel_is_the_sources(folder):
@@ -184,8 +187,8 @@ def test_the_manifest_tells_what_is_there(folder, outcomes):
         summary = manifest.splits[split]
         assert summary.examples == len(found) == most == outcomes[0]["sound"]["metadata"][f"{split}_examples"]
         assert [shard.examples for shard in summary.shards] == [most // 2, most // 2]
-        for class_id, name in enumerate(manifest.class_names):
-            assert summary.class_pixels[name] == sum((patch.label == class_id).sum() for patch in found)
+        for class_id, name in enumerate(manifest.task.entries):
+            assert summary.labels["class_pixels"][name] == sum((patch.label == class_id).sum() for patch in found)
         assert summary.unlabelled_pixels == sum((patch.label == UNLABELLED).sum() for patch in found)
     assert manifest.sources[0].attribution == "Made up" and manifest.sources[0].license == "CC0"
     assert not list(folder.glob("*.part"))

@@ -11,10 +11,11 @@ from rasterio.features import rasterize
 from shapely.geometry import mapping
 
 from earthline.config import Data, Export
-from earthline.formats.examples import UNLABELLED, Patch
+from earthline.formats.examples import Patch
 from earthline.formats.label_features import FeatureRecords
 from earthline.formats.manifest import SPLITS, Manifest
 from earthline.formats.shards import read
+from earthline.task.classification.classes import UNLABELLED
 
 from .outcomes import outcome
 from .scene import CRS, TRANSFORM, save
@@ -152,7 +153,10 @@ def patches(folder):
     for split in SPLITS:
         for path in manifest.shards(folder, split):
             for record in read(path):
-                yield split, Patch.decode(record, manifest.patch_shape, len(manifest.bands), manifest.data_type)
+                yield (
+                    split,
+                    Patch.decode(record, manifest.patch_shape, len(manifest.bands), manifest.data_type, "uint8"),
+                )
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from components.export_examples.fetching import request_grid, to_patch
 from earthline.config import Data
 from earthline.earth_engine.imagery import LABEL_BAND
 from earthline.formats.contract import VALID_BAND
-from earthline.formats.examples import UNLABELLED
 from earthline.grid import Grid
+from earthline.task.classification.classes import UNLABELLED
 
 GRID = Grid("EPSG:32119", (30.0, 0.0, 1000.0, 0.0, -30.0, 9000.0), (60, 60))
 

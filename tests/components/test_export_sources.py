@@ -152,7 +152,7 @@ def patches(exported, name):
     for split in SPLITS:
         for path in manifest.shards(exported[0] / name, split):
             for record in read(path):
-                yield Patch.decode(record, manifest.patch_shape, len(manifest.bands), manifest.data_type)
+                yield Patch.decode(record, manifest.patch_shape, len(manifest.bands), manifest.data_type, "uint8")
 
 
 def expected(manifest):

@@ -12,8 +12,9 @@ import rasterio
 from affine import Affine
 
 from earthline.config import Data, Predict, Serving
-from earthline.formats.examples import UNLABELLED
 from earthline.formats.manifest import Manifest, SourceRecord
+from earthline.task.classification.classes import UNLABELLED
+from earthline.task.classification.task import Classification
 from trainer.description import KERAS_MODEL, Description
 
 from .evaluated import evaluation
@@ -54,7 +55,9 @@ model = aiplatform.Model.upload(
     serving_container_ports=[8080], serving_container_predict_route="/p", serving_container_health_route="/h")
 endpoint = aiplatform.Endpoint.create(display_name="predict-test")
 endpoint.deploy(model, machine_type="n1-standard-4")
-contract = Contract(bands=("b1", "b2"), class_names=case["names"], tile_shape=case["tile"], overlap=case["overlap"],
+from earthline.task.classification.task import Classification
+task = Classification(tuple(case["names"])).record
+contract = Contract(bands=("b1", "b2"), task=task, tile_shape=case["tile"], overlap=case["overlap"],
                     stride=4, max_payload_bytes=1_500_000)
 registration = artifact(dsl.Artifact, "registration")
 Path(registration.path).mkdir()
@@ -90,7 +93,7 @@ outcome["bands"] = ee.Image(case["scene"]).bandNames().getInfo()
 
 import httplib2
 from earthline.earth_engine import retry
-from earthline.task import Classification
+from earthline.task.classification.task import Classification
 from earthline.earth_engine.transport import Transport
 answered, asked = Transport.request, []
 # The import is begun and its answer lost; then more questions stay without an answer than are tried at a time.
@@ -169,8 +172,7 @@ def write_inputs(folder: Path) -> None:
     Description(
         bands=("b1", "b2"),
         data_type="uint8",
-        class_names=NAMES,
-        class_pixels=(1, 1, 1),
+        task=Classification(NAMES).record,
         stride=4,
         patch_shape=(8, 8),
         mean=(0, 0),
@@ -184,7 +186,8 @@ def write_inputs(folder: Path) -> None:
         bands=("b1", "b2"),
         data_type="uint8",
         patch_shape=(8, 8),
-        class_names=NAMES,
+        task=Classification(NAMES).record,
+        label_type="uint8",
         splits={},
         gap=8,
         block_shape=(16, 16),

@@ -13,6 +13,7 @@ from components.prepare_saved_model.proof import ProofError, Prover
 from earthline.config import Serving
 from earthline.formats.contract import Contract
 from earthline.formats.references import Reference
+from earthline.task.classification.task import Classification
 
 # Keras hands TensorFlow's arrays to h5py, and those do not know NumPy 2's `copy` yet: nothing of ours to mend.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -20,7 +21,12 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't
 BANDS = ("swir", "nir", "red")
 CLASSES = ("dark", "bright")
 CONTRACT = Contract(
-    bands=BANDS, class_names=CLASSES, tile_shape=(8, 8), overlap=(4, 4), stride=2, max_payload_bytes=1_500_000
+    bands=BANDS,
+    task=Classification(CLASSES).record,
+    tile_shape=(8, 8),
+    overlap=(4, 4),
+    stride=2,
+    max_payload_bytes=1_500_000,
 )
 IMAGE = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype(np.float32)
 VALID = np.ones((2, 8, 8), np.float32)
@@ -90,7 +96,7 @@ def test_the_step_proves_its_work_in_a_fresh_process(trained: Any, tmp_path: Pat
     signature = tf.saved_model.load(str(tmp_path / "prepared")).signatures["arrays"]
     tiles = {band: tf.constant(probe.image[..., place]) for place, band in enumerate(BANDS)}
     np.testing.assert_allclose(
-        signature(**tiles, earthline_valid=tf.constant(probe.valid))["probabilities"], probe.probabilities, atol=1e-6
+        signature(**tiles, earthline_valid=tf.constant(probe.valid))["probabilities"], probe.outputs, atol=1e-6
     )
 
 
@@ -178,7 +184,7 @@ def test_a_tile_whose_answer_is_too_large_is_refused(network: Any, tmp_path: Pat
     export.save(network, CONTRACT.model_copy(update={"max_payload_bytes": 4000}), tmp_path)
     with pytest.raises(ProofError, match=r"a request of 5,\d+ bytes, over max_payload_bytes 4,000"):
         Prover(tmp_path, IMAGE, VALID, BANDS, given(network)).write_probe()
-    many = CONTRACT.model_copy(update={"class_names": tuple("abcdefgh"), "max_payload_bytes": 8000})
+    many = CONTRACT.model_copy(update={"task": Classification(tuple("abcdefgh")).record, "max_payload_bytes": 8000})
     wide = keras.Model(network.inputs, keras.layers.Conv2D(8, 1, activation="softmax")(network.outputs[0]))
     export.save(wide, many, tmp_path)
     with pytest.raises(ProofError, match=r"an answer of 1\d,\d+ bytes"):

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from components.preview_map import tiles, window
-from earthline.formats.examples import UNLABELLED
-from earthline.task import Classification
+from earthline.task.classification.classes import UNLABELLED
+from earthline.task.classification.task import Classification
 
 
 @given(

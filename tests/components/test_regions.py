@@ -17,9 +17,10 @@ from pyproj import CRS, Transformer
 from rasterio.features import rasterize
 from shapely.geometry import mapping
 
-from earthline.formats.examples import UNLABELLED, Patch
+from earthline.formats.examples import Patch
 from earthline.formats.manifest import Manifest
 from earthline.formats.shards import read
+from earthline.task.classification.classes import UNLABELLED
 
 from .evaluated import evaluation
 from .outcomes import mounted
@@ -91,7 +92,7 @@ for name, path in case["configs"].items():
         export(data=sections["data"], export=sections["export"], project="sandbox", temp_location="",
                examples=examples)
         said["examples"] = examples.path
-        contract = Contract(bands=("b1", "b2"), class_names=case["names"], tile_shape=(32, 40), overlap=(4, 8),
+        contract = Contract(bands=("b1", "b2"), task=task_of(data).record, tile_shape=(32, 40), overlap=(4, 8),
                             stride=4, max_payload_bytes=1_500_000)
         registration = artifact(dsl.Artifact, name + "/registration")
         Path(registration.path).mkdir()
@@ -105,7 +106,7 @@ for name, path in case["configs"].items():
         said["map"], said["report"] = made[0].path, made[1].path
         grid = imagery.map_grid(data, settings.predict.region)
         task = task_of(data)
-        preview = np.full(grid.shape, task.no_data, task.map_type)
+        preview = np.full(grid.shape, task.no_data, task.data_type)
         for row, column, block in tiles.predict(
                 Network(), data, task, grid, (24, 32), (4, 4), 4, settings.predict.region):
             preview[row : row + block.shape[0], column : column + block.shape[1]] = block
@@ -355,7 +356,7 @@ def test_patches_are_centred_inside_and_nothing_outside_has_a_label(outcome: dic
     for split in manifest.splits:
         for shard in manifest.shards(folder, split):
             for example in read(shard):
-                patch = Patch.decode(example, (8, 8), 2, "uint8")
+                patch = Patch.decode(example, (8, 8), 2, "uint8", "uint8")
                 row, column = patch.row, patch.column
                 part = np.s_[row : row + 8, column : column + 8]
                 if row < 0 or column < 0 or expected[part].shape != (8, 8):

@@ -11,6 +11,7 @@ import yaml
 
 from earthline.formats.contract import Contract
 from earthline.formats.references import Reference
+from earthline.task.classification.task import Classification
 
 from .outcomes import mounted
 from .outcomes import outcome as told
@@ -38,7 +39,7 @@ from components.register_ee_model.run import run as register
 from earthline.config import load
 case = json.load(open(sys.argv[1]))
 config = load(Path(case["config"]))
-figures = SimpleNamespace(model=SimpleNamespace(overall=0.8))
+figures = SimpleNamespace(headline="overall accuracy 0.800")
 deploying.Evaluation = SimpleNamespace(read=lambda folder: figures)
 def artifact(kind, name, **metadata):
     made = kind(name=name, uri=f"{case['root']}/{name}", metadata=metadata)
@@ -143,7 +144,7 @@ def write_prepared(folder, turned):
     folder.mkdir(parents=True)
     Contract(
         bands=("b1", "b2"),
-        class_names=NAMES,
+        task=Classification(NAMES).record,
         tile_shape=(16, 24),
         overlap=(4, 8),
         stride=4,

@@ -19,7 +19,7 @@ def test_metrics_of_the_best_epoch_become_metrics(trained: Any) -> None:
     best = history["epochs"][history["best_epoch"] - 1]["metrics"]
     assert trained.metrics.metadata["val_accuracy"] == best["val_accuracy"]
     assert trained.metrics.metadata["epochs"] == 3
-    assert trained.model.metadata["class_names"] == ["dark", "bright"]
+    assert trained.model.metadata["task"]["entries"] == ["dark", "bright"]
     assert (Path(trained.model.path) / "learning_curves.png").read_bytes().startswith(b"\x89PNG")
 
 

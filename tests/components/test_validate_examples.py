@@ -10,9 +10,11 @@ from kfp import dsl
 from components.validate_examples.anomalies import ExamplesError
 from components.validate_examples.run import run
 from earthline.config import Data
-from earthline.formats.examples import UNLABELLED, Patch
+from earthline.formats.examples import Patch
 from earthline.formats.manifest import MANIFEST, SPLITS, Manifest, Shard, SplitSummary, shard_name
 from earthline.formats.shards import frame
+from earthline.task.classification.classes import UNLABELLED
+from earthline.task.classification.task import Classification
 
 SHAPE = (8, 8)
 BANDS = ("B1", "B2")
@@ -54,7 +56,8 @@ def write(folder, changed=None):
         splits[split] = SplitSummary(
             examples=len(made),
             shards=(Shard(name=name, examples=len(made)),),
-            class_pixels={"land": int(counts[0]), "water": int(counts[1])},
+            labels={"class_pixels": {"land": int(counts[0]), "water": int(counts[1])}},
+            labelled_pixels=int(counts[0] + counts[1]),
             unlabelled_pixels=int(counts[UNLABELLED]),
             masked_pixels=int(sum((~patch.valid).sum() for patch in made)),
         )
@@ -63,7 +66,8 @@ def write(folder, changed=None):
         bands=BANDS,
         data_type="float32",
         patch_shape=SHAPE,
-        class_names=("land", "water"),
+        task=Classification(("land", "water")).record,
+        label_type="uint8",
         splits=splits,
         gap=8,
         block_shape=(16, 16),
@@ -103,7 +107,7 @@ def test_a_sound_dataset_passes_and_its_figures_are_right(folder):
     statistics = validate(folder)
     train = statistics["splits"]["train"]
     assert statistics["anomalies"] == []
-    assert train["class_pixels"] == {"land": 64, "water": 48}
+    assert train["labels"]["class_pixels"] == {"land": 64, "water": 48}
     assert train["unlabelled_pixels"] == 16
     seen = np.concatenate([patch.image[patch.valid] for patch in patches("train")])
     for index, band in enumerate(BANDS):
@@ -214,7 +218,7 @@ def test_a_missing_shard_and_a_missing_manifest_are_named(folder):
 
 def test_counts_that_differ_from_the_manifest_are_named(folder):
     manifest = write(folder)
-    train = manifest.splits["train"].model_copy(update={"class_pixels": {"land": 65, "water": 48}})
+    train = manifest.splits["train"].model_copy(update={"labels": {"class_pixels": {"land": 65, "water": 48}}})
     manifest.model_copy(update={"splits": {**manifest.splits, "train": train}}).write(folder)
     with pytest.raises(ExamplesError, match="counts: train: 64 pixels of 'land', the manifest says 65"):
         validate(folder)
@@ -250,8 +254,8 @@ def test_ground_under_several_patches_counts_once(folder):
     write(folder, shifted)
     statistics = validate(folder)
     train = statistics["splits"]["train"]
-    assert train["class_pixels"] == {"land": 64, "water": 64}
-    assert train["class_ground_pixels"] == {"land": 36, "water": 36}
+    assert train["labels"]["class_pixels"] == {"land": 64, "water": 64}
+    assert train["ground_labels"]["class_pixels"] == {"land": 36, "water": 36}
     assert train["patches_of_ground"] == pytest.approx(72 / 64, abs=0.05)
     assert any("train: 2 patches hold only 1 patches' worth of ground" in text for text in statistics["warnings"])
 

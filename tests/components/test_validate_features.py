@@ -5,9 +5,9 @@ import pytest
 import shapely
 
 from components.validate_examples.anomalies import ExamplesError
-from earthline.formats.examples import UNLABELLED
 from earthline.formats.label_features import FEATURES, FeatureRecord, FeatureRecords
 from earthline.formats.manifest import SPLITS
+from earthline.task.classification.classes import UNLABELLED
 
 from .test_validate_examples import SHAPE, folder, patches, replaced, validate, write
 

@@ -23,11 +23,12 @@ def evaluate_model(seconds: float, evaluation: Output[Artifact]) -> str:
         print(json.dumps({"epoch": number + 1, "losses": [1, 0.5], "note": "so far"}, indent=2), flush=True)
         print("I0000 00:00:1795277087.411688   29425 port.cc:153] oneDNN custom operations are on.", flush=True)
         time.sleep(seconds / 10)
-    scores = {"overall": 0.7, "mean_iou": 0.5, "macro_f1": 0.5, "classes": [], "confusion": []}
-    scores["overall_interval"] = {"low": 0.65, "high": 0.75}
-    forest = {"name": "forest", "description": "", "accuracy": {**scores, "overall": 0.6}}
-    test = {"pixels": 10, "patches": 1, "blocks": 1, "confidence": 0.95, "classes": [], "absent": []}
+    scores = {"metrics": {"accuracy": {"value": 0.7, "interval": {"low": 0.65, "high": 0.75}}}}
+    forest = {"name": "forest", "description": "", "scores": {"metrics": {"accuracy": {"value": 0.6}}}}
+    test = {"pixels": 10, "patches": 1, "blocks": 1, "confidence": 0.95}
+    task = {"name": "classification", "output": "probabilities", "entries": ["a", "b"], "kind": "classes"}
     gate = {
+        "metric": "accuracy",
         "blessed": True,
         "compared_with": "forest",
         "gain": 0.1,
@@ -35,7 +36,8 @@ def evaluate_model(seconds: float, evaluation: Output[Artifact]) -> str:
         "min_gain": 0,
         "reason": "better",
     }
-    content = {"model": scores, "baselines": [forest], "test": test, "gate": gate}
+    measures = {"accuracy": {"title": "overall accuracy", "short": "accuracy"}}
+    content = {"task": task, "measures": measures, "model": scores, "baselines": [forest], "test": test, "gate": gate}
     (folder / "evaluation.json").write_text(json.dumps(content))
     return "blessed"
 

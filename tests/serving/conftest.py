@@ -15,6 +15,7 @@ import pytest
 
 from components.prepare_saved_model import export
 from earthline.formats.contract import VALID_BAND, Contract
+from earthline.task.classification.task import Classification
 
 BANDS = ("red", "0_nir")
 """One as it is, one that no signature of a SavedModel can carry."""
@@ -50,7 +51,7 @@ def saved_model(network: keras.Model, tmp_path_factory: pytest.TempPathFactory) 
     contract = Contract(
         bands=BANDS,
         arguments=export.arguments((*BANDS, VALID_BAND)),
-        class_names=("a", "b", "c"),
+        task=Classification(("a", "b", "c")).record,
         tile_shape=(8, 8),
         overlap=(4, 4),
         stride=2,

@@ -15,6 +15,7 @@ import pytest
 import tensorflow as tf
 
 from earthline.formats.contract import Contract
+from earthline.task.classification.task import Classification
 from serving import instances
 from serving.settings import Settings, SettingsError
 from serving.storage import StorageError, local_folder
@@ -220,7 +221,12 @@ def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
 
 def test_the_size_of_an_answer_is_known_before_it_is_computed() -> None:
     contract = Contract(
-        bands=("red",), class_names=("a", "b"), tile_shape=(8, 8), overlap=(0, 0), stride=1, max_payload_bytes=1
+        bands=("red",),
+        task=Classification(("a", "b")).record,
+        tile_shape=(8, 8),
+        overlap=(0, 0),
+        stride=1,
+        max_payload_bytes=1,
     )
     for shapes in ([(1, 1)], [(5, 7), (64, 33)], [(128, 128)] * 3):
         results = [np.zeros((*shape, 2), np.float32) for shape in shapes]

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from earthline.formats import shards
-from earthline.formats.examples import UNLABELLED, Patch
+from earthline.formats.examples import Patch
 from earthline.formats.manifest import SPLITS, Manifest, Shard, SplitSummary, shard_name
+from earthline.task.classification.classes import UNLABELLED
+from earthline.task.classification.task import Classification
 
 SIDE = 8
 BANDS = ("red", "nir", "swir")
@@ -39,9 +41,12 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
             splits[split] = SplitSummary(
                 examples=count,
                 shards=(Shard(name=name, examples=count),),
-                class_pixels={
-                    key: int(sum((each == number).sum() for each in labels)) for number, key in enumerate(CLASSES)
+                labels={
+                    "class_pixels": {
+                        key: int(sum((each == number).sum() for each in labels)) for number, key in enumerate(CLASSES)
+                    }
                 },
+                labelled_pixels=int(sum((each != UNLABELLED).sum() for each in labels)),
                 unlabelled_pixels=int(sum((each == UNLABELLED).sum() for each in labels)),
                 masked_pixels=int(sum((each == UNLABELLED).sum() for each in labels)),
             )
@@ -50,7 +55,8 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
             bands=BANDS,
             data_type="uint16",
             patch_shape=(SIDE, SIDE),
-            class_names=CLASSES,
+            task=Classification(CLASSES).record,
+            label_type="uint8",
             splits=splits,
             gap=SIDE,
             block_shape=(SIDE, SIDE),

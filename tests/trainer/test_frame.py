@@ -12,6 +12,7 @@ from earthline.config import Train
 from earthline.formats import shards
 from earthline.formats.examples import Patch
 from earthline.formats.manifest import SPLITS, Manifest, Shard, SplitSummary, shard_name
+from earthline.task.classification.task import Classification
 from trainer import training
 from trainer.description import KERAS_MODEL
 from trainer.models.unet import UNet
@@ -53,7 +54,8 @@ def write(folder: Path) -> None:
         splits[split] = SplitSummary(
             examples=count,
             shards=(Shard(name=name, examples=count),),
-            class_pixels=dict(zip(CLASSES, counts.tolist(), strict=True)),
+            labels={"class_pixels": dict(zip(CLASSES, counts.tolist(), strict=True))},
+            labelled_pixels=int(counts.sum()),
             unlabelled_pixels=0,
             masked_pixels=0,
         )
@@ -63,7 +65,8 @@ def write(folder: Path) -> None:
         data_type="uint16",
         patch_shape=(PATCH, PATCH),
         block_shape=(2 * PATCH, 2 * PATCH),
-        class_names=CLASSES,
+        task=Classification(CLASSES).record,
+        label_type="uint8",
         splits=splits,
         gap=PATCH,
         split_areas={},

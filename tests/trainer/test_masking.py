@@ -5,7 +5,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from earthline.formats.examples import UNLABELLED
+from earthline.task.classification.classes import UNLABELLED
 from trainer import masking
 from trainer.models import unet
 

@@ -16,8 +16,8 @@ from earthline.formats.manifest import Manifest
 from trainer import distribution, input_pipeline, network, training
 from trainer.checkpoint import STATE, Checkpoint
 from trainer.description import DESCRIPTION, HISTORY, KERAS_MODEL, SAVED_MODEL, Description
+from trainer.heads.cross_entropy import MaskedCrossEntropy
 from trainer.history import State
-from trainer.losses import MaskedCrossEntropy
 from trainer.models.unet import UNet
 from trainer.statistics import Statistics
 

@@ -1,31 +1,35 @@
 """Classification: a softmax over the classes, learned by cross-entropy."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from keras import layers
 
 from earthline.config import Train
-from earthline.formats.contract import PROBABILITIES
 from earthline.formats.manifest import Manifest
+from earthline.task.classification.labels import PIXELS
+from trainer.heads.class_metrics import metrics
+from trainer.heads.cross_entropy import MaskedCrossEntropy, class_weights
 from trainer.heads.head import Head
-from trainer.losses import MaskedCrossEntropy, class_weights
-from trainer.metrics import metrics
 
 
 class ClassificationHead(Head):
     """Class probabilities of every pixel."""
 
+    watched: ClassVar[Mapping[str, str]] = {"accuracy": "accuracy", "mean_iou": "mean IoU"}
+
     def __init__(self, train: Train, manifest: Manifest) -> None:
         """As `Head`."""
-        counts = manifest.splits["train"].class_pixels
-        pixels = [counts.get(name, 0) for name in manifest.class_names]
+        counts = manifest.splits["train"].labels.get(PIXELS, {})
+        pixels = [counts.get(name, 0) for name in manifest.task.entries]
         self._weights = class_weights(pixels, train.class_weights)
         self._label_smoothing = train.label_smoothing
+        self._output = manifest.task.output
 
     def outputs(self, features: Any) -> Any:
         """Class probabilities, float32 (patches, height, width, classes)."""
         # float32 whatever the policy: probabilities of a half-precision softmax do not sum to 1.
-        last = layers.Conv2D(len(self._weights), 1, activation="softmax", dtype="float32", name=PROBABILITIES)
+        last = layers.Conv2D(len(self._weights), 1, activation="softmax", dtype="float32", name=self._output)
         return last(features)
 
     def loss(self) -> Any:

@@ -1,7 +1,8 @@
 """What a network's end must be able to do, whatever the task."""
 
 from abc import ABC, abstractmethod
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from earthline.config import Train
 from earthline.formats.manifest import Manifest
@@ -9,6 +10,9 @@ from earthline.formats.manifest import Manifest
 
 class Head(ABC):
     """The end of a network that learns one task."""
+
+    watched: ClassVar[Mapping[str, str]]
+    """What a training's log and curves show besides the loss, the words by Keras' name; the first one has a curve."""
 
     @abstractmethod
     def __init__(self, train: Train, manifest: Manifest) -> None:
@@ -30,12 +34,15 @@ class Head(ABC):
             features: Keras tensor (patches, height, width, features).
 
         Returns:
-            float32 Keras tensor (patches, height, width, outputs).
+            float32 Keras tensor (patches, height, width, entries).
         """
 
     @abstractmethod
     def loss(self) -> Any:
-        """The Keras loss of outputs against labels, in which a pixel without a label does not count."""
+        """The Keras loss of outputs against labels, in which a pixel without a label does not count.
+
+        Labels come as examples hold them; where there is none they are `formats.examples.no_label` of their type.
+        """
 
     @abstractmethod
     def metrics(self) -> list[Any]:

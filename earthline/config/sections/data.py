@@ -23,7 +23,7 @@ class Data(Section):
     """Imagery, labels, region and grid."""
 
     imagery: AnyImagery = Field(description="Where pixels come from and which bands they have.")
-    labels: AnyLabels = Field(description="The ground truth, and the classes of the map.")
+    labels: AnyLabels = Field(description="The ground truth, and what the map tells.")
     region: AnyRegion | None = Field(
         default=None,
         description="Where to work: a rectangle, or an outline, outside of which nothing is learned and mapped; left "

@@ -1,1 +1,1 @@
-"""A map of classes: its raster, its pictures, its areas and its report, whoever predicted it."""
+"""A map: its raster, its pictures, its areas and its report, whoever predicted it."""

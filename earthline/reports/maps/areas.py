@@ -1,13 +1,10 @@
-"""How much ground each class covers: on the ellipsoid, whatever the map's projection does to areas."""
+"""How much ground each pixel covers: on the ellipsoid, whatever the map's projection does to areas."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from pyproj import Geod, Transformer
 
-from earthline.formats.examples import UNLABELLED
 from earthline.grid import Grid
 
 Array = np.ndarray[Any, Any]
@@ -17,25 +14,6 @@ _NODES = 97
 """Most pixels along each side of a map that are measured; between them area changes little and smoothly."""
 _PARTS = 4
 """A pixel's edge is measured in this many straight pieces: large pixels have curved edges."""
-
-
-@dataclass(frozen=True)
-class ClassArea:
-    """One class on the map.
-
-    Attributes:
-        name: Of the class.
-        color: #rrggbb.
-        pixels: Mapped pixels.
-        share: Of all mapped pixels' ground, 0 to 1.
-        hectares: On the ellipsoid; None where the CRS lies on no known ellipsoid.
-    """
-
-    name: str
-    color: str
-    pixels: int
-    share: float
-    hectares: float | None
 
 
 class PixelAreas:
@@ -73,66 +51,6 @@ class PixelAreas:
         down = _weights(self._rows, np.arange(row, row + shape[0]))
         across = _weights(self._columns, np.arange(column, column + shape[1]))
         return np.asarray(down @ self._hectares @ across.T)
-
-
-class Coverage:
-    """Pixels and ground by class id, counted block after block.
-
-    Attributes:
-        pixels: By class id.
-        masked: Pixels without a class.
-        unknown: Pixels of an id that no class has.
-    """
-
-    def __init__(self, grid: Grid, classes: int) -> None:
-        """Begins with nothing.
-
-        Args:
-            grid: Of the map.
-            classes: Number of classes; other ids are no class.
-        """
-        self._areas = PixelAreas(grid)
-        self._classes = classes
-        self.pixels = np.zeros(classes, np.int64)
-        self.masked = 0
-        self.unknown = 0
-        self._ground = np.zeros(classes)
-
-    def add(self, row: int, column: int, class_ids: Array) -> None:
-        """Counts a block.
-
-        Args:
-            row: Its first row on the grid.
-            column: Its first column.
-            class_ids: uint8 (height, width).
-        """
-        mapped = class_ids < self._classes
-        masked = int((class_ids == UNLABELLED).sum())
-        self.masked += masked
-        self.unknown += class_ids.size - masked - int(mapped.sum())
-        chosen = class_ids[mapped]
-        hectares = self._areas.window(row, column, (class_ids.shape[0], class_ids.shape[1]))[mapped]
-        self.pixels += np.bincount(chosen, minlength=self._classes)
-        self._ground += np.bincount(chosen, weights=hectares, minlength=self._classes)
-
-    def by_class(self, names: Sequence[str], colors: Sequence[str]) -> list[ClassArea]:
-        """The areas by class id.
-
-        Args:
-            names: By class id.
-            colors: By class id.
-        """
-        total = float(self._ground.sum())
-        return [
-            ClassArea(
-                name,
-                color,
-                int(self.pixels[class_id]),
-                float(self._ground[class_id]) / total,
-                float(self._ground[class_id]) if self._areas.known else None,
-            )
-            for class_id, (name, color) in enumerate(zip(names, colors, strict=True))
-        ]
 
 
 def _spread(length: int) -> Array:

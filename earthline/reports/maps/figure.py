@@ -9,15 +9,16 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from earthline import lettering
 from earthline.grid import Grid
-from earthline.reports import lettering, pictures
+from earthline.reports import pictures
 from earthline.task import Task
 
 WIDTH = 9.0
 """Inches."""
 DPI = 150
 MOST_ENTRIES = 40
-"""Most classes of a legend; the report names them all."""
+"""Most entries of a legend; the report names them all."""
 _NAME_WIDTH = 32
 _CAPTION_WIDTH = 150
 _TITLE_WIDTH = 80
@@ -43,7 +44,8 @@ def write(path: Path, picture: np.ndarray[Any, Any], grid: Grid, task: Task, tit
     middle = min(abs(bottom + top) / 2, _LATITUDE)
     stretch = 1 / math.cos(math.radians(middle)) if grid.pyproj_crs.is_geographic else 1.0
     tall = WIDTH * 0.78 * stretch * (top - bottom) / (right - left)
-    names = lettering.labels(task.legend.names, _NAME_WIDTH)[:MOST_ENTRIES]
+    legend = task.legend
+    names = lettering.labels(legend.names, _NAME_WIDTH, legend.word)[:MOST_ENTRIES]
     name = lettering.drawable(grid.crs_name)
     caption = f"{name} · {lettering.drawable(source)}" if source else name
     heading = lettering.drawable(title)
@@ -61,9 +63,9 @@ def write(path: Path, picture: np.ndarray[Any, Any], grid: Grid, task: Task, tit
             spine.set_color("#c4ced4")
         entries = [
             Patch(facecolor=color, edgecolor="#5c6b76", linewidth=0.4, label=label)
-            for label, color in zip(names, task.legend.colors, strict=False)
+            for label, color in zip(names, legend.colors, strict=False)
         ]
-        more = len(task.legend.names) - len(names)
+        more = len(legend.names) - len(names)
         if more:
             entries.append(Patch(facecolor="none", edgecolor="none", label=f"and {more} more: see the report"))
         axes.legend(handles=entries, loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=10)

@@ -61,7 +61,7 @@ class Files:
             curves: PNG of the learning curves; left out of the report where it is not there.
 
         Raises:
-            MapError: Every pixel is masked, or there is a class that the legend lacks.
+            MapError: Every pixel is masked, or a value is none of the task's.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         grid, task = subject.grid, subject.task

@@ -1,4 +1,4 @@
-"""The map's raster: class ids in a GeoTIFF that GIS programs show in the classes' colours."""
+"""The map's raster: a GeoTIFF that GIS programs show in the task's colours."""
 
 import os
 from collections.abc import Iterable
@@ -11,8 +11,9 @@ from rasterio.enums import ColorInterp
 from rasterio.windows import Window
 
 from earthline.grid import Grid
-from earthline.reports.maps.areas import Coverage
+from earthline.reports.maps.areas import PixelAreas
 from earthline.task import Task
+from earthline.task.maps import Coverage
 
 Array = np.ndarray[Any, Any]
 
@@ -38,15 +39,15 @@ def write(
         tags: Further texts for the file.
 
     Returns:
-        What each class covers.
+        What the map shows.
 
     Raises:
-        MapError: Every pixel is masked, or there is a class that the legend lacks.
+        MapError: Every pixel is masked, or a value is none of the task's.
     """
     temporary = path.with_suffix(".part.tif")
     profile = {
         "driver": "GTiff",
-        "dtype": task.map_type,
+        "dtype": task.data_type,
         "count": 1,
         "height": grid.shape[0],
         "width": grid.shape[1],
@@ -58,7 +59,8 @@ def write(
         "blockysize": BLOCK,
         "compress": "deflate",
     }
-    coverage = Coverage(grid, len(task.legend.names))
+    areas, mapped = PixelAreas(grid), 0
+    coverage = task.coverage(areas.known)
     try:
         with rasterio.open(temporary, "w", **profile) as file:
             colormap = task.colormap()
@@ -68,11 +70,12 @@ def write(
             file.set_band_description(1, task.map_band)
             file.update_tags(**tags, **task.band_tags())
             for row, column, block in blocks:
-                coverage.add(row, column, block)
+                coverage.add(block, areas.window(row, column, (block.shape[0], block.shape[1])))
+                mapped += int((block != task.no_data).sum())
                 file.write(block, 1, window=Window(column, row, block.shape[1], block.shape[0]))
-        if coverage.unknown:
-            raise MapError(f"the model gave class ids of {len(task.legend.names)} and above, which no class has")
-        if not coverage.pixels.any():
+        if coverage.problem:
+            raise MapError(coverage.problem)
+        if not mapped:
             raise MapError("every pixel of the map is masked; choose a predict.region where the imagery is valid")
         os.replace(temporary, path)
     finally:

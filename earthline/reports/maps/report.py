@@ -14,9 +14,9 @@ from earthline.formats.manifest import Manifest
 from earthline.grid import Grid
 from earthline.reports import pictures
 from earthline.reports.maps import raster, scene
-from earthline.reports.maps.areas import Coverage
 from earthline.reports.page import render
 from earthline.task import Task
+from earthline.task.maps import Coverage
 
 PICTURE_PIXELS = 700
 """Most pixels a side of the report's pictures."""
@@ -56,7 +56,7 @@ def write(
         path: HTML file to write.
         subject: What it is about.
         map: The GeoTIFF.
-        coverage: What each class covers.
+        coverage: What the map shows.
         manifest: Of the examples.
         evaluation: Folder that evaluate_model wrote.
         curves: PNG of the learning curves; left out of the report where it is not there.
@@ -65,15 +65,17 @@ def write(
     image = scene.imagery_picture(subject.data, grid, PICTURE_PIXELS, subject.region)
     labels = scene.label_picture(subject.data, grid, task, PICTURE_PIXELS, subject.region)
     prediction = raster.picture(map, task, PICTURE_PIXELS)
+    found = Evaluation.read(evaluation)
     page = render(
         Path(__file__).with_name("map.html.j2"),
         {
             "subject": subject,
-            "coverage": coverage,
             "grid": grid,
             "data": subject.data,
-            "evaluation": Evaluation.read(evaluation),
-            "areas": coverage.by_class(task.legend.names, task.legend.colors),
+            "evaluation": found,
+            "legend": task.legend,
+            "mapped": coverage.shown(),
+            "judged": task.shown(found),
             "manifest": manifest,
             "image": _uri(image, grid),
             "labels": _uri(labels, grid),
@@ -81,6 +83,7 @@ def write(
             "curves": pictures.png_uri(curves.read_bytes()) if curves.exists() else "",
             "client": ee.__version__,
         },
+        task.template,
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8")

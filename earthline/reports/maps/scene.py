@@ -14,7 +14,7 @@ from earthline.formats.contract import VALID_BAND
 from earthline.grid import Grid
 from earthline.reports import pictures
 from earthline.task import Task
-from earthline.task.task import MISSING_COLOR
+from earthline.task.maps import MISSING_COLOR
 
 ATTEMPTS = 6
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from earthline.formats.examples import UNLABELLED, Patch
+from earthline.formats.examples import Patch
 from earthline.formats.manifest import (
     MANIFEST,
     Manifest,
@@ -19,6 +19,8 @@ from earthline.formats.manifest import (
     expression_hash,
     shard_name,
 )
+from earthline.task.classification.classes import UNLABELLED
+from earthline.task.classification.task import Classification
 
 SEEN = np.ones((4, 4), bool)
 DATA_TYPES = ("uint8", "uint16", "int16", "float32")
@@ -38,7 +40,7 @@ def patches(draw: st.DrawFn) -> Patch:
 @given(patches())
 def test_what_is_encoded_is_decoded(patch: Patch) -> None:
     height, width, bands = patch.image.shape
-    again = Patch.decode(patch.encode(), (height, width), bands, patch.image.dtype.name)
+    again = Patch.decode(patch.encode(), (height, width), bands, patch.image.dtype.name, "uint8")
     np.testing.assert_array_equal(again.image, patch.image)
     np.testing.assert_array_equal(again.label, patch.label)
     np.testing.assert_array_equal(again.valid, patch.valid)
@@ -52,7 +54,7 @@ def test_damaged_bytes_are_refused_by_name_or_read(patch: Patch, noise: bytes) -
     serialized = patch.encode()
     damaged = serialized[: len(serialized) // 2] + noise
     try:
-        Patch.decode(damaged, (height, width), bands, patch.image.dtype.name)
+        Patch.decode(damaged, (height, width), bands, patch.image.dtype.name, "uint8")
     except ValueError as error:
         assert "feature '" in str(error) or "not a tf.train.Example" in str(error)
 
@@ -60,14 +62,14 @@ def test_damaged_bytes_are_refused_by_name_or_read(patch: Patch, noise: bytes) -
 def test_a_wrong_shape_names_the_feature() -> None:
     serialized = Patch(np.zeros((4, 4, 2), np.uint8), np.zeros((4, 4), np.uint8), SEEN, 0, 0).encode()
     with pytest.raises(ValueError, match=r"feature 'image' holds 32 bytes; \(4, 4, 3\) of uint8 are 48"):
-        Patch.decode(serialized, (4, 4), 3, "uint8")
+        Patch.decode(serialized, (4, 4), 3, "uint8", "uint8")
     with pytest.raises(ValueError, match="feature 'image' holds 32 bytes"):
-        Patch.decode(serialized, (4, 4), 2, "uint16")
+        Patch.decode(serialized, (4, 4), 2, "uint16", "uint8")
 
 
 def test_an_empty_example_lacks_the_image() -> None:
     with pytest.raises(ValueError, match="feature 'image' holds 0 byte strings"):
-        Patch.decode(b"", (1, 1), 1, "uint8")
+        Patch.decode(b"", (1, 1), 1, "uint8", "uint8")
 
 
 def test_image_and_label_cover_the_same_pixels() -> None:
@@ -128,7 +130,8 @@ def manifest() -> Manifest:
         split: SplitSummary(
             examples=3,
             shards=(Shard(name=shard_name(split, 0, 2), examples=2), Shard(name=shard_name(split, 1, 2), examples=1)),
-            class_pixels={"land": 10},
+            labels={"class_pixels": {"land": 10}},
+            labelled_pixels=10,
             unlabelled_pixels=2,
             masked_pixels=1,
         )
@@ -139,7 +142,8 @@ def manifest() -> Manifest:
         bands=("B1", "B2"),
         data_type="uint8",
         patch_shape=(4, 4),
-        class_names=("land", "water"),
+        task=Classification(("land", "water")).record,
+        label_type="uint8",
         splits=splits,
         gap=4,
         block_shape=(8, 8),

@@ -1,17 +1,21 @@
-"""The section `data.labels`: the ground truth and its classes, from a raster or from points and polygons."""
+"""The section `data.labels`: the ground truth, from a raster or from points and polygons, and what it tells."""
 
+from earthline.config.sections.labels.class_labels import ClassLabels, RasterClassLabels
 from earthline.config.sections.labels.classes import FeatureClass, LabelClass, RasterClass
-from earthline.config.sections.labels.kinds import AnyLabels, meant
+from earthline.config.sections.labels.kinds import AnyLabels, Parts, meant
 from earthline.config.sections.labels.raster import RasterLabels
 from earthline.config.sections.labels.section import Labels
 from earthline.config.sections.labels.vector import VectorLabels
 
 __all__ = [
     "AnyLabels",
+    "ClassLabels",
     "FeatureClass",
     "LabelClass",
     "Labels",
+    "Parts",
     "RasterClass",
+    "RasterClassLabels",
     "RasterLabels",
     "VectorLabels",
     "meant",

@@ -1,22 +1,75 @@
-"""Which kind of labels a section means."""
+"""Which labels a section means: of which task its keys say, and from which kind of source.
 
-from typing import Annotated, Any
+This module knows no task. It finds them by the entry points of the group `earthline.tasks`, each a mapping from names
+to `Parts`; Earthline's own is `earthline.task:TASKS`. Each task has one key that no other has.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import entry_points
+from pkgutil import resolve_name
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import BeforeValidator, GetJsonSchemaHandler, SerializeAsAny, ValidationInfo
 from pydantic.json_schema import JsonSchemaValue
 
-from earthline.config.sections.labels.raster import RasterLabels
 from earthline.config.sections.labels.section import Labels
-from earthline.config.sections.labels.vector import VectorLabels
 
-_OF_VECTORS = set(VectorLabels.model_fields) - set(RasterLabels.model_fields)
-_OF_RASTERS = set(RasterLabels.model_fields) - set(VectorLabels.model_fields)
+GROUP = "earthline.tasks"
+
+
+class Parts(NamedTuple):
+    """Where a task is, each as `module:class`.
+
+    Attributes:
+        labels: Its sections, each below `Labels`, one for each kind of source: a raster, or points and polygons. They
+            are read with every config, so that their modules must be light.
+        task: Its class below `earthline.task.Task`.
+    """
+
+    labels: tuple[str, ...]
+    task: str
+
+
+@cache
+def known() -> tuple[tuple[type[Labels], ...], ...]:
+    """The sections of each task that is installed here; the first task is meant where no key tells.
+
+    Raises:
+        RuntimeError: None is installed.
+    """
+    found = tuple(
+        tuple(resolve_name(place) for place in parts.labels)
+        for entry in sorted(entry_points(group=GROUP), key=lambda entry: (entry.value, entry.name))
+        for parts in entry.load().values()
+    )
+    if not found:
+        raise RuntimeError("no task is installed (entry points of earthline.tasks): install Earthline again")
+    return found
 
 
 def meant(content: Any) -> type[Labels]:
-    """The kind of labels that the keys of a section mean."""
-    keys = set(content) if isinstance(content, dict) else set()
-    return VectorLabels if keys & _OF_VECTORS and not keys & _OF_RASTERS else RasterLabels
+    """The section that the keys of a content mean.
+
+    Args:
+        content: Of `data.labels`, right or wrong.
+
+    Raises:
+        ValueError: It has the keys of several tasks.
+    """
+    keys = set(content) if isinstance(content, Mapping) else set()
+    given = [kinds for kinds in known() if kinds[0].KEY in keys]
+    if len(given) > 1:
+        named = " and ".join(f"`{kinds[0].KEY}`" for kinds in given)
+        raise ValueError(f"give one of {named}: each means another kind of map")
+    kinds = given[0] if given else known()[0]
+    told = [kind for kind in kinds if keys & _own(kind, kinds)]
+    return told[0] if len(told) == 1 else kinds[0]
+
+
+def _own(kind: type[Labels], kinds: tuple[type[Labels], ...]) -> set[str]:
+    """Keys of a section that no other one of its task has."""
+    return set(kind.model_fields).difference(*(other.model_fields for other in kinds if other is not kind))
 
 
 def _read(value: Any, info: ValidationInfo) -> Any:
@@ -26,11 +79,11 @@ def _read(value: Any, info: ValidationInfo) -> Any:
 
 
 class _Schema:
-    """The JSON schema of either kind."""
+    """The JSON schema of all of them."""
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return {"anyOf": [handler(kind.__pydantic_core_schema__) for kind in (RasterLabels, VectorLabels)]}
+        return {"anyOf": [handler(kind.__pydantic_core_schema__) for kinds in known() for kind in kinds]}
 
 
 AnyLabels = Annotated[SerializeAsAny[Labels], BeforeValidator(_read), _Schema()]
-"""Labels from a raster, or from points and polygons where `file` or `table` is given."""
+"""Labels of any task, from a raster, or from points and polygons."""

@@ -5,7 +5,6 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from earthline.config.section import AssetId, WholeNumber
-from earthline.config.sections.labels.classes import RasterClass
 from earthline.config.sections.labels.section import Labels
 
 
@@ -15,7 +14,6 @@ class RasterLabels(Labels):
     image: AssetId | None = Field(default=None, description="Id of a label image; or give `collection`.")
     collection: AssetId | None = Field(default=None, description="Id of a collection whose mosaic holds the labels.")
     band: str = Field(description="Band that holds the values.")
-    classes: tuple[RasterClass, ...] = Field(min_length=2, max_length=255, description="Classes of the map, in order.")
     ignore: tuple[WholeNumber, ...] = Field(default=(), description="Values of the label raster that mean no label.")
 
     @model_validator(mode="after")
@@ -33,15 +31,3 @@ class RasterLabels(Labels):
     def told(self) -> str:
         """The asset and its band."""
         return f"the band {self.band} of {self.asset}"
-
-    @property
-    def ignored(self) -> tuple[int | str, ...]:
-        """Values that mean no label."""
-        return self.ignore
-
-    @property
-    def numbers(self) -> tuple[tuple[int, ...], ...]:
-        """The values themselves, or class ids where ranges are the classes."""
-        if self.by_ranges:
-            return tuple((class_id,) for class_id in range(len(self.classes)))
-        return tuple(described.values for described in self.classes)

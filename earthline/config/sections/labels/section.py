@@ -1,20 +1,23 @@
-"""What labels from every source have in common."""
+"""What labels from every source and of every task have in common."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from itertools import pairwise
-from typing import Self
+from typing import ClassVar
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from earthline.config.section import Section, WholeNumber
-from earthline.config.sections.labels.classes import LabelClass
 
 
 class Labels(Section, ABC):
-    """Ground truth and its classes."""
+    """Ground truth."""
 
-    classes: tuple[LabelClass, ...] = Field(min_length=2, max_length=255, description="Classes of the map, in order.")
+    task: ClassVar[str]
+    """Name of the task."""
+    KEY: ClassVar[str]
+    """The required key that no other task has."""
+    KIND: ClassVar[str]
+    """What `entries` are, as a plural, for messages."""
+
     offset: tuple[WholeNumber, WholeNumber] = Field(
         default=(0, 0),
         description="Known misregistration of the labels in pixels (rows, columns): the label of imagery pixel "
@@ -33,69 +36,10 @@ class Labels(Section, ABC):
 
     @property
     @abstractmethod
-    def ignored(self) -> tuple[int | str, ...]:
-        """Values that mean no label."""
+    def entries(self) -> tuple[str, ...]:
+        """Names of the numbers that a model gives for each pixel."""
 
     @property
-    @abstractmethod
-    def numbers(self) -> tuple[tuple[int, ...], ...]:
-        """By class id the numbers of the label band in Earth Engine that mean the class."""
-
-    @property
-    def by_ranges(self) -> bool:
-        """True where ranges of numbers are the classes."""
-        return any(described.ranges for described in self.classes)
-
-    @property
-    def ranges(self) -> tuple[tuple[float, float, int, bool], ...]:
-        """All ranges as (low, high, class id, whether `high` is part of it)."""
-        every = [(low, high, class_id) for class_id, each in enumerate(self.classes) for low, high in each.ranges]
-        top = max((high for _, high, _ in every), default=0)
-        return tuple((low, high, class_id, high == top) for low, high, class_id in every)
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """Names by class id."""
-        return tuple(described.name for described in self.classes)
-
-    @property
-    def colors(self) -> tuple[str, ...]:
-        """Colours (#rrggbb) by class id."""
-        return tuple(described.color for described in self.classes)
-
-    @model_validator(mode="after")
-    def _are_clear(self) -> Self:
-        seen: dict[int | str, str] = {}
-        names: dict[str, str] = {}
-        for described in self.classes:
-            # Names that differ by case alone cannot be told apart in a legend.
-            folded = described.name.casefold()
-            if folded in names:
-                raise ValueError(
-                    f"class '{described.name}' stands twice (also as '{names[folded]}'); merge their `values` into one"
-                )
-            names[folded] = described.name
-            for value in described.meaning:
-                if value in seen:
-                    raise ValueError(
-                        f"label value {value} belongs to '{seen[value]}' and to '{described.name}'; keep it in one"
-                    )
-                seen[value] = described.name
-        both = sorted(set(self.ignored) & set(seen), key=str)
-        if both:
-            raise ValueError(f"label values {both} stand in `ignore` and in a class; keep them in one")
-        _require_apart(self.classes)
-        return self
-
-
-def _require_apart(classes: Sequence[LabelClass]) -> None:
-    without = [described.name for described in classes if not described.ranges]
-    ranges = sorted((low, high, described.name) for described in classes for low, high in described.ranges)
-    if ranges and without:
-        raise ValueError(f"class '{without[0]}' has `values` and '{ranges[0][2]}' has `ranges`; use one way for all")
-    for (low, high, name), (other_low, other_high, other) in pairwise(ranges):
-        if other_low < high:
-            raise ValueError(
-                f"the range [{low:g}, {high:g}] of '{name}' overlaps [{other_low:g}, {other_high:g}] of '{other}'; end "
-                f"the one where the other begins"
-            )
+    def summary(self) -> str:
+        """What the map tells, in two words."""
+        return f"{len(self.entries)} {self.KIND}"

@@ -6,8 +6,8 @@ from typing import Any, Self
 from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
 
 from earthline.config.section import AssetId, Number
+from earthline.config.sections.labels.class_labels import ClassLabels
 from earthline.config.sections.labels.classes import FeatureClass, FieldValue
-from earthline.config.sections.labels.section import Labels
 from earthline.label_features import features as label_features
 from earthline.label_features.features import LabelFeatures
 from earthline.label_features.files import Question
@@ -21,7 +21,7 @@ CLASS_PROPERTY = "class_id"
 """Property of uploaded features that holds their class id."""
 
 
-class VectorLabels(Labels):
+class VectorLabels(ClassLabels):
     """Labels from points and polygons: a file, or a table of Earth Engine.
 
     A file is read when the config is. What stays is its labels, so that its content counts and not its name: few

@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import Transformer
 
-from earthline.formats.examples import UNLABELLED
 from earthline.grid import Grid
-from earthline.reports.maps.areas import Coverage, PixelAreas
+from earthline.reports.maps.areas import PixelAreas
+from earthline.task.classification.classes import UNLABELLED
+from earthline.task.classification.task import Classification
 
 SEMI_MAJOR, FLATTENING = 6_378_137.0, 1 / 298.257223563
 SINUSOIDAL = "+proj=sinu +lon_0=0 +x_0=0 +y_0=0 +R=6371007.181 +units=m +no_defs"
@@ -98,9 +99,10 @@ def test_pixels_outside_the_projection_do_no_harm() -> None:
 
 def test_a_crs_without_an_ellipsoid_has_shares_alone() -> None:
     local = 'LOCAL_CS["site",UNIT["metre",1],AXIS["x",EAST],AXIS["y",NORTH]]'
-    coverage = Coverage(Grid(local, (1, 0, 0, 0, -1, 0), (2, 2)), 2)
-    coverage.add(0, 0, np.array([[0, 0], [0, 1]], np.uint8))
-    found = coverage.by_class(("a", "b"), ("#000000", "#ffffff"))
+    areas = PixelAreas(Grid(local, (1, 0, 0, 0, -1, 0), (2, 2)))
+    coverage = Classification(("a", "b"), ("#000000", "#ffffff")).coverage(areas.known)
+    coverage.add(np.array([[0, 0], [0, 1]], np.uint8), areas.window(0, 0, (2, 2)))
+    found = coverage.by_class()
     assert [(each.pixels, each.share, each.hectares) for each in found] == [(3, 0.75, None), (1, 0.25, None)]
 
 
@@ -108,11 +110,13 @@ def test_coverage_sums_the_pixels_of_each_class_over_blocks() -> None:
     grid = Grid("EPSG:4326", (0.5, 0, 0, 0, -0.5, 70), (100, 40))
     ids = np.random.default_rng(0).integers(0, 3, grid.shape).astype(np.uint8)
     ids[:5] = UNLABELLED
-    coverage = Coverage(grid, 3)
+    areas = PixelAreas(grid)
+    coverage = Classification(tuple("abc"), ("#000000",) * 3).coverage(areas.known)
     for row, column, (height, width) in grid.tiles((30, 17)):
-        coverage.add(row, column, ids[row : row + height, column : column + width])
+        block = ids[row : row + height, column : column + width]
+        coverage.add(block, areas.window(row, column, block.shape))
     true = np.array([between_parallels(70 - (row + 1) / 2, 70 - row / 2, 0.5) for row in range(100)])
-    for class_id, each in enumerate(coverage.by_class("abc", ("#000000",) * 3)):
+    for class_id, each in enumerate(coverage.by_class()):
         assert each.pixels == (ids == class_id).sum()
         expected = (true[:, np.newaxis] * (ids == class_id)).sum()
         assert each.hectares == pytest.approx(expected, rel=1e-3)

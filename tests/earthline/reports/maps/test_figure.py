@@ -10,7 +10,7 @@ import pytest
 from earthline.grid import Grid
 from earthline.reports import pictures
 from earthline.reports.maps import figure
-from earthline.task import Classification
+from earthline.task.classification.task import Classification
 
 RED = (215, 48, 31)
 

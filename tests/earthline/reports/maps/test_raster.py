@@ -5,11 +5,11 @@ import pytest
 import rasterio
 from pyproj import CRS
 
-from earthline.formats.examples import UNLABELLED
 from earthline.grid import Grid
 from earthline.reports.maps import raster
 from earthline.reports.maps.raster import MapError
-from earthline.task import Classification
+from earthline.task.classification.classes import UNLABELLED
+from earthline.task.classification.task import Classification
 
 LEGEND = Classification(("a", "b"), ("#111111", "#22aa22"))
 SINUSOIDAL = "+proj=sinu +lon_0=0 +x_0=0 +y_0=0 +R=6371007.181 +units=m +no_defs"

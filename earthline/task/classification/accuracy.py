@@ -1,13 +1,50 @@
 """Accuracy from confusion matrices of blocks, as map users read it."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
 
-from earthline.formats.evaluations import Accuracy, ClassAccuracy
-from earthline.task.bootstrap import Bootstrap
+from earthline.formats.evaluations import Interval, Metric, Scores
+
+if TYPE_CHECKING:
+    from earthline.task.bootstrap import Bootstrap
 
 Array = np.ndarray[Any, Any]
+
+OVERALL, MACRO_F1, MEAN_IOU = "accuracy", "macro_f1", "mean_iou"
+"""Names of the metrics."""
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ClassAccuracy(_Record):
+    """Accuracy of one class; a share is None where nothing is there to take it of."""
+
+    name: str = Field(description="Class name.")
+    pixels: int = Field(description="Test pixels that have this label.")
+    blocks: int = Field(description="Test blocks with such a pixel.")
+    precision: float | None = Field(description="Share of pixels mapped as this class that are it (user's accuracy).")
+    recall: float | None = Field(description="Share of pixels of this class that are mapped as it (producer's).")
+    f1: float | None = Field(description="Harmonic mean of both; None for a class without test labels.")
+    iou: float | None = Field(description="Intersection over union; None for a class without test labels.")
+    recall_interval: Interval | None = Field(default=None, description="Of the recall; None with too few blocks.")
+    f1_interval: Interval | None = Field(default=None, description="Of F1; None with too few blocks.")
+    iou_interval: Interval | None = Field(default=None, description="Of IoU; None with too few blocks.")
+
+
+class ClassDetails(_Record):
+    """What `evaluation.json` holds of a classifier besides its metrics, as `details` of its scores."""
+
+    classes: tuple[ClassAccuracy, ...] = Field(description="By class id.")
+    confusion: tuple[tuple[int, ...], ...] = Field(description="Rows are labels, columns are predictions.")
+
+    @classmethod
+    def of(cls, scores: Scores) -> "ClassDetails":
+        """Those of a column. Raises pydantic's ValueError where they are another task's."""
+        return cls.model_validate(scores.details)
 
 
 def confusion(labels: Array, predictions: Array, blocks: Array, classes: int) -> Array:
@@ -32,8 +69,8 @@ def confusion(labels: Array, predictions: Array, blocks: Array, classes: int) ->
     return np.bincount(flat, minlength=count * classes**2).reshape(count, classes, classes)
 
 
-def accuracy(by_block: Array, names: tuple[str, ...], bootstrap: Bootstrap) -> Accuracy:
-    """All metrics of one classifier.
+def accuracy(by_block: Array, names: tuple[str, ...], bootstrap: "Bootstrap") -> Scores:
+    """All metrics of one classifier, with its `ClassDetails`.
 
     Means are over the classes that have test labels, whatever the classifier predicts: so every column of a table
     averages the same classes. A labelled class that is never predicted counts as 0. One without labels that is
@@ -68,15 +105,15 @@ def accuracy(by_block: Array, names: tuple[str, ...], bootstrap: Bootstrap) -> A
         for index, name in enumerate(names)
     )
     overall_drawn, macro_f1_drawn, mean_iou_drawn = _summary(*drawn)
-    return Accuracy(
-        overall=float(overall),
-        macro_f1=float(macro_f1),
-        mean_iou=float(mean_iou),
-        overall_interval=bootstrap.interval(overall_drawn),
-        macro_f1_interval=bootstrap.interval(macro_f1_drawn),
-        mean_iou_interval=bootstrap.interval(mean_iou_drawn),
-        classes=classes,
-        confusion=tuple(tuple(int(count) for count in row) for row in matrix),
+    return Scores(
+        metrics={
+            OVERALL: Metric(value=float(overall), interval=bootstrap.interval(overall_drawn)),
+            MACRO_F1: Metric(value=float(macro_f1), interval=bootstrap.interval(macro_f1_drawn)),
+            MEAN_IOU: Metric(value=float(mean_iou), interval=bootstrap.interval(mean_iou_drawn)),
+        },
+        details=ClassDetails(
+            classes=classes, confusion=tuple(tuple(int(count) for count in row) for row in matrix)
+        ).model_dump(mode="json"),
     )
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from earthline.reports import lettering
+from earthline import lettering
 
 UNDRAWABLE = "森林"
 
@@ -42,12 +42,12 @@ def drawn(*texts: str) -> np.ndarray:
 @settings(max_examples=60)
 @given(st.lists(st.text(max_size=60), min_size=1, max_size=3))
 def test_any_text_can_be_drawn(texts: list[str]) -> None:
-    drawn(*lettering.labels(texts, 20))
+    drawn(*lettering.labels(texts, 20, "class"))
     drawn(*map(lettering.drawable, texts))
 
 
 def test_dollar_signs_are_no_mathematics() -> None:
-    assert lettering.labels(["US$ 5 and US$ 10", "a $\\foo$ b"], 40) == ["US$ 5 and US$ 10", "a $\\foo$ b"]
+    assert lettering.labels(["US$ 5 and US$ 10", "a $\\foo$ b"], 40, "class") == ["US$ 5 and US$ 10", "a $\\foo$ b"]
     with_signs, without = drawn("x$1$"), drawn("x1")
     dark = [np.nonzero((each[..., :3] < 128).any(axis=(0, 2)))[0].max() for each in (with_signs, without)]
     assert dark[0] > dark[1] + 8, "the two signs are drawn"
@@ -55,14 +55,14 @@ def test_dollar_signs_are_no_mathematics() -> None:
 
 
 def test_long_names_wrap_and_control_characters_are_spaces() -> None:
-    (name,) = lettering.labels(["x" * 60], 20)
+    (name,) = lettering.labels(["x" * 60], 20, "class")
     assert [len(line) for line in name.split("\n")] == [20, 20, 20]
-    assert lettering.labels(["a\n\tb  c\x00", " wet  forest "], 20) == ["a b c", "wet forest"]
+    assert lettering.labels(["a\n\tb  c\x00", " wet  forest "], 20, "class") == ["a b c", "wet forest"]
 
 
 def test_names_that_no_font_here_has_become_numbers(bare: None) -> None:
     names = ["crops", UNDRAWABLE, "غابة", "vi\u0323t"]
-    assert lettering.labels(names, 20) == ["crops", "class 1", "class 2", "class 3"]
+    assert lettering.labels(names, 20, "class") == ["crops", "class 1", "class 2", "class 3"]
     assert lettering.drawable(f"© {UNDRAWABLE}") == "© ��"
 
 
@@ -72,23 +72,23 @@ def test_letters_that_another_installed_font_has_are_drawn_by_it(bare: None) -> 
         for code in range(0x2000, 0x1F000)
         if unicodedata.category(chr(code)) == "So" and lettering._missing(chr(code)) and lettering._family_of(chr(code))
     )
-    assert lettering.labels([lacking], 20) == [lacking]
+    assert lettering.labels([lacking], 20, "class") == [lacking]
     assert (drawn(lacking) != 255).any()
 
 
 def test_pictures_of_names(tmp_path: Path) -> None:
-    from components.evaluate_model import figures
     from earthline.grid import Grid
     from earthline.reports.maps import figure
-    from earthline.task import Classification
-    from earthline.task.accuracy import accuracy, confusion
     from earthline.task.bootstrap import Bootstrap
+    from earthline.task.classification import figures
+    from earthline.task.classification.accuracy import ClassDetails, accuracy, confusion
+    from earthline.task.classification.task import Classification
 
     for names in (("a $\\foo$ b", UNDRAWABLE, "c\nd" + "x" * 57), tuple(f"class {i}" for i in range(60))):
         count = len(names)
         ids = np.arange(2 * count) % count
         found = accuracy(confusion(ids, ids, ids * 0, count), names, Bootstrap(1, 0.9, 0))
-        figures.confusion(found, tmp_path / "confusion.png")
+        figures.confusion(ClassDetails.of(found), 1.0, tmp_path / "confusion.png")
         legend = Classification(names, ("#123456",) * count)
         grid = Grid("EPSG:32632", (10, 0, 600_000, 0, -10, 5_000_000), (50, 70))
         figure.write(

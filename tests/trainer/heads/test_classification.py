@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from earthline.formats.examples import UNLABELLED
-from trainer.losses import MaskedCrossEntropy, class_weights
-from trainer.metrics import MaskedAccuracy, metrics
+from earthline.task.classification.classes import UNLABELLED
+from trainer.heads.class_metrics import MaskedAccuracy, metrics
+from trainer.heads.cross_entropy import MaskedCrossEntropy, class_weights
 
 LABEL = np.array([[[0, 1, UNLABELLED]]], np.uint8)
 PROBABILITIES = np.array([[[[0.7, 0.3], [0.4, 0.6], [0.01, 0.99]]]], np.float32)

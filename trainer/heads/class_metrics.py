@@ -1,11 +1,11 @@
-"""Metrics in which a pixel without a label does not count."""
+"""Metrics of a classifier in training, in which a pixel without a label does not count."""
 
 from typing import Any
 
 import keras
 from keras import ops
 
-from earthline.formats.examples import UNLABELLED
+from earthline.task.classification.classes import UNLABELLED
 
 
 @keras.saving.register_keras_serializable("earthline")

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from earthline.formats.evaluations import Accuracy
-from earthline.reports import lettering
+from earthline import lettering
+from earthline.task.classification.accuracy import ClassDetails
 
 MOST_SHARES = 25
 """Most classes whose shares are written into their cells; more would not be legible."""
@@ -15,17 +15,18 @@ LONGEST_SIDE = 24.0
 _NAME_WIDTH = 20
 
 
-def confusion(accuracy: Accuracy, path: Path) -> None:
+def confusion(details: ClassDetails, overall: float, path: Path) -> None:
     """Draws a confusion matrix, each row in percent of its label's pixels.
 
     Args:
-        accuracy: Metrics of the model.
+        details: Of the model.
+        overall: Its overall accuracy, 0 to 1.
         path: PNG to write.
     """
-    counts = np.array(accuracy.confusion, float)
+    counts = np.array(details.confusion, float)
     percent = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    count = len(accuracy.classes)
-    names = lettering.labels([each.name for each in accuracy.classes], _NAME_WIDTH)
+    count = len(details.classes)
+    names = lettering.labels([each.name for each in details.classes], _NAME_WIDTH, "class")
     side = min(2.2 + 0.75 * count, LONGEST_SIDE)
     size = min(10.0, 72 * (side - 2.2) / count * 0.7)
     with lettering.plain(*names):
@@ -36,7 +37,7 @@ def confusion(accuracy: Accuracy, path: Path) -> None:
         axes.set_yticks(range(count), names, fontsize=size)
         axes.set_xlabel("predicted")
         axes.set_ylabel("label")
-        axes.set_title(f"overall accuracy {accuracy.overall:.3f}", fontsize=11)
+        axes.set_title(f"overall accuracy {overall:.3f}", fontsize=11)
         if count <= MOST_SHARES:
             for (row, column), value in np.ndenumerate(percent):
                 colour = "white" if value > 55 else "black"

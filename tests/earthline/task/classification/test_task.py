@@ -6,23 +6,24 @@ import numpy as np
 import pytest
 
 from earthline.config import Data, load
-from earthline.formats.examples import UNLABELLED
-from earthline.task import TASKS, Classification, task_of, task_of_names
+from earthline.task import TASKS, known, task_of, task_of_record
 from earthline.task.bootstrap import Bootstrap
+from earthline.task.classification.classes import UNLABELLED
+from earthline.task.classification.task import Classification
 from trainer.heads import HEADS
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 TASK = Classification(("low", "high"), ("#112233", "#ff0080"), ((4,), (7, 9)))
 
 
 def test_each_task_has_a_head_and_marks_of_its_own() -> None:
-    assert {task.name for task in TASKS} == set(HEADS)
-    assert len({(task.map_band, task.map_mark) for task in TASKS}) == len(TASKS)
+    assert {task.name for task in known()} == set(TASKS) == set(HEADS)
+    assert len({(task.map_band, task.map_mark) for task in known()}) == len(TASKS)
 
 
 def test_a_config_and_a_manifest_tell_the_same_task() -> None:
     data = load(ROOT / "configs" / "quickstart.yaml").data
-    of_config, of_examples = task_of(data), task_of_names(data.labels.class_names)
+    of_config, of_examples = task_of(data), task_of_record(task_of(data).record)
     assert type(of_config) is type(of_examples)
     assert of_config.legend.names == of_examples.legend.names == data.labels.class_names
 
@@ -30,7 +31,7 @@ def test_a_config_and_a_manifest_tell_the_same_task() -> None:
 def test_the_most_probable_class_and_none_where_there_is_no_number() -> None:
     outputs = np.array([[0.2, 0.8], [0.6, 0.4], [np.nan, 0.4], [np.inf, 0.0]])
     assert TASK.decoded(outputs).tolist() == [1, 0, UNLABELLED, UNLABELLED]
-    assert TASK.decoded(outputs).dtype == np.dtype(TASK.map_type)
+    assert TASK.decoded(outputs).dtype == np.dtype(TASK.data_type)
 
 
 def test_values_that_no_class_has_are_told() -> None:
@@ -51,9 +52,9 @@ def test_a_map_has_the_legend_s_colours() -> None:
 def test_the_gate_s_metric_is_the_share_that_is_right() -> None:
     labels, predicted = np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1])
     tally = TASK.tally(labels, predicted, np.array([0, 0, 1, 1]))
-    part, whole = TASK.gate_sums(tally)
+    part, whole = TASK.gate_sums(tally).T
     assert (part.tolist(), whole.tolist(), TASK.gate_value(tally)) == ([1, 2], [2, 2], 0.75)
-    assert TASK.metrics(tally, Bootstrap(2, 0.9, 0)).overall == 0.75
+    assert TASK.scores(tally, Bootstrap(2, 0.9, 0)).metrics["accuracy"].value == 0.75
 
 
 def test_a_pixel_without_a_prediction_is_no_class_and_is_told() -> None:

@@ -32,16 +32,17 @@ def plain(*texts: str) -> Iterator[None]:
         yield
 
 
-def labels(names: Sequence[str], width: int) -> list[str]:
-    """Class names as they can be drawn: wrapped, and a number where no font here has the letters.
+def labels(names: Sequence[str], width: int, word: str) -> list[str]:
+    """Names as they can be drawn: wrapped, and a number where no font here has the letters.
 
     Args:
-        names: By class id.
+        names: In their order.
         width: Most letters of a line.
+        word: What they name, such as `class`; stands before the number.
     """
     return [
-        textwrap.fill(name, width) if _is_drawable(name) else f"class {class_id}"
-        for class_id, name in enumerate(map(one_line, names))
+        textwrap.fill(name, width) if _is_drawable(name) else f"{word} {place}"
+        for place, name in enumerate(map(one_line, names))
     ]
 
 

@@ -1,4 +1,4 @@
-"""Losses in which a pixel without a label does not count."""
+"""The loss of classification, in which a pixel without a label does not count."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from earthline.formats.examples import UNLABELLED
+from earthline.task.classification.classes import UNLABELLED
 
 
 @keras.saving.register_keras_serializable("earthline")

@@ -1,0 +1,39 @@
+"""An evaluation as the log and the pipeline's metrics show it."""
+
+from earthline.formats.evaluations import Evaluation
+from earthline.task import Task
+from earthline.task.bootstrap import MIN_BLOCKS
+from earthline.task.judgement import with_interval
+
+
+def summary(result: Evaluation) -> dict[str, float]:
+    """The metrics that pipelines show beside a run, by name."""
+    found = {name: metric.value for name, metric in result.model.metrics.items()}
+    found |= {f"baseline_{name}": metric.value for name, metric in result.best_baseline.scores.metrics.items()}
+    found |= {
+        "test_pixels": float(result.test.pixels),
+        "test_blocks": float(result.test.blocks),
+        "gain": result.gate.gain,
+    }
+    if result.gate.gain_interval is not None:
+        found |= {"gain_low": result.gate.gain_interval.low, "gain_high": result.gate.gain_interval.high}
+    if result.champion is not None and result.champion.scores is not None:
+        found[f"champion_{result.gate.metric}"] = result.gated(result.champion.scores).value
+    return found
+
+
+def table(result: Evaluation, task: Task) -> str:
+    """All metrics as text, for the log."""
+    test = result.test
+    wide = max(len(name) for name in result.columns)
+    heads = " ".join(f"{measure.short:<22}" for measure in result.measures.values())
+    lines = [
+        f"{test.pixels} test pixels of {test.patches} patches in {test.blocks} blocks; intervals at "
+        f"{100 * test.confidence:g} % by resampling blocks"
+        + ("" if test.blocks >= MIN_BLOCKS else f": not given, since there are fewer than {MIN_BLOCKS} blocks"),
+        f"{'':<{wide}} {heads}",
+    ]
+    for name, scores in result.columns.items():
+        cells = (with_interval(scores.metrics[key].value, scores.metrics[key].interval) for key in result.measures)
+        lines.append(f"{name:<{wide}} " + " ".join(f"{text:<22}" for text in cells).rstrip())
+    return "\n".join([*lines, *task.table_lines(result)])

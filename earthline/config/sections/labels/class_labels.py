@@ -1,0 +1,114 @@
+"""What labels from every source have in common where they are classes."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from earthline.config.sections.labels.classes import LabelClass, RasterClass
+from earthline.config.sections.labels.raster import RasterLabels
+from earthline.config.sections.labels.section import Labels
+
+
+class ClassLabels(Labels):
+    """Ground truth and its classes."""
+
+    task: ClassVar[str] = "classification"
+    KEY: ClassVar[str] = "classes"
+    KIND: ClassVar[str] = "classes"
+
+    classes: tuple[LabelClass, ...] = Field(min_length=2, max_length=255, description="Classes of the map, in order.")
+
+    @property
+    def entries(self) -> tuple[str, ...]:
+        """The classes' names."""
+        return self.class_names
+
+    @property
+    @abstractmethod
+    def ignored(self) -> tuple[int | str, ...]:
+        """Values that mean no label."""
+
+    @property
+    @abstractmethod
+    def numbers(self) -> tuple[tuple[int, ...], ...]:
+        """By class id the numbers of the label band in Earth Engine that mean the class."""
+
+    @property
+    def by_ranges(self) -> bool:
+        """True where ranges of numbers are the classes."""
+        return any(described.ranges for described in self.classes)
+
+    @property
+    def ranges(self) -> tuple[tuple[float, float, int, bool], ...]:
+        """All ranges as (low, high, class id, whether `high` is part of it)."""
+        every = [(low, high, class_id) for class_id, each in enumerate(self.classes) for low, high in each.ranges]
+        top = max((high for _, high, _ in every), default=0)
+        return tuple((low, high, class_id, high == top) for low, high, class_id in every)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names by class id."""
+        return tuple(described.name for described in self.classes)
+
+    @property
+    def colors(self) -> tuple[str, ...]:
+        """Colours (#rrggbb) by class id."""
+        return tuple(described.color for described in self.classes)
+
+    @model_validator(mode="after")
+    def _are_clear(self) -> Self:
+        seen: dict[int | str, str] = {}
+        names: dict[str, str] = {}
+        for described in self.classes:
+            # Names that differ by case alone cannot be told apart in a legend.
+            folded = described.name.casefold()
+            if folded in names:
+                raise ValueError(
+                    f"class '{described.name}' stands twice (also as '{names[folded]}'); merge their `values` into one"
+                )
+            names[folded] = described.name
+            for value in described.meaning:
+                if value in seen:
+                    raise ValueError(
+                        f"label value {value} belongs to '{seen[value]}' and to '{described.name}'; keep it in one"
+                    )
+                seen[value] = described.name
+        both = sorted(set(self.ignored) & set(seen), key=str)
+        if both:
+            raise ValueError(f"label values {both} stand in `ignore` and in a class; keep them in one")
+        _require_apart(self.classes)
+        return self
+
+
+class RasterClassLabels(RasterLabels, ClassLabels):
+    """Classes from an image, or from the mosaic of a collection."""
+
+    classes: tuple[RasterClass, ...] = Field(min_length=2, max_length=255, description="Classes of the map, in order.")
+
+    @property
+    def ignored(self) -> tuple[int | str, ...]:
+        """Values that mean no label."""
+        return self.ignore
+
+    @property
+    def numbers(self) -> tuple[tuple[int, ...], ...]:
+        """The values themselves, or class ids where ranges are the classes."""
+        if self.by_ranges:
+            return tuple((class_id,) for class_id in range(len(self.classes)))
+        return tuple(described.values for described in self.classes)
+
+
+def _require_apart(classes: Sequence[LabelClass]) -> None:
+    without = [described.name for described in classes if not described.ranges]
+    ranges = sorted((low, high, described.name) for described in classes for low, high in described.ranges)
+    if ranges and without:
+        raise ValueError(f"class '{without[0]}' has `values` and '{ranges[0][2]}' has `ranges`; use one way for all")
+    for (low, high, name), (other_low, other_high, other) in pairwise(ranges):
+        if other_low < high:
+            raise ValueError(
+                f"the range [{low:g}, {high:g}] of '{name}' overlaps [{other_low:g}, {other_high:g}] of '{other}'; end "
+                f"the one where the other begins"
+            )

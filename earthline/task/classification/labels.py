@@ -1,0 +1,199 @@
+"""Labels of classes: encoded, looked at, balanced and counted."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import ee
+import numpy as np
+
+from earthline.config import RasterLabels
+from earthline.task.classification.classes import UNLABELLED, Classes
+from earthline.task.labels import LabelError, LabelFindings, LabelSide, LabelStatistics
+
+Array = np.ndarray[Any, Any]
+
+LEAST_TRAINING_PIXELS = 30
+"""Fewer pixels of the ground tell nothing of a class: five would be learned by heart."""
+PIXELS = "class_pixels"
+"""Key of the counts among the statistics of labels in a manifest."""
+_LABEL_PIXELS = 65_536
+"""Most label pixels that one pixel of the grid is made of: Earth Engine's limit, 256 a side."""
+_LISTED = 12
+"""Label values that an error lists in full."""
+_VALUE = "value"
+
+
+def most_frequent(image: Any) -> Any:
+    """An `ee.Image` that, on a grid coarser than its own, gives the value that most of a pixel has; never a mean."""
+    return image.reduceResolution(ee.Reducer.mode(), False, _LABEL_PIXELS)
+
+
+def counts_of(answer: Any) -> dict[float, float]:
+    """Pixels by value of a label raster, NaN left out.
+
+    Args:
+        answer: To the `survey` of any classes.
+    """
+    counts = {float(value): float(count) for value, count in (answer.get(_VALUE) or {}).items()}
+    return {value: count for value, count in counts.items() if value == value}
+
+
+@dataclass(frozen=True)
+class ClassCounts(LabelStatistics):
+    """Pixels of each class.
+
+    Attributes:
+        names: By class id.
+        counts: By class id, (classes,).
+    """
+
+    names: tuple[str, ...]
+    counts: Array
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of a known class."""
+        return int(self.counts.sum())
+
+    @property
+    def by_stratum(self) -> tuple[int, ...]:
+        """Pixels of each class."""
+        return tuple(self.counts.tolist())
+
+    def __add__(self, other: Self) -> Self:
+        """As `LabelStatistics.__add__`."""
+        return type(self)(self.names, self.counts + other.counts)
+
+    def to_json(self) -> dict[str, Any]:
+        """Pixels by class name."""
+        return {PIXELS: {name: int(count) for name, count in zip(self.names, self.counts, strict=True)}}
+
+    def differences(self, claimed: Mapping[str, Any]) -> list[str]:
+        """As `LabelStatistics.differences`."""
+        said = claimed.get(PIXELS, {})
+        return [
+            f"{count:,} pixels of '{name}', the manifest says {said.get(name, 0):,}"
+            for name, count in self.to_json()[PIXELS].items()
+            if count != said.get(name, 0)
+        ]
+
+
+class ClassLabelSide(Classes, LabelSide):
+    """What classification knows of labels."""
+
+    data_type: ClassVar[str] = "uint8"
+
+    def encoded(self, values: Any, band: str) -> Any:
+        """Class ids; a coarser pixel is of the class that covers most of it."""
+        if self.ranges:
+            values = self._by_ranges(values)
+        known = [value for of_class in self.values for value in of_class]
+        ids = [class_id for class_id, of_class in enumerate(self.values) for _ in of_class]
+        return most_frequent(values.remap(known, ids).rename(band)).toUint8()
+
+    def _by_ranges(self, values: Any) -> Any:
+        """The class id of the range that each value lies in; masked outside of all. NaN lies in none."""
+        ids, known = values.multiply(0).toInt16(), values.multiply(0).toInt16()
+        for low, high, class_id, closed in self.ranges:
+            inside = values.gte(low).And(values.lte(high) if closed else values.lt(high))
+            ids, known = ids.add(inside.multiply(class_id)), known.add(inside)
+        return ids.updateMask(known)
+
+    def survey(self, values: Any, over: Mapping[str, Any], draw: Mapping[str, Any] | None) -> Any:
+        """Counts of the raster's values, as a dictionary in a dictionary."""
+        values = most_frequent(values).rename([_VALUE])
+        if draw is None:
+            return values.reduceRegion(reducer=ee.Reducer.frequencyHistogram(), **over)
+        # A coarser grid would mix classes, so single pixels are drawn instead.
+        return ee.Dictionary({_VALUE: values.sample(**draw).aggregate_histogram(_VALUE)})
+
+    def surveyed(self, answer: Any, labels: RasterLabels) -> str:
+        """Whether every value has a class or is ignored."""
+        counts = counts_of(answer)
+        if not counts:
+            raise LabelError(
+                f"data.labels: {labels.asset} has no value in the region; move data.region, or choose other labels"
+            )
+        known = set(labels.ignore)
+        if not self.ranges:
+            known |= {value for of_class in self.values for value in of_class}
+        unknown = {value: count for value, count in counts.items() if value not in known}
+        holds = f"{labels.told} holds"
+        if self.ranges:
+            outside = {value: count for value, count in unknown.items() if not self._has_range(value)}
+            if outside:
+                raise LabelError(
+                    f"data.labels.classes: {holds} values outside of all ranges: {_listed(outside)}; add them to the "
+                    "`ranges` of a class, or to data.labels.ignore"
+                )
+            return "all values lie in a class's ranges or are ignored"
+        fractions = {value: count for value, count in unknown.items() if not value.is_integer()}
+        if fractions:
+            raise LabelError(
+                f"data.labels.classes: {holds} values that are no whole numbers: {_listed(fractions)}. Classes are "
+                "whole numbers: make an asset that holds some, such as image.multiply(10).round().toInt(), and name "
+                "that"
+            )
+        if unknown:
+            raise LabelError(
+                f"data.labels.classes: {holds} values of no class: {_listed(unknown)}; add them to the `values` of a "
+                "class, or to data.labels.ignore"
+            )
+        return f"all {len(counts)} values have a class or are ignored"
+
+    def _has_range(self, value: float) -> bool:
+        return any(low <= value < high or (closed and value == high) for low, high, _, closed in self.ranges)
+
+    @property
+    def strata(self) -> tuple[str, ...]:
+        """The classes: rare ones are seen as often as common ones."""
+        return tuple(f"class '{name}'" for name in self.names)
+
+    def stratum(self, labels: Any) -> Any:
+        """The class ids themselves."""
+        return labels
+
+    def label_problem(self, label: Array) -> str:
+        """Values that are no class id."""
+        unknown = np.unique(label[(label >= len(self.names)) & (label != UNLABELLED)])
+        return f"{unknown.tolist()}, which are no class ids" if len(unknown) else ""
+
+    def statistics(self, labels: Array) -> ClassCounts:
+        """Pixels of each class; ids that no class has are left out."""
+        return ClassCounts(self.names, np.bincount(labels, minlength=len(self.names))[: len(self.names)])
+
+    def label_findings(self, ground: Mapping[str, LabelStatistics], sparse: bool) -> LabelFindings:
+        """Whether each class has ground enough in each split."""
+        anomalies, warnings = [], []
+        for class_id, name in enumerate(self.names):
+            counts = {split: of_split.by_stratum[class_id] for split, of_split in ground.items()}
+            if not any(counts.values()):
+                warnings.append(f"class '{name}' has no pixel in any split: the map cannot show it")
+                continue
+            train = counts.get("train", 0)
+            if train < (1 if sparse else LEAST_TRAINING_PIXELS):
+                there = ", ".join(f"{count:,} in {split}" for split, count in counts.items() if split != "train")
+                what = f"only {train:,} pixels" if train else "no pixel"
+                anomalies.append(
+                    (
+                        "class balance",
+                        f"'{name}' has {what} in train ({there}), too few to learn from; merge it with another class "
+                        "or add its values to data.labels.ignore, or give it more ground: a larger region, smaller "
+                        "export.block_shape, or export.split_regions",
+                    )
+                )
+            lost = {"validation": "no epoch is chosen for its sake", "test": "its accuracy stays unknown"}
+            for split, meaning in lost.items():
+                if split in counts and not counts[split]:
+                    warnings.append(
+                        f"class '{name}' has no pixel in {split}: {meaning}; smaller export.block_shape and "
+                        "export.patch_shape give it more places, or choose the places by export.split_regions"
+                    )
+        return LabelFindings(tuple(anomalies), tuple(warnings))
+
+
+def _listed(counts: Mapping[float, float]) -> str:
+    ordered = sorted(counts.items())
+    listed = ", ".join(f"{value:g} ({count:,.0f} pixels)" for value, count in ordered[:_LISTED])
+    return f"{listed} and {len(ordered) - _LISTED:,} more" if len(ordered) > _LISTED else listed

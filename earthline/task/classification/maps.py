@@ -1,0 +1,99 @@
+"""Maps of classes: what probabilities become, and what a map's colours mean."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import ee
+import numpy as np
+
+from earthline.task.classification.classes import UNLABELLED, Classes
+from earthline.task.classification.coverage import ClassCoverage
+from earthline.task.maps import MISSING_COLOR, Legend, MapSide
+
+Array = np.ndarray[Any, Any]
+
+CLASS_BAND = "class_id"
+"""Band of the map."""
+LARGEST_SUM = 2.0
+"""Of a pixel's probabilities, far above 1: beyond it, and below 0, they are none."""
+
+
+class ClassMapSide(Classes, MapSide):
+    """What classification knows of maps."""
+
+    map_band: ClassVar[str] = CLASS_BAND
+    map_mark: ClassVar[str] = f"{CLASS_BAND}_class_names"
+    map_variable: ClassVar[str] = "classes"
+    template: ClassVar[Path] = Path(__file__).with_name("classes.html.j2")
+
+    def mapped(self, outputs: Any) -> Any:
+        """The most probable class."""
+        classes = outputs.arrayArgmax().arrayGet([0]).rename([CLASS_BAND]).toUint8()
+        # Of NaN, argmax would make class 0. NaN compares false with everything, and makes a sum NaN.
+        total = outputs.arrayReduce(ee.Reducer.sum(), [0]).arrayGet([0])
+        return classes.updateMask(total.gt(0).And(total.lte(LARGEST_SUM)))
+
+    def decoded(self, outputs: Array) -> Array:
+        """The most probable class."""
+        known = np.isfinite(outputs).all(axis=-1)
+        return np.where(known, np.nan_to_num(outputs).argmax(axis=-1), UNLABELLED).astype(np.uint8)
+
+    def map_problem(self, values: Array) -> str:
+        """Class ids that no class has."""
+        wrong = np.unique(values[values >= len(self.names)])
+        if not len(wrong):
+            return ""
+        meaning = " (no prediction)" if UNLABELLED in wrong else ""
+        return (
+            f"the class ids {wrong.tolist()}{meaning} where the imagery is valid; known are 0 to {len(self.names) - 1}"
+        )
+
+    def colors_of(self, values: Array) -> Array:
+        """Each pixel in its class's colour, light grey without one."""
+        palette = np.full((UNLABELLED + 1, 3), MISSING_COLOR, np.uint8)
+        for class_id, color in enumerate(self.colors):
+            palette[class_id] = _rgb(color)
+        picture: Array = palette[values]
+        return picture
+
+    @property
+    def legend(self) -> Legend:
+        """The classes, by class id."""
+        return Legend(self.names, self.colors, "class")
+
+    def coverage(self, measured: bool) -> ClassCoverage:
+        """Pixels and ground by class."""
+        return ClassCoverage(self, measured)
+
+    def colormap(self) -> Mapping[int, tuple[int, int, int, int]]:
+        """The classes' colours."""
+        return {class_id: (*_rgb(color), 255) for class_id, color in enumerate(self.colors)} | {
+            UNLABELLED: (0, 0, 0, 0)
+        }
+
+    def band_tags(self) -> Mapping[str, str]:
+        """The classes' names."""
+        return {f"class_{class_id}": name for class_id, name in enumerate(self.names)}
+
+    def asset_properties(self) -> Mapping[str, Any]:
+        """Names and palette, as Earth Engine's catalogue has them."""
+        return {
+            self.map_mark: list(self.names),
+            f"{CLASS_BAND}_class_palette": [color.removeprefix("#") for color in self.colors],
+            f"{CLASS_BAND}_class_values": list(range(len(self.names))),
+        }
+
+    @property
+    def pyramiding_policy(self) -> str:
+        """The most frequent class."""
+        return "MODE"
+
+    def model_properties(self) -> Mapping[str, str]:
+        """Names and colours."""
+        return {"class_names": ",".join(self.names), "class_colors": ",".join(self.colors)}
+
+
+def _rgb(color: str) -> tuple[int, int, int]:
+    red, green, blue = bytes.fromhex(color.removeprefix("#"))
+    return red, green, blue

@@ -1,0 +1,155 @@
+"""The labels' side of a task: how they are encoded, sampled, counted and checked."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from earthline.config import RasterLabels
+from earthline.formats.examples import no_label
+
+Array = np.ndarray[Any, Any]
+
+_CASTS = {"uint8": "toUint8", "uint16": "toUint16", "int16": "toInt16", "float32": "toFloat"}
+
+
+class LabelError(ValueError):
+    """A label raster that the task cannot use; the text names the key and the fix."""
+
+
+@dataclass(frozen=True)
+class LabelFindings:
+    """What is wrong with the labels of a dataset as a whole.
+
+    Attributes:
+        anomalies: Kind and text of what fails the run.
+        warnings: Texts of what does not.
+    """
+
+    anomalies: tuple[tuple[str, str], ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class LabelStatistics(ABC):
+    """Statistics of labels, of any number of pixels: those of two parts add up to those of the whole."""
+
+    @property
+    @abstractmethod
+    def pixels(self) -> int:
+        """Labelled pixels, those whose label means something."""
+
+    @property
+    @abstractmethod
+    def by_stratum(self) -> tuple[int, ...]:
+        """Pixels of each of the task's strata."""
+
+    @abstractmethod
+    def __add__(self, other: Self) -> Self:
+        """Statistics of both."""
+
+    @abstractmethod
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, as the manifest and the validation's report hold them."""
+
+    @abstractmethod
+    def differences(self, claimed: Mapping[str, Any]) -> list[str]:
+        """How what was counted differs from what a manifest says, in texts such as `8 pixels of 'x', … says 9`.
+
+        Args:
+            claimed: As `to_json` gave it.
+        """
+
+
+class LabelSide(ABC):
+    """What a task knows of labels."""
+
+    data_type: ClassVar[str]
+    """NumPy name of the type of labels and maps, one of `formats.examples.LABEL_TYPES`."""
+
+    @property
+    def no_data(self) -> int | float:
+        """Value of a label where there is none, and of a map where it tells nothing."""
+        return no_label(self.data_type)
+
+    @abstractmethod
+    def encoded(self, values: Any, band: str) -> Any:
+        """Labels as examples hold them.
+
+        Args:
+            values: `ee.Image` of the label raster's own values.
+            band: Name of the band to give.
+
+        Returns:
+            `ee.Image` of one band of `data_type`; masked where there is no label. On a coarser grid a pixel has the
+            value that stands for all of it.
+        """
+
+    def unmasked(self, image: Any) -> Any:
+        """An `ee.Image` of labels or of a map with `no_data` where it is masked: what an array without a mask holds."""
+        return self.cast(image.unmask(self.no_data, False))
+
+    def cast(self, image: Any) -> Any:
+        """An `ee.Image` in the type of labels and maps."""
+        return getattr(image, _CASTS[self.data_type])()
+
+    @abstractmethod
+    def survey(self, values: Any, over: Mapping[str, Any], draw: Mapping[str, Any] | None) -> Any:
+        """What a label raster holds, before anything is exported, as an object that Earth Engine computes.
+
+        Args:
+            values: `ee.Image` of the raster's own values, one band.
+            over: Arguments of `reduceRegion`: the whole region.
+            draw: Arguments of `sample`, where the region has too many pixels to look at each; else None.
+        """
+
+    @abstractmethod
+    def surveyed(self, answer: Any, labels: RasterLabels) -> str:
+        """What the answer to `survey` says, in a few words.
+
+        Args:
+            answer: Plain values.
+            labels: The config's section.
+
+        Raises:
+            LabelError: The raster holds nothing, or what the config does not account for.
+        """
+
+    @property
+    @abstractmethod
+    def strata(self) -> tuple[str, ...]:
+        """What patches are balanced over, in words for messages; one where they are drawn evenly."""
+
+    @abstractmethod
+    def stratum(self, labels: Any) -> Any:
+        """The place in `strata` of each pixel, as an `ee.Image` of small whole numbers, its band called as it was.
+
+        Args:
+            labels: `ee.Image` that `encoded` gave.
+        """
+
+    @abstractmethod
+    def label_problem(self, label: Array) -> str:
+        """What is wrong with a label, in a few words; empty where nothing is.
+
+        Args:
+            label: (height, width).
+        """
+
+    @abstractmethod
+    def statistics(self, labels: Array) -> LabelStatistics:
+        """Statistics of labels; of none, those of nothing, to which others are added.
+
+        Args:
+            labels: Of labelled pixels, (pixels,).
+        """
+
+    @abstractmethod
+    def label_findings(self, ground: Mapping[str, LabelStatistics], sparse: bool) -> LabelFindings:
+        """Whether there is enough of everything to learn from and to judge by.
+
+        Args:
+            ground: By split, each pixel of the ground counted once.
+            sparse: Whether labels are points and polygons, of which few pixels are normal.
+        """
