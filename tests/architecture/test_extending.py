@@ -2,13 +2,13 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
+from .trees import ROOT, copied, insert
+
 MODEL = '''
 """A throw-away model: the mean of a window."""
 
@@ -50,7 +50,7 @@ import numpy as np
 import trainer
 from earthline.config import ConfigError, load
 from trainer import network
-from trainer.losses import MaskedCrossEntropy
+from trainer.heads.cross_entropy import MaskedCrossEntropy
 from trainer.statistics import Statistics
 
 config = Path(sys.argv[1])
@@ -142,20 +142,6 @@ print(json.dumps({
     "key": Config.model_json_schema()["$defs"]["Steps"]["properties"]["count_files"]["description"],
     "counted": json.loads((folder / "counts" / "counts.json").read_text())}))
 """
-
-
-def copied(folder: Path, *packages: str) -> Path:
-    for package in packages:
-        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
-    return folder
-
-
-def insert(path: Path, after: str, line: str) -> None:
-    """Adds a line after the first line that ends so."""
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    place = next(number for number, each in enumerate(lines, start=1) if each.rstrip("\n").endswith(after))
-    lines.insert(place, line + "\n")
-    path.write_text("".join(lines), encoding="utf-8")
 
 
 def done(tree: Path, script: str, *arguments: str) -> dict[str, Any]:

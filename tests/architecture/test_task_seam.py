@@ -1,4 +1,8 @@
-"""What only a task may know stands in no other place."""
+"""What only a task may know stands in no other place.
+
+The words below are those of classification. Whoever needs one elsewhere has found something that the seam lacks: a
+method of `earthline.task.Task`, a field of its records, or a macro of its template. The next task would need the same.
+"""
 
 import re
 from pathlib import Path
@@ -6,33 +10,101 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-OWN = ("earthline/task/", "trainer/heads/", "trainer/losses.py", "trainer/metrics.py")
-"""The task's module, and the end of the network that learns it."""
-CODE = [
-    path
-    for folder in ("cli", "components", "earthline", "pipelines", "serving", "trainer")
-    for path in sorted((ROOT / folder).rglob("*.py"))
-    if not path.relative_to(ROOT).as_posix().startswith(OWN)
-]
-
-
-@pytest.mark.parametrize(
-    "pattern",
-    [
-        r"arrayArgmax|\.argmax\(",
-        r"RandomForest(Classifier|Regressor)",
-        r"val_accuracy|val_mean_iou|softmax|CrossEntropy",
-        r"class_palette|\"class_id\"|\"MODE\"",
-        r"\.remap\(|reduceResolution",
-        r"write_colormap\(1, \{|labelled.*trace\(",
-        r"(if|elif|==) *[\"']?(classification|regression)\b|isinstance\([^)]*Classification",
-    ],
+OWN = (
+    "earthline/task/classification/",
+    "trainer/heads/classification.py",
+    "trainer/heads/cross_entropy.py",
+    "trainer/heads/class_metrics.py",
 )
-def test_nothing_outside_a_task_knows(pattern: str) -> None:
-    found = [
-        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
-        for path in CODE
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
-        if re.search(pattern, line)
-    ]
-    assert found == []
+"""The task's room, and the end of the network that learns it."""
+WORDS = {
+    "classes": r"\bclass(es)?_\w+|\bclasses\b|\w+_class(es)?\b|of_class\b|\bsubclass",
+    "its metrics": r"confusion|\bf1\b|macro.?[Ff]1|\biou\b|\boverall\b|val_accuracy",
+    "its outputs": r"arg_?max|softmax|entropy|probabilit|\bLARGEST_SUM\b",
+    "its labels": r"UNLABELLED|\b255\b.*label|label.*\b255\b|\.remap\(|reduceResolution|bincount|label_smoothing",
+    "its maps": r"\"MODE\"|class_palette|write_colormap\(1, \{",
+    "its estimators": r"RandomForest(Classifier|Regressor)",
+    "which task it is": r"classification|regression|isinstance\([^)]*(Class|Task)\w*\)",
+}
+_SECTION = "the section of the config that declares classes"
+_INIT = "`earthline init` asks for classes, and writes a config of these alone"
+_FEATURES = "points and polygons: each has one whole number, which is called class_id"
+EXCEPTIONS = {
+    "earthline/task/__init__.py": "the registry",
+    "trainer/heads/__init__.py": "the registry of heads",
+    "components/evaluate_model/component.py": "an output of the pipeline has one name and type for all tasks; the one "
+    "for Vertex AI's confusion view stays empty where a task has nothing for it",
+    "components/export_examples/dealing.py": "NumPy's bincount counts patches by stratum",
+    "earthline/config/sections/train.py": "options of the loss that stood in `train` before there were tasks; a new "
+    "task's stand in its own section",
+    "earthline/config/sections/evaluate.py": "the description of min_gain says what the gate's metric is for classes",
+    "earthline/config/sections/labels/class_labels.py": _SECTION,
+    "earthline/config/sections/labels/vector.py": _SECTION,
+    "earthline/config/sections/labels/__init__.py": _SECTION,
+    "cli/init.py": _INIT,
+    "cli/drafts/classes.py": _INIT,
+    "cli/drafts/drafting.py": _INIT,
+    "cli/drafts/shapes.py": _INIT,
+    "cli/drafts/survey.py": _INIT,
+    "cli/drafts/text.py": _INIT,
+    "components/export_examples/features.py": _FEATURES,
+    "components/validate_examples/features.py": _FEATURES,
+    "earthline/earth_engine/imagery/features.py": _FEATURES,
+    "earthline/formats/label_features.py": _FEATURES,
+    "earthline/label_features/features.py": _FEATURES,
+    "earthline/label_features/files.py": _FEATURES,
+    "earthline/label_features/on_grid.py": _FEATURES,
+    "earthline/label_features/overlaps.py": _FEATURES,
+    "earthline/label_features/values.py": _FEATURES,
+    "earthline/earth_engine/label_upload.py": _FEATURES,
+    "pipelines/checks/labels.py": _FEATURES,
+    "earthline/config/sections/imagery/ready.py": "Dynamic World's bands of probabilities",
+    "earthline/config/sections/imagery/source.py": "Sentinel-2's band of scene classification",
+    "earthline/earth_engine/imagery/resampling.py": "imagery that is finer than the grid",
+    "earthline/earth_engine/imagery/clouds.py": "Sentinel-2's band of scene classification",
+    "earthline/lettering.py": "Unicode's classes of letters",
+    "cli/terminal/failures.py": "classes of errors in Python",
+    "earthline/formats/examples.py": "classes of errors in Python, and of protobuf",
+    "earthline/formats/tensors.py": "classes of protobuf",
+    "earthline/vertex/retry.py": "classes of errors in Python",
+}
+"""Files that use one of the words, each with the reason."""
+
+
+def found() -> dict[str, list[str]]:
+    """Lines outside of the task that use a word of `WORDS`, by file."""
+    lines: dict[str, list[str]] = {}
+    for folder in ("cli", "components", "earthline", "pipelines", "serving", "trainer"):
+        for path in sorted([*(ROOT / folder).rglob("*.py"), *(ROOT / folder).rglob("*.j2")]):
+            name = path.relative_to(ROOT).as_posix()
+            if name.startswith(OWN):
+                continue
+            for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+                # Decorators and keywords of Python, and what HTML calls a class.
+                bare = re.sub(r"@\w*classmethod|dataclass\w*|\bclass=\"[^\"]*\"|__class__|resource_class", "", line)
+                kinds = [kind for kind, pattern in WORDS.items() if re.search(pattern, bare)]
+                if kinds:
+                    lines.setdefault(name, []).append(f"{name}:{number}: ({', '.join(kinds)}) {line.strip()}")
+    return lines
+
+
+FOUND = found()
+
+
+def test_nothing_outside_a_task_knows_what_it_tells() -> None:
+    assert [line for name, lines in FOUND.items() if name not in EXCEPTIONS for line in lines] == []
+
+
+@pytest.mark.parametrize("name", EXCEPTIONS)
+def test_each_exception_is_still_needed(name: str) -> None:
+    assert name in FOUND, f"{name} uses none of the words any more: leave it out of EXCEPTIONS"
+
+
+def test_the_words_are_those_of_the_task() -> None:
+    room = "\n".join(
+        path.read_text(encoding="utf-8")
+        for place in OWN
+        for path in ((ROOT / place).rglob("*.py") if place.endswith("/") else [ROOT / place])
+    )
+    for kind, pattern in WORDS.items():
+        assert re.search(pattern, room), f"{kind}: no word of this kind stands in the task's own room"
