@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from earthline_sandbox.earthengine.formats import kml, shapefile_writing
+from earthline_sandbox.earthengine.formats import kml, shapefiles
 from earthline_sandbox.earthengine.formats.tfrecords import Values, encode_example, frame
 from earthline_sandbox.errors import invalid
 
@@ -85,7 +85,7 @@ def files(features: Sequence[dict[str, Any]], file_format: str, selectors: Seque
     _check_count(features)
     columns = [name for name in _columns(features, selectors) if name != _GEOMETRY]
     rows = [{**feature, "properties": _row(feature, number)} for number, feature in enumerate(features)]
-    return shapefile_writing.write(rows, columns or [_INDEX])
+    return shapefiles.write(rows, columns or [_INDEX])
 
 
 def check_format(file_format: str) -> None:
