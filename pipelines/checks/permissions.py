@@ -14,7 +14,7 @@ from earthline.config import Config
 from pipelines.checks.accounts import held, impersonated, written
 from pipelines.checks.apis import Google
 from pipelines.checks.findings import Finding
-from pipelines.checks.rights import ACT_AS, BUCKET, PROJECT, SUBMITTER, USER, Right, grants, of_steps, of_workers
+from pipelines.checks.rights import ACT_AS, BUCKET, PROJECT, USER, Right, grants, of_steps, of_submitter, of_workers
 
 _TOKEN_CREATOR = "roles/iam.serviceAccountTokenCreator"
 
@@ -37,9 +37,10 @@ class Permissions:
 
     def of_submitter(self) -> Finding:
         """Whether one may submit, schedule and follow runs."""
-        missing = self._lacking(set(SUBMITTER) - held(self._google, self._config, SUBMITTER))
+        needed = of_submitter(self._config)
+        missing = self._lacking(set(needed) - held(self._google, self._config, needed))
         if not missing:
-            return Finding("permissions", True, f"you have the {len(SUBMITTER)} permissions of whoever submits")
+            return Finding("permissions", True, f"you have the {len(needed)} permissions of whoever submits")
         return Finding("permissions", False, f"not granted: {_named(missing)}", self._grant(missing, self._member()))
 
     def service_account(self) -> Finding:

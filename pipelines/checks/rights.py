@@ -8,7 +8,7 @@ https://cloud.google.com/dataflow/docs/concepts/security-and-permissions.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from earthline.config import Config
+from earthline.config import Config, VectorLabels
 from pipelines import dataflow
 
 PROJECT = "project"
@@ -36,7 +36,7 @@ class Right:
     on: str = PROJECT
 
 
-SUBMITTER = (
+_SUBMITTER = (
     Right("aiplatform.pipelineJobs.create", VERTEX),
     Right("aiplatform.pipelineJobs.get", VERTEX),
     Right("aiplatform.schedules.create", VERTEX),
@@ -45,7 +45,12 @@ SUBMITTER = (
     Right("serviceusage.services.use", CONSUMER),
     Right("storage.objects.get", OBJECTS, BUCKET),
 )
-"""What whoever submits, schedules and follows runs needs."""
+_UPLOADER = (
+    Right("earthengine.assets.create", EARTH_ENGINE),
+    Right("earthengine.imports.create", EARTH_ENGINE),
+    *(Right(f"storage.objects.{verb}", OBJECTS, BUCKET) for verb in ("create", "delete")),
+)
+"""What a file of labels takes that becomes a table."""
 
 _STEPS = (
     Right("aiplatform.customJobs.create", VERTEX),
@@ -67,6 +72,17 @@ _WORKERS = (
     Right("serviceusage.services.use", CONSUMER),
     *(Right(f"storage.objects.{verb}", OBJECTS, BUCKET) for verb in ("create", "delete", "get", "list")),
 )
+
+
+def of_submitter(config: Config) -> tuple[Right, ...]:
+    """What whoever submits, schedules and follows runs needs.
+
+    Args:
+        config: The workflow's config.
+    """
+    labels = config.data.labels
+    uploads = isinstance(labels, VectorLabels) and labels.upload is not None
+    return _SUBMITTER + _UPLOADER if uploads else _SUBMITTER
 
 
 def of_steps(config: Config, account: str) -> tuple[Right, ...]:
