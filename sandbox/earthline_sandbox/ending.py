@@ -1,7 +1,7 @@
-"""How a sandbox ended: notes that it makes while it runs, and what is read from them once it is gone.
+"""How a sandbox ended: what it records while it runs, and what that tells when it is gone.
 
-A process that is killed, or crashes, can tell nobody. So the requests that it works at stand in a mapped file, which
-outlives it, and `faulthandler` writes where it was. Who finds the process gone puts the two together.
+A process that is killed, or crashes, can tell nobody. So the requests under way stand in a mapped file, which outlives
+the process, and `faulthandler` writes where it was. The command that finds the process gone reports both.
 """
 
 import contextlib

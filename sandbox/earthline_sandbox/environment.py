@@ -1,4 +1,4 @@
-"""The variables that send an unmodified Google client to the sandbox, and their way back."""
+"""The variables that send an unmodified Google client to the sandbox, and how they are taken back."""
 
 import importlib.util
 import json

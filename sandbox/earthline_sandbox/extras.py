@@ -1,4 +1,4 @@
-"""What answers for a service whose packages are not installed: an error that says what to install."""
+"""The stand-in for a service whose packages are not installed: every answer says what to install."""
 
 import importlib.util
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What the sandbox asks of each Google service that it speaks for, and of the parts of one."""
+"""The interface of a Google service in the sandbox, and of its parts."""
 
 from typing import Any, Protocol
 
@@ -28,7 +28,7 @@ class Lifecycle:
 
 
 class Service(Protocol):
-    """One Google service. `build(settings) -> Service` of its `service` module makes it.
+    """One Google service in the sandbox. `build(settings) -> Service` of its `service` module makes it.
 
     Attributes:
         name: Short name, such as `earthengine`; the key of its part of `status`.

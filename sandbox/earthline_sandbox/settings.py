@@ -1,4 +1,4 @@
-"""Where a sandbox keeps its state and what it calls itself."""
+"""Settings of a sandbox: its folders, its project and its ports."""
 
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a sandbox notes of itself on disk: small JSON files that are whole or not there."""
+"""Small JSON files in which a sandbox records its ports and its process; each is written in one step."""
 
 import json
 import os

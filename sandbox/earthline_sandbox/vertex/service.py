@@ -1,4 +1,4 @@
-"""Vertex AI as one service: its parts, their routes, their lives."""
+"""Vertex AI as one service: its parts with their routes, its start and its end."""
 
 import asyncio
 import shutil

@@ -1,1 +1,1 @@
-"""Assets: where they lie, how they come in, how their pixels are read."""
+"""The catalogue of assets: storage, ingestion and the reading of pixels."""

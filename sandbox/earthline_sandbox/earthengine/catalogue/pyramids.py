@@ -1,7 +1,8 @@
 """Overviews: every level has half the pixels of the one below it, aggregated by the asset's pyramiding policy.
 
-Source: https://developers.google.com/earth-engine/guides/scale. A level's pixel comes of two by two of the level below;
-masked ones do not count. A request reads the level whose pixels are the largest that are not larger than its own.
+Source: https://developers.google.com/earth-engine/guides/scale. A pixel is made of two by two pixels of the
+level below; masked ones do not count. A request reads the level whose pixels are the largest that are not larger than
+its own.
 """
 
 import math

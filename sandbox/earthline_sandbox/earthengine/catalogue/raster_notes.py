@@ -1,4 +1,4 @@
-"""What a person should hear of rasters that became an asset: where Earth Engine's rules may surprise them."""
+"""Notes for the person who adds rasters: where Earth Engine's rules may surprise them."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path

@@ -18,7 +18,7 @@ class _TextResponse(JSONResponse):
 
 
 def routes() -> list[Route]:
-    """The catalogue's one document: no entries, as the sandbox has nothing to say about Google's data sets."""
+    """The catalogue's one document: no entries, as the sandbox has none of Google's data sets."""
     return [Route("/catalog/catalog.json", _catalog)]
 
 

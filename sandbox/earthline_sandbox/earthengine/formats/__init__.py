@@ -1,1 +1,1 @@
-"""What pixels and tables are written as, and read from."""
+"""File formats and wire formats of pixels and tables."""

@@ -1,4 +1,4 @@
-"""Pixels on request: the grid that a request means, its limits, and the file that answers it."""
+"""Answers to requests for pixels: the grid of a request, its limits, and the file that is sent."""
 
 import io
 import math

@@ -1,4 +1,4 @@
-"""How a request becomes a call: bodies read with a bound, work done in threads that Earth Engine has for itself."""
+"""From a request to a call: bodies of a bounded size, and threads of Earth Engine's own for the work."""
 
 import asyncio
 import gzip

@@ -1,4 +1,4 @@
-"""Faults on demand: what a cloud does to its clients on a bad day, by method, by chance and by count.
+"""Faults on demand: errors, delays and cut answers for chosen methods, by chance and by count.
 
 A rule is made through the admin interface (`POST /_sandbox/earthengine/faults`) or by `earthline-sandbox faults add`,
 and holds until it is cleared, has struck often enough, or the sandbox is reset.

@@ -1,4 +1,4 @@
-"""What was asked of Earth Engine: one entry per request, for tests to read."""
+"""The log of requests to Earth Engine: one entry per request, for tests to read."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""Earth Engine, assembled: its routes, its catalogue, and what belongs to starting and stopping it."""
+"""Earth Engine as one service: its routes and its catalogue, its start and its end."""
 
 import asyncio
 import shutil

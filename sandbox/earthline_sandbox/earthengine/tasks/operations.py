@@ -26,7 +26,7 @@ _FINAL = ("SUCCEEDED", "FAILED", "CANCELLED")
 
 
 class Cancelled(Exception):
-    """The work of a task found out that its task was cancelled."""
+    """Ends the work of a task that was cancelled."""
 
 
 class Task:
@@ -207,7 +207,7 @@ class Operations:
             self._tasks.clear()
 
     def _workers(self) -> ThreadPoolExecutor:
-        """The threads of tasks; as many as may run now, once those of an older limit have nothing left to do."""
+        """The threads of tasks, as many as may run; after a change of the limit new ones, once the old are idle."""
         size = self._limits.running_operations
         if self._pool is not None and size != self._pool_size and self.active() <= 1:
             self._pool.shutdown(wait=False)

@@ -1,4 +1,4 @@
-"""Instances of a batch prediction: the objects that hold them, their lines, and what of them a model is sent.
+"""Instances of a batch prediction: the objects that hold them, their lines, and what of each line the model gets.
 
 https://cloud.google.com/vertex-ai/docs/predictions/get-batch-predictions has the formats, and the reference of
 `BatchPredictionJob.InstanceConfig` the filters.

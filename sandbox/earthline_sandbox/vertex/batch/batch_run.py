@@ -1,4 +1,4 @@
-"""One run of a batch prediction: the model's container, the instances through it, and the files that it leaves."""
+"""One run of a batch prediction: the model's container, the requests to it, and the files of predictions."""
 
 import os
 import re

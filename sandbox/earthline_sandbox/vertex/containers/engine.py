@@ -1,4 +1,4 @@
-"""Containers as containers: what the sandbox runs on a Docker engine where it is told to, instead of processes.
+"""Containers on a Docker engine, which the sandbox runs instead of processes where it is told to.
 
 Everything goes through the `docker` command, which knows contexts, remote engines and their credentials, with lists
 of arguments. `docker run` stays attached: its output, its exit code and the signals it passes on are the container's,
@@ -161,7 +161,7 @@ def client_environment() -> dict[str, str]:
 
 
 def remove(*names: str) -> None:
-    """Ends and removes containers at once; those that are gone already are none of its business."""
+    """Ends and removes containers at once; those that are gone already are passed over."""
     if names:
         _call("rm", "--force", "--volumes", "--", *names)
 

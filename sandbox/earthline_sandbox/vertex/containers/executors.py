@@ -1,4 +1,4 @@
-"""Tasks that are KFP's Python executor and nothing else, begun by a fork of a process that has loaded it.
+"""Tasks that run KFP's Python executor alone: they begin as a fork of a process that has loaded it.
 
 KFP compiles a Python function to `sh -ec SCRIPT SOURCE ARGUMENTS…`, whose script writes the source to a file and runs
 `python3 -m kfp.dsl.executor_main` on it. Most of what such a task takes is the start of the interpreter. Where the
@@ -148,7 +148,7 @@ class Zygote:
         return answer.get()
 
     def stale(self, environment: Mapping[str, str]) -> bool:
-        """True where another must take its place: it was killed, or it holds what is no longer so."""
+        """True where another must take its place: it was killed, or packages have changed since it loaded them."""
         return self._ended or self.environment != environment or self.installed != _installed()
 
     def reap(self, pid: int) -> None:

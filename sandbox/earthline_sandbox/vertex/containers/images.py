@@ -1,4 +1,4 @@
-"""What stands for a container image where containers are processes: this interpreter's packages.
+"""Container images where containers are processes: the packages of this interpreter stand for each.
 
 A registry resolves a tag to a digest of the image's content, and a changed image is another image; so does a Docker
 engine. Without one every image is the environment that the sandbox itself runs in, so its digest is made of the
@@ -21,7 +21,7 @@ from earthline_sandbox.vertex.containers import engine
 
 
 def identity(settings: Settings, image: str) -> str:
-    """What a change of an image's content changes.
+    """The identity of an image, which changes with its content.
 
     Args:
         settings: The sandbox.

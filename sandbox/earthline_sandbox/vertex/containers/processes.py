@@ -1,4 +1,4 @@
-"""Containers as processes: what a container image would run, run on this machine, or on its Docker engine."""
+"""Containers as processes of this machine or, where it is told to, of its Docker engine."""
 
 import contextlib
 import os

@@ -65,7 +65,7 @@ class Jobs(Resources):
     Attributes:
         states: How the names of the states begin.
         noun: What messages call a job.
-        cut_off: Why a job failed that the end of the sandbox cut off.
+        cut_off: Why a job failed that ran when the sandbox ended.
         shows_cancelling: Whether a job that is being cancelled has a state of its own.
     """
 
@@ -86,7 +86,7 @@ class Jobs(Resources):
         return [*super().routes(), self._verb("cancel", self._cancel)]
 
     async def start(self) -> None:
-        """Fails the jobs that the end of the last sandbox cut off."""
+        """Fails the jobs that ran when the last sandbox ended."""
         for name, record in list(self._store.every(self._kind)):
             if not self._is_final(record):
                 self._end(name, "FAILED", ApiError("ABORTED", self.cut_off))

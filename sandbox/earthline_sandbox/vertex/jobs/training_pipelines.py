@@ -1,4 +1,4 @@
-"""Training pipelines: a custom job, and the model that is uploaded of what it leaves.
+"""Training pipelines: a custom job, then the upload of the model that it wrote.
 
 They are what `CustomTrainingJob`, `CustomContainerTrainingJob` and `CustomPythonPackageTrainingJob` of the client run.
 https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.trainingPipelines has the resource,
@@ -114,7 +114,7 @@ class TrainingPipelines(jobs.Jobs):
         return self._begin(name, fields, run, running=True)
 
     def _upload(self, place: names.Place, record: Record, spec: Mapping[str, Any]) -> Record:
-        """Uploads the model that the training left; gives the fields of the record that tell of it."""
+        """Uploads the model that the training wrote; gives the fields of the record that describe it."""
         if "modelToUpload" not in record:
             return {}
         model = {**record["modelToUpload"], "trainingPipeline": record["name"]}
@@ -138,7 +138,7 @@ class _TrainingRun:
             custom: Runs it.
             backing: Its name.
             ended: Done when it has ended.
-            upload: Uploads the model; gives the fields of the pipeline's record that tell of it.
+            upload: Uploads the model; gives the fields of the pipeline's record that describe it.
         """
         self._store = store
         self._custom_jobs = custom
@@ -171,7 +171,7 @@ class _TrainingRun:
         return {"customJob": self._backing}
 
     def outcome(self) -> Record:
-        """What tells of the model."""
+        """The fields that describe the uploaded model."""
         return self._uploaded
 
 

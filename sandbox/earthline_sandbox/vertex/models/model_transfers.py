@@ -1,4 +1,4 @@
-"""Models that leave the registry, and models that are copied within it.
+"""Export of models to Cloud Storage, and copies of models within the registry.
 
 https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.models/export and
 https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.models/copy have the calls.

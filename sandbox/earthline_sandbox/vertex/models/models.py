@@ -64,7 +64,7 @@ class Models(Part):
         ]
 
     async def start(self) -> None:
-        """Takes back versions whose upload the end of the last sandbox cut off."""
+        """Removes versions whose upload was under way when the last sandbox ended."""
         for base, index in list(self._store.every("models")):
             for number in list(index["aliases"]):
                 if not self._store.exists(f"{base}/versions/{number}"):
@@ -174,7 +174,7 @@ class Models(Part):
         return str(self._store.update(base, change)["next"] - 1)
 
     def _forget(self, base: str, number: str) -> None:
-        """Takes a version back; the newest of the others becomes the default if it was."""
+        """Removes a version; if it was the default, the newest of the others becomes it."""
 
         def change(index: Record) -> None:
             aliases = index["aliases"].pop(number, [])

@@ -1,4 +1,4 @@
-"""The cache of executions: same container, same inputs, same outputs asked for, and the outputs are still there."""
+"""The cache of executions. One is found by container, inputs and outputs asked for, while its outputs exist."""
 
 import hashlib
 import os
@@ -116,5 +116,5 @@ class Cache:
         os.replace(draft, self._root / f"{key}.json")
 
     def clear(self) -> None:
-        """Forgets everything."""
+        """Removes every execution."""
         shutil.rmtree(self._root, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The interpreter of compiled pipelines: one thread decides, a pool of threads runs the leaves."""
+"""The interpreter of compiled pipelines: one thread decides what runs next, a pool of threads runs the tasks."""
 
 import logging
 import queue

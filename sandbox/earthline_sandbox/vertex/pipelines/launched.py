@@ -1,4 +1,4 @@
-"""What a launcher of Google's pipeline components began, and why that failed.
+"""Errors of the jobs that a launcher of Google's pipeline components began.
 
 A launcher ends with the state of its job alone; it leaves the names of what it began in its output `gcp_resources`,
 whose form https://github.com/kubeflow/pipelines/blob/master/components/google-cloud/google_cloud_pipeline_components/proto/README.md

@@ -1,4 +1,4 @@
-"""Artifacts of earlier jobs, found again by their ids: what a job may take as the artifacts of its pipeline.
+"""Artifacts of earlier jobs by their ids, for jobs whose pipelines take artifacts.
 
 On Vertex AI they lie in the metadata store; here in the records of the jobs that made or imported them, so that an
 artifact is forgotten with the last job that knows it.

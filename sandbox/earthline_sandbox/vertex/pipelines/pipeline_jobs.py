@@ -34,7 +34,7 @@ from earthline_sandbox.vertex.rest.store import Store
 
 KIND: Final = "pipelineJobs"
 STOPPED: Final = "sandbox stopped while running"
-"""Why a job failed that the end of the sandbox cut off."""
+"""Why a job failed that ran when the sandbox ended."""
 
 PARALLEL_TASKS: Final = max(8, 4 * (os.cpu_count() or 1))
 """Task processes that run at the same time at most; the others wait as pending."""
@@ -98,7 +98,7 @@ class PipelineJobs(Resources):
         ]
 
     async def start(self) -> None:
-        """Fails jobs that the end of the last sandbox cut off; what they had finished is in the cache."""
+        """Fails jobs that ran when the last sandbox ended; what they had finished is in the cache."""
         for name, record in self._store.every(KIND):
             if record.get("state") not in TERMINAL:
                 interrupt(record, f"{STOPPED}: run the pipeline again; finished tasks come from the cache.")

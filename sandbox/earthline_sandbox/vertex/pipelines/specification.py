@@ -1,4 +1,4 @@
-"""Compiled KFP pipelines (`ml_pipelines.PipelineSpec`): read once, checked whole, refused by name."""
+"""A compiled KFP pipeline (`ml_pipelines.PipelineSpec`) as data classes, which `compiled` reads and checks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

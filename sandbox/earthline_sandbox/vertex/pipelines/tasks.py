@@ -1,4 +1,4 @@
-"""One task that is a leaf of the pipeline: its executor input, its process, its outputs."""
+"""One task that runs a container or imports an artifact: its executor input, its process, its outputs."""
 
 import dataclasses
 import errno

@@ -57,7 +57,7 @@ class Operations(Part):
         return found
 
     async def start(self) -> None:
-        """Fails operations that the end of the last sandbox cut off."""
+        """Fails operations that ran when the last sandbox ended."""
         lost = ApiError("ABORTED", "The sandbox ended while this operation ran. Nothing of it was kept: call again.")
         for name, record in list(self._store.every("operations")):
             if not record.get("done"):

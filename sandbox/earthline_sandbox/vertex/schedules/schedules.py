@@ -91,7 +91,7 @@ class Schedules(Resources):
         ]
 
     async def start(self) -> None:
-        """Begins to watch the clock; runs that were due while no sandbox ran are made up for if `catchUp` says so."""
+        """Begins to watch the clock; runs that were due while no sandbox ran start now if `catchUp` says so."""
         now = self._clock.now()
         self._runs = ScheduleRuns(self._settings, self._jobs, now)
         for name, record in list(self._store.every(KIND)):
@@ -118,7 +118,7 @@ class Schedules(Resources):
             self._store.delete(name)
 
     def busy(self) -> bool:
-        """True while a schedule is active: a sandbox that went to sleep would start nothing."""
+        """True while a schedule is active: a sandbox that stopped when idle would start nothing."""
         return any(record["state"] == "ACTIVE" for _, record in self._store.every(KIND))
 
     def status(self) -> dict[str, Any]:

@@ -198,7 +198,7 @@ class Prediction(Part):
 
 
 async def _bounded(answer: httpx.Response, limit: int, endpoint: Record, item: Record) -> httpx.Response:
-    """A container's answer, read; one over the limit is given up in Google's words.
+    """Reads a container's answer; one over the limit is refused in Google's words.
 
     The words: https://github.com/googleapis/python-aiplatform/issues/190.
 
