@@ -10,6 +10,7 @@ from cli.canary import canary
 from cli.check import check
 from cli.compile import compile_config
 from cli.init import init
+from cli.preview import preview
 from cli.rollback import rollback
 from cli.run import run
 from cli.runs import runs
@@ -29,6 +30,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("init")(init)
+app.command("preview")(preview)
 app.command("run")(run)
 app.command("submit")(submit)
 app.command("compile")(compile_config)

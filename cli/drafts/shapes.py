@@ -9,10 +9,11 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from cli.drafts.answers import DraftError
-from components.export_examples import blocks, plan, points
+from components.export_examples import blocks, plan, selection
 from components.export_examples.blocks import SplitError
 from components.export_examples.dealing import Candidates
 from earthline.config import Data, Export
+from earthline.earth_engine import imagery
 from earthline.formats.manifest import SPLITS
 from earthline.grid import Grid
 
@@ -20,7 +21,7 @@ _PATCHES = ((64, 3), (32, 2), (16, 1))
 """Sides of patches in pixels, and the U-Net's depth with which a patch sees twice as far as it is from its edge."""
 _FACTORS = (16, 8, 4, 3, 2)
 """Sides of blocks in patches, the largest first."""
-MANY_BLOCKS = 24
+MANY_BLOCKS = 20
 """Blocks from which an accuracy's interval is drawn well enough; docs/how-to/choose-shapes.md."""
 _MOST: Mapping[str, int] = {"train": 600, "validation": 120, "test": 200}
 _LEAST: Mapping[str, int] = {"train": 40, "validation": 10, "test": 20}
@@ -68,6 +69,7 @@ def choose(data: Data, grid: Grid) -> Shapes:
         PixelsError: Earth Engine does not answer.
     """
     seen: dict[int, Candidates | None] = {}
+    outline = imagery.in_pixels(data, grid)
     best: Shapes | None = None
     problem = ""
     for patch, depth, block in _options(grid):
@@ -77,7 +79,7 @@ def choose(data: Data, grid: Grid) -> Shapes:
             if patch not in seen:
                 seen[patch] = _candidates(data, export, grid)
             found = seen[patch]
-            areas = plan.split_areas(grid, export, found, len(data.labels.entries))
+            areas = plan.split_areas(grid, export, found, len(data.labels.entries), outline)
         except SplitError as error:
             problem = str(error)
             continue
@@ -116,7 +118,7 @@ def _options(grid: Grid) -> Iterator[tuple[int, int, int]]:
 
 
 def _candidates(data: Data, export: Export, grid: Grid) -> Candidates | None:
-    return points.candidates(data, export, grid) if math.prod(grid.shape) <= MOST_SAMPLED else None
+    return selection.candidates(data, export, grid) if math.prod(grid.shape) <= MOST_SAMPLED else None
 
 
 def _absent(

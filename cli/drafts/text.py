@@ -146,5 +146,10 @@ def _scalar(value: Any) -> str:
     text = str(value)
     if (_PLAIN.fullmatch(text) and text.lower() not in _WORDS) or re.fullmatch(r"\d{4}-\d\d-\d\d", text):
         return text
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    quoted = {"\\": "\\\\", '"': '\\"'}
+    return '"' + "".join(quoted.get(letter) or _letter(letter) for letter in text) + '"'
+
+
+def _letter(letter: str) -> str:
+    """A letter within double quotes; YAML has no place for what cannot be printed."""
+    return letter if letter.isprintable() else f"\\U{ord(letter):08x}"

@@ -31,21 +31,37 @@ def prepare(settings: "Config", console: Console, *, seed_data: bool) -> bytes:
         PixelsError: Earth Engine does not answer.
     """
     from cli.launch.questions import questions
-    from earthline.earth_engine import connection
     from pipelines.runs import records
 
     records.require_writable()
     _require_bucket(settings.environment)
-    connection.connect(settings.environment.project)
-    if seed_data and settings.environment.target == "sandbox":
-        _seed(settings, console)
-    _upload_labels(settings, console)
+    bring_data(settings, console, seed_data=seed_data)
     for question in questions(settings):
         question.ask()
 
     from pipelines.compilation import compile_workflow
 
     return compile_workflow(settings)
+
+
+def bring_data(settings: "Config", console: Console, *, seed_data: bool) -> None:
+    """Brings into Earth Engine what the config names and Earth Engine lacks; `target.enter` comes first.
+
+    Args:
+        settings: The workflow's config.
+        console: Where to write.
+        seed_data: Whether the sandbox is brought the open data that it lacks.
+
+    Raises:
+        ImageryError: Labels cannot be uploaded.
+        PixelsError: Earth Engine does not answer.
+    """
+    from earthline.earth_engine import connection
+
+    connection.connect(settings.environment.project)
+    if seed_data and settings.environment.target == "sandbox":
+        _seed(settings, console)
+    _upload_labels(settings, console)
 
 
 def _require_bucket(environment: "Environment") -> None:

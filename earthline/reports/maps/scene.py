@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -21,6 +21,7 @@ ATTEMPTS = 6
 _logger = logging.getLogger(__name__)
 
 Picture = np.ndarray[Any, Any]
+Found = TypeVar("Found")
 
 
 def imagery_picture(data: Data, grid: Grid, most: int, region: Region | None = None) -> Picture | None:
@@ -35,27 +36,39 @@ def imagery_picture(data: Data, grid: Grid, most: int, region: Region | None = N
     Returns:
         uint8 (height, width, 3), in the order of the grid's rows and columns; None where Earth Engine does not give it.
     """
+    seen = _or_none(lambda: imagery_pixels(data, grid, most, region))
+    return None if seen is None else seen[0]
+
+
+def imagery_pixels(data: Data, grid: Grid, most: int, region: Region | None = None) -> tuple[Picture, Picture]:
+    """The same picture, and where it shows valid imagery inside the region: True there, (height, width).
+
+    Args:
+        data: The section.
+        grid: Of the map.
+        most: Most pixels a side.
+        region: `predict.region`; None for the section's own.
+
+    Raises:
+        PixelsError: Earth Engine does not answer.
+    """
     bands = data.imagery.band_names
     shown = [bands[index] for index in pictures.visible_bands(bands)]
-
-    def draw() -> Picture:
-        image = imagery.image(data).select(list(dict.fromkeys(shown))).unmask(0, False)
-        inside = imagery.inside(data, grid, region).rename(["inside"])
-        pixels = fetch(
-            image.addBands(imagery.valid(data)).addBands(inside),
-            _coarse(grid, most),
-            ATTEMPTS,
-            "picture of the imagery",
-        )
-        stacked = np.stack([pixels[band] for band in shown], axis=-1)
-        valid = (pixels[VALID_BAND] > 0) & (pixels["inside"] > 0)
-        # The bands are in order of display already, so the picture takes them as red, green and blue.
-        low, high = pictures.stretch(stacked, valid)
-        picture = pictures.brightness(stacked, low, high)
-        picture[~valid] = MISSING_COLOR
-        return picture
-
-    return _or_none(draw)
+    image = imagery.image(data).select(list(dict.fromkeys(shown))).unmask(0, False)
+    inside = imagery.inside(data, grid, region).rename(["inside"])
+    pixels = fetch(
+        image.addBands(imagery.valid(data)).addBands(inside),
+        _coarse(grid, most),
+        ATTEMPTS,
+        "picture of the imagery",
+    )
+    stacked = np.stack([pixels[band] for band in shown], axis=-1)
+    valid = (pixels[VALID_BAND] > 0) & (pixels["inside"] > 0)
+    # The bands are in order of display already, so the picture takes them as red, green and blue.
+    low, high = pictures.stretch(stacked, valid)
+    picture = pictures.brightness(stacked, low, high)
+    picture[~valid] = MISSING_COLOR
+    return picture, valid
 
 
 def label_picture(data: Data, grid: Grid, task: Task, most: int, region: Region | None = None) -> Picture | None:
@@ -71,15 +84,31 @@ def label_picture(data: Data, grid: Grid, task: Task, most: int, region: Region 
     Returns:
         uint8 (height, width, 3), in the order of the grid's rows and columns; None where Earth Engine does not give it.
     """
+    values = _or_none(lambda: label_pixels(data, grid, task, most, region))
+    return None if values is None else task.colors_of(values)
+
+
+def label_pixels(data: Data, grid: Grid, task: Task, most: int, region: Region | None = None) -> Picture:
+    """The labels as examples hold them, the task's `no_data` where there are none and outside of the region.
+
+    Args:
+        data: The section.
+        grid: Of the map.
+        task: What the labels tell.
+        most: Most pixels a side.
+        region: `predict.region`; None for the section's own.
+
+    Returns:
+        (height, width).
+
+    Raises:
+        PixelsError: Earth Engine does not answer.
+    """
     rows, columns = data.labels.offset
-
-    def draw() -> Picture:
-        labels = task.unmasked(imagery.clipped(imagery.labels(data), data, grid, region, offset=(rows, columns)))
-        window = _coarse(grid.window(rows, columns, grid.shape), most)
-        pixels = fetch(labels, window, ATTEMPTS, "picture of the labels")
-        return task.colors_of(pixels[imagery.LABEL_BAND])
-
-    return _or_none(draw)
+    labels = task.unmasked(imagery.clipped(imagery.labels(data), data, grid, region, offset=(rows, columns)))
+    window = _coarse(grid.window(rows, columns, grid.shape), most)
+    values: Picture = fetch(labels, window, ATTEMPTS, "picture of the labels")[imagery.LABEL_BAND]
+    return values
 
 
 def _coarse(grid: Grid, most: int) -> Grid:
@@ -87,7 +116,7 @@ def _coarse(grid: Grid, most: int) -> Grid:
     return grid.coarser(max(1, -(-max(grid.shape) // most)))
 
 
-def _or_none(draw: Callable[[], Picture]) -> Picture | None:
+def _or_none(draw: Callable[[], Found]) -> Found | None:
     """A picture; a map that is done is not lost for want of one."""
     try:
         return draw()

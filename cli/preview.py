@@ -1,0 +1,95 @@
+"""`earthline preview`: imagery, labels and splits on one page, before anything is exported."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from cli.launch import target
+from cli.launch.preparation import bring_data
+from cli.terminal import display, failures, findings
+from cli.terminal.options import ConfigPath, Overrides, SeedData
+
+if TYPE_CHECKING:  # these modules load Google's client
+    from rich.console import Console
+
+    from components.export_examples.preview import Preview
+    from earthline.config import Config
+    from pipelines.checks.findings import Finding
+
+_NEEDED = ("Earth Engine", "imagery", "labels", "grid")
+"""Findings without which there is nothing to show."""
+
+
+def preview(
+    config: ConfigPath,
+    overrides: Overrides = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="HTML file to write; left out, NAME-preview.html.")
+    ] = None,
+    seed_data: SeedData = True,
+) -> None:
+    """Show imagery, labels and splits on one HTML page, before anything is exported."""
+    from earthline.config import load
+
+    settings = load(config, overrides or ())
+    target.enter(settings.environment)
+    console = display.on_output()
+    bring_data(settings, console, seed_data=seed_data)
+    found = []
+    for finding in _findings(settings):
+        findings.show(finding, console)
+        found.append(finding)
+    failed = [finding.name for finding in found if finding.passed is False]
+    if any(name in _NEEDED for name in failed):
+        console.print(f"no page: {failed[0]} has to be right first", highlight=False)
+        raise typer.Exit(failures.NOT_STARTED)
+    path = output or Path(f"{settings.name}-preview.html")
+    with console.status("looking at imagery, labels and splits"):
+        seen = _write(settings, found, path)
+    _tell(seen, console)
+    console.print(f"page: {escape(str(path))}", soft_wrap=True, highlight=False)
+    raise typer.Exit(failures.NOT_STARTED if failed or seen.problem else 0)
+
+
+def _findings(settings: "Config") -> "Iterator[Finding]":
+    from pipelines.checks.labels import of_labels
+    from pipelines.checks.region import of_region
+
+    yield from of_labels(settings)
+    yield from of_region(settings)
+    yield from findings.of_earth_engine(settings)
+
+
+def _write(settings: "Config", found: "list[Finding]", path: Path) -> "Preview":
+    from components.export_examples import preview as previews
+    from earthline.earth_engine import imagery
+    from earthline.earth_engine.imagery import data_types
+
+    grid = imagery.grid(settings.data)
+    data = data_types.resolved(settings.data, grid)
+    seen = previews.look(data, settings.export, grid)
+    lines = [previews.Finding(each.name, each.passed, each.detail, each.fix) for each in found]
+    previews.write(path, settings.name, data, settings.export, seen, lines)
+    return seen
+
+
+def _tell(seen: "Preview", console: "Console") -> None:
+    if seen.selected is None:
+        console.print(f"[bold red]✗[/] {'export':<22} {escape(seen.problem)}", soft_wrap=True, highlight=False)
+        return
+    splits = tuple(seen.selected.corners)
+    table = Table(box=None, pad_edge=False, expand=False)
+    table.add_column("about so many pixels of" if seen.step > 1 else "pixels of", no_wrap=True)
+    for split in splits:
+        table.add_column(split, justify="right", no_wrap=True)
+    for row in seen.rows:
+        counts = (row.by_split[split] for split in splits)
+        table.add_row(escape(row.name), *(f"{count:,}" if count else "[red]0[/]" for count in counts))
+    table.add_row("patches", *(f"{len(seen.selected.corners[split]):,}" for split in splits), style="bold")
+    display.print_whole(table, console)
+    for note in seen.notes:
+        console.print(f"[yellow]note[/] {escape(note)}", soft_wrap=True, highlight=False)

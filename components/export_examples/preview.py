@@ -1,0 +1,251 @@
+"""What a run would take, on one HTML page: imagery, labels, splits and how much of everything each has."""
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from shapely.geometry import box
+from shapely.geometry.base import BaseGeometry
+
+from components.export_examples import blocks, plan
+from components.export_examples.blocks import SplitError
+from components.export_examples.points import PointsError
+from components.export_examples.selection import Selection, select
+from earthline.config import BoundingBox, Data, Export
+from earthline.earth_engine import imagery
+from earthline.earth_engine.imagery import ImageryError
+from earthline.earth_engine.retry import PixelsError
+from earthline.formats.examples import labelled
+from earthline.formats.manifest import SPLITS
+from earthline.grid import Grid, GridError
+from earthline.outlines import on_grid
+from earthline.reports import pictures, splits
+from earthline.reports.maps import scene
+from earthline.reports.page import render
+from earthline.task import Task, task_of
+
+Array = np.ndarray[Any, Any]
+
+PICTURE_PIXELS = 700
+"""Most pixels a side of what is looked at: with imagery and labels a million pixels in all."""
+MOST_BLOCKS_DRAWN = 3000
+"""More edges would hide the picture."""
+_PREFIX = "export_examples: "
+_NEUTRAL = "#5c6b76"
+"""Colour of what has none in the legend."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A line of a check.
+
+    Attributes:
+        name: What was checked.
+        passed: None where it was left out or cannot be known.
+        detail: What was found.
+        fix: What mends it.
+    """
+
+    name: str
+    passed: bool | None
+    detail: str
+    fix: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """Labelled pixels with imagery; of pictures that are thinned out, about so many.
+
+    Attributes:
+        name: Of what patches are balanced over, such as a kind of land cover.
+        color: #rrggbb.
+        everywhere: In the region.
+        by_split: Where the patches of each split may lie.
+    """
+
+    name: str
+    color: str
+    everywhere: int
+    by_split: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What was seen.
+
+    Attributes:
+        grid: Of the region.
+        step: Pixels of the grid a side of one that was looked at.
+        selected: What a run would take; None where it would fail.
+        problem: Why it would fail; empty where it would not.
+        notes: What the run would warn of.
+        rows: What there is of each stratum.
+        picture: Imagery, uint8 (height, width, 3).
+        labels: As examples hold them, (height, width).
+    """
+
+    grid: Grid
+    step: int
+    selected: Selection | None
+    problem: str
+    notes: Sequence[str]
+    rows: Sequence[Row]
+    picture: Array
+    labels: Array
+
+
+def look(data: Data, export: Export, grid: Grid) -> Preview:
+    """Looks at imagery and labels, and at what the export would take of them.
+
+    Args:
+        data: The section, its data type resolved.
+        export: The section.
+        grid: Of the region.
+
+    Raises:
+        ImageryError: An outline or a table is of no use.
+        PixelsError: Earth Engine does not answer.
+    """
+    task = task_of(data)
+    picture, valid = scene.imagery_pixels(data, grid, PICTURE_PIXELS)
+    labels = scene.label_pixels(data, grid, task, PICTURE_PIXELS)
+    step = max(1, -(-max(grid.shape) // PICTURE_PIXELS))
+    selected, problem = None, ""
+    with _warnings() as notes:
+        try:
+            selected = select(data, export, grid)
+        except (SplitError, PointsError, PixelsError, ImageryError) as error:
+            problem = str(error)
+    where = splits.owners({} if selected is None else selected.areas, (labels.shape[0], labels.shape[1]), step)
+    there = valid & labelled(labels)
+
+    def counted(mine: Array) -> list[int]:
+        return [count * step**2 for count in task.statistics(labels[mine]).by_stratum]
+
+    by_split = {split: counted(there & (where == place)) for place, split in enumerate(SPLITS)}
+    everywhere = counted(there)
+    return Preview(
+        grid=grid,
+        step=step,
+        selected=selected,
+        problem=problem,
+        notes=tuple(notes),
+        rows=tuple(
+            Row(name, color, everywhere[place], {split: by_split[split][place] for split in SPLITS})
+            for place, (name, color) in enumerate(_named(task))
+        ),
+        picture=picture,
+        labels=labels,
+    )
+
+
+def write(path: Path, name: str, data: Data, export: Export, seen: Preview, findings: Iterable[Finding]) -> None:
+    """Writes the page.
+
+    Args:
+        path: HTML file to write.
+        name: Of the workflow.
+        data: The section.
+        export: The section.
+        seen: What was seen.
+        findings: Of checks, to be shown on it.
+    """
+    grid, task = seen.grid, task_of(data)
+    outline = _outline(data, grid)
+
+    def uri(picture: Array) -> str:
+        return pictures.data_uri(pictures.north_up(picture, grid)[0])
+
+    page = render(
+        Path(__file__).with_name("preview.html.j2"),
+        {
+            "name": name,
+            "data": data,
+            "export": export,
+            "seen": seen,
+            "grid": grid,
+            "findings": list(findings),
+            "legend": task.legend,
+            "split_colors": splits.COLORS,
+            "splits": SPLITS,
+            "patches": {} if seen.selected is None else {key: len(each) for key, each in seen.selected.corners.items()},
+            "ground": _ground(seen.selected, export),
+            "blocks": "" if export.split_regions is not None else f"{len(_blocks(grid, export)):,}",
+            "totals": {split: sum(row.by_split[split] for row in seen.rows) for split in SPLITS},
+            "outlined": outline is not None,
+            "image": uri(splits.outlined(seen.picture, outline, seen.step)),
+            "labels": uri(splits.outlined(task.colors_of(seen.labels), outline, seen.step)),
+            "parts": "" if seen.selected is None else uri(_parts(seen, seen.selected, export)),
+        },
+        task.template,
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(page, encoding="utf-8")
+
+
+def _named(task: Task) -> list[tuple[str, str]]:
+    """Name and colour of each stratum: those of the legend where it has as many entries."""
+    if len(task.legend.names) == len(task.strata):
+        return list(zip(task.legend.names, task.legend.colors, strict=True))
+    return [(name, _NEUTRAL) for name in task.strata]
+
+
+def _parts(seen: Preview, selected: Selection, export: Export) -> Array:
+    cut = [] if export.split_regions is not None else _blocks(seen.grid, export)
+    drawn = cut if len(cut) <= MOST_BLOCKS_DRAWN else []
+    return splits.picture(seen.picture, selected.areas, drawn, selected.corners, export.patch_shape, seen.step)
+
+
+def _blocks(grid: Grid, export: Export) -> list[BaseGeometry]:
+    try:
+        plan.require_blocks(grid, export)
+    except SplitError:
+        return []
+    return blocks.blocks(grid.shape, export.block_shape)
+
+
+def _ground(selected: Selection | None, export: Export) -> dict[str, float]:
+    """How many patches would fit side by side into each split's area."""
+    if selected is None:
+        return {}
+    height, width = export.patch_shape
+    return {split: area.area / (height * width) for split, area in selected.areas.items()}
+
+
+def _outline(data: Data, grid: Grid) -> BaseGeometry | None:
+    """The region's outline in pixels of the grid; None where the grid itself is the region."""
+    shape = imagery.in_pixels(data, grid)
+    if shape is None and isinstance(data.region, BoundingBox):
+        try:
+            shape = on_grid.in_pixels(data.region.shape, grid)
+        except GridError:
+            return None
+    if shape is None:
+        return None
+    height, width = grid.shape
+    # A rectangle that is a little larger than the grid has its edges outside of the picture.
+    return shape.intersection(box(0, 0, width - 0.01, height - 0.01))
+
+
+@contextmanager
+def _warnings() -> Iterator[list[str]]:
+    """What the export's planning warns of, as lines; none of it goes to the log."""
+    lines: list[str] = []
+
+    class Keep(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(record.getMessage().removeprefix(_PREFIX))
+
+    logger = logging.getLogger(__name__.rpartition(".")[0])
+    handler, propagated = Keep(logging.WARNING), logger.propagate
+    logger.addHandler(handler)
+    logger.propagate = False
+    try:
+        yield lines
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = propagated
