@@ -3,6 +3,7 @@
 import json
 import warnings
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +139,7 @@ def said(sandbox: Any, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str,
     for place, (collection, name, bands, properties, arrays) in enumerate(scenes()):
         path = write(folder / f"{place}.tif", arrays)
         # The catalogue is nobody's to write: its assets come by the sandbox's own command, with all that they carry.
-        day = f"{YEAR['year']}-07-0{1 + int(name[-1])}T00:00:00Z"
+        day = 1000 * int(datetime(YEAR["year"], 7, 1 + int(name[-1]), tzinfo=UTC).timestamp())
         told = [f"{key}={json.dumps(value) if isinstance(value, list) else value}" for key, value in properties.items()]
         options = [word for each in (f"system:time_start={day}", *told) for word in ("--property", each)]
         sandbox.command("add", f"{collection}/{name}", str(path), "--bands", bands, *options)
