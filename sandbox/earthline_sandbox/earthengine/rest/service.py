@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 
 from earthline_sandbox.earthengine.catalogue import seed, stac
 from earthline_sandbox.earthengine.catalogue.assets import Assets
-from earthline_sandbox.earthengine.catalogue.ingest import Ingestion
+from earthline_sandbox.earthengine.catalogue.ingest import Ingestion, milliseconds
 from earthline_sandbox.earthengine.catalogue.local_collections import ImageOptions, add_collection
 from earthline_sandbox.earthengine.catalogue.raster_notes import notes
 from earthline_sandbox.earthengine.evaluation.evaluation import Evaluator
@@ -34,6 +34,8 @@ from earthline_sandbox.earthengine.tasks.operations import Operations
 from earthline_sandbox.errors import ApiError, invalid, not_found
 from earthline_sandbox.responses import JsonResponse, api_error_handler
 from earthline_sandbox.settings import Settings
+
+_TIMES = ("system:time_start", "system:time_end")
 
 HOSTS = (
     "earthengine.googleapis.com",
@@ -169,6 +171,9 @@ class EarthEngine:
         """
         if "/" not in asset_id:
             asset_id = f"projects/{self._settings.project}/assets/{asset_id}"
+        # Earth Engine holds times as numbers, and people write them as text.
+        times = {key: properties[key] for key in _TIMES if isinstance(properties.get(key), str)}
+        properties = properties | {key: milliseconds(text) for key, text in times.items()}
         paths = [Path(file) for file in files]
         if len(paths) == 1 and paths[0].is_absolute() and (paths[0].is_dir() or paths[0].suffix == ".json"):
             found, count = add_collection(self._ingestion, asset_id, paths[0], properties, made)

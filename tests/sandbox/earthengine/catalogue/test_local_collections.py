@@ -29,6 +29,17 @@ def test_a_folder_becomes_a_collection_with_the_days_of_its_names(ee, sandbox, f
     assert summer.first().bandNames().getInfo() == ["red"]
 
 
+def test_a_time_may_be_written_as_text(ee, sandbox, folder, tmp_path):
+    raster(tmp_path / "scene.tif", 3)
+    file, time = str(tmp_path / "scene.tif"), "system:time_start"
+    sandbox.command("add", f"{folder}/dated", file, "--property", f"{time}=2021-07-01T12:00:00Z")
+    image = ee.Image(f"{folder}/dated")
+    assert image.get(time).getInfo() == 1_625_140_800_000
+    assert image.date().format("YYYY-MM-dd").getInfo() == "2021-07-01"
+    refused = sandbox.command("add", f"{folder}/undated", file, "--property", f"{time}=July 2021", check=False)
+    assert "'July 2021' is not a time such as" in refused.stderr
+
+
 def catalogue(folder, href):
     raster(folder / "items/a/red.tif", 3)
     raster(folder / "items/a/nir.tif", 9)
