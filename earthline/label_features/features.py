@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,10 @@ class LabelFeatures:
 
     def written(self) -> tuple[Written, ...]:
         """The features in the form that a section of the config holds."""
+        return self._written
+
+    @cached_property
+    def _written(self) -> tuple[Written, ...]:
         return tuple(
             (int(class_id), _as_written(shape)) for class_id, shape in zip(self.class_ids, self.shapes, strict=True)
         )

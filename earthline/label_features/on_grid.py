@@ -26,6 +26,12 @@ Array = np.ndarray[Any, Any]
 _CORNERS = 64
 """Corners of a circle."""
 _GEOD = Geod(ellps="WGS84")
+_TOLERANCE = 0.01
+"""Pixels by which an edge may leave its course."""
+_RADIUS, _METRES_PER_DEGREE = 6_371_000.0, 111_195.0
+"""Of the globe."""
+_SMALL = 4096
+"""Pixels of a bounding box up to which it is quicker to look at each centre than to rasterize."""
 _MARGIN = 0.01
 """Degrees around the grid in which features are looked at more closely."""
 
@@ -89,7 +95,7 @@ def place(
     points = found.are_points[near]
     shapes = np.empty(len(near), object)
     shapes[points] = _points(found.shapes[near][points], grid, radius)
-    shapes[~points] = [outlines.in_pixels(shape, grid) for shape in found.shapes[near][~points]]
+    shapes[~points] = _polygons(found.shapes[near][~points], grid)
     rows, columns = offset
     if rows or columns:
         shapes = np.array([translate(shape, -columns, -rows) for shape in shapes], object)
@@ -123,9 +129,14 @@ def pixels(shape: Any, bounds: tuple[int, int, int, int], touched: bool) -> Arra
     last = min(bottom, math.floor(south) + 1), min(right, math.floor(east) + 1)
     if last[0] <= first[0] or last[1] <= first[1]:
         return np.zeros((0, 2), np.int64)
+    height, width = last[0] - first[0], last[1] - first[1]
+    if not touched and height * width <= _SMALL:
+        rows, columns = np.mgrid[first[0] : last[0], first[1] : last[1]]
+        inside = shapely.contains_xy(shape, columns + 0.5, rows + 0.5)
+        return np.column_stack([rows[inside], columns[inside]])
     covered = rasterize(
         [(shape, 1)],
-        out_shape=(last[0] - first[0], last[1] - first[1]),
+        out_shape=(height, width),
         transform=Affine.translation(first[1], first[0]),
         all_touched=touched,
         dtype="uint8",
@@ -159,6 +170,28 @@ def _near(found: LabelFeatures, grid: Grid) -> Array:
 
 
 def _points(shapes: Array, grid: Grid, radius: float | None) -> Array:
+    if radius is not None:
+        shapes = np.array([_circles(shape, radius) for shape in shapes], object)
+    return _corners_moved(shapes, grid)
+
+
+def _polygons(shapes: Array, grid: Grid) -> Array:
+    """Polygons on the grid; edges of large ones bend, as they run straight in degrees."""
+    found = np.empty(len(shapes), object)
+    if not len(shapes):
+        return found
+    west, south, east, north = shapely.bounds(shapes).T
+    wide = (east - west) * np.cos(np.radians(np.clip((south + north) / 2, -89, 89)))
+    across = _METRES_PER_DEGREE * np.hypot(wide, north - south)
+    # An edge of that length leaves its course by its square over eight radii at most, times a few far from the equator.
+    small = across < math.sqrt(_TOLERANCE * metres(grid) * _RADIUS)
+    found[small] = _corners_moved(shapes[small], grid)
+    found[~small] = [outlines.in_pixels(shape, grid) for shape in shapes[~small]]
+    return found
+
+
+def _corners_moved(shapes: Array, grid: Grid) -> Array:
+    """Shapes in degrees as shapes in pixels, corner by corner."""
     to_crs = Transformer.from_crs("EPSG:4326", grid.pyproj_crs, always_xy=True)
     inverse = ~grid.affine
 
@@ -166,8 +199,6 @@ def _points(shapes: Array, grid: Grid, radius: float | None) -> Array:
         x, y = to_crs.transform(degrees[:, 0], degrees[:, 1])
         return np.column_stack(inverse @ (x, y))
 
-    if radius is not None:
-        shapes = np.array([_circles(shape, radius) for shape in shapes], object)
     return np.asarray(shapely.transform(shapes, in_pixels), object)
 
 
