@@ -9,16 +9,12 @@ from kfp import dsl
 from shapely.geometry import box, mapping
 
 from earthline.config import Data, Train
-from earthline.formats import shards
-from earthline.formats.examples import Patch
-from earthline.formats.manifest import SPLITS, Manifest, Shard, SplitSummary, shard_name
-from earthline.task.classification.classes import UNLABELLED
-from earthline.task.classification.task import Classification
+from earthline.formats.manifest import SPLITS
+from tests import datasets
+from tests.datasets import CLASSES, SIDE
 
-SIDE = 8
 BANDS = ("swir", "nir", "red")
 """Not in alphabetical order, so that sorting them shows."""
-CLASSES = ("dark", "bright")
 
 
 @dataclass(frozen=True)
@@ -31,51 +27,24 @@ class Trained:
     metrics: dsl.Metrics
 
 
-def _patch(random: np.random.Generator, row: int) -> Patch:
-    label = np.zeros((SIDE, SIDE), np.uint8)
-    top, left = random.integers(0, SIDE // 2, 2)
-    label[top : top + SIDE // 2, left : left + SIDE // 2] = 1
-    noise = random.integers(0, 2500, (SIDE, SIDE, 3))
-    image = (np.where(label[..., None] == 1, 3000, 1000) + noise).astype(np.uint16)
-    image[0, 0] = 0
-    label[0, 0] = UNLABELLED
-    return Patch(image, label, label != UNLABELLED, row, 0)
-
-
 @pytest.fixture(scope="session")
 def labelled_examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("labelled_examples")
     random = np.random.default_rng(5)
-    splits = {}
-    for split, count in zip(SPLITS, (16, 4, 6), strict=True):
-        # Neighbours overlap by half: a pixel of the ground lies in two patches.
-        patches = [_patch(random, index * SIDE // 2) for index in range(count)]
-        name = shard_name(split, 0, 1)
-        (folder / name).write_bytes(b"".join(shards.frame(patch.encode()) for patch in patches))
-        pixels = {name: sum(int((patch.label == key).sum()) for patch in patches) for key, name in enumerate(CLASSES)}
-        splits[split] = SplitSummary(
-            examples=count,
-            shards=(Shard(name=name, examples=count),),
-            labels={"class_pixels": pixels},
-            labelled_pixels=sum(pixels.values()),
-            unlabelled_pixels=count,
-            masked_pixels=count,
-        )
-    Manifest(
-        grid={"crs": "EPSG:32632", "transform": [10, 0, 600_000, 0, -10, 5_000_000], "shape": [72, 8]},
+    # Neighbours overlap by half: a pixel of the ground lies in two patches.
+    patches = {
+        split: [datasets.square(random, index * SIDE // 2, noise=2500, masked=1) for index in range(count)]
+        for split, count in zip(SPLITS, (16, 4, 6), strict=True)
+    }
+    datasets.write(
+        folder,
+        patches,
         bands=BANDS,
-        data_type="uint16",
-        patch_shape=(SIDE, SIDE),
-        task=Classification(CLASSES).record,
-        label_type="uint8",
-        splits=splits,
-        gap=SIDE,
+        class_names=CLASSES,
+        grid={"crs": "EPSG:32632", "transform": [10, 0, 600_000, 0, -10, 5_000_000], "shape": [72, 8]},
         block_shape=(SIDE, SIDE),
         split_areas={split: mapping(box(0, 0, SIDE, 72)) for split in SPLITS},
-        seed=0,
-        expression_hash="0",
-        sources=(),
-    ).write(folder)
+    )
     return folder
 
 

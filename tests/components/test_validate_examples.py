@@ -11,10 +11,10 @@ from components.validate_examples.anomalies import ExamplesError
 from components.validate_examples.run import run
 from earthline.config import Data
 from earthline.formats.examples import Patch
-from earthline.formats.manifest import MANIFEST, SPLITS, Manifest, Shard, SplitSummary, shard_name
+from earthline.formats.manifest import MANIFEST, SPLITS, shard_name
 from earthline.formats.shards import frame
 from earthline.task.classification.classes import UNLABELLED
-from earthline.task.classification.task import Classification
+from tests import datasets
 
 SHAPE = (8, 8)
 BANDS = ("B1", "B2")
@@ -45,39 +45,11 @@ def patches(split):
 
 def write(folder, changed=None):
     """A sound dataset, or one whose patches `changed(split, index, patch)` replaces, with a manifest to match."""
-    splits = {}
-    for split in SPLITS:
-        made = list(patches(split))
-        if changed is not None:
-            made = [changed(split, index, patch) for index, patch in enumerate(made)]
-        name = shard_name(split, 0, 1)
-        (folder / name).write_bytes(b"".join(frame(patch.encode()) for patch in made))
-        counts = np.sum([np.bincount(patch.label.ravel(), minlength=256) for patch in made], axis=0)
-        splits[split] = SplitSummary(
-            examples=len(made),
-            shards=(Shard(name=name, examples=len(made)),),
-            labels={"class_pixels": {"land": int(counts[0]), "water": int(counts[1])}},
-            labelled_pixels=int(counts[0] + counts[1]),
-            unlabelled_pixels=int(counts[UNLABELLED]),
-            masked_pixels=int(sum((~patch.valid).sum() for patch in made)),
-        )
-    manifest = Manifest(
-        grid={"crs": "EPSG:32119", "transform": [30, 0, 0, 0, -30, 0], "shape": [200, 200]},
-        bands=BANDS,
-        data_type="float32",
-        patch_shape=SHAPE,
-        task=Classification(("land", "water")).record,
-        label_type="uint8",
-        splits=splits,
-        gap=8,
-        block_shape=(16, 16),
-        split_areas={},
-        seed=0,
-        expression_hash="0",
-        sources=(),
-    )
-    manifest.write(folder)
-    return manifest
+    made = {split: list(patches(split)) for split in SPLITS}
+    if changed is not None:
+        made = {split: [changed(split, index, patch) for index, patch in enumerate(made[split])] for split in SPLITS}
+    grid = {"crs": "EPSG:32119", "transform": [30, 0, 0, 0, -30, 0], "shape": [200, 200]}
+    return datasets.write(folder, made, bands=BANDS, class_names=("land", "water"), data_type="float32", grid=grid)
 
 
 @pytest.fixture

@@ -9,10 +9,9 @@ import pytest
 from scipy import ndimage
 
 from earthline.config import Train
-from earthline.formats import shards
 from earthline.formats.examples import Patch
-from earthline.formats.manifest import SPLITS, Manifest, Shard, SplitSummary, shard_name
-from earthline.task.classification.task import Classification
+from earthline.formats.manifest import SPLITS
+from tests import datasets
 from trainer import training
 from trainer.description import KERAS_MODEL
 from trainer.models.unet import UNet
@@ -41,39 +40,13 @@ def write(folder: Path) -> None:
     image, label = scene(1)
     random = np.random.default_rng(2)
     valid = np.ones((PATCH, PATCH), bool)
-    splits = {}
-    for split, count in zip(SPLITS, (64, 16, 2), strict=True):
-        patches = []
+    made: dict[str, list[Patch]] = {split: [] for split in SPLITS}
+    for patches, count in zip(made.values(), (64, 16, 2), strict=True):
         for _ in range(count):
             row, column = (int(each) for each in random.integers(0, SIDE - PATCH, 2))
             place = np.s_[row : row + PATCH, column : column + PATCH]
             patches.append(Patch(image[place], label[place], valid, row, column))
-        name = shard_name(split, 0, 1)
-        (folder / name).write_bytes(b"".join(shards.frame(each.encode()) for each in patches))
-        counts = np.bincount(np.concatenate([each.label.ravel() for each in patches]), minlength=3)
-        splits[split] = SplitSummary(
-            examples=count,
-            shards=(Shard(name=name, examples=count),),
-            labels={"class_pixels": dict(zip(CLASSES, counts.tolist(), strict=True))},
-            labelled_pixels=int(counts.sum()),
-            unlabelled_pixels=0,
-            masked_pixels=0,
-        )
-    Manifest(
-        grid={},
-        bands=("one", "two"),
-        data_type="uint16",
-        patch_shape=(PATCH, PATCH),
-        block_shape=(2 * PATCH, 2 * PATCH),
-        task=Classification(CLASSES).record,
-        label_type="uint8",
-        splits=splits,
-        gap=PATCH,
-        split_areas={},
-        seed=0,
-        expression_hash="0",
-        sources=(),
-    ).write(folder)
+    datasets.write(folder, made, bands=("one", "two"), class_names=CLASSES)
 
 
 def holed() -> Array:
