@@ -122,14 +122,15 @@ def _run(answers: "Answers", file: Path | None, *, force: bool, online: bool | N
         answers.unknown(seen.is_table),
         "" if looks else "or let Earth Engine be asked: `earthline sandbox start`, --online",
     )
-    answers.settle()
+    answers.settle(file)
     if asks is not None:
         asks.name()
     path = file or Path(f"{answers.name}.yaml")
     _require_free(path, force)
+    # Files are named relative to the config's folder, which has to be there to be left by `..`.
+    path.parent.mkdir(parents=True, exist_ok=True)
     with console.status("looking at imagery and labels"):
         found = drafting.drafted(answers, path.parent, seen, online=looks)
-    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text.written(found.draft, str(path)), encoding="utf-8")
     _tell(path, found, console, looks)
 

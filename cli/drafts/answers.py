@@ -132,10 +132,16 @@ class Answers:
         if self.collection and not self.scale:
             yield "--scale"
 
-    def settle(self) -> None:
-        """Fills in what follows from the other answers."""
+    def settle(self, file: Path | None) -> None:
+        """Fills in what follows from the other answers.
+
+        Args:
+            file: To write; None where its name follows from the workflow's.
+        """
         self.scale = self.scale or READY_SCALES.get(self.ready, 0.0)
-        self.name = self.name or _name_from(self.image or self.labels or self.labels_file or self.ready)
+        self.name = self.name or _name_from(
+            file.stem if file else self.image or self.labels or self.labels_file or self.ready
+        )
 
     def region_section(self, folder: Path) -> Mapping[str, Any] | None:
         """The section `data.region`; None where there is none.

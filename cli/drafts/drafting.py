@@ -301,7 +301,7 @@ def _export(chosen: Shapes | None, said: _Said) -> dict[str, Any]:
         said.to_do.append("export: patches and blocks that suit the region's size (docs/how-to/choose-shapes.md)")
         return {"patch_shape": [64, 64], "block_shape": [256, 256]}
     said.remarks["export.block_shape"] = f"{chosen.blocks:,} blocks, dealt to the splits as a whole"
-    said.remarks["export.examples"] = "at most; twice the ground of each split, where that is less than usual"
+    said.remarks["export.examples"] = "at most; twice the ground of a split where that is less"
     for split, names in (chosen.absent or {}).items():
         if names:
             said.notes.append(
