@@ -13,35 +13,11 @@ import rasterio
 from affine import Affine
 from pyproj import Transformer
 
+from .measured import measured, pixels
+
 SIDE = 24
 LEFT, TOP = 300000, 5000000
 Array = np.ndarray[Any, Any]
-SCRIPT = """
-import json, os
-import ee
-from earthline.earth_engine import connection, imagery
-from earthline.config import Data
-
-connection.connect("sandbox")
-said = {}
-for name, content in json.load(open(os.environ["CASES"])).items():
-    try:
-        data = Data.model_validate(content)
-        told = [imagery.require(data, key, source) for key, source in data.imagery.keys.items()]
-        grid = imagery.grid(data)
-        image = imagery.measured(data).unmask(-9999, False).addBands(imagery.valid(data))
-        request = {"expression": image, "fileFormat": "NUMPY_NDARRAY", "grid": grid.to_request()}
-        pixels = ee.data.computePixels(request)
-        said[name] = {
-            "grid": grid.to_json(),
-            "told": told,
-            "bands": list(pixels.dtype.names),
-            "pixels": [pixels[band].astype(float).tolist() for band in pixels.dtype.names],
-        }
-    except Exception as error:
-        said[name] = {"error": f"{type(error).__name__}: {error}"}
-print("SAID" + json.dumps(said))
-"""
 YEAR = {"year": 1999}
 """Of which no other test has scenes."""
 CASES: Mapping[str, Mapping[str, Any]] = {
@@ -143,19 +119,7 @@ def said(sandbox: Any, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str,
         told = [f"{key}={json.dumps(value) if isinstance(value, list) else value}" for key, value in properties.items()]
         options = [word for each in (f"system:time_start={day}", *told) for word in ("--property", each)]
         sandbox.command("add", f"{collection}/{name}", str(path), "--bands", bands, *options)
-    cases = folder / "cases.json"
-    cases.write_text(json.dumps({name: content(imagery) for name, imagery in CASES.items()}))
-    answer = sandbox.python(SCRIPT, CASES=str(cases), timeout=400)
-    found: Mapping[str, Any] = json.loads(answer.partition("SAID")[2])
-    return found
-
-
-def pixels(said: Mapping[str, Any], name: str) -> dict[str, Array]:
-    """Bands by name with NaN where masked."""
-    assert "error" not in said[name], said[name]["error"]
-    bands = dict(zip(said[name]["bands"], np.array(said[name]["pixels"]), strict=True))
-    valid = bands.pop("earthline_valid") > 0
-    return {band: np.where(valid, values, np.nan) for band, values in bands.items()}
+    return measured(sandbox, folder, {name: content(imagery) for name, imagery in CASES.items()})
 
 
 def cut(said: Mapping[str, Any], name: str, raster: Array) -> Array:

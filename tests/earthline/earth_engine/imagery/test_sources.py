@@ -1,6 +1,5 @@
 """Sources, composites, steps in time and derived bands, to the pixel: small rasters, the real client, the real wire."""
 
-import json
 import math
 import warnings
 from collections.abc import Mapping
@@ -15,6 +14,8 @@ from pyproj import Transformer
 
 from earthline.config import Data
 
+from .measured import measured, pixels
+
 SIDE = 24
 LEFT, TOP = 600000, 5000000
 FOLDER = "projects/sandbox/assets/sources"
@@ -22,33 +23,6 @@ DAYS = ("2021-01-10", "2021-01-20", "2021-02-10", "2021-04-10", "2021-04-20")
 """None in March."""
 ORBITS = ("A", "A", "D", "A", "D")
 Array = np.ndarray[Any, Any]
-
-SCRIPT = """
-import json, os
-import ee, numpy as np
-from earthline.earth_engine import connection, imagery
-from earthline.config import Data
-
-connection.connect("sandbox")
-said = {}
-for name, content in json.load(open(os.environ["CASES"])).items():
-    try:
-        data = Data.model_validate(content)
-        told = [imagery.require(data, key, source) for key, source in data.imagery.keys.items()]
-        grid = imagery.grid(data)
-        image = imagery.measured(data).unmask(-9999, False).addBands(imagery.valid(data))
-        request = {"expression": image, "fileFormat": "NUMPY_NDARRAY", "grid": grid.to_request()}
-        pixels = ee.data.computePixels(request)
-        said[name] = {
-            "grid": grid.to_json(),
-            "told": told,
-            "bands": list(pixels.dtype.names),
-            "pixels": [pixels[band].astype(float).tolist() for band in pixels.dtype.names],
-        }
-    except Exception as error:
-        said[name] = {"error": f"{type(error).__name__}: {error}"}
-print("SAID" + json.dumps(said))
-"""
 
 
 def box() -> dict[str, float]:
@@ -206,19 +180,7 @@ def said(sandbox: Any, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str,
     contents = {name: content(imagery) for name, imagery in CASES.items()}
     own = Data.model_validate(content(OWN), context={"folder": folder})
     contents["function"] = own.model_dump(mode="json")
-    cases = folder / "cases.json"
-    cases.write_text(json.dumps(contents))
-    answer = sandbox.python(SCRIPT, CASES=str(cases), timeout=400)
-    found: Mapping[str, Any] = json.loads(answer.partition("SAID")[2])
-    return found
-
-
-def pixels(said: Mapping[str, Any], name: str) -> dict[str, Array]:
-    """Bands by name with NaN where masked; each agrees with the validity."""
-    assert "error" not in said[name], said[name]["error"]
-    bands = dict(zip(said[name]["bands"], np.array(said[name]["pixels"]), strict=True))
-    valid = bands.pop("earthline_valid") > 0
-    return {band: np.where(valid, values, np.nan) for band, values in bands.items()}
+    return measured(sandbox, folder, contents)
 
 
 def cut(said: Mapping[str, Any], name: str, raster: Array, scale: float = 10) -> Array:
