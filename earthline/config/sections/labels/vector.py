@@ -127,6 +127,14 @@ class VectorLabels(ClassLabels):
         if wrong:
             raise FeaturesError(f"features have the class ids {wrong}; known are 0 to {len(self.classes) - 1}")
 
+    def __eq__(self, other: object) -> bool:
+        """The same keys and values; which file they came from does not count."""
+        return isinstance(other, VectorLabels) and self.model_dump() == other.model_dump()
+
+    def __hash__(self) -> int:
+        """Goes with `__eq__`."""
+        return hash(self.model_dump_json())
+
     def settle(self, project: str) -> None:
         """Gives a large file's labels the name of the table that they become.
 
