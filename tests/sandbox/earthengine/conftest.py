@@ -1,11 +1,12 @@
 import json
 import os
-import time
 import urllib.request
 import uuid
 
 import pytest
 from google.auth.credentials import AnonymousCredentials
+
+from tests.sandbox.earthengine.operations import finished, succeeded
 
 
 @pytest.fixture(scope="session")
@@ -70,13 +71,6 @@ def completed(ee):
 
     def wait(task):
         task.start()
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            operation = ee.data.getOperation(task.name)
-            if operation.get("done"):
-                assert operation["metadata"]["state"] == "SUCCEEDED", operation
-                return operation["metadata"]["destinationUris"]
-            time.sleep(0.05)
-        raise AssertionError(operation)
+        return succeeded(finished(ee, task.name))["destinationUris"]
 
     return wait

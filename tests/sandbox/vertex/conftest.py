@@ -17,9 +17,8 @@ import uvicorn
 from earthline_sandbox.settings import Home, Settings
 from earthline_sandbox.vertex import service
 from earthline_sandbox.vertex.schedules.schedule_clock import Clock
+from tests.sandbox.vertex.rest_client import RestClient
 from tests.sandbox.vertex.small_pipelines import Jobs
-
-PARENT = "/v1/projects/sandbox/locations/us-central1"
 
 SERVER = """
 import json, os, sys, time
@@ -75,7 +74,7 @@ ThreadingHTTPServer(("127.0.0.1", int(os.environ["AIP_HTTP_PORT"])), Handler).se
 """
 
 
-class Vertex:
+class Vertex(RestClient):
     """A service that tests start, stop and start again on the same home folder."""
 
     def __init__(self, home: Path, clock: Clock | None = None, containers: str = "") -> None:
@@ -86,6 +85,7 @@ class Vertex:
             self.port = probe.getsockname()[1]
         self.settings = Settings(Home(home), self.port, containers=containers)
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", trust_env=False, timeout=60)
+        super().__init__(self.client.request)
         self._script = home / "server.py"
         self.start()
 
@@ -116,24 +116,6 @@ class Vertex:
 
     def reset(self) -> None:
         asyncio.run_coroutine_threadsafe(self.service.reset(), self._loop).result()
-
-    def call(self, method: str, path: str, body: Any = None, *, expect: int = 200, **options: Any) -> Any:
-        url = path if path.startswith("/") else f"{PARENT}/{path}"
-        answer = self.client.request(method, url, json=body, **options)
-        assert answer.status_code == expect, answer.text
-        return answer.json()
-
-    def settle(self, operation: dict[str, Any]) -> dict[str, Any]:
-        """Waits for an operation and gives it."""
-        while not operation.get("done"):
-            operation = self.call("GET", f"/v1/{operation['name']}")
-        return operation
-
-    def result(self, operation: dict[str, Any]) -> dict[str, Any]:
-        operation = self.settle(operation)
-        assert "error" not in operation, operation["error"]["message"]
-        response: dict[str, Any] = operation["response"]
-        return response
 
     def model(self, answer: str = "one", **extra: Any) -> dict[str, Any]:
         """An UploadModelRequest for a server that answers every instance with `answer` beside it."""

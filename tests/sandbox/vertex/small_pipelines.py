@@ -8,7 +8,6 @@ import yaml
 from kfp import compiler, dsl
 
 PLAIN: dict[str, Any] = {"base_image": "earthline:0.1.0", "install_kfp_package": False}
-ENDED = ("PIPELINE_STATE_SUCCEEDED", "PIPELINE_STATE_FAILED", "PIPELINE_STATE_CANCELLED")
 
 
 @dsl.component(**PLAIN)
@@ -96,10 +95,12 @@ class Jobs:
         return found
 
     def wait(self, job: dict[str, Any], until: Callable[[dict[str, Any]], bool] | None = None) -> dict[str, Any]:
+        if until is None:
+            return self.vertex.wait(job["name"])
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             found = self.get(job)
-            if until(found) if until else found["state"] in ENDED:
+            if until(found):
                 return found
             time.sleep(0.02)
         raise AssertionError(f"{job['name']} did not get there: {found}")

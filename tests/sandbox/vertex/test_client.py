@@ -9,6 +9,8 @@ import time
 
 import pytest
 
+from tests.sandbox.vertex.rest_client import HOST, client_of
+
 COMMON = """
 import json, sys, time
 from google.api_core import exceptions
@@ -113,8 +115,6 @@ def test_upload_deploy_predict_train(sandbox, model_server, transport):
     assert sandbox.python(script(WORKFLOW, model_server, transport)).endswith("done\n")
 
 
-HOST = "us-central1-aiplatform.googleapis.com"
-PARENT = "/v1/projects/sandbox/locations/us-central1"
 MACHINE = {"machineType": "n1-standard-4"}
 LAUNCH = "google_cloud_pipeline_components.container.v1.custom_job.launcher"
 
@@ -138,16 +138,8 @@ def pool(code):
 
 
 def test_a_killed_sandbox_loses_no_endpoint(sandbox, model_server):
-    def call(method, path, body=None):
-        answer = sandbox.request(method, HOST, path, json=body)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    def result(operation):
-        while not operation.get("done"):
-            operation = call("GET", f"/v1/{operation['name']}")
-        return operation["response"]
-
+    vertex = client_of(sandbox)
+    call, result = vertex.call, vertex.result
     container = {
         "imageUri": "earthline:0.1.0",
         "command": ["python3", str(model_server), "one"],
@@ -155,14 +147,14 @@ def test_a_killed_sandbox_loses_no_endpoint(sandbox, model_server):
         "predictRoute": "/predict",
     }
     model = {"displayName": "tiny", "containerSpec": container}
-    model = result(call("POST", f"{PARENT}/models:upload", {"model": model}))["model"]
-    endpoint = result(call("POST", f"{PARENT}/endpoints", {"displayName": "maps"}))["name"]
+    model = result(call("POST", "models:upload", {"model": model}))["model"]
+    endpoint = result(call("POST", "endpoints", {"displayName": "maps"}))["name"]
     resources = {"machineSpec": MACHINE, "minReplicaCount": 1}
     body = {"deployedModel": {"model": model, "dedicatedResources": resources}, "trafficSplit": {"0": 100}}
     result(call("POST", f"/v1/{endpoint}:deployModel", body))
     server = call("POST", f"/v1/{endpoint}:predict", {"instances": ["pid"]})["predictions"][0][1]
     spec = {"workerPoolSpecs": [pool("time.sleep(60)")]}
-    job = call("POST", f"{PARENT}/customJobs", {"displayName": "train", "jobSpec": spec})["name"]
+    job = call("POST", "customJobs", {"displayName": "train", "jobSpec": spec})["name"]
 
     os.kill(json.loads((sandbox.home / "state.json").read_text())["pid"], signal.SIGKILL)
     deadline = time.monotonic() + 20

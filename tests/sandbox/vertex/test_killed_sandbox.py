@@ -19,10 +19,8 @@ from google.protobuf import json_format
 from kfp import dsl
 
 from tests.conftest import ROOT, Sandbox, attach
+from tests.sandbox.vertex.rest_client import FINAL, HOST, RestClient
 
-HOST = "us-central1-aiplatform.googleapis.com"
-PARENT = "/v1/projects/sandbox/locations/us-central1"
-ENDED = ("PIPELINE_STATE_SUCCEEDED", "PIPELINE_STATE_FAILED", "PIPELINE_STATE_CANCELLED")
 SECONDS = 1.5
 """About how long the pipeline takes, within which the sandbox is killed."""
 
@@ -82,10 +80,11 @@ def pipeline(turn: int) -> None:
     work(name=f"{turn} last", parts=dsl.Collected(middle.outputs["done"]))
 
 
-class Whole:
+class Whole(RestClient):
     """A sandbox with everything that belongs to it: its daemon, its services, and the processes of its containers."""
 
     def __init__(self, home: Path) -> None:
+        super().__init__(lambda method, path, **options: self.sandbox.request(method, HOST, path, **options))
         self.home = home
         home.mkdir()
         self.start()
@@ -120,19 +119,6 @@ class Whole:
         psutil.wait_procs(guards, 10)
         return [child for child in children if child not in guards]
 
-    def call(self, method: str, path: str, body: Any = None) -> Any:
-        answer = self.sandbox.request(method, HOST, path if path.startswith("/") else f"{PARENT}/{path}", json=body)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    def settle(self, operation: dict[str, Any]) -> dict[str, Any]:
-        while not operation.get("done"):
-            time.sleep(0.05)
-            operation = self.call("GET", f"/v1/{operation['name']}")
-        assert "error" not in operation, operation
-        response: dict[str, Any] = operation["response"]
-        return response
-
     def submit(self, turn: int) -> dict[str, Any]:
         spec = json_format.MessageToDict(pipeline.pipeline_spec)
         config = {"gcsOutputDirectory": "gs://earthline-sandbox/root", "parameterValues": {"turn": turn}}
@@ -141,18 +127,18 @@ class Whole:
 
     def endpoint(self, model_server: Path) -> dict[str, Any]:
         """An endpoint with two models that answer, 80 to 20."""
-        name = self.settle(self.call("POST", "endpoints", {"displayName": "maps"}))["name"]
+        name = self.result(self.call("POST", "endpoints", {"displayName": "maps"}))["name"]
         ids: list[str] = []
         for answer in ("first", "second"):
             command = [sys.executable, str(model_server), answer]
             container = {"imageUri": "any", "command": command, "healthRoute": "/health", "predictRoute": "/predict"}
             model = {"displayName": answer, "containerSpec": container}
-            uploaded = self.settle(self.call("POST", "models:upload", {"model": model}))["model"]
+            uploaded = self.result(self.call("POST", "models:upload", {"model": model}))["model"]
             resources = {"machineSpec": {"machineType": "n1-standard-4"}, "minReplicaCount": 1}
             deployed = {"model": uploaded, "dedicatedResources": resources}
             split = {"0": 20, ids[0]: 80} if ids else {"0": 100}
             body = {"deployedModel": deployed, "trafficSplit": split}
-            ids.append(self.settle(self.call("POST", f"/v1/{name}:deployModel", body))["deployedModel"]["id"])
+            ids.append(self.result(self.call("POST", f"/v1/{name}:deployModel", body))["deployedModel"]["id"])
         found: dict[str, Any] = self.call("GET", f"/v1/{name}")
         return found
 
@@ -217,7 +203,7 @@ def check_pipeline_job(whole: Whole, job: dict[str, Any], turn: int) -> tuple[bo
         Whether it was cut off, and how many tasks of the second run came from the cache.
     """
     before = whole.call("GET", f"/v1/{job['name']}")
-    assert before["state"] in ENDED
+    assert before["state"] in FINAL
     tasks = before.get("jobDetail", {}).get("taskDetails", [])
     assert not [task for task in tasks if task["state"] in ("PENDING", "RUNNING")]
     interrupted = before["state"] == "PIPELINE_STATE_FAILED"
@@ -226,10 +212,7 @@ def check_pipeline_job(whole: Whole, job: dict[str, Any], turn: int) -> tuple[bo
         assert all("sandbox stopped" in task["error"]["message"] for task in tasks if task["state"] == "FAILED")
     containers = [task for task in tasks if "containerDetail" in task.get("executorDetail", {})]
     finished = {task["taskUniqueName"] for task in containers if task["state"] == "SUCCEEDED"}
-    again = whole.submit(turn)
-    while again["state"] not in ENDED:
-        time.sleep(0.05)
-        again = whole.call("GET", f"/v1/{again['name']}")
+    again = whole.wait(whole.submit(turn)["name"], seconds=300)
     assert again["state"] == "PIPELINE_STATE_SUCCEEDED", again.get("error")
     skipped = {task["taskUniqueName"] for task in again["jobDetail"]["taskDetails"] if task["state"] == "SKIPPED"}
     assert finished <= skipped, f"turn {turn}: ran again although finished: {finished - skipped}"

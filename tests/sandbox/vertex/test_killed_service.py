@@ -19,8 +19,8 @@ import pytest
 from google.protobuf import json_format
 from kfp import dsl
 
-PARENT = "/v1/projects/sandbox/locations/us-central1"
-ENDED = ("PIPELINE_STATE_SUCCEEDED", "PIPELINE_STATE_FAILED", "PIPELINE_STATE_CANCELLED")
+from tests.sandbox.vertex.rest_client import FINAL, PARENT, RestClient
+
 KILLS = 10
 SECONDS = 1.6
 """About how long the pipeline takes, within which it is killed."""
@@ -70,7 +70,7 @@ def pipeline(trace: str, turn: int) -> None:
     work(trace=trace, name=f"{turn} end").after(last)
 
 
-class Process:
+class Process(RestClient):
     """Vertex AI in a process of its own, on the same home and port every time."""
 
     def __init__(self, home: Path) -> None:
@@ -79,6 +79,7 @@ class Process:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", trust_env=False, timeout=30)
+        super().__init__(self.client.request)
         self.start()
 
     def start(self) -> None:
@@ -102,19 +103,6 @@ class Process:
         self._log.close()
         return children
 
-    def call(self, method: str, path: str, body: Any = None) -> Any:
-        answer = self.client.request(method, path if path.startswith("/") else f"{PARENT}/{path}", json=body)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    def settle(self, operation: dict[str, Any]) -> dict[str, Any]:
-        while not operation.get("done"):
-            time.sleep(0.05)
-            operation = self.call("GET", f"/v1/{operation['name']}")
-        assert "error" not in operation, operation
-        response: dict[str, Any] = operation["response"]
-        return response
-
 
 @pytest.fixture
 def vertex_process(tmp_path: Path) -> Iterator[Process]:
@@ -136,13 +124,13 @@ def endpoint(vertex: Process, model_server: Path) -> str:
         "healthRoute": "/health",
         "predictRoute": "/predict",
     }
-    uploaded = vertex.settle(
+    uploaded = vertex.result(
         vertex.call("POST", "models:upload", {"model": {"displayName": "m", "containerSpec": container}})
     )
-    name: str = vertex.settle(vertex.call("POST", "endpoints", {"displayName": "maps"}))["name"]
+    name: str = vertex.result(vertex.call("POST", "endpoints", {"displayName": "maps"}))["name"]
     resources = {"machineSpec": {"machineType": "n1-standard-4"}, "minReplicaCount": 1}
     deployed = {"deployedModel": {"model": uploaded["model"], "dedicatedResources": resources}}
-    vertex.settle(vertex.call("POST", f"/v1/{name}:deployModel", deployed | {"trafficSplit": {"0": 100}}))
+    vertex.result(vertex.call("POST", f"/v1/{name}:deployModel", deployed | {"trafficSplit": {"0": 100}}))
     return name
 
 
@@ -182,7 +170,7 @@ def test_ten_kills_lose_nothing(vertex_process: Process, model_server: Path, tmp
         assert gone(children), f"turn {turn}: containers outlived the sandbox"
         vertex.start()
         before = vertex.call("GET", f"/v1/{job['name']}")
-        assert before["state"] in ENDED
+        assert before["state"] in FINAL
         tasks = before.get("jobDetail", {}).get("taskDetails", [])
         assert not [task for task in tasks if task["state"] in ("PENDING", "RUNNING")]
         if before["state"] == "PIPELINE_STATE_FAILED":
@@ -190,10 +178,7 @@ def test_ten_kills_lose_nothing(vertex_process: Process, model_server: Path, tmp
             assert "sandbox stopped while running" in before["error"]["message"]
             assert all(task["error"] for task in tasks if task["state"] == "FAILED")
         finished = {task["taskUniqueName"] for task in tasks if task["state"] == "SUCCEEDED" and work_of(task)}
-        again = submit(turn)
-        while again["state"] not in ENDED:
-            time.sleep(0.05)
-            again = vertex.call("GET", f"/v1/{again['name']}")
+        again = vertex.wait(submit(turn)["name"], seconds=300)
         assert again["state"] == "PIPELINE_STATE_SUCCEEDED", again.get("error")
         skipped = {task["taskUniqueName"] for task in again["jobDetail"]["taskDetails"] if task["state"] == "SKIPPED"}
         assert finished <= skipped, f"turn {turn}: ran again although finished: {finished - skipped}"

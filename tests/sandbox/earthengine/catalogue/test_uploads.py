@@ -15,43 +15,23 @@ import rasterio
 from rasterio.transform import Affine
 
 from earthline_sandbox.earthengine.formats.tfrecords import frame
+from tests.sandbox.earthengine.operations import ingested, succeeded
 
 MEGABYTE = 2**20
+ONE_BAND = {"driver": "GTiff", "dtype": "uint8", "count": 1, "crs": "EPSG:32617"}
 
 
 def vast_geotiff(path, side=1_000_000):
     """A GeoTIFF of a few hundred bytes that says that it has so many pixels a side."""
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        dtype="uint8",
-        count=1,
-        width=side,
-        height=side,
-        crs="EPSG:32617",
-        transform=Affine(1, 0, 600_000, 0, -1, 4_000_000),
-        tiled=True,
-        blockxsize=16384,
-        blockysize=16384,
-        sparse_ok=True,
-        bigtiff="yes",
-    ):
+    tiles = {"tiled": True, "blockxsize": 16384, "blockysize": 16384}
+    size = {"width": side, "height": side, "transform": Affine(1, 0, 600_000, 0, -1, 4_000_000)}
+    with rasterio.open(path, "w", **ONE_BAND, **size, **tiles, sparse_ok=True, bigtiff="yes"):
         pass
 
 
 def far_apart(path, x):
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        dtype="uint8",
-        count=1,
-        width=1,
-        height=1,
-        crs="EPSG:32617",
-        transform=Affine(0.5, 0, x, 0, -0.5, x),
-    ) as file:
+    size = {"width": 1, "height": 1, "transform": Affine(0.5, 0, x, 0, -0.5, x)}
+    with rasterio.open(path, "w", **ONE_BAND, **size) as file:
         file.write(np.ones((1, 1, 1), "uint8"))
 
 
@@ -151,10 +131,7 @@ def test_numbers_that_json_has_no_words_for_become_null(ee, sandbox, bucket, fol
     path = sandbox.home / "storage" / bucket / "numbers.csv"
     path.write_text(f"longitude,latitude,a,b\n1,2,nan,{'9' * 30}\n1,2,inf,{'9' * 5000}\n1,2,3,4\n")
     manifest = {"name": f"{folder}/numbers", "sources": [{"uris": [f"gs://{bucket}/numbers.csv"]}]}
-    name = ee.data.startTableIngestion(None, manifest)["name"]
-    while not (operation := ee.data.getOperation(name)).get("done"):
-        time.sleep(0.02)
-    assert operation["metadata"]["state"] == "SUCCEEDED", operation
+    succeeded(ingested(ee, manifest))
     found = [item["properties"] for item in ee.FeatureCollection(f"{folder}/numbers").getInfo()["features"]]
     assert [item.get("a") for item in found] == [None, None, 3]
     assert json.dumps([item.get("b") for item in found]) == "[1e+30, null, 4]"

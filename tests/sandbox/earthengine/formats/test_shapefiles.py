@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from earthline_sandbox.earthengine.formats import dbase, shapes
 from earthline_sandbox.earthengine.formats.shapefiles import ShapefileError, read_archive
+from tests.sandbox.earthengine.operations import ingested, succeeded
 
 SQUARE = [(0, 0), (0, 30), (30, 30), (30, 0), (0, 0)]
 HOLE = [(10, 10), (20, 10), (20, 20), (10, 20), (10, 10)]
@@ -212,11 +213,7 @@ def test_gdal_is_loaded_by_the_first_shapefile_and_not_before():
 def test_a_zipped_shapefile_is_ingested(ee, sandbox, bucket, folder):
     archive(sandbox.home / "storage" / bucket / "areas.zip")
     manifest = {"name": f"{folder}/areas", "sources": [{"uris": [f"gs://{bucket}/areas.zip"]}]}
-    started = ee.data.startTableIngestion(ee.data.newTaskId()[0], manifest)
-    operation = {}
-    while not operation.get("done"):
-        operation = ee.data.getOperation(started["name"])
-    assert operation["metadata"]["state"] == "SUCCEEDED", operation
+    succeeded(ingested(ee, manifest))
     areas = ee.FeatureCollection(f"{folder}/areas")
     assert areas.aggregate_array("name").getInfo() == ["forest", "Wäldchen"]
     # 30 by 30 metres without a hole of 10 by 10; grid and ground differ by the projection's scale here.

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from earthline_sandbox.earthengine.formats.tfrecords import RecordError, decode_example, encode_example, frame, records
+from tests.sandbox.earthengine.operations import ingested, succeeded
 
 WINDOW = {"crs": "EPSG:32119", "crsTransform": [28.5, 0, 630534 + 28.5 * 100, 0, -28.5, 228114 - 28.5 * 60]}
 FLOATS = arrays.arrays("float32", st.integers(0, 9), elements=st.floats(width=32))
@@ -206,11 +207,7 @@ def test_export_predict_by_tensorflow_import_and_read_back_is_exact(
     subprocess.run([sys.executable, "-c", PREDICT, str(stored(sandbox, shards)), str(predicted)], check=True)
     uris = [f"gs://{bucket}/predictions.tfrecord.gz", mixer]
     manifest = {"name": f"{folder}/predicted", "tilesets": [{"sources": [{"uris": uris}]}], "pyramidingPolicy": "MODE"}
-    started = ee.data.startIngestion(ee.data.newTaskId()[0], manifest)
-    operation = None
-    while not (operation or {}).get("done"):
-        operation = ee.data.getOperation(started["name"])
-    assert operation["metadata"]["state"] == "SUCCEEDED", operation
+    succeeded(ingested(ee, manifest))
     table = ee.data.getPixels({"assetId": f"{folder}/predicted", "fileFormat": "NUMPY_NDARRAY"})
     assert table.dtype.names == ("class", "sum") and table.shape == (128, 192)
     asked = {"assetId": landsat, "fileFormat": "NUMPY_NDARRAY", "bandIds": ["B3", "B4"]}
@@ -246,10 +243,7 @@ def test_records_that_do_not_fit_their_mixer_are_refused(ee, sandbox, bucket, fo
         stored(sandbox, f"gs://{bucket}/m.json").write_text(json.dumps({**good, **mixer}))
         uris.append(f"gs://{bucket}/m.json")
     manifest = {"name": f"{folder}/a", "tilesets": [{"sources": [{"uris": uris}]}]}
-    started = ee.data.startIngestion(ee.data.newTaskId()[0], manifest)
-    operation = {}
-    while not operation.get("done"):
-        operation = ee.data.getOperation(started["name"])
+    operation = ingested(ee, manifest)
     assert operation["metadata"]["state"] == "FAILED" and reason in operation["error"]["message"]
 
 
@@ -263,13 +257,8 @@ def table_of(ee):
 
 
 def imported(ee, name, uri, **source):
-    started = ee.data.startTableIngestion(
-        ee.data.newTaskId()[0], {"name": name, "sources": [{"uris": [uri], **source}]}, True
-    )
-    operation = {}
-    while not operation.get("done"):
-        operation = ee.data.getOperation(started["name"])
-    assert operation["metadata"]["state"] == "SUCCEEDED", operation
+    manifest = {"name": name, "sources": [{"uris": [uri], **source}]}
+    succeeded(ingested(ee, manifest, allow_overwrite=True))
     return ee.data.listFeatures({"assetId": name})["features"]
 
 

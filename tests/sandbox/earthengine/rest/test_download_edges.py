@@ -2,13 +2,14 @@
 
 import io
 import json
-import time
 import urllib.request
 
 import numpy as np
 import pytest
 import rasterio
 from rasterio import Affine
+
+from tests.sandbox.earthengine.operations import ingested, succeeded
 
 WEST, NORTH = 600_000, 5_000_000
 
@@ -116,10 +117,6 @@ def test_tfrecords_are_known_by_their_name_in_any_case(ee, sandbox, scene, folde
     uris = [f"gs://{bucket}/{path.name}" for path in root.iterdir()]
     assert len(uris) == 2
     manifest = {"name": f"{folder}/back", "tilesets": [{"sources": [{"uris": uris}]}]}
-    operation = ee.data.startIngestion(None, manifest)["name"]
-    deadline = time.monotonic() + 60
-    while not (state := ee.data.getOperation(operation)).get("done") and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert state["metadata"]["state"] == "SUCCEEDED", state
+    succeeded(ingested(ee, manifest))
     back = ee.data.computePixels({"expression": ee.Image(f"{folder}/back"), "fileFormat": "NUMPY_NDARRAY"})
     assert back["a"].tolist() == values.tolist()

@@ -14,6 +14,7 @@ from shapely.geometry import mapping, shape
 from earthline_sandbox.earthengine.formats import tables
 from earthline_sandbox.earthengine.formats.shapefiles import read_archive, read_files
 from earthline_sandbox.errors import ApiError
+from tests.sandbox.earthengine.operations import ingested, succeeded
 
 KML = {"kml": "http://www.opengis.net/kml/2.2"}
 
@@ -209,11 +210,7 @@ def test_tables_are_exported_in_every_format_and_ingested_again(ee, sandbox, buc
     with zipfile.ZipFile(folder_of_bucket / "out/KMZ.kmz") as archive:
         assert archive.read("doc.kml") == (folder_of_bucket / "out/KML.kml").read_bytes()
     manifest = {"name": f"{folder}/again", "sources": [{"uris": [uris["SHP"][0]]}]}
-    started = ee.data.startTableIngestion(ee.data.newTaskId()[0], manifest)
-    operation = {}
-    while not operation.get("done"):
-        operation = ee.data.getOperation(started["name"])
-    assert operation["metadata"]["state"] == "SUCCEEDED", operation
+    succeeded(ingested(ee, manifest))
     again = ee.FeatureCollection(f"{folder}/again").getInfo()["features"]
     for feature, expected in zip(again, FEATURES, strict=True):
         assert shape(feature["geometry"]).normalize().equals_exact(shape(expected["geometry"]).normalize(), 0)

@@ -10,6 +10,7 @@ from rasterio.transform import Affine
 from earthline_sandbox.earthengine.limits import Limits
 from earthline_sandbox.earthengine.tasks.operations import Operations
 from earthline_sandbox.errors import ApiError
+from tests.sandbox.earthengine.operations import finished, ingested
 
 
 def put_raster(sandbox, bucket, key, values, nodata=None, left=600000, crs="EPSG:32119"):
@@ -29,21 +30,6 @@ def put_raster(sandbox, bucket, key, values, nodata=None, left=600000, crs="EPSG
     with rasterio.open(path, "w", **profile) as sink:
         sink.write(values)
     return f"gs://{bucket}/{key}"
-
-
-def finished(ee, name):
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        operation = ee.data.getOperation(name)
-        if operation.get("done"):
-            return operation
-        time.sleep(0.05)
-    raise AssertionError(operation)
-
-
-def ingested(ee, manifest, **options):
-    task = ee.data.startIngestion(ee.data.newTaskId()[0], manifest, **options)
-    return finished(ee, task["name"])
 
 
 def read(ee, asset):

@@ -4,7 +4,6 @@ import gzip
 import json
 import string
 import struct
-import time
 
 import orjson
 import pytest
@@ -15,7 +14,6 @@ from earthline_sandbox.errors import ApiError
 from earthline_sandbox.vertex.batch import batch_formats, batch_instances
 
 MACHINE = {"machineSpec": {"machineType": "n1-standard-2"}, "startingReplicaCount": 1}
-FINAL = {"JOB_STATE_SUCCEEDED", "JOB_STATE_FAILED", "JOB_STATE_CANCELLED"}
 
 
 def body(model, *uris, **extra):
@@ -46,17 +44,8 @@ def put(bucket, name, *instances):
     return f"gs://bucket/{name}"
 
 
-def settle(vertex, job, states=FINAL):
-    deadline = time.monotonic() + 60
-    while job["state"] not in states:
-        assert time.monotonic() < deadline, job
-        time.sleep(0.03)
-        job = vertex.call("GET", f"/v1/{job['name']}")
-    return job
-
-
 def run(vertex, *arguments, **extra):
-    return settle(vertex, vertex.call("POST", "batchPredictionJobs", body(*arguments, **extra)))
+    return vertex.wait(vertex.call("POST", "batchPredictionJobs", body(*arguments, **extra))["name"])
 
 
 def output(vertex, job, name):
@@ -199,7 +188,7 @@ def test_a_model_that_no_registry_manages_predicts(vertex, bucket):
     spec = vertex.model("free")["model"]["containerSpec"]
     unmanaged = {"artifactUri": "gs://bucket/weights", "containerSpec": spec}
     job = {**body("", put(bucket, "in.jsonl", "environment".join('""'))), "unmanagedContainerModel": unmanaged}
-    done = settle(vertex, vertex.call("POST", "batchPredictionJobs", job))
+    done = vertex.wait(vertex.call("POST", "batchPredictionJobs", job)["name"])
     [line] = output(vertex, done, "results")
     assert line["prediction"][1]["AIP_STORAGE_URI"] == "gs://bucket/weights"
 
@@ -211,7 +200,7 @@ def test_cancel_keeps_what_is_done_and_delete_forgets(vertex, bucket):
     assert made["state"] == "JOB_STATE_PENDING"
     vertex.call("DELETE", f"/v1/{made['name']}", expect=400)
     vertex.call("POST", f"/v1/{made['name']}:cancel")
-    done = settle(vertex, made)
+    done = vertex.wait(made["name"])
     assert done["state"] == "JOB_STATE_CANCELLED"
     assert done["completionStats"]["incompleteCount"] == "-1"
     vertex.result(vertex.call("DELETE", f"/v1/{made['name']}"))

@@ -12,9 +12,9 @@ import pytest
 from google.protobuf import json_format
 
 from earthline_sandbox.vertex.containers import images
+from tests.sandbox.vertex.rest_client import FINAL
 
 FOLDER = Path(__file__).with_name("constructs")
-ENDED = ("PIPELINE_STATE_SUCCEEDED", "PIPELINE_STATE_FAILED", "PIPELINE_STATE_CANCELLED")
 
 
 def load(path: Path) -> ModuleType:
@@ -51,7 +51,7 @@ class Engine:
 
     def wait(self, job: dict[str, Any], meanwhile: Callable[[], None] = lambda: None) -> dict[str, Any]:
         deadline = time.monotonic() + 120
-        while job["state"] not in ENDED:
+        while job["state"] not in FINAL:
             assert time.monotonic() < deadline, job
             meanwhile()
             time.sleep(0.03)

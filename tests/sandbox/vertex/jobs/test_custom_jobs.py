@@ -8,7 +8,6 @@ from earthline_sandbox.vertex.containers import machines
 from earthline_sandbox.vertex.jobs import training
 
 MACHINE = {"machineType": "n1-standard-4"}
-FINAL = {"JOB_STATE_SUCCEEDED", "JOB_STATE_FAILED", "JOB_STATE_CANCELLED"}
 
 
 def pool(script, replicas=1, **extra):
@@ -21,16 +20,6 @@ def pool(script, replicas=1, **extra):
 
 def job(*pools, **spec):
     return {"displayName": "train", "jobSpec": {"workerPoolSpecs": list(pools), **spec}}
-
-
-def settle(vertex, name, state=None):
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        found = vertex.call("GET", f"/v1/{name}")
-        if found["state"] == state or (state is None and found["state"] in FINAL):
-            return found
-        time.sleep(0.03)
-    raise AssertionError(found)
 
 
 def log(vertex, name):
@@ -48,7 +37,7 @@ def test_a_job_succeeds_and_finds_its_environment(vertex):
     )
     made = vertex.call("POST", "customJobs", {**body, "labels": {"run": "a"}})
     assert made["state"] == "JOB_STATE_PENDING"
-    done = settle(vertex, made["name"])
+    done = vertex.wait(made["name"])
     assert done["state"] == "JOB_STATE_SUCCEEDED"
     assert done["startTime"] <= done["endTime"]
     assert done["labels"] == {"run": "a"}
@@ -64,7 +53,7 @@ def test_a_job_succeeds_and_finds_its_environment(vertex):
 
 def test_a_failed_job_tells_the_end_of_its_log(vertex):
     script = "print('epoch 1'); raise ValueError('no labels in any patch')"
-    done = settle(vertex, vertex.call("POST", "customJobs", job(pool(script)))["name"])
+    done = vertex.wait(vertex.call("POST", "customJobs", job(pool(script)))["name"])
     assert done["state"] == "JOB_STATE_FAILED"
     assert "The replica workerpool0-0 exited with a non-zero status of 1." in done["error"]["message"]
     assert "ValueError: no labels in any patch" in done["error"]["message"]
@@ -88,7 +77,7 @@ time.sleep(0.2)
 def test_replicas_are_told_of_each_other_as_documented(vertex):
     forever = TELL + "time.sleep(60)"
     pools = [pool(TELL + WAIT_FOR_ALL), pool(TELL, 2), pool(forever), pool(forever)]
-    done = settle(vertex, vertex.call("POST", "customJobs", job(*pools))["name"])
+    done = vertex.wait(vertex.call("POST", "customJobs", job(*pools))["name"])
     assert done["state"] == "JOB_STATE_SUCCEEDED", done
     told: dict[str, dict] = {}
     for line in log(vertex, done["name"]).splitlines():
@@ -118,22 +107,20 @@ def test_replicas_are_told_of_each_other_as_documented(vertex):
 
 def test_a_skipped_pool_keeps_the_position_of_the_later_ones(vertex):
     body = job(pool(TELL.replace("os.environ[name]", "os.environ.get(name)") + "time.sleep(0.5)"), {}, {}, pool("pass"))
-    done = settle(vertex, vertex.call("POST", "customJobs", body)["name"])
+    done = vertex.wait(vertex.call("POST", "customJobs", body)["name"])
     spec = json.loads(log(vertex, done["name"]).partition("CLUSTER_SPEC ")[2].splitlines()[0])
     assert set(spec["cluster"]) == {"workerpool0", "workerpool3"}
 
 
 def test_a_job_of_one_replica_has_no_tf_config(vertex):
     script = "import os, sys; sys.exit('TF_CONFIG' in os.environ or 'CLUSTER_SPEC' not in os.environ)"
-    assert (
-        settle(vertex, vertex.call("POST", "customJobs", job(pool(script)))["name"])["state"] == "JOB_STATE_SUCCEEDED"
-    )
+    assert vertex.wait(vertex.call("POST", "customJobs", job(pool(script)))["name"])["state"] == "JOB_STATE_SUCCEEDED"
 
 
 def test_a_job_has_succeeded_when_its_primary_replica_has(vertex):
     began = time.monotonic()
     body = job(pool("pass"), pool("import time; time.sleep(60)", 2))
-    assert settle(vertex, vertex.call("POST", "customJobs", body)["name"])["state"] == "JOB_STATE_SUCCEEDED"
+    assert vertex.wait(vertex.call("POST", "customJobs", body)["name"])["state"] == "JOB_STATE_SUCCEEDED"
     assert time.monotonic() - began < 15
     assert vertex.service.status()["custom_jobs"] == {}
 
@@ -165,7 +152,7 @@ def test_a_worker_whose_machine_goes_away_is_restarted_alone(vertex):
         "import time\nfrom pathlib import Path\nPath('mark').touch()\n"
         "while len(list(Path('..').glob('workerpool1-0/mark*'))) < 4: time.sleep(0.02)"
     )
-    done = settle(vertex, vertex.call("POST", "customJobs", job(chief, ending(4, "SIGTERM")))["name"])
+    done = vertex.wait(vertex.call("POST", "customJobs", job(chief, ending(4, "SIGTERM")))["name"])
     assert done["state"] == "JOB_STATE_SUCCEEDED", done
     assert marks(vertex, done["name"]) == {"workerpool0-0": 1, "workerpool1-0": 4}
     text = log(vertex, done["name"])
@@ -189,7 +176,7 @@ def test_the_whole_job_is_restarted_where_its_scheduling_says_so(vertex):
     chief = TOGETHER + "while marks('workerpool1-0') < 3: time.sleep(0.02)"
     worker = TOGETHER + "if marks('workerpool1-0') < 3: os.kill(os.getpid(), signal.SIGKILL)"
     body = job(pool(chief), pool(worker), scheduling={"restartJobOnWorkerRestart": True})
-    done = settle(vertex, vertex.call("POST", "customJobs", body)["name"])
+    done = vertex.wait(vertex.call("POST", "customJobs", body)["name"])
     assert done["state"] == "JOB_STATE_SUCCEEDED", done
     assert marks(vertex, done["name"]) == {"workerpool0-0": 3, "workerpool1-0": 3}
     assert "The job is restarted: restart 2 of 5." in log(vertex, done["name"])
@@ -198,7 +185,7 @@ def test_the_whole_job_is_restarted_where_its_scheduling_says_so(vertex):
 @pytest.mark.parametrize(("scheduling", "starts"), [({}, 4), ({"disableRetries": True}, 1)])
 def test_a_job_that_crashes_is_retried_three_times(vertex, scheduling, starts):
     body = job(ending(99, "SIGABRT"), scheduling=scheduling)
-    done = settle(vertex, vertex.call("POST", "customJobs", body)["name"])
+    done = vertex.wait(vertex.call("POST", "customJobs", body)["name"])
     assert done["state"] == "JOB_STATE_FAILED"
     assert "The replica workerpool0-0 exited with a non-zero status of 134." in done["error"]["message"]
     assert marks(vertex, done["name"]) == {"workerpool0-0": starts}
@@ -223,7 +210,7 @@ def test_what_an_exit_status_means(status, kills, cause):
 
 def test_the_lines_of_a_log_are_told_apart_by_replica(vertex):
     chief = "import time; print('from the chief', flush=True); time.sleep(1)"
-    done = settle(vertex, vertex.call("POST", "customJobs", job(pool(chief), pool("print('from a worker')")))["name"])
+    done = vertex.wait(vertex.call("POST", "customJobs", job(pool(chief), pool("print('from a worker')")))["name"])
     query = {"resourceNames": ["projects/sandbox"], "filter": f'resource.labels.job_id="{done["name"].split("/")[-1]}"'}
     found = {
         entry["resource"]["labels"]["task_name"]: entry["jsonPayload"]["message"]
@@ -235,7 +222,7 @@ def test_the_lines_of_a_log_are_told_apart_by_replica(vertex):
 def test_one_failed_replica_fails_the_job_and_ends_the_others(vertex):
     wait, fail = "import time; time.sleep(60)", "raise SystemExit(4)"
     began = time.monotonic()
-    done = settle(vertex, vertex.call("POST", "customJobs", job(pool(wait), pool(fail)))["name"])
+    done = vertex.wait(vertex.call("POST", "customJobs", job(pool(wait), pool(fail)))["name"])
     assert time.monotonic() - began < 10
     assert "workerpool1-0 exited with a non-zero status of 4" in done["error"]["message"]
     assert vertex.service.status()["custom_jobs"] == {}
@@ -243,12 +230,12 @@ def test_one_failed_replica_fails_the_job_and_ends_the_others(vertex):
 
 def test_cancel_and_delete(vertex):
     name = vertex.call("POST", "customJobs", job(pool("import time; time.sleep(60)")))["name"]
-    settle(vertex, name, "JOB_STATE_RUNNING")
+    vertex.wait(name, ["JOB_STATE_RUNNING"])
     assert vertex.service.busy()
     vertex.call("DELETE", f"/v1/{name}", expect=400)
     # The launcher cancels with an empty body.
     assert vertex.client.post(f"/v1/{name}:cancel", content=b"").json() == {}
-    assert settle(vertex, name)["state"] == "JOB_STATE_CANCELLED"
+    assert vertex.wait(name)["state"] == "JOB_STATE_CANCELLED"
     vertex.call("POST", f"/v1/{name}:cancel", expect=400)
     vertex.result(vertex.call("DELETE", f"/v1/{name}"))
     vertex.call("GET", f"/v1/{name}", expect=404)
@@ -257,14 +244,14 @@ def test_cancel_and_delete(vertex):
 
 def test_a_job_over_its_timeout_is_ended(vertex):
     body = job(pool("import time; time.sleep(60)"), scheduling={"timeout": "1s"})
-    done = settle(vertex, vertex.call("POST", "customJobs", body)["name"])
+    done = vertex.wait(vertex.call("POST", "customJobs", body)["name"])
     assert done["state"] == "JOB_STATE_CANCELLED"
     assert "timeout of 1 s" in done["error"]["message"]
 
 
 def test_the_pipeline_launcher_is_answered_when_the_job_ends(vertex):
     name = vertex.call("POST", "customJobs", job(pool("import time; time.sleep(1)")))["name"]
-    settle(vertex, name, "JOB_STATE_RUNNING")
+    vertex.wait(name, ["JOB_STATE_RUNNING"])
     assert vertex.call("GET", f"/v1/{name}")["state"] == "JOB_STATE_RUNNING"
     agent = {"x-goog-api-client": "google-cloud-pipeline-components gl-python/3.11"}
     assert vertex.call("GET", f"/v1/{name}", headers=agent)["state"] == "JOB_STATE_SUCCEEDED"
@@ -281,7 +268,7 @@ def test_held_replies_do_not_block_other_calls(vertex):
     threads = [threading.Thread(target=hold) for _ in range(60)]
     for thread in threads:
         thread.start()
-    settle(vertex, name, "JOB_STATE_RUNNING")
+    vertex.wait(name, ["JOB_STATE_RUNNING"])
     vertex.call("POST", f"/v1/{name}:cancel")
     for thread in threads:
         thread.join()
@@ -290,7 +277,7 @@ def test_held_replies_do_not_block_other_calls(vertex):
 
 def test_a_restart_fails_what_ran_with_the_reason(vertex):
     name = vertex.call("POST", "customJobs", job(pool("import time; time.sleep(60)")))["name"]
-    settle(vertex, name, "JOB_STATE_RUNNING")
+    vertex.wait(name, ["JOB_STATE_RUNNING"])
     vertex.stop()
     vertex.start()
     found = vertex.call("GET", f"/v1/{name}")
@@ -301,7 +288,7 @@ def test_a_restart_fails_what_ran_with_the_reason(vertex):
 def test_list_filters(vertex):
     for number in range(3):
         name = vertex.call("POST", "customJobs", {**job(pool("pass")), "labels": {"n": str(number)}})["name"]
-        settle(vertex, name)
+        vertex.wait(name)
     found = vertex.call("GET", "customJobs", params={"filter": 'labels.n="1" AND state="JOB_STATE_SUCCEEDED"'})
     assert [item["labels"]["n"] for item in found["customJobs"]] == ["1"]
 
@@ -394,6 +381,6 @@ def test_documented_machines_are_taken(spec):
 
 def test_a_job_without_a_command_fails_with_the_reason(vertex):
     spec = {"machineSpec": MACHINE, "containerSpec": {"imageUri": "image"}}
-    done = settle(vertex, vertex.call("POST", "customJobs", job(spec))["name"])
+    done = vertex.wait(vertex.call("POST", "customJobs", job(spec))["name"])
     assert done["state"] == "JOB_STATE_FAILED"
     assert "gives no command" in done["error"]["message"]

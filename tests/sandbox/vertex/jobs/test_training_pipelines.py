@@ -1,6 +1,5 @@
 """Custom training through the unmodified client: scripts, packages and containers, and the models that they leave."""
 
-import time
 from typing import Any
 
 import pytest
@@ -174,10 +173,7 @@ def test_packages_that_are_no_packages_fail_the_job_with_what_pip_says(vertex: A
         packages = {"executorImageUri": "any", "packageUris": [uri], "pythonModule": "broken.task"}
         pool = {"machineSpec": {"machineType": "n1-standard-4"}, "replicaCount": 1, "pythonPackageSpec": packages}
         job = {"displayName": "t", "jobSpec": {"workerPoolSpecs": [pool], "scheduling": {"disableRetries": True}}}
-        found = vertex.call("POST", "customJobs", job)
-        while "endTime" not in found:
-            time.sleep(0.1)
-            found = vertex.call("GET", f"/v1/{found['name']}")
+        found = vertex.wait(vertex.call("POST", "customJobs", job)["name"])
         assert found["state"] == "JOB_STATE_FAILED"
         return str(found["error"]["message"])
 
@@ -186,19 +182,12 @@ def test_packages_that_are_no_packages_fail_the_job_with_what_pip_says(vertex: A
     assert "broken-1.0.tar.gz could not be installed" in message and "not a gzip file" in message
 
 
-def settle(vertex: Any, name: str) -> dict[str, Any]:
-    while (found := vertex.call("GET", f"/v1/{name}"))["state"] == "PIPELINE_STATE_RUNNING":
-        pass
-    result: dict[str, Any] = found
-    return result
-
-
 def test_a_training_that_leaves_no_model_fails_and_takes_the_version_back(vertex: Any) -> None:
     (vertex.home / "storage" / "bucket").mkdir(parents=True)
     inputs = {"worker_pool_specs": [POOL], "base_output_directory": {"output_uri_prefix": "gs://bucket/out"}}
     model = {"displayName": "m", "containerSpec": {"imageUri": "any"}}
     body = pipeline(trainingTaskInputs=inputs, modelToUpload=model)
-    made = settle(vertex, vertex.call("POST", "trainingPipelines", body)["name"])
+    made = vertex.wait(vertex.call("POST", "trainingPipelines", body)["name"])
     assert made["state"] == "PIPELINE_STATE_FAILED"
     assert "gs://bucket/out/model holds no objects" in made["error"]["message"]
     assert vertex.call("GET", "models") == {"models": []}
@@ -214,7 +203,7 @@ def test_a_stopped_sandbox_fails_the_pipeline_with_the_reason(vertex: Any) -> No
     assert vertex.call("DELETE", f"/v1/{name}", expect=400)["error"]["status"] == "FAILED_PRECONDITION"
     vertex.stop()
     vertex.start()
-    found = settle(vertex, name)
+    found = vertex.wait(name)
     assert found["state"] == "PIPELINE_STATE_FAILED" and "sandbox" in found["error"]["message"]
 
 
@@ -246,8 +235,7 @@ def test_a_cancelled_pipeline_has_the_error_of_its_job(vertex: Any) -> None:
     pool = {**POOL, "container_spec": {"image_uri": "any", "command": ["sleep", "600"]}}
     name = vertex.call("POST", "trainingPipelines", pipeline(trainingTaskInputs={"worker_pool_specs": [pool]}))["name"]
     vertex.call("POST", f"/v1/{name}:cancel", {})
-    while (found := vertex.call("GET", f"/v1/{name}"))["state"] == "PIPELINE_STATE_CANCELLING":
-        pass
+    found = vertex.wait(name)
     job = vertex.call("GET", f"/v1/{found['trainingTaskMetadata']['backingCustomJob']}")
     assert (found["state"], job["state"]) == ("PIPELINE_STATE_CANCELLED", "JOB_STATE_CANCELLED")
     assert found["error"] == job["error"] and found["error"]["message"] == "CANCELED"

@@ -2,9 +2,10 @@
 
 import json
 import sys
-import time
 
 import pytest
+
+from tests.sandbox.vertex.rest_client import HOST, client_of
 
 CLIENT = """
 import json, sys, warnings
@@ -68,8 +69,6 @@ for name, function in (("components", pipeline), ("failing", failing)):
 print(json.dumps(names))
 """
 
-HOST = "us-central1-aiplatform.googleapis.com"
-
 
 @pytest.fixture(scope="module")
 def jobs(sandbox, tmp_path_factory):
@@ -82,18 +81,12 @@ def jobs(sandbox, tmp_path_factory):
     done = sandbox.run([sys.executable, str(folder / "client.py"), str(folder), str(folder / "server.py")], timeout=180)
     found = []
     for name in json.loads(done.stdout.splitlines()[-1]):
-        deadline = time.monotonic() + 180
-        while (job := get(sandbox, name))["state"] in ("PIPELINE_STATE_PENDING", "PIPELINE_STATE_RUNNING"):
-            assert time.monotonic() < deadline, job
-            time.sleep(0.2)
-        found.append(job)
+        found.append(client_of(sandbox).wait(name, seconds=180))
     return found
 
 
 def get(sandbox, name):
-    answer = sandbox.request("GET", HOST, f"/v1/{name}")
-    assert answer.status_code == 200, answer.text
-    return answer.json()
+    return client_of(sandbox).call("GET", f"/v1/{name}")
 
 
 def resources(task):

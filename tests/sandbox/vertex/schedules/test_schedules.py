@@ -18,11 +18,11 @@ from kfp import compiler, dsl
 from earthline_sandbox.errors import ApiError
 from earthline_sandbox.vertex.schedules.cron import Cron
 from tests.sandbox.vertex.conftest import Vertex
+from tests.sandbox.vertex.rest_client import FINAL
 
 NOON = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
 LABELS = {"team": "maps"}
 ACCOUNT = "trainer@sandbox.iam.gserviceaccount.com"
-ENDED = ("PIPELINE_STATE_SUCCEEDED", "PIPELINE_STATE_FAILED", "PIPELINE_STATE_CANCELLED")
 
 
 @dsl.container_component
@@ -81,7 +81,7 @@ class Calendar:
     def settle(self, schedule: aiplatform.PipelineJobSchedule) -> list[Any]:
         """Its jobs, once all have ended."""
         deadline = time.monotonic() + 30
-        while any(job.state.name not in ENDED for job in self.runs(schedule)):
+        while any(job.state.name not in FINAL for job in self.runs(schedule)):
             assert time.monotonic() < deadline
             time.sleep(0.05)
         return self.runs(schedule)
