@@ -1,5 +1,6 @@
 """The whole config, and what only the whole can check."""
 
+import json
 import re
 from typing import Self
 
@@ -25,6 +26,9 @@ RESPONSE_BYTES = 1024
 """What Vertex AI writes around the predictions of an answer (names of model and endpoint), in bytes, rounded up."""
 
 
+STEP_BYTES = 120_000
+"""Most bytes of settings that travel to a step. They are one argument of its process, for which Linux has 131,072
+(MAX_ARG_STRLEN, man 2 execve); the addresses of the step's artifacts need a part of that."""
 _WRITABLE = re.compile(r"(projects/[^/]+/assets|users)/.")
 """Asset ids that somebody can own; what begins otherwise is the public catalogue."""
 
@@ -104,7 +108,12 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        problems = [*self._stride_problems(), *self._payload_problems(), *self._asset_problems()]
+        problems = [
+            *self._stride_problems(),
+            *self._payload_problems(),
+            *self._asset_problems(),
+            *self._size_problems(),
+        ]
         for key, image in (("environment.image", self.environment.image), ("train.image", self.train.image)):
             if self.environment.target == "cloud" and image is not None and "/" not in image:
                 problems.append(
@@ -162,6 +171,32 @@ class Config(Section):
                 )
         return problems
 
+    def _size_problems(self) -> list[str]:
+        """Whether a step can be started with all that it is told."""
+        imagery, labels = self.data.imagery, self.data.labels
+        parts: dict[str, Section | None] = {
+            "data.region": self.data.region,
+            "data.labels": labels,
+            "data.imagery": imagery,
+            "predict.region": self.predict.region,
+        }
+        sizes = {key: _travelling_bytes(part) for key, part in parts.items() if part is not None}
+        if sum(sizes.values()) <= STEP_BYTES:
+            return []
+        largest = max(sizes, key=lambda key: sizes[key])
+        shown = ", ".join(f"{key} {size:,}" for key, size in sizes.items() if size > STEP_BYTES / 100)
+        ways = {
+            "data.region": "give it a larger `simplify` (metres by which the outline may move), or upload the file as "
+            "a table and name that by `table`",
+            "data.labels": "upload them as a table and name that by `table`",
+            "data.imagery": "build a smaller image in the function, such as one that loads an asset you exported",
+        }
+        ways["predict.region"] = ways["data.region"]
+        return [
+            f"{largest}: what travels to each step would have {sum(sizes.values()):,} bytes, and at most "
+            f"{STEP_BYTES:,} fit ({shown}); {ways[largest]}"
+        ]
+
     def _payload_problems(self) -> list[str]:
         limit, bands, labels = self.serving.max_payload_bytes, len(self.data.imagery.band_names), self.data.labels
         too_large = []
@@ -181,6 +216,11 @@ class Config(Section):
             f"may span at most {side} pixels a side (Google's texts leave open whether the overlap is the total or "
             f"lies at each edge): {change}"
         ]
+
+
+def _travelling_bytes(section: Section) -> int:
+    """Size of a section in a step's argument: its JSON stands in there as a JSON string."""
+    return len(json.dumps(section.model_dump_json()))
 
 
 def _plain_id(asset: str) -> str:

@@ -65,6 +65,17 @@ def test_the_maps_own_region_may_be_an_outline(folder: Path) -> None:
     assert isinstance(config.data.region, BoundingBox) and isinstance(config.predict.region, Outline)
 
 
+def test_what_no_step_could_be_started_with_is_refused_with_a_way_out(folder: Path) -> None:
+    # 4,801 corners each: one outline fits into the argument of a process, two of them do not.
+    rough = shapely.Point(10.5, 45.5).buffer(0.3, quad_segs=1200)
+    (folder / "rough.geojson").write_text(json.dumps(mapping(rough)))
+    fine, both = {"file": "rough.geojson"}, {"scale": 10, "predict": {"file": "rough.geojson"}}
+    assert read(folder, region=fine, scale=10).data.region is not None
+    with pytest.raises(ConfigError, match=r"data\.region: what travels to each step would have 2\d\d,\d{3} bytes"):
+        read(folder, region=fine, **both)
+    assert read(folder, region={**fine, "simplify": 30}, **both).data.region is not None
+
+
 def test_scale_alone_takes_the_utm_zone(folder: Path) -> None:
     data = read(folder, region={"file": "land.geojson"}, scale=10).data
     assert data.crs == "EPSG:32632" and "UTM zone 32N" in data.grid_told
