@@ -36,7 +36,7 @@ class BatchPredictionJobs(jobs.Jobs):
     def _create(self, call: Call) -> Record:
         job = call.message("BatchPredictionJob")
         messages.require(job, "displayName", "inputConfig.instancesFormat", "outputConfig.predictionsFormat")
-        jobs.check_name(job)
+        names.check_display_name(job)
         _check(job)
         model = self._model(call, job)
         name = f"{call.parent}/batchPredictionJobs/{names.fresh_id()}"

@@ -32,7 +32,7 @@ class CustomJobs(jobs.Jobs):
     def _create(self, call: Call) -> Record:
         job = call.message("CustomJob")
         messages.require(job, "displayName", "jobSpec.workerPoolSpecs")
-        jobs.check_name(job)
+        names.check_display_name(job)
         check(job["jobSpec"])
         return self.launch(call.parent, job)[0]
 

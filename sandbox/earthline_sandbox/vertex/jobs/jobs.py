@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final, Protocol
 
 from starlette.routing import Route
 
-from earthline_sandbox.errors import ApiError, invalid
+from earthline_sandbox.errors import ApiError
 from earthline_sandbox.settings import Settings
 from earthline_sandbox.vertex.rest import names
 from earthline_sandbox.vertex.rest.operations import Operations
@@ -25,9 +25,6 @@ FINAL: Final = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
 
 LONGEST_HOLD: Final = 540.0
 """Seconds that a reply to a launcher of Google's pipeline components is held."""
-
-LONGEST_NAME: Final = 128
-"""Characters of a display name."""
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -101,8 +98,8 @@ class Jobs(Resources):
             await asyncio.wait([asyncio.wrap_future(end) for end in ends])
 
     def busy(self) -> bool:
-        """True while a job runs."""
-        return bool(self._runs)
+        """True while a job runs, or its end is being written down."""
+        return bool(self._ends)
 
     def status(self) -> dict[str, Any]:
         """The running jobs with their processes."""
@@ -161,7 +158,6 @@ class Jobs(Resources):
             self._end(name, "SUCCEEDED", None, run)
         finally:
             with self._lock:
-                self._runs.pop(name, None)
                 self._ends.pop(name, None)
             ended.set_result(None)
 
@@ -182,6 +178,9 @@ class Jobs(Resources):
             # Reset or deleted meanwhile: nobody waits for it.
 
     def _end(self, name: str, state: str, error: ApiError | None, run: Run | None = None) -> None:
+        with self._lock:
+            # First, so that nobody who reads that it has ended is told that it runs.
+            self._runs.pop(name, None)
         moment = names.now()
         fields: Record = {"state": f"{self.states}{state}", "endTime": moment, "updateTime": moment}
         fields |= run.outcome() if run else {}
@@ -233,13 +232,3 @@ class Jobs(Resources):
             raise ApiError("FAILED_PRECONDITION", f"The {self.noun} {name} is {record['state']}: cancel it first.")
         self._store.delete(name)
         return self._deleted(name)
-
-
-def check_name(job: Mapping[str, Any]) -> None:
-    """Checks a display name.
-
-    Raises:
-        ApiError: INVALID_ARGUMENT for one that is too long.
-    """
-    if len(job["displayName"]) > LONGEST_NAME:
-        raise invalid(f"displayName has {len(job['displayName'])} characters; at most {LONGEST_NAME} are valid.")

@@ -69,7 +69,7 @@ class TrainingPipelines(jobs.Jobs):
     def _create(self, call: Call) -> Record:
         pipeline = call.message("TrainingPipeline")
         messages.require(pipeline, "displayName", "trainingTaskDefinition", "trainingTaskInputs")
-        jobs.check_name(pipeline)
+        names.check_display_name(pipeline)
         if pipeline["trainingTaskDefinition"] != CUSTOM_TASK:
             raise invalid(
                 f"trainingTaskDefinition {pipeline['trainingTaskDefinition']!r} is not supported: the sandbox runs"
@@ -101,7 +101,7 @@ class TrainingPipelines(jobs.Jobs):
 
     def _launch(self, place: names.Place, pipeline: Record, spec: Mapping[str, Any]) -> Record:
         name = f"{place.parent}/{KIND}/{names.fresh_id()}"
-        title = f"{pipeline['displayName'][: jobs.LONGEST_NAME - 11]}-custom-job"
+        title = f"{pipeline['displayName'][: names.LONGEST_DISPLAY_NAME - 11]}-custom-job"
         job = {"displayName": title, "jobSpec": spec, "labels": pipeline.get("labels")}
         backing, ended = self._custom_jobs.launch(place.parent, job)
         fields = {key: pipeline[key] for key in _KEPT if pipeline.get(key)}

@@ -21,7 +21,6 @@ from earthline_sandbox.vertex.rest.store import Record, Store
 
 _ALIAS: Final = re.compile(r"[a-z][a-zA-Z0-9-]{0,126}[a-z0-9]")
 _UPDATABLE: Final = ("displayName", "description", "versionDescription", "labels", "explanationSpec", "dataStats")
-_LONGEST_NAME: Final = 128
 
 
 def served_uri(version: Mapping[str, Any]) -> str:
@@ -366,9 +365,7 @@ def check(request: Mapping[str, Any]) -> None:
 
 
 def _check(model: Mapping[str, Any]) -> None:
-    name = model.get("displayName", "")
-    if not 0 < len(name) <= _LONGEST_NAME:
-        raise invalid(f"model.displayName has {len(name)} characters; 1 to {_LONGEST_NAME} are valid.")
+    names.check_display_name(model, "model.")
     if model.get("containerSpec"):
         messages.require(model, "containerSpec.imageUri")
         for key in ("healthRoute", "predictRoute"):

@@ -3,12 +3,16 @@
 import re
 import secrets
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from earthline_sandbox.errors import ApiError, invalid
 from earthline_sandbox.settings import Settings
+
+LONGEST_DISPLAY_NAME: Final = 128
+"""Characters of the `displayName` of any resource."""
 
 _PROJECT_ID: Final = re.compile(r"(?:[a-z][a-z0-9.-]{0,60}:)?[a-z][a-z0-9-]{1,28}[a-z0-9]")
 _LOCATION: Final = re.compile(r"[a-z]+(?:-[a-z]+)*[0-9]{0,2}")
@@ -107,6 +111,21 @@ def chosen_id(value: str, key: str) -> str:
             " the first and last a letter or digit."
         )
     return value
+
+
+def check_display_name(record: Mapping[str, Any], owner: str = "") -> None:
+    """Checks the `displayName` of a resource.
+
+    Args:
+        record: The resource.
+        owner: Where it stands in the request, such as `model.`, for the message.
+
+    Raises:
+        ApiError: INVALID_ARGUMENT for one that is missing, empty or too long.
+    """
+    size = len(record.get("displayName", ""))
+    if not 0 < size <= LONGEST_DISPLAY_NAME:
+        raise invalid(f"{owner}displayName has {size} characters; 1 to {LONGEST_DISPLAY_NAME} are valid.")
 
 
 def fresh_id() -> str:

@@ -23,9 +23,6 @@ from earthline_sandbox.vertex.schedules.schedule_clock import Clock, WallClock, 
 from earthline_sandbox.vertex.schedules.schedule_runs import ScheduleRuns, complete, is_exhausted, move
 
 KIND: Final = "schedules"
-LONGEST_NAME: Final = 128
-"""Characters of a display name."""
-
 _UPDATABLE: Final = (
     "displayName",
     "cron",
@@ -268,8 +265,7 @@ class Schedules(Resources):
             "createPipelineJobRequest.parent",
             "createPipelineJobRequest.pipelineJob",
         )
-        if len(record["displayName"]) > LONGEST_NAME:
-            raise invalid(f"displayName has {len(record['displayName'])} characters; at most {LONGEST_NAME} are taken.")
+        names.check_display_name(record)
         for count in ("maxConcurrentRunCount", "maxConcurrentActiveRunCount", "maxRunCount"):
             if int(record.get(count, 1)) < 1:
                 raise invalid(f"{count} {record[count]} must be positive.")

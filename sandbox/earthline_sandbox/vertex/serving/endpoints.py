@@ -24,7 +24,6 @@ from earthline_sandbox.vertex.serving.deployments import Deployment
 _LOG: Final = logging.getLogger(__name__)
 _UPDATABLE: Final = ("displayName", "description", "labels", "trafficSplit", "clientConnectionConfig")
 _OUTPUT_ONLY: Final = ("deployedModels", "trafficSplit", "createTime", "updateTime", "name", "etag")
-_LONGEST_NAME: Final = 128
 
 
 class Endpoints(Resources):
@@ -114,7 +113,7 @@ class Endpoints(Resources):
     def _create(self, call: Call) -> Record:
         endpoint = call.message("Endpoint")
         messages.require(endpoint, "displayName")
-        _check(endpoint)
+        names.check_display_name(endpoint)
         chosen = call.parameter("endpointId")
         identifier = names.chosen_id(chosen, "endpointId") if chosen else names.fresh_id()
         name = f"{call.parent}/endpoints/{identifier}"
@@ -145,7 +144,7 @@ class Endpoints(Resources):
 
         def apply(record: Record) -> None:
             messages.apply_mask(record, change, mask, _UPDATABLE)
-            _check(record)
+            names.check_display_name(record)
             known = [item["id"] for item in record.get("deployedModels", [])]
             traffic.check(record.get("trafficSplit", {}), known)
             record["updateTime"] = names.now()
@@ -293,9 +292,3 @@ def _merged(item: Record, change: Record, mask: str) -> Record:
             if key in part:
                 merged[field][key] = part[key]
     return merged
-
-
-def _check(endpoint: Mapping[str, Any]) -> None:
-    name = endpoint.get("displayName", "")
-    if not 0 < len(name) <= _LONGEST_NAME:
-        raise invalid(f"displayName has {len(name)} characters; 1 to {_LONGEST_NAME} are valid.")
