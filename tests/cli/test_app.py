@@ -1,6 +1,7 @@
 import importlib
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -18,6 +19,17 @@ from earthline.config import Config
 ROOT = Path(__file__).parents[2]
 QUICKSTART = ROOT / "configs" / "quickstart.yaml"
 HEAVY = ("tensorflow", "keras", "google.cloud.aiplatform", "apache_beam", "kfp", "ee", "pydantic", "numpy")
+CLIENTS = ("tensorflow", "keras", "google.cloud.aiplatform", "apache_beam", "kubernetes", "rasterio", "matplotlib")
+LOADED_BY_CHECK = f"""
+import sys
+sys.argv = ["earthline", "check", {str(QUICKSTART)!r}, "--offline"]
+from cli.app import main
+try:
+    main()
+except SystemExit as exit:
+    assert not exit.code, exit.code
+print("LOADED", [name for name in {CLIENTS!r} if name in sys.modules])
+"""
 LOADED_BY_HELP = f"""
 import sys
 sys.argv = ["earthline", "--help"]
@@ -45,10 +57,19 @@ def test_help_loads_nothing_heavy_and_answers_at_once() -> None:
     reply = subprocess.run([sys.executable, "-c", LOADED_BY_HELP], capture_output=True, text=True, check=True)
     elapsed = time.monotonic() - started
     assert reply.stdout.splitlines()[-1] == "LOADED []"
-    for command in ("run", "submit", "compile", "check", "runs", "schedule", "sandbox", "schema"):
+    for command in ("init", "preview", "run", "submit", "compile", "check", "runs", "schedule", "sandbox", "schema"):
         assert command in reply.stdout
     # A second on an idle machine; the suite may share its processors.
     assert elapsed < 3
+
+
+def test_a_check_offline_takes_two_seconds_at_most_and_no_client() -> None:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    reply = subprocess.run([sys.executable, "-c", LOADED_BY_CHECK], capture_output=True, text=True, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert reply.stdout.splitlines()[-1] == "LOADED []"
+    # Of processor time: the suite may share its processors.
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 2
 
 
 def test_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
