@@ -36,6 +36,12 @@ def preview(
     from earthline.config import load
 
     settings = load(config, overrides or ())
+    if settings.data.examples is not None:
+        raise typer.BadParameter(
+            "the config takes examples that exist already (data.examples), so there are no places to choose; "
+            "validation.html of a run shows them",
+            param_hint="CONFIG",
+        )
     target.enter(settings.environment)
     console = display.on_output()
     bring_data(settings, console, seed_data=seed_data)

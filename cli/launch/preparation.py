@@ -100,7 +100,7 @@ def _seed(settings: "Config", console: Console) -> None:
 
     labels = settings.data.labels
     ours = isinstance(labels, VectorLabels) and labels.held is not None
-    for asset in (*settings.data.imagery.assets, *([] if ours else [labels.asset])):
+    for asset in (*settings.data.imagery.assets, *([] if ours or not labels.asset else [labels.asset])):
         try:
             ee.data.getAsset(asset)
         except ee.EEException:

@@ -30,7 +30,7 @@ def questions(settings: Config) -> tuple[Question, ...]:
     grid = cache(partial(imagery.grid, settings.data))
     return (
         *verification.questions(settings.data, settings.predict.region, grid),
-        Question("splits", partial(_splits, settings, grid)),
+        *([Question("splits", partial(_splits, settings, grid))] if settings.data.examples is None else []),
         *([Question("map's asset", partial(_map_asset, asset))] if asset is not None else []),
     )
 

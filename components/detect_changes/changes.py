@@ -16,7 +16,7 @@ class Source(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    role: str = Field(description="`imagery`, `labels` or `region`.")
+    role: str = Field(description="`imagery`, `labels`, `region` or `examples`.")
     asset: str = Field(description="Id of the image or collection.")
     images: int = Field(description="Images of it that the config takes.")
     newest: str = Field(default="", description="Day of the newest image's start, YYYY-MM-DD; empty where unknown.")

@@ -57,7 +57,7 @@ def run(
     connect(project)
     snapshot = Snapshot(
         sections={key: _digest(text) for key, text in sections.items()},
-        sources=sources.read_sources(data),
+        sources=sources.read_sources(data, project),
         bands=sources.read_bands(data),
     )
     last = accepted.find(project, location, workflow_label, name)

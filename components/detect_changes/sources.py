@@ -1,35 +1,39 @@
 """What Earth Engine tells of imagery and labels in a few small requests."""
 
+import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import ee
 
 from components.detect_changes.changes import Band, Source
-from earthline.config import Data, Labels, Outline, RasterLabels, VectorLabels
+from earthline.config import Data, ExampleLabels, Labels, Outline, RasterLabels, VectorLabels
 from earthline.config import Source as ImagerySource
 from earthline.earth_engine import imagery
 from earthline.earth_engine.retry import ask
+from earthline.storage.patterns import find
 
 SAMPLES = 10_000
 """Pixels of the region on which the bands' statistics rest, about."""
 _ATTEMPTS = 5
 
 
-def read_sources(data: Data) -> tuple[Source, ...]:
+def read_sources(data: Data, project: str | None = None) -> tuple[Source, ...]:
     """Imagery and labels as they are now; asks Earth Engine.
 
     Args:
         data: The config's section.
+        project: Google Cloud project of requests to Cloud Storage.
 
     Raises:
         PixelsError: Earth Engine does not answer.
+        PatternError: A name of `data.examples` matches no file.
     """
     return (
         *(each for source in data.imagery.all_sources for each in _imagery(data, source)),
-        _labels(data.labels),
+        *(_examples(data, project) if isinstance(data.labels, ExampleLabels) else [_labels(data.labels)]),
         *_region(data),
     )
 
@@ -102,6 +106,16 @@ def _imagery(data: Data, source: ImagerySource) -> list[Source]:
             ),
         ]
     return [_collection("imagery", asset, imagery.scenes(data, source, asset)) for asset in source.collections]
+
+
+def _examples(data: Data, project: str | None) -> Iterator[Source]:
+    """Files of TFRecords made elsewhere: their names, sizes and versions are what changes with them."""
+    assert data.examples is not None
+    for split, patterns in data.examples.patterns.items():
+        files = find(patterns, project)
+        digest = hashlib.sha256(repr([(file.name, file.size, file.version) for file in files]).encode()).hexdigest()
+        asset = f"{split or 'all'} files {digest[:16]}"
+        yield Source(role="examples", asset=asset, images=len(files), version=0)
 
 
 def _labels(labels: Labels) -> Source:

@@ -200,7 +200,7 @@ def held_out(contract: Contract, manifest: Manifest, row: Array, column: Array) 
     """
     if contract.split_hash == manifest.split_hash:
         return np.ones(len(row), bool)
-    if contract.learned_ground is None:
+    if contract.learned_ground is None or not manifest.placed:
         return np.zeros(len(row), bool)
     return ~contract.learned_ground.holds(Grid.from_json(manifest.grid), row, column)
 

@@ -11,7 +11,7 @@ import ee
 from kfp import dsl
 from shapely.geometry import mapping
 
-from components.export_examples import features, fetching, pipeline, plan
+from components.export_examples import existing, features, fetching, pipeline, plan
 from components.export_examples.selection import select
 from earthline.config import Data, Export, Labels, VectorLabels
 from earthline.earth_engine import verification
@@ -59,10 +59,15 @@ def run(
         PointsError: There is nothing to sample.
         PixelsError: Earth Engine does not answer.
         ExportError: A full disk.
+        ValueError: Of `existing.take`, where the examples exist already.
     """
     logging.getLogger("apache_beam").setLevel(logging.WARNING)
     folder = Path(examples.path)
     _clear(folder)
+    if data.examples is not None:
+        existing.take(data, export, project, folder)
+        _tell(examples, Manifest.read(folder))
+        return
     connect(project)
     grid = verification.verify(data)
     data = data_types.resolved(data, grid)
@@ -84,7 +89,10 @@ def run(
         **json.loads(dataflow),
     }
     pipeline.run(job, planned, manifest, {key: value for key, value in remote.items() if value})
-    written = Manifest.read(folder)
+    _tell(examples, Manifest.read(folder))
+
+
+def _tell(examples: dsl.Dataset, written: Manifest) -> None:
     for split, summary in written.splits.items():
         examples.metadata[f"{split}_examples"] = summary.examples
     examples.metadata["expression_hash"] = written.expression_hash

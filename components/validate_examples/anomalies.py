@@ -152,6 +152,27 @@ def check_splits(
         findings.add(kind, text)
     findings.warnings += found.warnings
     _check_places(manifest, statistics, findings)
+    if not manifest.placed:
+        _tell_of_leakage(manifest, statistics, findings)
+
+
+def _tell_of_leakage(manifest: Manifest, statistics: Mapping[str, SplitStatistics], findings: Findings) -> None:
+    """Says what nobody can know of patches without a place, and finds the same picture in two splits."""
+    findings.warnings.append(
+        f"leakage cannot be excluded: the examples were made elsewhere and do not say where they lie (split "
+        f"{manifest.told}), so patches of the test split may lie on or beside ground that was trained on, and accuracy "
+        "may look better than it is; its intervals take each patch as independent of all others"
+    )
+    for place, one in enumerate(SPLITS):
+        for other in SPLITS[place + 1 :]:
+            if one in statistics and other in statistics:
+                both = len(statistics[one].pictures & statistics[other].pictures)
+                if both:
+                    findings.add(
+                        "leakage",
+                        f"{both:,} patches are in {one} and, pixel for pixel, in {other}; split by a key that keeps "
+                        "them together, or leave them out",
+                    )
 
 
 def _check_values(patch: Patch, manifest: Manifest, task: Task, place: str, findings: Findings) -> None:

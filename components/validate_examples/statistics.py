@@ -1,5 +1,6 @@
 """Statistics of a dataset, gathered one patch at a time."""
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,10 @@ _TILE = 256
 """Side in pixels of the pieces in which the ground that patches cover is remembered."""
 
 
+_TELLING = 64
+"""Fewer pixels may be the same in two places by chance."""
+
+
 @dataclass
 class SplitStatistics:
     """Running sums over the patches of one split.
@@ -24,6 +29,7 @@ class SplitStatistics:
         labels: Statistics of their labels.
         ground: The same with each pixel of the ground counted once, however many patches hold it.
         places: First pixel (row, column) of every patch, in order.
+        pictures: Hashes of the images, without small ones and those of one value.
     """
 
     bands: tuple[str, ...]
@@ -32,6 +38,7 @@ class SplitStatistics:
     labels: LabelStatistics = field(init=False)
     ground: LabelStatistics = field(init=False)
     places: list[tuple[int, int]] = field(default_factory=list)
+    pictures: set[bytes] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         """Starts the sums, one per band."""
@@ -55,6 +62,8 @@ class SplitStatistics:
         """Counts a patch. Statistics of bands are over valid pixels, labelled or not."""
         self.examples += 1
         self.places.append((patch.row, patch.column))
+        if patch.label.size >= _TELLING and (patch.image != patch.image[0, 0]).any():
+            self.pictures.add(hashlib.blake2b(patch.image.tobytes(), digest_size=16).digest())
         there, fresh = labelled(patch.label), self._fresh(patch)
         self.labels += self.task.statistics(patch.label[there])
         self.ground += self.task.statistics(patch.label[there & fresh])

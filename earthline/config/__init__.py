@@ -5,9 +5,10 @@ from earthline.config.machines import Step
 from earthline.config.sections.data import Data
 from earthline.config.sections.environment import Dataflow, Environment
 from earthline.config.sections.evaluate import Evaluate
+from earthline.config.sections.examples import Examples, ExampleSplit
 from earthline.config.sections.export import Export, SplitRegions
 from earthline.config.sections.imagery import Imagery, Source
-from earthline.config.sections.labels import Labels, RasterLabels, VectorLabels
+from earthline.config.sections.labels import ExampleLabels, Labels, RasterLabels, VectorLabels
 from earthline.config.sections.predict import Predict
 from earthline.config.sections.region import BoundingBox, Outline, Region
 from earthline.config.sections.schedule import Schedule
@@ -23,6 +24,9 @@ __all__ = [
     "Dataflow",
     "Environment",
     "Evaluate",
+    "ExampleLabels",
+    "ExampleSplit",
+    "Examples",
     "Export",
     "Imagery",
     "Labels",

@@ -120,6 +120,12 @@ class Config(Section):
                     f"{key}: '{image}' names no registry, so Vertex AI cannot pull it; give the whole name, such as "
                     "us-central1-docker.pkg.dev/PROJECT/earthline/earthline:0.1.0"
                 )
+        local = self.data.examples.local if self.data.examples is not None else ()
+        if self.environment.target == "cloud" and local:
+            problems.append(
+                f"data.examples: {local[0]} is on this machine, where a run on Google Cloud cannot read it; copy it by "
+                f"`gcloud storage cp` to gs://{self.environment.bucket}/examples/ and name it there"
+            )
         if problems:
             raise ValueError("\n".join(problems))
         return self

@@ -10,7 +10,7 @@ from typing import Any
 
 import ee
 
-from earthline.config import Data, RasterLabels, Region, VectorLabels
+from earthline.config import Data, ExampleLabels, RasterLabels, Region, VectorLabels
 from earthline.earth_engine import imagery
 from earthline.earth_engine.imagery import ImageryError, answered, data_types, features
 from earthline.earth_engine.imagery.survey import ground
@@ -85,6 +85,8 @@ def _labels(data: Data) -> str:
     described = data.labels
     if isinstance(described, VectorLabels):
         return features.require_field(described)
+    if isinstance(described, ExampleLabels):
+        return f"{described.told}, which the export reads"
     assert isinstance(described, RasterLabels)
     if described.image:
         key, source = "data.labels.image", ee.Image(described.image)
@@ -124,6 +126,8 @@ def _label_values(data: Data, grid: Grid) -> str:
     described = data.labels
     if isinstance(described, VectorLabels):
         return features.require_known(data, described)
+    if isinstance(described, ExampleLabels):
+        return "each is looked at when the examples are read"
     assert isinstance(described, RasterLabels)
     try:
         return task_of(data).surveyed(label_survey(data, grid), described)

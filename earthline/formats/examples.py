@@ -92,6 +92,39 @@ def _example_class() -> Any:
 _Example = _example_class()
 
 
+def features(serialized: bytes) -> dict[str, np.ndarray[Any, Any]]:
+    """What any Example holds, whoever wrote it.
+
+    Args:
+        serialized: The record.
+
+    Returns:
+        By name an array (values,) of float32, int64, or objects: byte strings.
+
+    Raises:
+        ValueError: Not an Example.
+    """
+    found: dict[str, np.ndarray[Any, Any]] = {}
+    for name, feature in _parsed(serialized).features.feature.items():
+        kind = feature.WhichOneof("kind")
+        if kind == "float_list":
+            found[name] = np.array(feature.float_list.value, np.float32)
+        elif kind == "int64_list":
+            found[name] = np.array(feature.int64_list.value, np.int64)
+        else:
+            found[name] = np.array(list(feature.bytes_list.value), object)
+    return found
+
+
+def _parsed(serialized: bytes) -> Any:
+    example = _Example()
+    try:
+        example.ParseFromString(serialized)
+    except Exception as error:  # upb and pure Python raise classes of their own
+        raise ValueError(f"not a tf.train.Example: {error}") from error
+    return example
+
+
 @dataclass(frozen=True)
 class Patch:
     """One example in memory.
@@ -151,12 +184,7 @@ class Patch:
         Raises:
             ValueError: Not an Example, a missing feature, or a size that differs; the feature is named.
         """
-        example = _Example()
-        try:
-            example.ParseFromString(serialized)
-        except Exception as error:  # upb and pure Python raise classes of their own
-            raise ValueError(f"not a tf.train.Example: {error}") from error
-        feature = example.features.feature
+        feature = _parsed(serialized).features.feature
 
         def array(name: str, kind: np.dtype[Any], dimensions: tuple[int, ...]) -> np.ndarray[Any, Any]:
             values = feature[name].bytes_list.value if name in feature else []

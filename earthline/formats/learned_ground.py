@@ -25,8 +25,10 @@ class LearnedGround(BaseModel):
     gap: int = Field(ge=0, description="Pixels around it that are too near to count as held out.")
 
     @classmethod
-    def of(cls, manifest: "Manifest") -> "LearnedGround":
-        """The ground of a dataset's training and validation splits."""
+    def of(cls, manifest: "Manifest") -> "LearnedGround | None":
+        """The ground of a dataset's training and validation splits; None where nobody knows where its patches lie."""
+        if not manifest.placed:
+            return None
         import shapely
         from shapely.geometry import mapping, shape
 

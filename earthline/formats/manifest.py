@@ -73,7 +73,15 @@ class Manifest(_Record):
     )
     split_areas: dict[str, Any] = Field(description="GeoJSON geometry of each split in pixels (x = column, y = row).")
     seed: int = Field(description="Seed of the split and of the sample points.")
-    expression_hash: str = Field(description="SHA-256 of the imagery's and labels' expression graphs.")
+    placed: bool = Field(
+        default=True,
+        description="Whether it is known where patches lie. If not, each has rows of its own on a grid that stands for "
+        "no ground, and the distance between splits is unknown.",
+    )
+    told: str = Field(default="", description="How examples made elsewhere were split, for people; else empty.")
+    expression_hash: str = Field(
+        description="SHA-256 of the imagery's and labels' expression graphs, or of the files that were taken."
+    )
     sources: tuple[SourceRecord, ...] = Field(description="Assets that the examples come from.")
 
     @property
@@ -83,8 +91,12 @@ class Manifest(_Record):
 
     @property
     def split_hash(self) -> str:
-        """SHA-256 of the grid and the areas of the splits: equal where the same ground was held out."""
-        canonical = json.dumps([self.grid, self.split_areas], sort_keys=True, separators=(",", ":"))
+        """SHA-256 of the grid and the areas of the splits: equal where the same ground was held out.
+
+        Of patches whose place is unknown, SHA-256 of what was dealt and how.
+        """
+        held = [self.grid, self.split_areas] if self.placed else [self.expression_hash, self.seed, self.told]
+        canonical = json.dumps(held, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
     def shards(self, folder: Path, split: str) -> list[Path]:

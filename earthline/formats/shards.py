@@ -36,10 +36,23 @@ def read(path: Path) -> Iterator[bytes]:
         OSError: The file cannot be read.
     """
     with path.open("rb") as file:
-        index = 0
-        while (record := _next(file, f"{path.name}, record {index}")) is not None:
-            yield record
-            index += 1
+        yield from records(file, path.name)
+
+
+def records(file: BinaryIO, name: str) -> Iterator[bytes]:
+    """The records of an open file, in order.
+
+    Args:
+        file: As it stands on the disk: a compressed one is read through what unpacks it.
+        name: For messages.
+
+    Raises:
+        ShardError: As `read`.
+    """
+    index = 0
+    while (record := _next(file, f"{name}, record {index}")) is not None:
+        yield record
+        index += 1
 
 
 def _next(file: BinaryIO, place: str) -> bytes | None:

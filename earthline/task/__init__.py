@@ -18,6 +18,7 @@ TASKS = {
         labels=(
             "earthline.config.sections.labels:RasterClassLabels",
             "earthline.config.sections.labels:VectorLabels",
+            "earthline.config.sections.labels:ExampleClassLabels",
         ),
         task="earthline.task.classification.task:Classification",
     ),

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from earthline.config import RasterLabels
+from earthline.config import Labels, RasterLabels
 from earthline.formats.examples import no_label
 
 Array = np.ndarray[Any, Any]
@@ -93,6 +93,21 @@ class LabelSide(ABC):
     def cast(self, image: Any) -> Any:
         """An `ee.Image` in the type of labels and maps."""
         return getattr(image, _CASTS[self.data_type])()
+
+    def encoded_values(self, values: Array, labels: Labels) -> Array:
+        """Labels of examples made elsewhere, as ours hold them.
+
+        Args:
+            values: The label's own values, any shape; NaN where there is none.
+            labels: The config's section.
+
+        Returns:
+            Of `data_type` and the same shape; `no_data` where there is no label.
+
+        Raises:
+            LabelError: Values that the config does not account for, or a task that cannot take such examples.
+        """
+        raise LabelError(f"data.examples: not supported for {labels.task}; give data.labels an asset or a file")
 
     @abstractmethod
     def survey(self, values: Any, over: Mapping[str, Any], draw: Mapping[str, Any] | None) -> Any:

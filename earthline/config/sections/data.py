@@ -6,8 +6,9 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from earthline.config.section import Number, Section
 from earthline.config.sections.alignment import AnyAlignment
+from earthline.config.sections.examples import Examples
 from earthline.config.sections.imagery import AnyImagery
-from earthline.config.sections.labels import AnyLabels
+from earthline.config.sections.labels import AnyLabels, ExampleLabels
 from earthline.config.sections.region import AnyRegion
 from earthline.grid import Grid, GridError, default_crs, known_crs, shown, written
 
@@ -24,6 +25,11 @@ class Data(Section):
 
     imagery: AnyImagery = Field(description="Where pixels come from and which bands they have.")
     labels: AnyLabels = Field(description="The ground truth, and what the map tells.")
+    examples: Examples | None = Field(
+        default=None,
+        description="TFRecords made elsewhere that the model learns from, in place of patches of `imagery`; the map is "
+        "still made of `imagery`.",
+    )
     region: AnyRegion | None = Field(
         default=None,
         description="Where to work: a rectangle, or an outline, outside of which nothing is learned and mapped; left "
@@ -67,6 +73,25 @@ class Data(Section):
     def grid_told(self) -> str:
         """Which CRS was chosen for want of one in the config, and why; empty where none was."""
         return self._chosen
+
+    @model_validator(mode="after")
+    def _has_examples_for_their_labels(self) -> Self:
+        of_examples = isinstance(self.labels, ExampleLabels)
+        if self.examples is None:
+            if of_examples:
+                raise ValueError("labels: `feature` names a feature of `data.examples`, which is not given; give it")
+            return self
+        if not of_examples:
+            raise ValueError(
+                "labels: with `data.examples` the labels stand in its records: give `feature` and `classes` alone"
+            )
+        unknown = [band for band in self.examples.features if band not in self.imagery.band_names]
+        if unknown:
+            raise ValueError(
+                f"examples.features: `{unknown[0]}` is no band of `imagery`, which has "
+                f"{', '.join(self.imagery.band_names)}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _has_a_grid(self) -> Self:

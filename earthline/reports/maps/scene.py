@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from earthline.config import Data, Region
+from earthline.config import Data, ExampleLabels, Region
 from earthline.earth_engine import imagery
 from earthline.earth_engine.pixels import fetch
 from earthline.earth_engine.retry import PixelsError
@@ -82,8 +82,11 @@ def label_picture(data: Data, grid: Grid, task: Task, most: int, region: Region 
         region: `predict.region`; None for the section's own.
 
     Returns:
-        uint8 (height, width, 3), in the order of the grid's rows and columns; None where Earth Engine does not give it.
+        uint8 (height, width, 3), in the order of the grid's rows and columns; None where Earth Engine does not give it,
+        or the labels stand in examples made elsewhere.
     """
+    if isinstance(data.labels, ExampleLabels):
+        return None
     values = _or_none(lambda: label_pixels(data, grid, task, most, region))
     return None if values is None else task.colors_of(values)
 

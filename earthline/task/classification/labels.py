@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Self
 import ee
 import numpy as np
 
-from earthline.config import RasterLabels
+from earthline.config import Labels, RasterLabels
+from earthline.config.sections.labels import ClassLabels
 from earthline.task.classification.classes import UNLABELLED, Classes
 from earthline.task.labels import LabelError, LabelFindings, LabelSide, LabelStatistics
 
@@ -99,6 +100,26 @@ class ClassLabelSide(Classes, LabelSide):
             inside = values.gte(low).And(values.lte(high) if closed else values.lt(high))
             ids, known = ids.add(inside.multiply(class_id)), known.add(inside)
         return ids.updateMask(known)
+
+    def encoded_values(self, values: Array, labels: Labels) -> Array:
+        """Class ids; every value must have a class or be ignored."""
+        assert isinstance(labels, ClassLabels)
+        encoded = np.full(values.shape, UNLABELLED, np.uint8)
+        known = np.isnan(values) | np.isin(values, [value for value in labels.ignored if isinstance(value, int)])
+        for class_id, of_class in enumerate(self.values if not self.ranges else ()):
+            mine = np.isin(values, of_class)
+            encoded[mine], known = class_id, known | mine
+        for low, high, class_id, closed in self.ranges:
+            mine = ~known & (values >= low) & ((values <= high) if closed else (values < high))
+            encoded[mine], known = class_id, known | mine
+        if not known.all():
+            unknown, counts = np.unique(values[~known], return_counts=True)
+            where = "`ranges`" if self.ranges else "`values`"
+            listed = _listed(dict(zip(unknown.tolist(), counts.tolist(), strict=True)))
+            raise LabelError(
+                f"values of no class: {listed}; add them to the {where} of a class, or to data.labels.ignore"
+            )
+        return encoded
 
     def survey(self, values: Any, over: Mapping[str, Any], draw: Mapping[str, Any] | None) -> Any:
         """Counts of the raster's values, as a dictionary in a dictionary."""

@@ -1,8 +1,9 @@
 """The section `data.labels`: the ground truth, from a raster or from points and polygons, and what it tells."""
 
-from earthline.config.sections.labels.class_labels import ClassLabels, RasterClassLabels
+from earthline.config.sections.labels.class_labels import ClassLabels, ExampleClassLabels, RasterClassLabels
 from earthline.config.sections.labels.classes import FeatureClass, LabelClass, RasterClass
 from earthline.config.sections.labels.kinds import AnyLabels, Parts, meant
+from earthline.config.sections.labels.of_examples import ExampleLabels
 from earthline.config.sections.labels.raster import RasterLabels
 from earthline.config.sections.labels.section import Labels
 from earthline.config.sections.labels.vector import VectorLabels
@@ -10,6 +11,8 @@ from earthline.config.sections.labels.vector import VectorLabels
 __all__ = [
     "AnyLabels",
     "ClassLabels",
+    "ExampleClassLabels",
+    "ExampleLabels",
     "FeatureClass",
     "LabelClass",
     "Labels",

@@ -8,6 +8,7 @@ from typing import ClassVar, Self
 from pydantic import Field, model_validator
 
 from earthline.config.sections.labels.classes import LabelClass, RasterClass
+from earthline.config.sections.labels.of_examples import ExampleLabels
 from earthline.config.sections.labels.raster import RasterLabels
 from earthline.config.sections.labels.section import Labels
 
@@ -96,9 +97,34 @@ class RasterClassLabels(RasterLabels, ClassLabels):
     @property
     def numbers(self) -> tuple[tuple[int, ...], ...]:
         """The values themselves, or class ids where ranges are the classes."""
-        if self.by_ranges:
-            return tuple((class_id,) for class_id in range(len(self.classes)))
-        return tuple(described.values for described in self.classes)
+        return numbers_of(self.classes)
+
+
+class ExampleClassLabels(ExampleLabels, ClassLabels):
+    """Classes from a feature of examples made elsewhere."""
+
+    classes: tuple[RasterClass, ...] = Field(min_length=2, max_length=255, description="Classes of the map, in order.")
+
+    @property
+    def ignored(self) -> tuple[int | str, ...]:
+        """Values that mean no label."""
+        return self.ignore
+
+    @property
+    def numbers(self) -> tuple[tuple[int, ...], ...]:
+        """The values themselves, or class ids where ranges are the classes."""
+        return numbers_of(self.classes)
+
+
+def numbers_of(classes: Sequence[RasterClass]) -> tuple[tuple[int, ...], ...]:
+    """By class id the numbers that mean the class; class ids where ranges do.
+
+    Args:
+        classes: In order.
+    """
+    if any(described.ranges for described in classes):
+        return tuple((class_id,) for class_id in range(len(classes)))
+    return tuple(described.values for described in classes)
 
 
 def _require_apart(classes: Sequence[LabelClass]) -> None:
