@@ -27,6 +27,7 @@ def prepare(settings: "Config", console: Console, *, seed_data: bool) -> bytes:
         TargetError: The bucket is not there.
         ImageryError: The config names something that Earth Engine does not have.
         SplitError: Patches or blocks do not fit into the region.
+        ConfigError: Examples that exist already are not there, or are not what the config says.
         AssetError: The map would be written over something else.
         PixelsError: Earth Engine does not answer.
     """

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import cache, partial
 
 from components.export_examples import plan
-from earthline.config import Config
+from earthline.config import Config, ConfigError
 from earthline.earth_engine import ee_assets, imagery, verification
 from earthline.earth_engine.verification import Question
 from earthline.grid import Grid
@@ -24,13 +24,16 @@ def questions(settings: Config) -> tuple[Question, ...]:
         settings: The workflow's config.
 
     Returns:
-        The questions; besides what `earthline.earth_engine.verification` raises, they raise SplitError and AssetError.
+        The questions; besides what `earthline.earth_engine.verification` raises, they raise SplitError, ConfigError
+        and AssetError.
     """
     asset = settings.predict.asset
     grid = cache(partial(imagery.grid, settings.data))
     return (
         *verification.questions(settings.data, settings.predict.region, grid),
-        *([Question("splits", partial(_splits, settings, grid))] if settings.data.examples is None else []),
+        Question("splits", partial(_splits, settings, grid))
+        if settings.data.examples is None
+        else Question("examples", partial(_examples, settings)),
         *([Question("map's asset", partial(_map_asset, asset))] if asset is not None else []),
     )
 
@@ -43,6 +46,16 @@ def _splits(settings: Config, grid_of_region: Callable[[], Grid]) -> str:
         plan.split_areas(grid, export)
         return "each region of export.split_regions has room for patches"
     return f"{plan.require_blocks(grid, export, imagery.in_pixels(settings.data, grid)):,} blocks"
+
+
+def _examples(settings: Config) -> str:
+    """Looks at the files of `data.examples`, and at one record of each split."""
+    from components.export_examples import existing
+
+    try:
+        return existing.look(settings.data, settings.export, settings.environment.project)
+    except (ValueError, OSError) as error:
+        raise ConfigError(str(error)) from error
 
 
 def _map_asset(asset: str) -> str:

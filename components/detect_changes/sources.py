@@ -33,7 +33,7 @@ def read_sources(data: Data, project: str | None = None) -> tuple[Source, ...]:
     """
     return (
         *(each for source in data.imagery.all_sources for each in _imagery(data, source)),
-        *(_examples(data, project) if isinstance(data.labels, ExampleLabels) else [_labels(data.labels)]),
+        *(examples(data, project) if isinstance(data.labels, ExampleLabels) else [_labels(data.labels)]),
         *_region(data),
     )
 
@@ -108,8 +108,16 @@ def _imagery(data: Data, source: ImagerySource) -> list[Source]:
     return [_collection("imagery", asset, imagery.scenes(data, source, asset)) for asset in source.collections]
 
 
-def _examples(data: Data, project: str | None) -> Iterator[Source]:
-    """Files of TFRecords made elsewhere: their names, sizes and versions are what changes with them."""
+def examples(data: Data, project: str | None) -> Iterator[Source]:
+    """Files of TFRecords made elsewhere: their names, sizes and versions are what changes with them.
+
+    Args:
+        data: The config's section.
+        project: Google Cloud project of requests to Cloud Storage.
+
+    Raises:
+        PatternError: A name matches no file.
+    """
     assert data.examples is not None
     for split, patterns in data.examples.patterns.items():
         files = find(patterns, project)

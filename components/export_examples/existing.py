@@ -56,8 +56,7 @@ def take(data: Data, export: Export, project: str, folder: Path) -> None:
     """
     section = data.examples
     assert section is not None
-    if data.imagery.data_type == "auto":
-        data = data.model_copy(update={"imagery": data.imagery.model_copy(update={"data_type": "float32"})})
+    data = _with_data_type(data)
     found = {split: find(patterns, project) for split, patterns in section.patterns.items()}
     files = sorted((file for some in found.values() for file in some), key=lambda file: file.name)
     _logger.info("export_examples: takes %d files, %.1f MB", len(files), sum(file.size for file in files) / 1e6)
@@ -81,6 +80,44 @@ def take(data: Data, export: Export, project: str, folder: Path) -> None:
         told += f"; {dropped:,} of {count:,} patches are left out to keep the splits apart"
     _logger.info("export_examples: %d records, split %s", count, told)
     WriteManifest(str(folder), _manifest(data, export, files, owned, told, count))(written)
+
+
+def look(data: Data, export: Export, project: str) -> str:
+    """What a run will find, by the names of all files and one record of each split; for `earthline check`.
+
+    Args:
+        data: The config's section.
+        export: The config's section.
+        project: Google Cloud project of requests to Cloud Storage.
+
+    Raises:
+        ValueError: As `take`, as far as one record tells.
+    """
+    section = data.examples
+    assert section is not None
+    data = _with_data_type(data)
+    found = {split: find(patterns, project) for split, patterns in section.patterns.items()}
+    for files in found.values():
+        first = next(_records(files[:1], project), None)
+        if first is None:
+            raise ExistingError(f"{files[0].name}: holds no record; name other files")
+        try:
+            to_patch(first[1], data, task_of(data), export.patch_shape, 0, 0)
+        except ValueError as error:
+            raise _told(first[0], error) from error
+    if section.split is not None and section.split.mixer is not None:
+        _owners(section, export, found, project)
+    count = sum(len(files) for files in found.values())
+    size = sum(file.size for files in found.values() for file in files)
+    height, width = export.patch_shape
+    return f"{count:,} files, {size / 1e6:.1f} MB; the first record has every band of {height} x {width} pixels"
+
+
+def _with_data_type(data: Data) -> Data:
+    """Whatever type the numbers had where they were made, a record's lists hold floats."""
+    if data.imagery.data_type != "auto":
+        return data
+    return data.model_copy(update={"imagery": data.imagery.model_copy(update={"data_type": "float32"})})
 
 
 def _owners(section: Examples, export: Export, found: dict[str, tuple[Found, ...]], project: str) -> tuple[Owners, str]:

@@ -9,13 +9,15 @@ import pytest
 from kfp import dsl
 from shapely.geometry import shape as geometry
 
+from components.detect_changes.sources import examples as of_examples
 from components.evaluate_model.run import run as evaluate
+from components.export_examples.existing import look
 from components.export_examples.run import run
 from components.prepare_saved_model.run import prepare
 from components.train_model.run import run as train
 from components.validate_examples.anomalies import ExamplesError
 from components.validate_examples.run import run as validate
-from earthline.config import Data, Evaluate, Serving, Train
+from earthline.config import Data, Evaluate, Export, Serving, Train
 from earthline.formats import shards
 from earthline.formats.examples import Patch
 from earthline.formats.learned_ground import LearnedGround
@@ -314,3 +316,24 @@ def test_a_config_that_does_not_fit_together_is_refused(change: dict[str, Any], 
     section = foreign.data(files=["a"], split={"by": "file"})
     with pytest.raises(ValueError, match=problem):
         Data.model_validate({**section, **change})
+
+
+def test_check_looks_at_all_names_and_one_record(tmp_path: Path) -> None:
+    write_files(tmp_path, packed=True)
+    section = foreign.data(files=[str(tmp_path / "part-*")], split={"by": "file"})
+    export = Export.model_validate({"patch_shape": [SIDE, SIDE]})
+    said = look(Data.model_validate(section), export, "p")
+    assert said.startswith("6 files, 0.0 MB; the first record has every band of 8 x 8 pixels")
+    other = Data.model_validate({**section, "labels": {**section["labels"], "feature": "none"}})
+    with pytest.raises(ValueError, match=r"record 0: no feature 'none'; name it by data\.labels\.feature"):
+        look(other, export, "p")
+
+
+def test_files_that_change_are_new_examples(tmp_path: Path) -> None:
+    write_files(tmp_path)
+    data = Data.model_validate(foreign.data(files=[str(tmp_path / "part-*")], split={"by": "file"}))
+    (before,) = of_examples(data, None)
+    assert (before.role, before.images) == ("examples", 6) and list(of_examples(data, None)) == [before]
+    foreign.write(tmp_path / "part-6", [foreign.example(foreign.picture(0))])
+    (after,) = of_examples(data, None)
+    assert after.images == 7 and after.asset != before.asset
