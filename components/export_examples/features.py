@@ -21,7 +21,7 @@ from earthline.formats.label_features import FeatureRecord, FeatureRecords
 from earthline.formats.manifest import SPLITS
 from earthline.grid import Grid
 from earthline.label_features.on_grid import Placed, pixels, place
-from earthline.task import task_of
+from earthline.task import Task, task_of
 
 Array = np.ndarray[Any, Any]
 Corner = tuple[int, int]
@@ -42,18 +42,18 @@ class LabelPixels:
     Attributes:
         rows: (pixels,).
         columns: (pixels,).
-        class_ids: (pixels,).
+        values: Labels, (pixels,).
         features: Position of the feature that each belongs to, (pixels,).
     """
 
     rows: Array
     columns: Array
-    class_ids: Array
+    values: Array
     features: Array
 
     def only(self, chosen: Array) -> "LabelPixels":
         """Some of them."""
-        return LabelPixels(self.rows[chosen], self.columns[chosen], self.class_ids[chosen], self.features[chosen])
+        return LabelPixels(self.rows[chosen], self.columns[chosen], self.values[chosen], self.features[chosen])
 
     def __len__(self) -> int:
         """Number of pixels."""
@@ -112,7 +112,7 @@ def placed(data: Data, labels: VectorLabels, grid: Grid) -> Placed:
 
 
 def label_pixels(found: Placed, grid: Grid, seed: int) -> LabelPixels:
-    """Pixels of all features, at most `MOST_PIXELS` of each; none on which features of several classes lie.
+    """Pixels of all features, at most `MOST_PIXELS` of each; none on which features of several labels lie.
 
     Args:
         found: The features.
@@ -128,13 +128,13 @@ def label_pixels(found: Placed, grid: Grid, seed: int) -> LabelPixels:
             mine = mine[random.choice(len(mine), MOST_PIXELS, replace=False)]
         chosen.append(np.column_stack([mine, np.full(len(mine), index)]))
     rows, columns, features = np.concatenate(chosen).T
-    class_ids = found.class_ids[features]
+    values = found.values[features]
     places = rows * width + columns
     _, inverse = np.unique(places, return_inverse=True)
-    least, most = np.full(len(places), 256), np.full(len(places), -1)
-    np.minimum.at(least, inverse, class_ids)
-    np.maximum.at(most, inverse, class_ids)
-    return LabelPixels(rows, columns, class_ids, features).only((least == most)[inverse])
+    least, most = np.full(len(places), np.inf), np.full(len(places), -np.inf)
+    np.minimum.at(least, inverse, values)
+    np.maximum.at(most, inverse, values)
+    return LabelPixels(rows, columns, values, features).only((least == most)[inverse])
 
 
 def inside(chosen: LabelPixels, outline: BaseGeometry | None) -> LabelPixels:
@@ -150,11 +150,12 @@ def inside(chosen: LabelPixels, outline: BaseGeometry | None) -> LabelPixels:
     return chosen.only(shapely.contains_xy(outline, chosen.columns + 0.5, chosen.rows + 0.5))
 
 
-def candidates(chosen: LabelPixels, grid: Grid, patch_shape: tuple[int, int]) -> Candidates:
+def candidates(chosen: LabelPixels, task: Task, grid: Grid, patch_shape: tuple[int, int]) -> Candidates:
     """Patches around label pixels, moved into the grid where they reach out of it, for the deal of blocks.
 
     Args:
         chosen: The pixels.
+        task: What labels tell.
         grid: Of the whole region.
         patch_shape: Shape of a patch in pixels `(height, width)`.
     """
@@ -165,7 +166,7 @@ def candidates(chosen: LabelPixels, grid: Grid, patch_shape: tuple[int, int]) ->
             np.clip(chosen.columns - columns // 2, 0, width - columns),
         ]
     )
-    return Candidates(corners, chosen.class_ids)
+    return Candidates(corners, task.strata_of(chosen.values))
 
 
 def owners(found: Placed, areas: Mapping[str, BaseGeometry]) -> Array:
@@ -232,7 +233,7 @@ def draw(
         PointsError: A split without a labelled pixel.
         PixelsError: Earth Engine does not answer.
     """
-    strata = task_of(data).strata
+    task = task_of(data)
     wanted: dict[str, int] = {str(split): number for split, number in export.examples.items()}
     drawn = {}
     for number, split in enumerate(SPLITS):
@@ -240,14 +241,15 @@ def draw(
         mine = chosen.only(owned[chosen.features] == number)
         centers = blocks.centers(areas[split], export.patch_shape)
         found: dict[int, list[Corner]] = {}
-        for class_id, name in enumerate(strata):
-            of_class = _spread(mine.only(mine.class_ids == class_id), random)
-            fitting = _corners(of_class, centers, export.patch_shape, wanted[split])
+        strata = task.strata_of(mine.values)
+        for stratum, name in enumerate(task.strata):
+            of_stratum = _spread(mine.only(strata == stratum), random)
+            fitting = _corners(of_stratum, centers, export.patch_shape, wanted[split])
             seen = _seen(data, grid, [pixel for pixel, _ in fitting], export.attempts)
-            found[class_id] = [corner for (_, corner), is_seen in zip(fitting, seen, strict=True) if is_seen]
-            if not found[class_id]:
+            found[stratum] = [corner for (_, corner), is_seen in zip(fitting, seen, strict=True) if is_seen]
+            if not found[stratum]:
                 _logger.warning(
-                    "export_examples: no patch of %s holds %s: too few features, or all of them in blocks of other "
+                    "export_examples: no patch of %s holds '%s': too few features, or all of them in blocks of other "
                     "splits; smaller export.block_shape and export.patch_shape give it more places",
                     split,
                     name,
@@ -269,11 +271,11 @@ def records(found: Placed, owned: Array) -> FeatureRecords:
         found: The features.
         owned: As `owners` gives it.
     """
-    parts = zip(found.class_ids, found.are_points, found.groups, owned, found.shapes, strict=True)
+    parts = zip(found.values.tolist(), found.are_points, found.groups, owned, found.shapes, strict=True)
     return FeatureRecords(
         [
-            FeatureRecord(int(class_id), bool(point), int(group), SPLITS[owner], shape)
-            for class_id, point, group, owner, shape in parts
+            FeatureRecord(value, bool(point), int(group), SPLITS[owner], shape)
+            for value, point, group, owner, shape in parts
         ],
         found.all_touched,
     )
@@ -291,7 +293,7 @@ def _spread(mine: LabelPixels, random: np.random.Generator) -> LabelPixels:
 
 
 def _balanced(found: Mapping[int, Sequence[Corner]], most: int) -> list[Corner]:
-    """The first patches of each class in equal parts, distinct; what a scarce class leaves goes to the others."""
+    """The first patches of each stratum in equal parts, distinct; what a scarce one leaves goes to the others."""
     chosen: dict[Corner, None] = {}
     by_scarcity = sorted(found.items(), key=lambda item: (len(set(item[1])), item[0]))
     for number, (_, corners) in enumerate(by_scarcity):

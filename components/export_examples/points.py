@@ -49,11 +49,13 @@ def candidates(data: Data, export: Export, grid: Grid) -> Candidates:
     """
     height, width = grid.shape
     found = _sample(data, export, grid, box(0, 0, width, height), FEATURES_PER_REQUEST, seed=export.seed)
-    strata = task_of(data).strata
+    task = task_of(data)
     for stratum, corners in found.items():
         if not corners:
             _logger.warning(
-                "export_examples: %s has no pixel with imagery far enough from the region's edge", strata[stratum]
+                "export_examples: %s '%s' has no pixel with imagery far enough from the region's edge",
+                task.stratum_word,
+                task.strata[stratum],
             )
     return Candidates.of(found)
 
@@ -91,7 +93,7 @@ def draw(data: Data, export: Export, grid: Grid, areas: Mapping[str, BaseGeometr
                 "export_examples: no patch of %s is centred on %s: too little of it, or all of it in blocks of other "
                 "splits; smaller export.block_shape and export.patch_shape give it more places",
                 split,
-                ", ".join(absent),
+                ", ".join(f"'{name}'" for name in absent),
             )
     return drawn
 
@@ -147,7 +149,7 @@ def _sample(
             dropNulls=True,
             geometries=True,
         )
-        answer = ask(points.getInfo, export.attempts, f"points of {name}")
+        answer = ask(points.getInfo, export.attempts, f"points of {task.stratum_word} '{name}'")
         corners = []
         for feature in answer["features"]:
             row, column = grid.pixel(*to_grid.transform(*feature["geometry"]["coordinates"]))

@@ -75,14 +75,14 @@ def candidates(data: Data, export: Export, grid: Grid) -> Candidates:
         return points.candidates(data, export, grid)
     found = features.placed(data, data.labels, grid)
     chosen = features.inside(features.label_pixels(found, grid, export.seed), imagery.in_pixels(data, grid))
-    return features.candidates(chosen, grid, export.patch_shape)
+    return features.candidates(chosen, task_of(data), grid, export.patch_shape)
 
 
 def _of_features(data: Data, labels: VectorLabels, export: Export, grid: Grid) -> Selection:
     found = features.placed(data, labels, grid)
     outline = imagery.in_pixels(data, grid)
     chosen = features.inside(features.label_pixels(found, grid, export.seed), outline)
-    dealt = features.candidates(chosen, grid, export.patch_shape)
+    dealt = features.candidates(chosen, task_of(data), grid, export.patch_shape)
     areas = plan.split_areas(grid, export, dealt, len(task_of(data).strata), outline)
     owned = features.owners(found, areas)
     corners = features.draw(data, export, grid, areas, chosen, owned)

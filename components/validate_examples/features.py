@@ -1,4 +1,4 @@
-"""Points and polygons in a dataset: how many of each class a split has, and whether any is in two splits."""
+"""Points and polygons in a dataset: how many of each stratum a split has, and whether any is in two splits."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,11 +11,12 @@ from components.validate_examples.anomalies import Findings
 from earthline.formats.examples import Patch
 from earthline.formats.label_features import FeatureRecords
 from earthline.label_features.on_grid import pixels
+from earthline.task import Task
 
 Array = np.ndarray[Any, Any]
 
 LEAST_TRAINING_FEATURES = 10
-"""Fewer places say little of what else a class looks like: of ten, one that is odd is a tenth."""
+"""Fewer places say little of what else a stratum looks like: of ten, one that is odd is a tenth."""
 LEAST_TEST_FEATURES = 10
 """With fewer, one place more or less that is right changes a class's accuracy by more than ten percent."""
 
@@ -26,14 +27,17 @@ class FeatureStatistics:
 
     Attributes:
         records: The dataset's features.
-        splits: Splits in which each has pixels of its class, by its position.
+        task: What labels tell.
+        splits: Splits in which each has pixels of its label, by its position.
     """
 
     records: FeatureRecords
+    task: Task
     splits: dict[int, set[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Makes the features easy to find by place."""
+        self.strata = self.task.strata_of(np.array([each.value for each in self.records.features])).tolist()
         self._tree = shapely.STRtree([each.shape for each in self.records.features])
 
     def add(self, split: str, patch: Patch) -> None:
@@ -46,35 +50,33 @@ class FeatureStatistics:
                 continue
             record = self.records.features[index]
             rows, columns = pixels(record.shape, bounds, self.records.all_touched).T
-            if (patch.label[rows - patch.row, columns - patch.column] == record.class_id).any():
+            if (patch.label[rows - patch.row, columns - patch.column] == patch.label.dtype.type(record.value)).any():
                 self.splits.setdefault(index, set()).add(split)
 
-    def counts(self, split: str, class_id: int) -> tuple[int, int]:
-        """(points, polygons) of a class that have labelled pixels in a split."""
+    def counts(self, split: str, stratum: int) -> tuple[int, int]:
+        """(points, polygons) of a stratum that have labelled pixels in a split."""
         mine = [
             self.records.features[index].point
             for index, splits in self.splits.items()
-            if split in splits and self.records.features[index].class_id == class_id
+            if split in splits and self.strata[index] == stratum
         ]
         return sum(mine), len(mine) - sum(mine)
 
-    def to_json(self, split: str, class_names: tuple[str, ...]) -> dict[str, dict[str, int]]:
-        """Points and polygons of a split by class name."""
-        found = {name: self.counts(split, class_id) for class_id, name in enumerate(class_names)}
+    def to_json(self, split: str) -> dict[str, dict[str, int]]:
+        """Points and polygons of a split by the stratum's name."""
+        found = {name: self.counts(split, stratum) for stratum, name in enumerate(self.task.strata)}
         return {name: {"points": points, "polygons": polygons} for name, (points, polygons) in found.items()}
 
 
-def check(
-    seen: FeatureStatistics, class_names: tuple[str, ...], ground: Mapping[str, tuple[int, ...]], findings: Findings
-) -> None:
-    """Checks that no feature and no group is in two splits, and that classes have enough features.
+def check(seen: FeatureStatistics, ground: Mapping[str, tuple[int, ...]], findings: Findings) -> None:
+    """Checks that no feature and no group is in two splits, and that strata have enough features.
 
     Args:
         seen: Features of all splits.
-        class_names: By class id.
-        ground: Labelled pixels by class id of each split.
+        ground: Labelled pixels of each split by stratum.
         findings: Where anomalies and warnings are noted.
     """
+    word, strata = seen.task.stratum_word, seen.task.strata
     groups: dict[int, set[str]] = {}
     for index, splits in sorted(seen.splits.items()):
         record = seen.records.features[index]
@@ -83,7 +85,7 @@ def check(
             kind = "point" if record.point else "polygon"
             findings.add(
                 "leakage",
-                f"the {kind} number {index} of '{class_names[record.class_id]}' has labelled pixels in "
+                f"the {kind} number {index} of '{strata[seen.strata[index]]}' has labelled pixels in "
                 f"{' and '.join(sorted(splits))}",
             )
     for group, splits in sorted(groups.items()):
@@ -96,16 +98,16 @@ def check(
             "gap that is kept between splits, where the imagery is masked, or contradict each other; smaller "
             "export.patch_shape and larger export.block_shape make the gap take less, more export.examples hold more"
         )
-    for class_id, name in enumerate(class_names):
+    for stratum, name in enumerate(strata):
         for split, least, meaning in (
             ("train", LEAST_TRAINING_FEATURES, "it is learned from few places, and may be wrong elsewhere"),
             ("test", LEAST_TEST_FEATURES, "each place counts for more than a tenth of its accuracy"),
         ):
-            points, polygons = seen.counts(split, class_id)
+            points, polygons = seen.counts(split, stratum)
             if split in ground and 0 < points + polygons < least:
                 findings.warnings.append(
-                    f"class '{name}' has {told(points, polygons)} ({ground[split][class_id]:,} pixels) in "
-                    f"{split}, fewer than {least}: {meaning}; collect more, or merge it with a similar class"
+                    f"{word} '{name}' has {told(points, polygons)} ({ground[split][stratum]:,} pixels) in "
+                    f"{split}, fewer than {least}: {meaning}; collect more, or merge it with a similar {word}"
                 )
 
 

@@ -54,7 +54,7 @@ def run(*, data: Data, examples: dsl.Dataset, statistics: dsl.Artifact, report: 
     # The examples' own task counts; colours are the config's.
     of_examples, of_config = task_of_record(manifest.task), task_of(data)
     check_contract(manifest, data, findings)
-    seen = _features(folder)
+    seen = _features(folder, of_examples)
     gathered: dict[str, SplitStatistics] = {}
     shown: dict[str, list[Patch]] = {}
     for split in (split for split in SPLITS if split in manifest.splits):
@@ -71,14 +71,12 @@ def run(*, data: Data, examples: dsl.Dataset, statistics: dsl.Artifact, report: 
     check_splits(manifest, of_examples, gathered, findings, sparse=seen is not None)
     if seen is not None:
         ground = {split: of_split.ground.by_stratum for split, of_split in gathered.items()}
-        features.check(seen, manifest.task.entries, ground, findings)
+        features.check(seen, ground, findings)
     described = {
         "splits": {split: of_split.to_json() for split, of_split in gathered.items()},
         "anomalies": findings.lines(),
         "warnings": findings.warnings,
-        "features": {split: seen.to_json(split, manifest.task.entries) for split in gathered}
-        if seen is not None
-        else {},
+        "features": {split: seen.to_json(split) for split in gathered} if seen is not None else {},
     }
     _write(Path(statistics.path), described)
     page = render(
@@ -87,6 +85,8 @@ def run(*, data: Data, examples: dsl.Dataset, statistics: dsl.Artifact, report: 
             "manifest": manifest,
             "statistics": described,
             "legend": of_config.legend,
+            "strata": of_examples.strata,
+            "stratum_word": of_examples.stratum_word,
             "pictures": _pictures(shown, manifest, of_config),
         },
         of_config.template,
@@ -100,13 +100,13 @@ def run(*, data: Data, examples: dsl.Dataset, statistics: dsl.Artifact, report: 
     _logger.info("validate_examples: %d examples, no anomaly", total)
 
 
-def _features(folder: Path) -> features.FeatureStatistics | None:
+def _features(folder: Path, task: Task) -> features.FeatureStatistics | None:
     """Statistics to fill, of labels that are points and polygons."""
     try:
         records = FeatureRecords.read(folder)
     except (OSError, ValueError) as error:
         raise ExamplesError(f"{error}; export the examples again") from error
-    return None if records is None else features.FeatureStatistics(records)
+    return None if records is None else features.FeatureStatistics(records, task)
 
 
 def _write(folder: Path, described: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ import shapely
 from shapely.geometry import mapping
 
 from earthline.config import VectorLabels
-from earthline.config.sections.labels.vector import CLASS_PROPERTY
+from earthline.config.sections.labels.vector import LABEL_PROPERTY
 from earthline.earth_engine import ee_assets
 from earthline.earth_engine.retry import PixelsError, ask
 from earthline.label_features.features import LabelFeatures
@@ -67,18 +67,18 @@ def ensure(labels: VectorLabels, bucket: str, project: str, tell: Callable[[str]
 
 
 def table(found: LabelFeatures) -> bytes:
-    """Features as a CSV file with class ids, and geometries as GeoJSON.
+    """Features as a CSV file with labels, and geometries as GeoJSON.
 
     Args:
         found: The features.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([CLASS_PROPERTY, _GEOMETRY])
-    for class_id, shape in zip(found.class_ids.tolist(), found.shapes, strict=True):
+    writer.writerow([LABEL_PROPERTY, _GEOMETRY])
+    for value, shape in zip(found.values.tolist(), found.shapes, strict=True):
         # Edges run straight in degrees; without the word, Earth Engine takes them for the shortest way on the globe.
         edges = {} if shapely.get_dimensions(shape) == 0 else {"geodesic": False}
-        writer.writerow([class_id, json.dumps({**mapping(shape), **edges}, separators=(",", ":"))])
+        writer.writerow([value, json.dumps({**mapping(shape), **edges}, separators=(",", ":"))])
     return text.getvalue().encode()
 
 

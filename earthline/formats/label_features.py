@@ -18,14 +18,14 @@ class FeatureRecord:
     """One feature.
 
     Attributes:
-        class_id: Its class.
+        value: Its label, a number whose meaning is the task's.
         point: Whether it is a point, with or without a radius.
         group: Number of the group that is kept in one split.
         split: The split that owns it: pixels of it are no label in patches of others.
         shape: Geometry in pixels of the manifest's grid, x = column and y = row; of a point with a radius the circle.
     """
 
-    class_id: int
+    value: int | float
     point: bool
     group: int
     split: str
@@ -47,7 +47,7 @@ class FeatureRecords:
     def text(self) -> str:
         """The content of `features.json`."""
         rows = [
-            [each.class_id, int(each.point), each.group, each.split, shapely.to_wkt(each.shape, _DIGITS, trim=True)]
+            [each.value, int(each.point), each.group, each.split, shapely.to_wkt(each.shape, _DIGITS, trim=True)]
             for each in self.features
         ]
         return json.dumps({"all_touched": self.all_touched, "features": rows}, separators=(",", ":")) + "\n"
@@ -61,8 +61,8 @@ class FeatureRecords:
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             rows = [
-                FeatureRecord(int(class_id), bool(point), int(group), str(split), shapely.from_wkt(text))
-                for class_id, point, group, split, text in content["features"]
+                FeatureRecord(value, bool(point), int(group), str(split), shapely.from_wkt(text))
+                for value, point, group, split, text in content["features"]
             ]
             return cls(rows, bool(content["all_touched"]))
         except (KeyError, TypeError, ValueError, shapely.errors.ShapelyError) as error:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import shapely
 
-from earthline.label_features.values import FeaturesError
+from earthline.label_features.features import FeaturesError
 
 MOST_BYTES = 200_000_000
 _LONGITUDES = ("longitude", "lon", "lng", "long", "x", "easting")

@@ -12,31 +12,33 @@ import shapely
 from shapely.geometry import mapping
 from shapely.geometry import shape as of_geojson
 
-from earthline.label_features.values import FeaturesError
-
 Array = np.ndarray[Any, Any]
-Written = tuple[int, Any]
-"""Class id, and a pair (longitude, latitude) or a GeoJSON geometry."""
+Written = tuple[int | float, Any]
+"""Label, and a pair (longitude, latitude) or a GeoJSON geometry."""
 
 _DIGITS = 7
 """Decimals of a degree: a centimetre."""
 
 
+class FeaturesError(ValueError):
+    """Features that cannot be labels; the text says why and what to do."""
+
+
 @dataclass(frozen=True, eq=False)
 class LabelFeatures:
-    """Features that have a class.
+    """Features that have a label: a number, whose meaning is the task's.
 
     Attributes:
         shapes: Points and polygons, of one part or several, in degrees, (features,).
-        class_ids: (features,).
+        values: Their labels, whole numbers or not, (features,).
     """
 
     shapes: Array
-    class_ids: Array
+    values: Array
 
     def __len__(self) -> int:
         """Number of features."""
-        return len(self.class_ids)
+        return len(self.values)
 
     def __eq__(self, other: object) -> bool:
         """The same labels at the same places, in any order."""
@@ -58,7 +60,7 @@ class LabelFeatures:
     @cached_property
     def _written(self) -> tuple[Written, ...]:
         return tuple(
-            (int(class_id), _as_written(shape)) for class_id, shape in zip(self.class_ids, self.shapes, strict=True)
+            (value, _as_written(shape)) for value, shape in zip(self.values.tolist(), self.shapes, strict=True)
         )
 
     def digest(self) -> str:
@@ -85,7 +87,7 @@ def read(written: Sequence[Written]) -> LabelFeatures:
             raise FeaturesError(f"features.{number} has no geometry that can be read ({error})") from error
     found = np.empty(len(shapes), object)
     found[:] = shapes
-    return LabelFeatures(found, np.array([class_id for class_id, _ in written], np.int64))
+    return LabelFeatures(found, np.array([value for value, _ in written]))
 
 
 def _as_written(shape: Any) -> Any:

@@ -1,6 +1,6 @@
 """Labelled features from files: vector files, and CSV files of points."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,15 @@ from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 
 from earthline.label_features import csv_files
-from earthline.label_features.features import LabelFeatures
-from earthline.label_features.values import NO_CLASS, FeaturesError, Rule, class_ids, is_empty
+from earthline.label_features.features import FeaturesError, LabelFeatures
 from earthline.outlines import files as vector_files
 from earthline.outlines.lines import carried
 from earthline.outlines.shapes import OutlineError
 
 Array = np.ndarray[Any, Any]
 
+Meaning = Callable[[Sequence[Any]], Sequence[int | float | None]]
+"""From the values of a field to labels, None where there is none; raises FeaturesError for what it does not know."""
 CSV_SUFFIXES = (".csv", ".tsv", ".txt")
 MOST_FEATURES = 200_000
 """More are better made an Earth Engine table by hand, where nobody waits for a config to be read."""
@@ -47,7 +48,7 @@ class Question:
 
     Attributes:
         path: The file.
-        field: Its field that holds the class.
+        field: Its field that holds the label.
         layer: Name of the layer; None where there is one.
         where: Values of fields, or lists of such; only features that have them count.
         longitude: Column of a CSV file; None where it has a usual name.
@@ -64,21 +65,18 @@ class Question:
     crs: str = "EPSG:4326"
 
 
-def read(
-    asked: Question, rules: Sequence[Rule], ignore: Iterable[int | str] = ()
-) -> tuple[LabelFeatures, tuple[str, ...]]:
+def read(asked: Question, meaning: Meaning) -> tuple[LabelFeatures, tuple[str, ...]]:
     """The labelled features of a file, in longitude and latitude.
 
     Args:
         asked: Which file, and what of it.
-        rules: What means each class, by class id.
-        ignore: Values that mean no label.
+        meaning: What each value of the field means.
 
     Returns:
         The features, and a sentence for each thing about the file that somebody might want to know.
 
     Raises:
-        FeaturesError: It cannot be read, holds values of no class, or nothing that is a label.
+        FeaturesError: It cannot be read, holds values without a meaning, or nothing that is a label.
     """
     path, where = asked.path, asked.where or {}
     try:
@@ -91,7 +89,7 @@ def read(
         raise FeaturesError(str(error)) from error
     values = [value for value, kept in zip(held.columns[asked.field], chosen, strict=True) if kept]
     try:
-        classes = np.array(class_ids(values, rules, ignore), np.int64)
+        meant = meaning(values)
     except FeaturesError as error:
         raise FeaturesError(f"the field '{asked.field}' of {path} holds {error}") from error
     notes = []
@@ -99,7 +97,7 @@ def read(
     if empty:
         notes.append(f"{empty:,} features have nothing in '{asked.field}', so they have no label")
     shapes = _sound(path, held.shapes[chosen], notes)
-    labelled = np.array([shape is not None for shape in shapes], bool) & (classes != NO_CLASS)
+    labelled = np.array([shape is not None and value is not None for shape, value in zip(shapes, meant, strict=True)])
     if not labelled.any():
         raise FeaturesError(f"{path} holds no point and no polygon with a label; check `field` and `where`")
     if labelled.sum() > MOST_FEATURES:
@@ -107,7 +105,13 @@ def read(
             f"{path} holds {int(labelled.sum()):,} features, more than {MOST_FEATURES:,}; make it a table of Earth "
             "Engine (`earthengine upload table`), and give its id by `table`"
         )
-    return LabelFeatures(_in_degrees(path, shapes[labelled], held.crs), classes[labelled]), tuple(notes)
+    found = np.array([value for value, kept in zip(meant, labelled, strict=True) if kept])
+    return LabelFeatures(_in_degrees(path, shapes[labelled], held.crs), found), tuple(notes)
+
+
+def is_empty(value: Any) -> bool:
+    """True for what means no label: nothing, a text of spaces, NaN."""
+    return value is None or value != value or (isinstance(value, str) and not value.strip())
 
 
 def _csv(asked: Question) -> Layer:

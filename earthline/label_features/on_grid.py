@@ -42,21 +42,21 @@ class Placed:
 
     Attributes:
         shapes: In pixels, (features,); of a point with a radius the circle.
-        class_ids: (features,).
+        values: Their labels, (features,).
         are_points: True where a feature is a point, with or without a radius, (features,).
         groups: Number of the group that each feature belongs to, (features,); from 0, without gaps.
         all_touched: Whether polygons take each pixel that they touch; else those whose centre lies inside.
     """
 
     shapes: Array
-    class_ids: Array
+    values: Array
     are_points: Array
     groups: Array
     all_touched: bool
 
     def __len__(self) -> int:
         """Number of features."""
-        return len(self.class_ids)
+        return len(self.values)
 
     def pixels(self, index: int, bounds: tuple[int, int, int, int], touched: bool | None = None) -> Array:
         """The pixels of a feature, (pixels, 2): rows and columns.
@@ -104,7 +104,7 @@ def place(
     shapes = shapes[inside]
     return Placed(
         shapes,
-        found.class_ids[near][inside],
+        found.values[near][inside],
         points[inside],
         _groups(shapes, None if group_distance is None else group_distance / metres(grid)),
         all_touched,

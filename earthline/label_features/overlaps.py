@@ -1,4 +1,4 @@
-"""What points and polygons of different classes contradict each other."""
+"""Which points and polygons of different labels contradict each other."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ Array = np.ndarray[Any, Any]
 
 
 def contradictions(found: LabelFeatures) -> Array:
-    """Pairs of features of different classes that share ground, (pairs, 2): polygons that overlap, points inside them.
+    """Pairs of features of different labels that share ground, (pairs, 2): polygons that overlap, points inside them.
 
     Polygons that touch along an edge share none.
 
@@ -26,7 +26,7 @@ def contradictions(found: LabelFeatures) -> Array:
     one, two = tree.query(found.shapes, predicate="intersects")
     two = polygons[two]
     # A pair of polygons is found from either side, one of a point and a polygon from the point's alone.
-    different = (found.class_ids[one] != found.class_ids[two]) & (points[one] | (one < two))
+    different = (found.values[one] != found.values[two]) & (points[one] | (one < two))
     one, two = one[different], two[different]
     shared = points[one] | (shapely.area(shapely.intersection(found.shapes[one], found.shapes[two])) > 0)
     return np.column_stack([one[shared], two[shared]])

@@ -7,7 +7,7 @@ is loaded when it is first needed.
 from collections.abc import Iterable
 from pkgutil import resolve_name
 
-from earthline.config import Data
+from earthline.config import Data, Labels
 from earthline.config.sections.labels import Parts
 from earthline.formats.task_record import TaskRecord
 from earthline.task.maps import Legend
@@ -17,7 +17,7 @@ TASKS = {
     "classification": Parts(
         labels=(
             "earthline.config.sections.labels:RasterClassLabels",
-            "earthline.config.sections.labels:VectorLabels",
+            "earthline.config.sections.labels:VectorClassLabels",
             "earthline.config.sections.labels:ExampleClassLabels",
         ),
         task="earthline.task.classification.task:Classification",
@@ -25,7 +25,7 @@ TASKS = {
 }
 """By name: where the section `data.labels` of a task is, and the task itself, each as `module:class`."""
 
-__all__ = ["TASKS", "Legend", "Task", "find", "known", "task_of", "task_of_record"]
+__all__ = ["TASKS", "Legend", "Task", "find", "known", "task_of", "task_of_labels", "task_of_record"]
 
 
 def find(name: str) -> type[Task]:
@@ -54,7 +54,16 @@ def task_of(data: Data) -> Task:
     Args:
         data: Section `data` of the config.
     """
-    return find(data.labels.task).of_labels(data.labels)
+    return task_of_labels(data.labels)
+
+
+def task_of_labels(labels: Labels) -> Task:
+    """The task that a config's labels are of.
+
+    Args:
+        labels: Section `data.labels` of the config.
+    """
+    return find(labels.task).of_labels(labels)
 
 
 def task_of_record(record: TaskRecord) -> Task:

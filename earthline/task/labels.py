@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from earthline.config import Labels, RasterLabels
+from earthline.config import Labels, RasterLabels, VectorLabels
 from earthline.formats.examples import no_label
 
 Array = np.ndarray[Any, Any]
@@ -131,10 +131,49 @@ class LabelSide(ABC):
             LabelError: The raster holds nothing, or what the config does not account for.
         """
 
+    def of_field(self, table: Any, labels: VectorLabels, name: str) -> Any:
+        """Features of a table with their label as a property; those that have none are left out.
+
+        A number is its own label, where a task says nothing else.
+
+        Args:
+            table: `ee.FeatureCollection`.
+            labels: The config's section, which names the field.
+            name: Of the property to give; it is the only one.
+        """
+        import ee  # half a second, and every config loads this module
+
+        return table.filter(ee.Filter.notNull([labels.field])).select([labels.field], [name])
+
+    def field_survey(self, table: Any, labels: VectorLabels) -> Any:
+        """What a field of points and polygons holds, as an object that Earth Engine computes.
+
+        Args:
+            table: `ee.FeatureCollection` of the region.
+            labels: The config's section.
+        """
+        return table.aggregate_count(labels.field)
+
+    def field_surveyed(self, answer: Any, labels: VectorLabels) -> None:
+        """Checks the answer to `field_survey`.
+
+        Args:
+            answer: Plain values.
+            labels: The config's section.
+
+        Raises:
+            LabelError: The field holds what the config does not account for.
+        """
+        if not answer:
+            raise LabelError(f"data.labels.field: no feature of {labels.table} in the region has a {labels.field}")
+
+    stratum_word: ClassVar[str]
+    """What a stratum is, in one word."""
+
     @property
     @abstractmethod
     def strata(self) -> tuple[str, ...]:
-        """What patches are balanced over, in words for messages; one where they are drawn evenly."""
+        """Names of what patches are balanced over; one where they are drawn evenly."""
 
     @abstractmethod
     def stratum(self, labels: Any) -> Any:
@@ -142,6 +181,14 @@ class LabelSide(ABC):
 
         Args:
             labels: `ee.Image` that `encoded` gave.
+        """
+
+    @abstractmethod
+    def strata_of(self, labels: Array) -> Array:
+        """The same for labels that are here, int64 of the same shape.
+
+        Args:
+            labels: Numbers, none of them `no_data`.
         """
 
     @abstractmethod

@@ -8,14 +8,15 @@ import shapely
 from earthline.config import Config, VectorLabels
 from earthline.label_features.features import LabelFeatures
 from earthline.label_features.overlaps import contradictions
+from earthline.task import Task, task_of_labels
 from pipelines.checks.findings import Finding
 
 LEAST_FEATURES = 30
-"""Of a class: with the usual shares of splits, ten of them are for the test."""
+"""Of a stratum: with the usual shares of splits, ten of them are for the test."""
 
 
 def of_labels(config: Config) -> Iterator[Finding]:
-    """Findings on `data.labels`: features by class, outside of the region, and contradictions.
+    """Findings on `data.labels`: features by stratum, outside of the region, and contradictions.
 
     Args:
         config: The workflow's config.
@@ -23,8 +24,8 @@ def of_labels(config: Config) -> Iterator[Finding]:
     labels = config.data.labels
     if not isinstance(labels, VectorLabels) or labels.held is None:
         return
-    held = labels.held
-    yield Finding("labels of the file", True, "; ".join([_by_class(held, labels.class_names), *labels.notes]))
+    held, task = labels.held, task_of_labels(labels)
+    yield Finding("labels of the file", True, "; ".join([_by_stratum(held, task), *labels.notes]))
     shape = config.data.region.shape if config.data.region is not None else None
     if shape is not None:
         yield from _outside(held, shape, labels)
@@ -34,23 +35,27 @@ def of_labels(config: Config) -> Iterator[Finding]:
         yield Finding(
             "contradictions",
             None,
-            f"{count:,} features share ground with one of another class ({len(pairs):,} pairs), such as "
-            f"'{labels.class_names[held.class_ids[pairs[0, 0]]]}' and "
-            f"'{labels.class_names[held.class_ids[pairs[0, 1]]]}' at {_place(held, pairs[0, 0])}: pixels there have no "
-            "label",
+            f"{count:,} features share ground with one of another {task.stratum_word} ({len(pairs):,} pairs), such as "
+            f"{' and '.join(_told(held, task, index) for index in pairs[0])} at {_place(held, pairs[0, 0])}: pixels "
+            "there have no label",
         )
 
 
-def _by_class(held: LabelFeatures, names: tuple[str, ...]) -> str:
+def _by_stratum(held: LabelFeatures, task: Task) -> str:
     told = []
-    for class_id, name in enumerate(names):
-        mine = held.class_ids == class_id
+    strata = task.strata_of(held.values)
+    for stratum, name in enumerate(task.strata):
+        mine = strata == stratum
         points = int((mine & held.are_points).sum())
         counts = ((points, "point"), (int(mine.sum()) - points, "polygon"))
         parts = [f"{count:,} {what}{'' if count == 1 else 's'}" for count, what in counts if count]
         few = f" (few: {LEAST_FEATURES} or more give every split some)" if mine.sum() < LEAST_FEATURES else ""
         told.append(f"{name} {' and '.join(parts) or 'nothing'}{few}")
     return ", ".join(told)
+
+
+def _told(held: LabelFeatures, task: Task, index: int) -> str:
+    return f"'{task.strata[task.strata_of(held.values[index : index + 1])[0]]}'"
 
 
 def _outside(held: LabelFeatures, region: object, labels: VectorLabels) -> Iterator[Finding]:

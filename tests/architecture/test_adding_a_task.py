@@ -39,6 +39,10 @@ CONFIG = {
 }
 
 
+POINTS = [(row, column, row + column / 4) for row in range(2, 96, 5) for column in range(2, 130, 5)]
+"""Row, column and height of points, on valid imagery but for a few."""
+
+
 def save(path: Path, pixels: np.ndarray, nodata: float) -> str:
     profile = {
         "driver": "GTiff",
@@ -61,8 +65,9 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(PARTS / "task.py", folder / "earthline" / "task" / "regression.py")
     shutil.copy(PARTS / "regression.html.j2", folder / "earthline" / "task" / "regression.html.j2")
     shutil.copy(PARTS / "head.py", folder / "trainer" / "heads" / "regression.py")
-    places = '("earthline.task.regression:ValueLabels",), "earthline.task.regression:Regression"'
-    insert(folder / "earthline" / "task" / "__init__.py", "TASKS = {", f'    "regression": Parts({places}),')
+    labels = '("earthline.task.regression:ValueLabels", "earthline.task.regression:ValuePoints")'
+    line = f'    "regression": Parts({labels}, "earthline.task.regression:Regression"),'
+    insert(folder / "earthline" / "task" / "__init__.py", "TASKS = {", line)
     insert(
         folder / "trainer" / "heads" / "__init__.py",
         "HEADS = {",
@@ -82,7 +87,20 @@ def outcome(sandbox: Any, tree: Path, tmp_path_factory: pytest.TempPathFactory) 
     labels = save(folder / "heights.tif", heights[np.newaxis], NONE)
     sandbox.command("add", f"{FOLDER}/heights", labels)
     both = {**LABELS, "classes": [{"name": name, "color": "#000000", "values": [id]} for id, name in enumerate("ab")]}
-    case = {"folder": str(folder), "config": CONFIG, "both": both, "labels": labels, "none": NONE}
+    points = {"value": VALUE, "file": "heights.csv", "field": "height", "crs": "EPSG:32119"}
+    (folder / "points.yaml").write_text(json.dumps({**CONFIG, "data": {**CONFIG["data"], "labels": points}}))
+    (folder / "heights.csv").write_text(
+        "longitude,latitude,height\n"
+        + "".join(f"{630_000 + 30 * (column + 0.5)},{228_000 - 30 * (row + 0.5)},{h}\n" for row, column, h in POINTS)
+    )
+    case = {
+        "folder": str(folder),
+        "points": str(folder / "points.yaml"),
+        "config": CONFIG,
+        "both": both,
+        "labels": labels,
+        "none": NONE,
+    }
     (folder / "case.json").write_text(json.dumps(case))
     command = [sys.executable, str(PARTS / "steps.py"), str(folder / "case.json")]
     done = sandbox.run(command, timeout=280, PYTHONPATH=str(tree))
@@ -116,6 +134,14 @@ def test_a_model_is_trained_and_judged_by_a_gate_in_which_less_is_better(outcome
     assert gate["gain_interval"]["low"] <= gate["gain"] <= gate["gain_interval"]["high"]
     assert headline == f"root mean square error {metrics['rmse']:.3f} m"
     assert outcome["figures"] == ["errors.png", "evaluation.json"]
+
+
+@pytest.mark.slow
+def test_points_with_a_number_are_labels_as_well(outcome: dict[str, Any]) -> None:
+    found = outcome["points"]
+    assert len(found["values"]) > 30 and set(found["values"]) <= {height for *_, height in POINTS}
+    assert found["features"]["train"]["all"]["points"] > 30
+    assert found["said"] == "heights.csv"
 
 
 @pytest.mark.slow

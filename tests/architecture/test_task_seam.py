@@ -19,7 +19,7 @@ OWN = (
 """The task's room, and the end of the network that learns it."""
 WORDS = {
     "classes": r"\bclass(es)?_\w+|\bclasses\b|\w+_class(es)?\b|of_class\b|\bsubclass",
-    "its metrics": r"confusion|\bf1\b|macro.?[Ff]1|\biou\b|\boverall\b|val_accuracy",
+    "its metrics": r"confusion|\bf1\b|macro.?[Ff]1|\biou\b|overall[ _](accuracy|interval)|val_accuracy",
     "its outputs": r"arg_?max|softmax|entropy|probabilit|\bLARGEST_SUM\b",
     "its labels": r"UNLABELLED|\b255\b.*label|label.*\b255\b|\.remap\(|reduceResolution|bincount|label_smoothing",
     "its maps": r"\"MODE\"|class_palette|write_colormap\(1, \{",
@@ -28,18 +28,18 @@ WORDS = {
 }
 _SECTION = "the section of the config that declares classes"
 _INIT = "`earthline init` asks for classes, and writes a config of these alone"
-_FEATURES = "points and polygons: each has one whole number, which is called class_id"
 EXCEPTIONS = {
     "earthline/task/__init__.py": "the registry",
     "trainer/heads/__init__.py": "the registry of heads",
     "components/evaluate_model/component.py": "an output of the pipeline has one name and type for all tasks; the one "
     "for Vertex AI's confusion view stays empty where a task has nothing for it",
     "components/export_examples/dealing.py": "NumPy's bincount counts patches by stratum",
+    "components/export_examples/features.py": "NumPy's bincount counts features by group",
     "earthline/config/sections/train.py": "options of the loss that stood in `train` before there were tasks; a new "
     "task's stand in its own section",
     "earthline/config/sections/evaluate.py": "the description of min_gain says what the gate's metric is for classes",
     "earthline/config/sections/labels/class_labels.py": _SECTION,
-    "earthline/config/sections/labels/vector.py": _SECTION,
+    "earthline/config/sections/labels/class_rules.py": _SECTION,
     "earthline/config/sections/labels/__init__.py": _SECTION,
     "cli/init.py": _INIT,
     "cli/drafts/classes.py": _INIT,
@@ -47,17 +47,6 @@ EXCEPTIONS = {
     "cli/drafts/shapes.py": _INIT,
     "cli/drafts/survey.py": _INIT,
     "cli/drafts/text.py": _INIT,
-    "components/export_examples/features.py": _FEATURES,
-    "components/validate_examples/features.py": _FEATURES,
-    "earthline/earth_engine/imagery/features.py": _FEATURES,
-    "earthline/formats/label_features.py": _FEATURES,
-    "earthline/label_features/features.py": _FEATURES,
-    "earthline/label_features/files.py": _FEATURES,
-    "earthline/label_features/on_grid.py": _FEATURES,
-    "earthline/label_features/overlaps.py": _FEATURES,
-    "earthline/label_features/values.py": _FEATURES,
-    "earthline/earth_engine/label_upload.py": _FEATURES,
-    "pipelines/checks/labels.py": _FEATURES,
     "earthline/config/sections/imagery/ready.py": "Dynamic World's bands of probabilities",
     "earthline/config/sections/imagery/source.py": "Sentinel-2's band of scene classification",
     "earthline/earth_engine/imagery/resampling.py": "imagery that is finer than the grid",

@@ -83,7 +83,7 @@ class Data(Section):
             return self
         if not of_examples:
             raise ValueError(
-                "labels: with `data.examples` the labels stand in its records: give `feature` and `classes` alone"
+                "labels: with `data.examples` the labels stand in its records: give `feature`, and what its values mean"
             )
         unknown = [band for band in self.examples.features if band not in self.imagery.band_names]
         if unknown:

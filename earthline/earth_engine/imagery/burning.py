@@ -1,4 +1,4 @@
-"""Points and polygons as pixels: class ids where features lie, masked elsewhere and where they contradict each other.
+"""Points and polygons as pixels: labels where features lie, masked elsewhere and where they contradict each other.
 
 Earth Engine has two ways from features to pixels, and on any grid that is asked for:
 `FeatureCollection.reduceToImage` takes every pixel that a feature touches, `Image.paint` those whose centre lies inside
@@ -9,18 +9,18 @@ from typing import Any
 
 import ee
 
-from earthline.earth_engine.imagery.features import CLASS_PROPERTY
+from earthline.earth_engine.imagery.features import LABEL_PROPERTY
 
 _KIND = "earthline_kind"
-_NONE_LOW, _NONE_HIGH = 300, -1
-"""Beyond all class ids, on either side."""
+_NONE_LOW, _NONE_HIGH = 1e30, -1e30
+"""Beyond all labels, on either side."""
 
 
 def burned(features: Any, *, radius: float | None, all_touched: bool) -> Any:
-    """An `ee.Image` of one band of class ids.
+    """An `ee.Image` of one band of labels, double.
 
     Args:
-        features: `ee.FeatureCollection` whose features have `CLASS_PROPERTY`.
+        features: `ee.FeatureCollection` whose features have `LABEL_PROPERTY`.
         radius: Metres around points; None for the pixel that holds a point.
         all_touched: Whether polygons, and circles around points, take each pixel that they touch.
     """
@@ -37,14 +37,14 @@ def burned(features: Any, *, radius: float | None, all_touched: bool) -> Any:
 
 
 def _touched(features: Any) -> tuple[Any, Any]:
-    """The lowest and the highest class id of the features that touch a pixel."""
-    found = features.reduceToImage([CLASS_PROPERTY], ee.Reducer.minMax())
+    """The lowest and the highest label of the features that touch a pixel."""
+    found = features.reduceToImage([LABEL_PROPERTY], ee.Reducer.minMax())
     return found.select("min").unmask(_NONE_LOW, False), found.select("max").unmask(_NONE_HIGH, False)
 
 
 def _centred(polygons: Any) -> tuple[Any, Any]:
-    """The lowest and the highest class id of the polygons that hold a pixel's centre: what is painted last is seen."""
+    """The lowest and the highest label of the polygons that hold a pixel's centre: what is painted last is seen."""
     return (
-        ee.Image.constant(_NONE_LOW).toInt16().paint(polygons.sort(CLASS_PROPERTY, False), CLASS_PROPERTY),
-        ee.Image.constant(_NONE_HIGH).toInt16().paint(polygons.sort(CLASS_PROPERTY, True), CLASS_PROPERTY),
+        ee.Image.constant(_NONE_LOW).toDouble().paint(polygons.sort(LABEL_PROPERTY, False), LABEL_PROPERTY),
+        ee.Image.constant(_NONE_HIGH).toDouble().paint(polygons.sort(LABEL_PROPERTY, True), LABEL_PROPERTY),
     )

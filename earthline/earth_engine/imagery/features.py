@@ -10,14 +10,15 @@ from shapely.geometry import mapping
 from shapely.geometry import shape as of_geojson
 
 from earthline.config import Data, VectorLabels
-from earthline.config.sections.labels.vector import CLASS_PROPERTY
+from earthline.config.sections.labels.vector import LABEL_PROPERTY
 from earthline.earth_engine.imagery.errors import ATTEMPTS, ImageryError, answered
 from earthline.earth_engine.imagery.region import region
 from earthline.earth_engine.retry import ask
 from earthline.label_features.features import LabelFeatures
-from earthline.label_features.values import is_empty, unknown_told
+from earthline.task import task_of_labels
+from earthline.task.labels import LabelError
 
-__all__ = ["CLASS_PROPERTY", "collection", "listed", "require_field", "require_known"]
+__all__ = ["LABEL_PROPERTY", "collection", "listed", "require_field", "require_known"]
 
 MOST_LISTED = 200_000
 """Features of a table that a plan of patches takes into account."""
@@ -25,24 +26,13 @@ _PAGE = 5000
 
 
 def collection(labels: VectorLabels) -> Any:
-    """An `ee.FeatureCollection` whose features have `CLASS_PROPERTY`, and others have none."""
+    """An `ee.FeatureCollection` of the features that are labels; a label is their `LABEL_PROPERTY`."""
     if labels.features is not None and labels.held is not None:
         return _of_config(labels.held)
     table = ee.FeatureCollection(labels.table)
     if labels.content is not None:
         return table
-    table = _chosen(table, labels)
-    if not labels.by_ranges:
-        pairs = [(value, class_id) for class_id, each in enumerate(labels.classes) for value in each.values]
-        values, ids = ([pair[part] for pair in pairs] for part in (0, 1))
-        return table.remap(values, ids, labels.field).select([labels.field], [CLASS_PROPERTY])
-    found = ee.FeatureCollection([])
-    for low, high, class_id, last in labels.ranges:
-        upper = ee.Filter.lte(labels.field, high) if last else ee.Filter.lt(labels.field, high)
-        # `not less than` is what the client makes of gte, which features without the field pass as well.
-        within = ee.Filter.And(ee.Filter.notNull([labels.field]), ee.Filter.gte(labels.field, low), upper)
-        found = found.merge(table.filter(within).map(lambda feature, of=class_id: feature.set(CLASS_PROPERTY, of)))
-    return found.select([CLASS_PROPERTY])
+    return task_of_labels(labels).of_field(_chosen(table, labels), labels, LABEL_PROPERTY)
 
 
 def listed(data: Data, labels: VectorLabels) -> LabelFeatures:
@@ -60,13 +50,13 @@ def listed(data: Data, labels: VectorLabels) -> LabelFeatures:
         return labels.held
     asked = {"expression": collection(labels).filterBounds(region(data)), "pageSize": _PAGE}
     shapes: list[Any] = []
-    class_ids: list[int] = []
+    values: list[int | float] = []
     while True:
         page = ask(partial(ee.data.computeFeatures, asked), ATTEMPTS, f"features of {labels.asset}")
         for feature in page["features"]:
             if feature.get("geometry"):
                 shapes.append(of_geojson(feature["geometry"]))
-                class_ids.append(int(feature["properties"][CLASS_PROPERTY]))
+                values.append(feature["properties"][LABEL_PROPERTY])
         if len(shapes) > MOST_LISTED:
             raise ImageryError(
                 f"data.labels.table: more than {MOST_LISTED:,} features of {labels.asset} lie in the region; take some "
@@ -77,7 +67,7 @@ def listed(data: Data, labels: VectorLabels) -> LabelFeatures:
         asked = {**asked, "pageToken": page["nextPageToken"]}
     found = np.empty(len(shapes), object)
     found[:] = shapes
-    return LabelFeatures(found, np.array(class_ids, np.int64))
+    return LabelFeatures(found, np.array(values))
 
 
 def require_field(labels: VectorLabels) -> str:
@@ -96,7 +86,7 @@ def require_field(labels: VectorLabels) -> str:
         return f"{labels.told} has {points:,} points and {len(labels.held) - points:,} polygons{later}"
     table = ee.FeatureCollection(labels.table)
     names = answered(table.first().propertyNames().getInfo, "data.labels.table")
-    needed = [labels.field or CLASS_PROPERTY, *labels.where]
+    needed = [labels.field or LABEL_PROPERTY, *labels.where]
     missing = [name for name in needed if name not in names]
     if missing:
         there = ", ".join(name for name in names if not name.startswith("system:"))
@@ -112,7 +102,7 @@ def require_known(data: Data, labels: VectorLabels) -> str:
         labels: Its labels.
 
     Raises:
-        ImageryError: No feature lies in the region, or values have no class.
+        ImageryError: No feature lies in the region, or values mean nothing to the task.
         PixelsError: Earth Engine does not answer.
     """
     here = region(data)
@@ -123,19 +113,24 @@ def require_known(data: Data, labels: VectorLabels) -> str:
         inside = int((shapely.intersects(labels.held.shapes, extent) | shapely.intersects(turned, extent)).sum())
     else:
         if labels.content is None:
-            _require_classes(labels, answered(_counted(labels, here).getInfo, "data.labels.field"))
+            _require_meaning(labels, here)
         inside = answered(collection(labels).filterBounds(here).size().getInfo, "data.labels")
     if not inside:
         raise ImageryError(
             f"data.labels: no feature of {labels.told} lies in the region; move data.region, or check the CRS of the "
             "labels"
         )
-    return f"{inside:,} features lie in the region, each with a class"
+    return f"{inside:,} features lie in the region, each with a label"
 
 
-def _counted(labels: VectorLabels, here: Any) -> Any:
-    """Features in a region by the value of their field."""
-    return _chosen(ee.FeatureCollection(labels.table).filterBounds(here), labels).aggregate_histogram(labels.field)
+def _require_meaning(labels: VectorLabels, here: Any) -> None:
+    """Asks the task what it makes of the field."""
+    task = task_of_labels(labels)
+    asked = task.field_survey(_chosen(ee.FeatureCollection(labels.table).filterBounds(here), labels), labels)
+    try:
+        task.field_surveyed(answered(asked.getInfo, "data.labels.field"), labels)
+    except LabelError as error:
+        raise ImageryError(str(error)) from error
 
 
 def _chosen(table: Any, labels: VectorLabels) -> Any:
@@ -145,48 +140,18 @@ def _chosen(table: Any, labels: VectorLabels) -> Any:
     return table
 
 
-def _require_classes(labels: VectorLabels, histogram: dict[str, float]) -> None:
-    known = {str(value) for each in labels.classes for value in each.values} | {str(value) for value in labels.ignore}
-    unknown = {}
-    for text, count in histogram.items():
-        value = _number(text)
-        if is_empty(value) or text == "null" or str(value) in known or text in known:
-            continue
-        if labels.by_ranges and isinstance(value, int | float) and _has_range(labels, value):
-            continue
-        unknown[value] = count
-    if unknown:
-        values = [value for each in labels.classes for value in each.values]
-        raise ImageryError(
-            f"data.labels.classes: the field {labels.field} of {labels.table} holds "
-            f"{unknown_told(unknown, values, labels.by_ranges)}"
-        )
-
-
-def _has_range(labels: VectorLabels, value: float) -> bool:
-    return any(low <= value < high or (last and value == high) for low, high, _, last in labels.ranges)
-
-
-def _number(text: str) -> Any:
-    try:
-        number = float(text)
-    except ValueError:
-        return text
-    return int(number) if number.is_integer() else number
-
-
 def _of_config(held: LabelFeatures) -> Any:
-    """Points of one class travel as one feature: each request to Earth Engine carries all of them."""
+    """Points of one label travel as one feature: each request to Earth Engine carries all of them."""
     features = []
     points = held.are_points
-    for class_id in np.unique(held.class_ids[points]).tolist():
-        mine = held.shapes[points & (held.class_ids == class_id)]
-        features.append(_feature(shapely.MultiPoint(shapely.get_coordinates(mine)), class_id))
-    pairs = zip(held.shapes[~points], held.class_ids[~points].tolist(), strict=True)
-    return ee.FeatureCollection([*features, *(_feature(shape, class_id) for shape, class_id in pairs)])
+    for value in np.unique(held.values[points]).tolist():
+        mine = held.shapes[points & (held.values == value)]
+        features.append(_feature(shapely.MultiPoint(shapely.get_coordinates(mine)), value))
+    pairs = zip(held.shapes[~points], held.values[~points].tolist(), strict=True)
+    return ee.FeatureCollection([*features, *(_feature(shape, value) for shape, value in pairs)])
 
 
-def _feature(shape: Any, class_id: int) -> Any:
+def _feature(shape: Any, value: float) -> Any:
     # Edges run straight in degrees, as they do in the files; points have none.
     geodesic = None if shapely.get_dimensions(shape) == 0 else False
-    return ee.Feature(ee.Geometry(mapping(shape), None, geodesic), {CLASS_PROPERTY: class_id})
+    return ee.Feature(ee.Geometry(mapping(shape), None, geodesic), {LABEL_PROPERTY: value})

@@ -7,8 +7,10 @@ from typing import Any, ClassVar, Self
 import ee
 import numpy as np
 
-from earthline.config import Labels, RasterLabels
-from earthline.config.sections.labels import ClassLabels
+from earthline.config import Labels, RasterLabels, VectorLabels
+from earthline.config.sections.labels import ClassLabels, FeatureClass, VectorClassLabels
+from earthline.config.sections.labels.class_rules import unknown_told
+from earthline.label_features.files import is_empty
 from earthline.task.classification.classes import UNLABELLED, Classes
 from earthline.task.labels import LabelError, LabelFindings, LabelSide, LabelStatistics
 
@@ -84,6 +86,7 @@ class ClassLabelSide(Classes, LabelSide):
     """What classification knows of labels."""
 
     data_type: ClassVar[str] = "uint8"
+    stratum_word: ClassVar[str] = "class"
 
     def encoded(self, values: Any, band: str) -> Any:
         """Class ids; a coarser pixel is of the class that covers most of it."""
@@ -163,17 +166,57 @@ class ClassLabelSide(Classes, LabelSide):
             )
         return f"all {len(counts)} values have a class or are ignored"
 
+    def of_field(self, table: Any, labels: VectorLabels, name: str) -> Any:
+        """Class ids of the field's values, or of the ranges that they lie in."""
+        if not self.ranges:
+            pairs = [(value, class_id) for class_id, each in enumerate(_classes(labels)) for value in each.values]
+            values, ids = ([pair[part] for pair in pairs] for part in (0, 1))
+            return table.remap(values, ids, labels.field).select([labels.field], [name])
+        found = ee.FeatureCollection([])
+        for low, high, class_id, last in self.ranges:
+            upper = ee.Filter.lte(labels.field, high) if last else ee.Filter.lt(labels.field, high)
+            # `not less than` is what the client makes of gte, which features without the field pass as well.
+            within = ee.Filter.And(ee.Filter.notNull([labels.field]), ee.Filter.gte(labels.field, low), upper)
+            found = found.merge(table.filter(within).map(lambda feature, of=class_id: feature.set(name, of)))
+        return found.select([name])
+
+    def field_survey(self, table: Any, labels: VectorLabels) -> Any:
+        """Features by the value of the field."""
+        return table.aggregate_histogram(labels.field)
+
+    def field_surveyed(self, answer: Any, labels: VectorLabels) -> None:
+        """Whether every value has a class or is ignored."""
+        values = [value for each in _classes(labels) for value in each.values]
+        known = {str(value) for value in (*values, *labels.ignore)}
+        unknown = {}
+        for text, count in answer.items():
+            value = _number(text)
+            if is_empty(value) or text == "null" or str(value) in known or text in known:
+                continue
+            if self.ranges and isinstance(value, int | float) and self._has_range(value):
+                continue
+            unknown[value] = count
+        if unknown:
+            raise LabelError(
+                f"data.labels.classes: the field {labels.field} of {labels.table} holds "
+                f"{unknown_told(unknown, values, bool(self.ranges))}"
+            )
+
     def _has_range(self, value: float) -> bool:
         return any(low <= value < high or (closed and value == high) for low, high, _, closed in self.ranges)
 
     @property
     def strata(self) -> tuple[str, ...]:
         """The classes: rare ones are seen as often as common ones."""
-        return tuple(f"class '{name}'" for name in self.names)
+        return self.names
 
     def stratum(self, labels: Any) -> Any:
         """The class ids themselves."""
         return labels
+
+    def strata_of(self, labels: Array) -> Array:
+        """The class ids themselves."""
+        return np.asarray(labels, np.int64)
 
     def label_problem(self, label: Array) -> str:
         """Values that are no class id."""
@@ -212,6 +255,20 @@ class ClassLabelSide(Classes, LabelSide):
                         "export.patch_shape give it more places, or choose the places by export.split_regions"
                     )
         return LabelFindings(tuple(anomalies), tuple(warnings))
+
+
+def _classes(labels: VectorLabels) -> tuple[FeatureClass, ...]:
+    if not isinstance(labels, VectorClassLabels):
+        raise TypeError(f"{type(labels).__name__} name no classes")
+    return labels.classes
+
+
+def _number(text: str) -> Any:
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return int(number) if number.is_integer() else number
 
 
 def _listed(counts: Mapping[float, float]) -> str:

@@ -17,12 +17,12 @@ from components.prepare_saved_model.run import run as prepare
 from components.preview_map.run import run as preview
 from components.train_model.run import run as train
 from components.validate_examples.run import run as validate
-from earthline.config import ConfigError, parse
+from earthline.config import ConfigError, load, parse
 from earthline.earth_engine import ee_model, imagery
 from earthline.earth_engine.pixels import fetch
 from earthline.formats.contract import Contract
 from earthline.formats.evaluations import Evaluation
-from earthline.formats.examples import Patch
+from earthline.formats.examples import Patch, labelled
 from earthline.formats.manifest import Manifest
 from earthline.formats.shards import read
 from earthline.grid import Grid
@@ -115,6 +115,32 @@ with rasterio.open(Path(shown.path) / "preview.tif") as file:
 there = (values != case["none"]) & (mapped != task_of(config.data).no_data)
 told["error"] = float(np.sqrt(((mapped - values)[there] ** 2).mean()))
 told["report"] = Path(page.path).read_text()
+
+# Points of a file, each with its number.
+points = load(Path(case["points"])).data
+examples = artifact(dsl.Dataset, "point_examples")
+export(
+    data=points.model_dump_json(),
+    export=config.export.model_dump_json(),
+    project="sandbox",
+    temp_location="",
+    examples=examples,
+)
+manifest = Manifest.read(Path(examples.path))
+labels = [
+    Patch.decode(record, manifest.patch_shape, len(manifest.bands), manifest.data_type, manifest.label_type).label
+    for path in manifest.shards(Path(examples.path), "train")
+    for record in read(path)
+]
+report = artifact(dsl.HTML, "points.html")
+validate(
+    data=points.model_dump_json(), examples=examples, statistics=artifact(dsl.Artifact, "of_points"), report=report
+)
+told["points"] = {
+    "values": sorted({float(value) for label in labels for value in label[labelled(label)]}),
+    "features": json.loads((folder / "of_points" / "statistics.json").read_text())["features"],
+    "said": points.labels.told,
+}
 
 # The same in Earth Engine: an array for each pixel becomes the map's band.
 task = task_of(config.data)

@@ -7,9 +7,10 @@ import ee
 import numpy as np
 from pydantic import Field
 
-from earthline.config import RasterLabels
+from earthline.config import Labels, RasterLabels, VectorLabels
 from earthline.config.section import Number, Section
 from earthline.formats.evaluations import Measure, Metric, Scores
+from earthline.label_features.files import is_empty
 from earthline.task.labels import LabelError, LabelFindings, LabelStatistics
 from earthline.task.maps import MISSING_COLOR, Coverage, Legend
 from earthline.task.task import Task
@@ -24,7 +25,7 @@ class Value(Section):
     high: Number = Field(description="Value that is drawn white.")
 
 
-class ValueLabels(RasterLabels):
+class Valued(Labels):
     """Ground truth: a number for each pixel."""
 
     task: ClassVar[str] = "regression"
@@ -36,6 +37,17 @@ class ValueLabels(RasterLabels):
     @property
     def entries(self):
         return (self.value.name,)
+
+
+class ValueLabels(RasterLabels, Valued):
+    """Numbers of a raster."""
+
+
+class ValuePoints(VectorLabels, Valued):
+    """Numbers at points and polygons."""
+
+    def meaning(self, values):
+        return [None if is_empty(value) else float(value) for value in values]
 
 
 class ValueStatistics(LabelStatistics):
@@ -90,7 +102,8 @@ class Regression(Task):
         "bias": Measure(title="bias", short="bias", larger_is_better=False, unit="m"),
     }
     gate_metric: ClassVar[str] = "rmse"
-    strata = ("the labels",)
+    stratum_word: ClassVar[str] = "kind"
+    strata = ("all",)
     pyramiding_policy = "MEAN"
 
     def __init__(self, value: Value) -> None:
@@ -127,6 +140,9 @@ class Regression(Task):
 
     def stratum(self, labels):
         return labels.multiply(0).toUint8()
+
+    def strata_of(self, labels):
+        return np.zeros(np.shape(labels), np.int64)
 
     def label_problem(self, label):
         return "" if np.isfinite(label).all() else "values that are no numbers"

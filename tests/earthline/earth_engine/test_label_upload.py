@@ -27,7 +27,7 @@ left = [blob.name for blob in bucket.list_blobs(prefix="earthline/labels")]
 print(json.dumps({
     "table": section.table, "uploads": [first, again], "lines": lines, "left": left,
     "travels": len(settings.data.model_dump_json()),
-    "classes": np.bincount(found.class_ids).tolist(),
+    "classes": np.bincount(found.values).tolist(),
     "same": found.digest() == section.content,
     "told": features.require_field(travelled.labels),
     "known": features.require_known(travelled, travelled.labels),

@@ -1,6 +1,7 @@
 """Label files of every kind that people have, written here and read back."""
 
 import json
+from functools import partial
 
 import numpy as np
 import pyogrio
@@ -8,11 +9,12 @@ import pytest
 import shapely
 from pyproj import Transformer
 
+from earthline.config.sections.labels.class_rules import Rule, class_ids
+from earthline.label_features.features import FeaturesError
 from earthline.label_features.features import read as read_written
 from earthline.label_features.files import Question, read
-from earthline.label_features.values import FeaturesError, Rule
 
-RULES = [Rule(("forest",)), Rule(("water",))]
+RULES = partial(class_ids, rules=[Rule(("forest",)), Rule(("water",))])
 UTM = "EPSG:32633"
 KINDS = ["forest", "water", "forest", ""]
 
@@ -54,7 +56,7 @@ def test_points_and_polygons_come_in_degrees_with_their_classes(tmp_path, name):
     if crs != UTM:
         shapes = [shapely.transform(shape, lambda xy: np.column_stack(to_degrees.transform(*xy.T))) for shape in shapes]
     found, notes = read(asked(write(tmp_path / name, shapes, KINDS, crs)), RULES)
-    assert found.class_ids.tolist() == [0, 1, 0]
+    assert found.values.tolist() == [0, 1, 0]
     assert found.are_points.tolist() == [True, False, True]
     assert notes == ("1 features have nothing in 'kind', so they have no label",)
     x, y = to_degrees.transform(400_000, 5_800_000)
@@ -66,7 +68,7 @@ def test_points_and_polygons_come_in_degrees_with_their_classes(tmp_path, name):
 def test_shapefiles_are_read_with_their_crs_and_refused_without(tmp_path):
     path = write(tmp_path / "labels.shp", shapes_in_utm()[:1], ["water"], geometry_type="Point")
     found, _ = read(asked(path), RULES)
-    assert found.class_ids.tolist() == [1]
+    assert found.values.tolist() == [1]
     path.with_suffix(".prj").unlink()
     with pytest.raises(FeaturesError, match=r"names no CRS.*ogr2ogr -a_srs"):
         read(asked(path), RULES)
@@ -96,9 +98,9 @@ def test_a_layer_and_attributes_choose_features(tmp_path):
     )
     with pytest.raises(FeaturesError, match=r"several layers; name one by `layer`: old, new"):
         read(asked(path), RULES)
-    assert read(asked(path, layer="new"), RULES)[0].class_ids.tolist() == [1]
-    assert read(asked(path, layer="old", where={"year": 2019}), RULES)[0].class_ids.tolist() == [0]
-    assert read(asked(path, layer="old", where={"year": (2019, 2020)}), RULES)[0].class_ids.tolist() == [0, 1, 0]
+    assert read(asked(path, layer="new"), RULES)[0].values.tolist() == [1]
+    assert read(asked(path, layer="old", where={"year": 2019}), RULES)[0].values.tolist() == [0]
+    assert read(asked(path, layer="old", where={"year": (2019, 2020)}), RULES)[0].values.tolist() == [0, 1, 0]
     with pytest.raises(FeaturesError, match=r"no feature whose year is 2021; there are: 2019, 2020"):
         read(asked(path, layer="old", where={"year": 2021}), RULES)
     with pytest.raises(FeaturesError, match=r"has no field 'yaer'; there are: .*year"):
@@ -109,7 +111,7 @@ def test_broken_polygons_are_repaired_and_lines_left_out_and_both_are_said(tmp_p
     bow = shapely.Polygon([(13, 52), (13.1, 52.1), (13.1, 52), (13, 52.1)])
     line = shapely.LineString([(13, 52), (14, 52)])
     found, notes = read(asked(write(tmp_path / "a.geojson", [bow, line], ["forest", "water"], "EPSG:4326")), RULES)
-    assert found.class_ids.tolist() == [0]
+    assert found.values.tolist() == [0]
     assert found.shapes[0].is_valid and found.shapes[0].area == pytest.approx(0.005)
     assert any("1 polygons were repaired" in note and "Self-intersection" in note for note in notes)
     assert any("1 features are lines" in note for note in notes)
@@ -152,7 +154,7 @@ def test_each_mistake_of_a_csv_file_is_told(tmp_path, text, words):
 def test_codes_keep_their_zeros(tmp_path):
     path = tmp_path / "points.csv"
     path.write_text("lon,lat,kind\n1,2,01\n1,3,1\n")
-    assert read(asked(path), [Rule(("01",)), Rule((1,))])[0].class_ids.tolist() == [0, 1]
+    assert read(asked(path), partial(class_ids, rules=[Rule(("01",)), Rule((1,))]))[0].values.tolist() == [0, 1]
 
 
 def test_a_missing_file_is_told(tmp_path):

@@ -1,6 +1,11 @@
 """The section `data.labels`: the ground truth, from a raster or from points and polygons, and what it tells."""
 
-from earthline.config.sections.labels.class_labels import ClassLabels, ExampleClassLabels, RasterClassLabels
+from earthline.config.sections.labels.class_labels import (
+    ClassLabels,
+    ExampleClassLabels,
+    RasterClassLabels,
+    VectorClassLabels,
+)
 from earthline.config.sections.labels.classes import FeatureClass, LabelClass, RasterClass
 from earthline.config.sections.labels.kinds import AnyLabels, Parts, meant
 from earthline.config.sections.labels.of_examples import ExampleLabels
@@ -20,6 +25,7 @@ __all__ = [
     "RasterClass",
     "RasterClassLabels",
     "RasterLabels",
+    "VectorClassLabels",
     "VectorLabels",
     "meant",
 ]

@@ -3,14 +3,17 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from earthline.config.sections.labels.classes import LabelClass, RasterClass
+from earthline.config.sections.labels.class_rules import Rule, class_ids
+from earthline.config.sections.labels.classes import FeatureClass, LabelClass, RasterClass
 from earthline.config.sections.labels.of_examples import ExampleLabels
 from earthline.config.sections.labels.raster import RasterLabels
 from earthline.config.sections.labels.section import Labels
+from earthline.config.sections.labels.vector import VectorLabels
+from earthline.label_features.features import FeaturesError, LabelFeatures
 
 
 class ClassLabels(Labels):
@@ -125,6 +128,41 @@ def numbers_of(classes: Sequence[RasterClass]) -> tuple[tuple[int, ...], ...]:
     if any(described.ranges for described in classes):
         return tuple((class_id,) for class_id in range(len(classes)))
     return tuple(described.values for described in classes)
+
+
+class VectorClassLabels(VectorLabels, ClassLabels):
+    """Classes of points and polygons: of a file, or of a table of Earth Engine.
+
+    A file is read when the config is. What stays is its labels, so that its content counts and not its name: few
+    travel with the config, many become a table whose name is the content's hash.
+    """
+
+    classes: tuple[FeatureClass, ...] = Field(min_length=2, max_length=255, description="Classes of the map, in order.")
+
+    def meaning(self, values: Sequence[Any]) -> Sequence[int | None]:
+        """The class id of each value of the field."""
+        return class_ids(values, self.rules, self.ignore)
+
+    def require_known(self, found: LabelFeatures) -> None:
+        """Class ids that no class has are refused."""
+        wrong = sorted({int(class_id) for class_id in found.values if not 0 <= class_id < len(self.classes)})
+        if wrong:
+            raise FeaturesError(f"features have the class ids {wrong}; known are 0 to {len(self.classes) - 1}")
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """What means each class, by class id."""
+        return tuple(Rule(described.values, described.ranges) for described in self.classes)
+
+    @property
+    def ignored(self) -> tuple[int | str, ...]:
+        """Values that mean no label."""
+        return self.ignore
+
+    @property
+    def numbers(self) -> tuple[tuple[int, ...], ...]:
+        """Class ids: features get them before they become pixels."""
+        return tuple((class_id,) for class_id in range(len(self.classes)))
 
 
 def _require_apart(classes: Sequence[LabelClass]) -> None:

@@ -1,18 +1,11 @@
 """Classes of a map, and what means each of them."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
-from pydantic import (
-    AfterValidator,
-    Field,
-    SerializerFunctionWrapHandler,
-    WithJsonSchema,
-    WrapSerializer,
-    WrapValidator,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, model_validator
 
 from earthline.config.section import Number, Section, WholeNumber
+from earthline.config.sections.labels.field_value import FieldValue
 
 
 def _one_line(name: str) -> str:
@@ -23,23 +16,6 @@ def _one_line(name: str) -> str:
 
 ClassName = Annotated[str, AfterValidator(_one_line)]
 """Printable text without spaces around it."""
-
-
-def _text_too(value: Any, whole_number: Any) -> Any:
-    return value if isinstance(value, str) else whole_number(value)
-
-
-def _as_it_is(value: Any, _: SerializerFunctionWrapHandler) -> Any:
-    return value
-
-
-FieldValue = Annotated[
-    WholeNumber | str,
-    WrapValidator(_text_too),
-    WrapSerializer(_as_it_is),
-    WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "string"}]}),
-]
-"""A whole number or a text, which is taken as it is written."""
 
 
 class LabelClass(Section):

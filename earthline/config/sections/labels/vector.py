@@ -1,27 +1,28 @@
 """Labels from points and polygons."""
 
+from abc import abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
 
 from earthline.config.section import AssetId, Number
-from earthline.config.sections.labels.class_labels import ClassLabels
-from earthline.config.sections.labels.classes import FeatureClass, FieldValue
+from earthline.config.sections.labels.field_value import FieldValue
+from earthline.config.sections.labels.section import Labels
 from earthline.label_features import features as label_features
-from earthline.label_features.features import LabelFeatures
+from earthline.label_features.features import FeaturesError, LabelFeatures
 from earthline.label_features.files import Question
 from earthline.label_features.files import read as read_file
-from earthline.label_features.values import FeaturesError, Rule
 
 MOST_INLINE_BYTES = 24_000
 """Largest text of features that travels with the config: a step's arguments hold all sections, quoted twice, and end
 at 128 KiB on Linux; Vertex AI allows a custom job 100,000 characters of them."""
-CLASS_PROPERTY = "class_id"
-"""Property of uploaded features that holds their class id."""
+LABEL_PROPERTY = "label"
+"""Property of features in Earth Engine that holds their label, a number whose meaning is the task's."""
 
 
-class VectorLabels(ClassLabels):
+class VectorLabels(Labels):
     """Labels from points and polygons: a file, or a table of Earth Engine.
 
     A file is read when the config is. What stays is its labels, so that its content counts and not its name: few
@@ -36,7 +37,7 @@ class VectorLabels(ClassLabels):
     )
     layer: str | None = Field(default=None, min_length=1, description="Layer of the file; left out, its only one.")
     table: AssetId | None = Field(default=None, description="Id of an Earth Engine table; or give `file`.")
-    field: str | None = Field(default=None, min_length=1, description="Field that holds the class.")
+    field: str | None = Field(default=None, min_length=1, description="Field that holds the label.")
     where: dict[str, str | int | float | tuple[str | int | float, ...]] = Field(
         default_factory=dict,
         description="Fields and their value, or a list of values: only features that have them are labels, such as "
@@ -68,11 +69,10 @@ class VectorLabels(ClassLabels):
         le=1_000_000,
         description="Metres within which features are kept in one split; left out, each feature by itself is.",
     )
-    classes: tuple[FeatureClass, ...] = Field(min_length=2, max_length=255, description="Classes of the map, in order.")
     ignore: tuple[FieldValue, ...] = Field(default=(), description="Values of the field that mean no label.")
-    features: tuple[tuple[int, Any], ...] | None = Field(
+    features: tuple[tuple[int | float, Any], ...] | None = Field(
         default=None,
-        description="What becomes of a small file: class ids and places. Earthline fills it in; leave it out.",
+        description="What becomes of a small file: labels and places. Earthline fills it in; leave it out.",
     )
     content: str | None = Field(
         default=None,
@@ -90,7 +90,7 @@ class VectorLabels(ClassLabels):
         if len(given) != 1 and self.content is None:
             raise ValueError("give exactly one of `file` and `table`, or an `image` or `collection` with its `band`")
         if self.field is None and not filled:
-            raise ValueError("`field` is required but not given; name the field that holds the class")
+            raise ValueError("`field` is required but not given; name the field that holds the label")
         if self.layer is not None and self.file is None:
             raise ValueError("`layer` goes with `file`; remove it")
         columns = [key for key in ("longitude", "latitude", "crs") if getattr(self, key) is not None]
@@ -101,7 +101,7 @@ class VectorLabels(ClassLabels):
                 self._take_file(Path((info.context or {}).get("folder", ".")))
             elif self.features is not None:
                 self._read = label_features.read(self.features)
-                self._require_known_ids(self._read)
+                self.require_known(self._read)
         except FeaturesError as error:
             raise ValueError(str(error)) from error
         return self
@@ -112,7 +112,7 @@ class VectorLabels(ClassLabels):
         asked = Question(
             path, self.field, self.layer, self.where, self.longitude, self.latitude, self.crs or "EPSG:4326"
         )
-        found, notes = read_file(asked, self.rules, self.ignore)
+        found, notes = read_file(asked, self.meaning)
         written = found.written()
         few = len(str(written)) <= MOST_INLINE_BYTES
         self._read, self._notes, self._name = found, notes, self.file
@@ -122,10 +122,20 @@ class VectorLabels(ClassLabels):
         )
         self.__dict__.update({"features": written} if few else {"content": found.digest()})
 
-    def _require_known_ids(self, found: LabelFeatures) -> None:
-        wrong = sorted({int(class_id) for class_id in found.class_ids if not 0 <= class_id < len(self.classes)})
-        if wrong:
-            raise FeaturesError(f"features have the class ids {wrong}; known are 0 to {len(self.classes) - 1}")
+    @abstractmethod
+    def meaning(self, values: Sequence[Any]) -> Sequence[int | float | None]:
+        """The label of each value of the field; None for what is empty or to be ignored.
+
+        Raises:
+            FeaturesError: Values that mean nothing to the task.
+        """
+
+    def require_known(self, found: LabelFeatures) -> None:
+        """Checks features that travelled with the config.
+
+        Raises:
+            FeaturesError: Labels that mean nothing to the task.
+        """
 
     def __eq__(self, other: object) -> bool:
         """The same keys and values; which file they came from does not count."""
@@ -143,11 +153,6 @@ class VectorLabels(ClassLabels):
         """
         if self.content is not None and self.table is None:
             self.__dict__["table"] = f"projects/{project}/assets/earthline/labels/{self.content[:32]}"
-
-    @property
-    def rules(self) -> tuple[Rule, ...]:
-        """What means each class, by class id."""
-        return tuple(Rule(described.values, described.ranges) for described in self.classes)
 
     @property
     def held(self) -> LabelFeatures | None:
@@ -175,13 +180,3 @@ class VectorLabels(ClassLabels):
         if self._name:
             return self._name
         return self.table or f"the config's {len(self.features or ()):,} features"
-
-    @property
-    def ignored(self) -> tuple[int | str, ...]:
-        """Values that mean no label."""
-        return self.ignore
-
-    @property
-    def numbers(self) -> tuple[tuple[int, ...], ...]:
-        """Class ids: features get them before they become pixels."""
-        return tuple((class_id,) for class_id in range(len(self.classes)))

@@ -7,15 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-NO_CLASS = -1
+from earthline.label_features.features import FeaturesError
+from earthline.label_features.files import is_empty
+
+NO_CLASS = None
 """Stands where a feature has no label."""
 _LISTED = 12
 _CLOSE = 0.8
 """Likeness, 0 to 1, from which a text is offered as what somebody may have meant."""
-
-
-class FeaturesError(ValueError):
-    """Features that cannot be labels; the text says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class Rule:
     ranges: tuple[tuple[float, float], ...] = ()
 
 
-def class_ids(values: Sequence[Any], rules: Sequence[Rule], ignore: Iterable[int | str] = ()) -> list[int]:
+def class_ids(values: Sequence[Any], rules: Sequence[Rule], ignore: Iterable[int | str] = ()) -> list[int | None]:
     """The class id of each value; `NO_CLASS` for empty ones, NaN and those to ignore.
 
     Args:
@@ -43,29 +42,26 @@ def class_ids(values: Sequence[Any], rules: Sequence[Rule], ignore: Iterable[int
     Raises:
         FeaturesError: Values of no class; the text counts them and names what is written nearly alike.
     """
-    known: dict[str, int] = {}
+    known: dict[str, int | None] = {}
     for class_id, rule in enumerate(rules):
         known |= {_key(value): class_id for value in rule.values}
     known |= {_key(value): NO_CLASS for value in ignore}
     ranges = [(low, high, class_id) for class_id, rule in enumerate(rules) for low, high in rule.ranges]
     top = max((high for _, high, _ in ranges), default=math.nan)
-    found, unknown = [], Counter[int | float | str]()
+    found: list[int | None] = []
+    unknown = Counter[int | float | str]()
     for value in values:
-        if is_empty(value):
-            found.append(NO_CLASS)
+        key = _key(value)
+        if is_empty(value) or key in known:
+            found.append(NO_CLASS if is_empty(value) else known[key])
             continue
-        meant = known.get(_key(value), _in_range(value, ranges, top))
+        meant = _in_range(value, ranges, top)
         if meant is None:
             unknown[value] += 1
-        found.append(NO_CLASS if meant is None else meant)
+        found.append(meant)
     if unknown:
         raise FeaturesError(unknown_told(unknown, [value for rule in rules for value in rule.values], bool(ranges)))
     return found
-
-
-def is_empty(value: Any) -> bool:
-    """True for what means no label: nothing, a text of spaces, NaN."""
-    return value is None or value != value or (isinstance(value, str) and not value.strip())
 
 
 def unknown_told(counts: Mapping[Any, float], known: Sequence[int | str], ranges: bool) -> str:

@@ -2,7 +2,8 @@ import math
 
 import pytest
 
-from earthline.label_features.values import NO_CLASS, FeaturesError, Rule, class_ids
+from earthline.config.sections.labels.class_rules import NO_CLASS, Rule, class_ids
+from earthline.label_features.features import FeaturesError
 
 FOREST, WATER = Rule(("forest", "wood")), Rule(("lake",))
 
