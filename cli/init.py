@@ -23,7 +23,7 @@ Text = str | None
 
 def init(
     file: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="YAML file to write; left out, NAME.yaml.")
+        Path | None, typer.Argument(metavar="FILE", help="YAML file to write; left out, NAME.yaml.")
     ] = None,
     name: Annotated[Text, typer.Option("--name", help="Name of the workflow; left out, made of the imagery's.")] = None,
     target_: Annotated[Text, typer.Option("--target", help="`sandbox`: this machine, no account; or `cloud`.")] = None,

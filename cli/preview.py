@@ -89,7 +89,8 @@ def _tell(seen: "Preview", console: "Console") -> None:
         return
     splits = tuple(seen.selected.corners)
     table = Table(box=None, pad_edge=False, expand=False)
-    table.add_column("about so many pixels of" if seen.step > 1 else "pixels of", no_wrap=True)
+    thinned = "about so many pixels of" if seen.step > 1 else "pixels of"
+    table.add_column("features of" if seen.of_features else thinned, no_wrap=True)
     for split in splits:
         table.add_column(split, justify="right", no_wrap=True)
     for row in seen.rows:

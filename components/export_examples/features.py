@@ -281,6 +281,20 @@ def records(found: Placed, owned: Array) -> FeatureRecords:
     )
 
 
+def counted(told: FeatureRecords, task: Task) -> dict[str, list[int]]:
+    """Features of each stratum by the split that owns them.
+
+    Args:
+        told: The features.
+        task: What labels tell.
+    """
+    counts = {split: [0] * len(task.strata) for split in SPLITS}
+    strata = task.strata_of(np.array([each.value for each in told.features]))
+    for each, stratum in zip(told.features, strata.tolist(), strict=True):
+        counts[each.split][stratum] += 1
+    return counts
+
+
 def _spread(mine: LabelPixels, random: np.random.Generator) -> LabelPixels:
     """In an order that takes one pixel of each feature, then a second one of each, and so on."""
     shuffled = mine.only(random.permutation(len(mine)))

@@ -11,7 +11,7 @@ import numpy as np
 from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 
-from components.export_examples import blocks, plan
+from components.export_examples import blocks, features, plan
 from components.export_examples.blocks import SplitError
 from components.export_examples.points import PointsError
 from components.export_examples.selection import Selection, select
@@ -35,6 +35,8 @@ PICTURE_PIXELS = 700
 MOST_BLOCKS_DRAWN = 3000
 """More edges would hide the picture."""
 _PREFIX = "export_examples: "
+_SPARSE, _SPOT = 0.02, 2
+"""Share of labelled pixels below which each is drawn as a spot, and how many pixels that reaches to each side."""
 _NEUTRAL = "#5c6b76"
 """Colour of what has none in the legend."""
 
@@ -58,13 +60,13 @@ class Finding:
 
 @dataclass(frozen=True)
 class Row:
-    """Labelled pixels with imagery; of pictures that are thinned out, about so many.
+    """Labelled pixels with imagery, of pictures that are thinned out about so many; or points and polygons.
 
     Attributes:
         name: Of what patches are balanced over, such as a kind of land cover.
         color: #rrggbb.
         everywhere: In the region.
-        by_split: Where the patches of each split may lie.
+        by_split: Where the patches of each split may lie; of points and polygons, those that each split owns.
     """
 
     name: str
@@ -84,6 +86,7 @@ class Preview:
         problem: Why it would fail; empty where it would not.
         notes: What the run would warn of.
         rows: What there is of each stratum.
+        of_features: Whether points and polygons are counted, and not pixels.
         picture: Imagery, uint8 (height, width, 3).
         labels: As examples hold them, (height, width).
     """
@@ -94,6 +97,7 @@ class Preview:
     problem: str
     notes: Sequence[str]
     rows: Sequence[Row]
+    of_features: bool
     picture: Array
     labels: Array
 
@@ -126,8 +130,13 @@ def look(data: Data, export: Export, grid: Grid) -> Preview:
     def counted(mine: Array) -> list[int]:
         return [count * step**2 for count in task.statistics(labels[mine]).by_stratum]
 
-    by_split = {split: counted(there & (where == place)) for place, split in enumerate(SPLITS)}
-    everywhere = counted(there)
+    if selected is not None and selected.records is not None:
+        # Of thinned pictures nobody could tell how many points there are.
+        by_split = features.counted(selected.records, task)
+        everywhere = [sum(counts) for counts in zip(*by_split.values(), strict=True)]
+    else:
+        by_split = {split: counted(there & (where == place)) for place, split in enumerate(SPLITS)}
+        everywhere = counted(there)
     return Preview(
         grid=grid,
         step=step,
@@ -138,6 +147,7 @@ def look(data: Data, export: Export, grid: Grid) -> Preview:
             Row(name, color, everywhere[place], {split: by_split[split][place] for split in SPLITS})
             for place, (name, color) in enumerate(_named(task))
         ),
+        of_features=selected is not None and selected.records is not None,
         picture=picture,
         labels=labels,
     )
@@ -174,12 +184,13 @@ def write(path: Path, name: str, data: Data, export: Export, seen: Preview, find
             "splits": SPLITS,
             "patches": {} if seen.selected is None else {key: len(each) for key, each in seen.selected.corners.items()},
             "ground": _ground(seen.selected, export),
-            "blocks": "" if export.split_regions is not None else f"{len(_blocks(grid, export)):,}",
+            "blocks": "" if export.split_regions is not None else f"{len(_blocks(grid, export, outline)):,}",
             "totals": {split: sum(row.by_split[split] for row in seen.rows) for split in SPLITS},
             "outlined": outline is not None,
             "image": uri(splits.outlined(seen.picture, outline, seen.step)),
-            "labels": uri(splits.outlined(task.colors_of(seen.labels), outline, seen.step)),
-            "parts": "" if seen.selected is None else uri(_parts(seen, seen.selected, export)),
+            "labels": uri(splits.outlined(_labels(seen, task), outline, seen.step)),
+            "counted": "Labelled pixels" if not seen.of_features else "Points and polygons",
+            "parts": "" if seen.selected is None else uri(_parts(seen, seen.selected, export, outline)),
         },
         task.template,
     )
@@ -194,18 +205,32 @@ def _named(task: Task) -> list[tuple[str, str]]:
     return [(name, _NEUTRAL) for name in task.strata]
 
 
-def _parts(seen: Preview, selected: Selection, export: Export) -> Array:
-    cut = [] if export.split_regions is not None else _blocks(seen.grid, export)
+def _labels(seen: Preview, task: Task) -> Array:
+    """Labels in their colours; single pixels become spots that one can see."""
+    shown, there = task.colors_of(seen.labels), labelled(seen.labels)
+    return splits.spotted(shown, there, _SPOT) if there.mean() < _SPARSE else shown
+
+
+def _parts(seen: Preview, selected: Selection, export: Export, outline: BaseGeometry | None) -> Array:
+    cut = [] if export.split_regions is not None else _blocks(seen.grid, export, outline)
     drawn = cut if len(cut) <= MOST_BLOCKS_DRAWN else []
-    return splits.picture(seen.picture, selected.areas, drawn, selected.corners, export.patch_shape, seen.step)
+    # Areas are made of whole blocks; what lies outside of the outline is no part of them.
+    areas = selected.areas
+    if outline is not None:
+        areas = {split: area.intersection(outline) for split, area in areas.items()}
+    return splits.picture(seen.picture, areas, drawn, selected.corners, export.patch_shape, seen.step)
 
 
-def _blocks(grid: Grid, export: Export) -> list[BaseGeometry]:
+def _blocks(grid: Grid, export: Export, outline: BaseGeometry | None) -> list[BaseGeometry]:
+    """The blocks that are dealt: those that the region's outline touches."""
     try:
-        plan.require_blocks(grid, export)
+        plan.require_blocks(grid, export, outline)
     except SplitError:
         return []
-    return blocks.blocks(grid.shape, export.block_shape)
+    cut = blocks.blocks(grid.shape, export.block_shape)
+    if outline is None:
+        return cut
+    return [block for block in cut if block.intersects(outline) and not block.touches(outline)]
 
 
 def _ground(selected: Selection | None, export: Export) -> dict[str, float]:

@@ -83,6 +83,24 @@ def picture(
     return drawn
 
 
+def spotted(shown: Array, there: Array, reach: int) -> Array:
+    """A picture whose single pixels are spots.
+
+    Args:
+        shown: uint8 (height, width, 3).
+        there: True for the pixels that become spots, (height, width).
+        reach: Pixels of a spot to each side of its middle.
+    """
+    drawn = shown.copy()
+    height, width = there.shape
+    rows, columns = np.nonzero(there)
+    for down in range(-reach, reach + 1):
+        for across in range(-reach, reach + 1):
+            spot = np.clip(rows + down, 0, height - 1), np.clip(columns + across, 0, width - 1)
+            drawn[spot] = shown[rows, columns]
+    return drawn
+
+
 def outlined(shown: Array, outline: BaseGeometry | None, step: int) -> Array:
     """A picture with the region's outline.
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+from pyproj import Transformer
 from rasterio import Affine
 from shapely.geometry import shape
 
@@ -174,6 +175,7 @@ def test_the_page_needs_nothing_else_and_is_told(here: Shell) -> None:
     assert "wet &lt;ground&gt;" in page
     assert "<wet <ground>" not in page
     assert "36 blocks" in page
+    assert "Labelled pixels" in page
     assert "To keep in mind" in page
     assert "far off" in out.split("note ")[1]
 
@@ -185,6 +187,35 @@ def test_a_region_is_outlined(here: Shell) -> None:
     assert (code, err) == (0, "")
     assert "page: pages/holed.html" in out
     assert "the red line is the region" in (here.folder / "pages" / "holed.html").read_text()
+
+
+def test_points_are_counted_one_by_one(here: Shell) -> None:
+    places = [(16.271 + 0.0015 * (n % 10), 45.1475 - 0.001 * (n // 10), ("wet", "dry")[n % 2]) for n in range(100)]
+    lines = [f"{lon:.5f},{lat:.5f},{kind}" for lon, lat, kind in places]
+    (here.folder / "points.csv").write_text("lon,lat,kind\n" + "\n".join(lines))
+    labels = "{file: points.csv, field: kind, classes: [{name: wet, color: '#0000ff', values: [wet]}, "
+    labels += "{name: dry, color: '#ffff00', values: [dry]}]}"
+    code, out, err = here.earthline("preview", "previewed.yaml", "--set", f"data.labels={labels}", "-o", "points.html")
+    assert (code, err) == (0, "")
+    table = out[out.index("features of") :].splitlines()[1:3]
+    counts = {line.split()[0]: [int(count) for count in line.split()[1:]] for line in table}
+    on_grid = Transformer.from_crs("EPSG:4326", "EPSG:32633", always_xy=True)
+    for wanted in ("wet", "dry"):
+        spots = [on_grid.transform(lon, lat) for lon, lat, kind in places if kind == wanted]
+        there = sum(0 < x - 600_000 < 10 * SIDE and 0 < 5_000_000 - y < 10 * SIDE for x, y in spots)
+        assert 20 < there == sum(counts[wanted]) < 50
+    assert "Points and polygons" in (here.folder / "points.html").read_text()
+
+
+def test_single_pixels_become_spots() -> None:
+    picture = np.zeros((6, 7, 3), np.uint8)
+    picture[1, 1] = picture[5, 6] = 9
+    there = picture[..., 0] > 0
+    drawn = splits.spotted(picture, there, 1)[..., 0]
+    assert np.argwhere(drawn == 9).tolist() == [
+        *([row, column] for row in range(3) for column in range(3)),
+        *([row, column] for row in (4, 5) for column in (5, 6)),
+    ]
 
 
 def test_what_would_fail_is_said_and_shown_all_the_same(here: Shell) -> None:
