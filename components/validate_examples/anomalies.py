@@ -158,11 +158,7 @@ def check_splits(
 
 def _tell_of_leakage(manifest: Manifest, statistics: Mapping[str, SplitStatistics], findings: Findings) -> None:
     """Says what nobody can know of patches without a place, and finds the same picture in two splits."""
-    findings.warnings.append(
-        f"leakage cannot be excluded: the examples were made elsewhere and do not say where they lie (split "
-        f"{manifest.told}), so patches of the test split may lie on or beside ground that was trained on, and accuracy "
-        "may look better than it is; its intervals take each patch as independent of all others"
-    )
+    findings.warnings.append(manifest.caveat)
     for place, one in enumerate(SPLITS):
         for other in SPLITS[place + 1 :]:
             if one in statistics and other in statistics:

@@ -90,6 +90,17 @@ class Manifest(_Record):
         return "; ".join(dict.fromkeys(source.attribution for source in self.sources if source.attribution))
 
     @property
+    def caveat(self) -> str:
+        """Why accuracy on these examples may look better than it is, in a sentence; empty where splits lie apart."""
+        if self.placed:
+            return ""
+        return (
+            "leakage cannot be excluded: the examples were made elsewhere and do not say where they lie (split "
+            f"{self.told}), so patches of the test split may lie on or beside ground that was trained on, and accuracy "
+            "may look better than it is; its intervals take each patch as independent of all others"
+        )
+
+    @property
     def split_hash(self) -> str:
         """SHA-256 of the grid and the areas of the splits: equal where the same ground was held out.
 
