@@ -93,7 +93,7 @@ def init(
 
 
 def _run(answers: "Answers", file: Path | None, *, force: bool, online: bool | None) -> None:
-    from cli.drafts import drafting, text
+    from cli.drafts import drafting, sources, text
     from cli.drafts.questions import Questions
 
     console = display.on_output()
@@ -109,12 +109,12 @@ def _run(answers: "Answers", file: Path | None, *, force: bool, online: bool | N
     looks = _enter(answers, online)
     if asks is not None:
         asks.imagery()
-    usual = drafting.look(answers) if looks else ()
+    usual = sources.look(answers) if looks else ()
     if asks is not None:
         asks.details(usual)
         asks.labels()
     answers.bands = answers.bands or usual
-    seen = drafting.look_at_labels(answers) if looks and answers.labels else drafting.LabelsSeen()
+    seen = sources.look_at_labels(answers) if looks and answers.labels else sources.LabelsSeen()
     if asks is not None:
         asks.values(seen)
     _require(answers.missing(), "")

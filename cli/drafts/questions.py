@@ -9,7 +9,7 @@ from rich.prompt import Prompt
 
 from cli.drafts import features
 from cli.drafts.answers import NAME, READY_SCALES, Answers
-from cli.drafts.drafting import LabelsSeen
+from cli.drafts.sources import LabelsSeen
 
 
 class Questions:

@@ -8,6 +8,7 @@ from typing import Any
 from cli.drafts.classes import DraftClass
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./\-]*( [A-Za-z0-9_./\-]+)*")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _WORDS = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
 """What YAML reads as something other than a text."""
 _WIDTH = 110
@@ -110,7 +111,10 @@ def _classes(draft: Draft) -> Iterable[str]:
 
 
 def _line(draft: Draft, depth: int, key: str, value: Any, place: str) -> str:
-    return _remarked(f"{'  ' * depth}{key}: {_flow(value, '  ' * (depth + 2))}", draft.remarks.get(place, ""))
+    # A day needs no quotes where the config expects one; among label values it would not stay a text.
+    is_day = key in ("start", "end") and _DAY.fullmatch(str(value)) is not None
+    shown = value if is_day else _flow(value, "  " * (depth + 2))
+    return _remarked(f"{'  ' * depth}{key}: {shown}", draft.remarks.get(place, ""))
 
 
 def _remarked(line: str, remark: str) -> str:
@@ -144,7 +148,7 @@ def _scalar(value: Any) -> str:
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
     text = str(value)
-    if (_PLAIN.fullmatch(text) and text.lower() not in _WORDS) or re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+    if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
         return text
     quoted = {"\\": "\\\\", '"': '\\"'}
     return '"' + "".join(quoted.get(letter) or _letter(letter) for letter in text) + '"'

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import rasterio
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rasterio import Affine
 
@@ -188,6 +188,7 @@ def test_without_earth_engine_placeholders_are_said(here: Shell) -> None:
     settings = config.load(here.folder / "lake.yaml")
     assert (settings.environment.target, settings.environment.bucket) == ("cloud", "my-bucket")
     assert settings.data.imagery.data_type == "auto"
+    assert "    start: 2021-04-01\n" in (here.folder / "lake.yaml").read_text()
     assert (settings.data.crs, settings.data.scale) == ("EPSG:32632", 10)
     assert "UTM zone 32N" in (here.folder / "lake.yaml").read_text()
     assert here.earthline("check", "lake.yaml", "--offline")[0] == 0
@@ -279,6 +280,7 @@ def test_many_classes_have_many_colours() -> None:
     assert len(set(colors)) == 200
 
 
+@example(["0000-00-00", "yes"])
 @given(st.lists(st.text(min_size=1, max_size=70), min_size=2, max_size=6, unique=True))
 def test_any_words_are_written_so_that_yaml_reads_them_back(words: list[str]) -> None:
     words = [word for word in words if word.strip()] or ["a"]
