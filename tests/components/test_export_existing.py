@@ -309,7 +309,7 @@ def test_from_files_of_others_to_a_model_that_is_proved(tmp_path: Path) -> None:
         ({"examples": {"files": ["a"], "split": {"by": "file", "mixer": "m"}}}, r"`mixer` goes with `by: mixer`"),
         ({"examples": {"files": ["a"], "split": {"by": "file"}, "features": {"x": "y"}}}, r"`x` is no band"),
         ({"examples": None}, r"`feature` names a feature of `data.examples`, which is not given"),
-        ({"labels": {"image": "a/b", "band": "c", "classes": list(foreign.CLASSES)}}, r"give `feature` and `classes`"),
+        ({"labels": {"image": "a/b", "band": "c", "classes": list(foreign.CLASSES)}}, r"give `feature`, and what"),
     ],
 )
 def test_a_config_that_does_not_fit_together_is_refused(change: dict[str, Any], problem: str) -> None:
