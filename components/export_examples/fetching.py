@@ -43,7 +43,7 @@ def request_grid(grid: Grid, row: int, column: int, shape: tuple[int, int], offs
 
 def fetch_patch(
     image: Any, data: Data, grid: Grid, row: int, column: int, shape: tuple[int, int], attempts: int
-) -> np.ndarray[Any, Any]:
+) -> tuple[np.ndarray[Any, Any], int]:
     """Fetches the pixels of a patch, not decoded yet.
 
     Args:
@@ -56,13 +56,16 @@ def fetch_patch(
         attempts: Most tries.
 
     Returns:
-        Structured array of the shape of `request_grid`.
+        Structured array of the shape of `request_grid`, and how many requests it took.
 
     Raises:
         PixelsError: Earth Engine does not answer; the text names the patch.
     """
     window = request_grid(grid, row, column, shape, data.labels.offset)
-    return fetch(image, window, attempts, f"patch at row {row}, column {column}")
+    requests: list[None] = []
+    place = f"patch at row {row}, column {column}"
+    pixels = fetch(image, window, attempts, place, requested=lambda: requests.append(None))
+    return pixels, len(requests)
 
 
 def to_patch(pixels: np.ndarray[Any, Any], data: Data, row: int, column: int, shape: tuple[int, int]) -> Patch:

@@ -40,7 +40,8 @@ BATCH = 512
 PROGRESS_SECONDS = 5.0
 
 _logger = logging.getLogger(__name__)
-_Pixels = np.ndarray[Any, Any]
+_Fetched = tuple[np.ndarray[Any, Any], int]
+"""Pixels of a patch, and the requests that they took."""
 
 
 class ExportError(RuntimeError):
@@ -81,6 +82,7 @@ class WrittenShard:
         labels: Statistics of its labels.
         unlabelled: Number of pixels without a label.
         masked: Number of pixels whose image is masked.
+        requests: Number of requests for its pixels.
     """
 
     split: str
@@ -89,6 +91,7 @@ class WrittenShard:
     labels: LabelStatistics
     unlabelled: int
     masked: int
+    requests: int = 0
 
 
 def run(job: Job, planned: Sequence[PlannedPatch], manifest: Manifest, remote: Mapping[str, Any]) -> None:
@@ -97,7 +100,7 @@ def run(job: Job, planned: Sequence[PlannedPatch], manifest: Manifest, remote: M
     Args:
         job: What workers know.
         planned: Patches to fetch.
-        manifest: Complete but for its `splits`.
+        manifest: Complete but for its `splits` and `requests`.
         remote: Further Beam options of a remote runner, such as `region`.
 
     Raises:
@@ -182,17 +185,17 @@ class FetchPatches(beam.DoFn):  # type: ignore[misc]  # Beam publishes no types
         self._done = 0
         self._start = self._said = time.monotonic()
 
-    def process(self, batch: Sequence[PlannedPatch]) -> Iterator[tuple[PlannedPatch, _Pixels]]:
+    def process(self, batch: Sequence[PlannedPatch]) -> Iterator[tuple[PlannedPatch, _Fetched]]:
         """Gives patches as they arrive; a few wait beside each thread, so that none idles."""
-        for patch, pixels in stream(self._pool, self._fetch, batch, 2 * self._threads):
-            yield patch, pixels
+        for patch, fetched in stream(self._pool, self._fetch, batch, 2 * self._threads):
+            yield patch, fetched
             self._progress()
 
     def teardown(self) -> None:
         """Ends the threads."""
         self._pool.shutdown(cancel_futures=True)
 
-    def _fetch(self, patch: PlannedPatch) -> _Pixels:
+    def _fetch(self, patch: PlannedPatch) -> _Fetched:
         job, export = self._job, self._job.export
         return fetching.fetch_patch(
             self._image, job.data, job.grid, patch.row, patch.column, export.patch_shape, export.attempts
@@ -218,6 +221,7 @@ class EncodedPatch:
         labels: Statistics of its labels.
         unlabelled: Number of pixels without a label.
         masked: Number of pixels whose image is masked.
+        requests: Number of requests for its pixels.
     """
 
     row: int
@@ -226,6 +230,7 @@ class EncodedPatch:
     labels: LabelStatistics
     unlabelled: int
     masked: int
+    requests: int
 
 
 class EncodePatches(beam.DoFn):  # type: ignore[misc]  # Beam publishes no types
@@ -239,9 +244,9 @@ class EncodePatches(beam.DoFn):  # type: ignore[misc]  # Beam publishes no types
         """Makes the task that counts."""
         self._task = task_of(self._data)
 
-    def process(self, fetched: tuple[PlannedPatch, _Pixels]) -> Iterator[tuple[tuple[str, str], EncodedPatch]]:
+    def process(self, fetched: tuple[PlannedPatch, _Fetched]) -> Iterator[tuple[tuple[str, str], EncodedPatch]]:
         """Gives (split, shard) and the patch."""
-        planned, pixels = fetched
+        planned, (pixels, requests) = fetched
         patch = fetching.to_patch(pixels, self._data, planned.row, planned.column, self._shape)
         if planned.split in self._foreign:
             patch = self._foreign[planned.split].masked(patch)
@@ -255,6 +260,7 @@ class EncodePatches(beam.DoFn):  # type: ignore[misc]  # Beam publishes no types
                 labels=self._task.statistics(patch.label[there]),
                 unlabelled=int((~there).sum()),
                 masked=int((~patch.valid).sum()),
+                requests=requests,
             ),
         )
 
@@ -281,6 +287,7 @@ class WriteShard:
             labels=functools.reduce(operator.add, (patch.labels for patch in ordered)),
             unlabelled=sum(patch.unlabelled for patch in ordered),
             masked=sum(patch.masked for patch in ordered),
+            requests=sum(patch.requests for patch in ordered),
         )
 
 
@@ -290,7 +297,7 @@ class WriteManifest:
 
     Attributes:
         folder: A path or a gs:// URI.
-        manifest: Complete but for its `splits`.
+        manifest: Complete but for its `splits` and `requests`.
     """
 
     folder: str
@@ -310,7 +317,9 @@ class WriteManifest:
                 unlabelled_pixels=sum(shard.unlabelled for shard in shards),
                 masked_pixels=sum(shard.masked for shard in shards),
             )
-        complete = self.manifest.model_copy(update={"splits": splits})
+        complete = self.manifest.model_copy(
+            update={"splits": splits, "requests": sum(shard.requests for shard in written)}
+        )
         write_whole(self.folder, MANIFEST, [complete.model_dump_json(indent=2).encode() + b"\n"])
 
 

@@ -15,7 +15,9 @@ Answer = TypeVar("Answer")
 Item = TypeVar("Item")
 
 
-def fetch(image: Any, grid: Grid, attempts: int, place: str) -> np.ndarray[Any, Any]:
+def fetch(
+    image: Any, grid: Grid, attempts: int, place: str, requested: Callable[[], None] = lambda: None
+) -> np.ndarray[Any, Any]:
     """Computes an image on a grid.
 
     Args:
@@ -23,6 +25,7 @@ def fetch(image: Any, grid: Grid, attempts: int, place: str) -> np.ndarray[Any, 
         grid: Where; its shape bounds the answer.
         attempts: Most tries.
         place: What is fetched, for errors, such as `patch at row 5, column 7`.
+        requested: Is called with each request, so that somebody can count them.
 
     Returns:
         A structured array (height, width) with one field per band.
@@ -31,8 +34,13 @@ def fetch(image: Any, grid: Grid, attempts: int, place: str) -> np.ndarray[Any, 
         PixelsError: As `ask`.
     """
     request = {"expression": image, "fileFormat": "NUMPY_NDARRAY", "grid": grid.to_request()}
-    pixels: np.ndarray[Any, Any] = ask(lambda: ee.data.computePixels(request), attempts, place)
-    return pixels
+
+    def compute() -> np.ndarray[Any, Any]:
+        requested()
+        pixels: np.ndarray[Any, Any] = ee.data.computePixels(request)
+        return pixels
+
+    return ask(compute, attempts, place)
 
 
 def stream(

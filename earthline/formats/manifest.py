@@ -82,6 +82,7 @@ class Manifest(_Record):
     expression_hash: str = Field(
         description="SHA-256 of the imagery's and labels' expression graphs, or of the files that were taken."
     )
+    requests: int = Field(default=0, ge=0, description="Requests to Earth Engine for the patches, repeated ones too.")
     sources: tuple[SourceRecord, ...] = Field(description="Assets that the examples come from.")
 
     @property

@@ -184,6 +184,7 @@ def test_every_pixel_of_the_stack_is_its_sources(exported):
 
 def test_a_patch_is_one_request(exported):
     assert exported[1]["stack"]["requests"] == exported[1]["whole numbers"]["requests"] == 32
+    assert Manifest.read(exported[0] / "stack").requests == 32
 
 
 def test_the_smallest_type_that_holds_every_value_is_taken(exported):

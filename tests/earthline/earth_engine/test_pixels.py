@@ -1,13 +1,17 @@
-"""How many threads share the work, and how it ends."""
+"""How many threads share the work, how it ends, and what it costs."""
 
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import ee
+import numpy as np
 import pytest
 
-from earthline.earth_engine.pixels import stream
+from earthline.earth_engine import retry
+from earthline.earth_engine.pixels import fetch, stream
 from earthline.earth_engine.retry import PixelsError
+from earthline.grid import Grid
 
 
 def test_no_more_than_asked_are_under_way_and_items_are_taken_as_needed():
@@ -45,3 +49,20 @@ def test_the_first_error_ends_the_work():
 
     with ThreadPoolExecutor(2) as pool, pytest.raises(PixelsError):
         list(stream(pool, work, range(1000), 4))
+
+
+def test_each_request_is_told_those_that_are_repeated_too(monkeypatch):
+    answers = [ConnectionError(), TimeoutError(), np.zeros((2, 3))]
+
+    def compute(request):
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(ee.data, "computePixels", compute)
+    monkeypatch.setattr(retry, "FIRST_PAUSE", 0.001)
+    requests = []
+    grid = Grid("EPSG:32617", (30.0, 0.0, 0.0, 0.0, -30.0, 0.0), (2, 3))
+    pixels = fetch(None, grid, 5, "patch", requested=lambda: requests.append(None))
+    assert pixels.shape == (2, 3) and len(requests) == 3
