@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 import shapely
-from pyproj import CRS, Transformer
-from pyproj.exceptions import CRSError
 
 from earthline.label_features import csv_files
 from earthline.label_features.features import FeaturesError, LabelFeatures
@@ -156,22 +154,12 @@ def _repaired(shape: Any) -> Any:
 
 
 def _in_degrees(path: Path, shapes: Array, named: str | None) -> Array:
-    if named is None:
-        raise FeaturesError(
-            f"{path} names no CRS, so nobody knows where it lies; a shapefile needs its .prj beside it, and "
-            "`ogr2ogr -a_srs EPSG:… out.gpkg in.shp` adds one"
-        )
     try:
-        crs = CRS.from_user_input(named)
-        to_degrees = Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
-    except CRSError as error:
-        raise FeaturesError(f"{path} is in {named[:60]}, which PROJ does not know") from error
+        convert = vector_files.degrees_of(path, named)
+    except OutlineError as error:
+        raise FeaturesError(str(error)) from error
     shapes = shapely.force_2d(shapes)
-    if not crs.equals(CRS.from_epsg(4326), ignore_axis_order=True):
-
-        def convert(xy: Array) -> Array:
-            return np.column_stack(to_degrees.transform(xy[:, 0], xy[:, 1]))
-
+    if convert is not None:
         shapes = np.array(
             [
                 shapely.transform(shape, convert)
@@ -185,7 +173,7 @@ def _in_degrees(path: Path, shapes: Array, named: str | None) -> Array:
     return shapes
 
 
-def _require_globe(path: Path, shapes: Array, named: str) -> None:
+def _require_globe(path: Path, shapes: Array, named: str | None) -> None:
     bounds = shapely.total_bounds(shapes)
     if (
         not np.isfinite(bounds).all()
@@ -200,6 +188,6 @@ def _require_globe(path: Path, shapes: Array, named: str) -> None:
             + (
                 "name the CRS of the columns by `crs`, such as crs: EPSG:32633, and check which column is which"
                 if path.suffix.lower() in CSV_SUFFIXES
-                else f"its coordinates do not fit its CRS, {named[:40]}"
+                else f"its coordinates do not fit its CRS, {str(named)[:40]}"
             )
         )

@@ -1,7 +1,7 @@
 """Outlines from vector files: GeoJSON, GeoPackage, shapefile, KML and what else GDAL reads."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from shapely.geometry.base import BaseGeometry
 
 from earthline.outlines.lines import carried
 from earthline.outlines.shapes import MOST_CORNERS, OutlineError, repaired, tidied
+
+Array = np.ndarray[Any, Any]
 
 Features = tuple[str | None, Any, dict[str, list[Any]]]
 """CRS, shapes and attributes by name."""
@@ -187,7 +189,19 @@ def _collected(shapes: list[BaseGeometry]) -> BaseGeometry:
     return shapes[0] if len(shapes) == 1 else shapely.GeometryCollection(shapes)
 
 
-def _in_degrees(path: Path, named: str | None, shape: BaseGeometry, notes: list[str]) -> BaseGeometry:
+def degrees_of(path: Path, named: str | None) -> Callable[[Array], Array] | None:
+    """What turns coordinates of a file into longitude and latitude.
+
+    Args:
+        path: The file, for errors.
+        named: The CRS that the file names.
+
+    Returns:
+        From (corners, 2) to (corners, 2); None where they are degrees of EPSG:4326 already.
+
+    Raises:
+        OutlineError: The file names no CRS, or one that PROJ does not know.
+    """
     if named is None:
         raise OutlineError(
             f"{path} names no CRS, so nobody knows where it lies; a shapefile needs its .prj beside it, and "
@@ -198,14 +212,21 @@ def _in_degrees(path: Path, named: str | None, shape: BaseGeometry, notes: list[
         to_degrees = Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
     except CRSError as error:
         raise OutlineError(f"{path} is in {named[:60]}, which PROJ does not know") from error
-    parts = shapely.get_parts(shapely.get_parts(shape))
-    polygons = parts[shapely.get_dimensions(parts) == 2]
-    if crs.equals(CRS.from_epsg(4326), ignore_axis_order=True) or not len(polygons):
-        return shape
+    if crs.equals(CRS.from_epsg(4326), ignore_axis_order=True):
+        return None
 
-    def convert(xy: Any) -> Any:
+    def convert(xy: Array) -> Array:
         return np.column_stack(to_degrees.transform(xy[:, 0], xy[:, 1]))
 
+    return convert
+
+
+def _in_degrees(path: Path, named: str | None, shape: BaseGeometry, notes: list[str]) -> BaseGeometry:
+    convert = degrees_of(path, named)
+    parts = shapely.get_parts(shapely.get_parts(shape))
+    polygons = parts[shapely.get_dimensions(parts) == 2]
+    if convert is None or not len(polygons):
+        return shape
     sound = shapely.GeometryCollection(repaired(polygons, notes))
     for tolerance in _TOLERANCES:
         found = carried(sound, convert, tolerance, 360.0)

@@ -87,36 +87,33 @@ class ClassLabels(Labels):
         return self
 
 
-class RasterClassLabels(RasterLabels, ClassLabels):
+class NumberedClassLabels(ClassLabels):
+    """Classes that are numbers of a raster: values, or ranges of them."""
+
+    classes: tuple[RasterClass, ...] = Field(min_length=2, max_length=255, description="Classes of the map, in order.")
+
+    @property
+    def numbers(self) -> tuple[tuple[int, ...], ...]:
+        """The values themselves, or class ids where ranges are the classes."""
+        return numbers_of(self.classes)
+
+
+class RasterClassLabels(RasterLabels, NumberedClassLabels):
     """Classes from an image, or from the mosaic of a collection."""
 
-    classes: tuple[RasterClass, ...] = Field(min_length=2, max_length=255, description="Classes of the map, in order.")
-
     @property
     def ignored(self) -> tuple[int | str, ...]:
         """Values that mean no label."""
         return self.ignore
 
-    @property
-    def numbers(self) -> tuple[tuple[int, ...], ...]:
-        """The values themselves, or class ids where ranges are the classes."""
-        return numbers_of(self.classes)
 
-
-class ExampleClassLabels(ExampleLabels, ClassLabels):
+class ExampleClassLabels(ExampleLabels, NumberedClassLabels):
     """Classes from a feature of examples made elsewhere."""
 
-    classes: tuple[RasterClass, ...] = Field(min_length=2, max_length=255, description="Classes of the map, in order.")
-
     @property
     def ignored(self) -> tuple[int | str, ...]:
         """Values that mean no label."""
         return self.ignore
-
-    @property
-    def numbers(self) -> tuple[tuple[int, ...], ...]:
-        """The values themselves, or class ids where ranges are the classes."""
-        return numbers_of(self.classes)
 
 
 def numbers_of(classes: Sequence[RasterClass]) -> tuple[tuple[int, ...], ...]:
