@@ -5,9 +5,10 @@ from typing import Any
 import ee
 
 from earthline.config import Data, Source
-from earthline.earth_engine.imagery import ready, sources
+from earthline.earth_engine.imagery import sources
 from earthline.earth_engine.imagery.errors import ImageryError, answered
 from earthline.earth_engine.imagery.region import region
+from earthline.earth_engine.imagery.sources import ready
 
 _LISTED = 12
 """Steps without images that an error lists."""

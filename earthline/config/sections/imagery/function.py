@@ -119,7 +119,7 @@ def _built(path: str, name: str) -> str:
         setattr(ee.data, asked, _refuse)
     for asked in ("getDownloadId", "getThumbId", "getTableDownloadId", "getList", "listImages", "listFeatures"):
         setattr(ee.data, asked, _refuse)
-    socket.socket.connect = _refuse  # type: ignore[method-assign]
+    socket.socket.connect = _refuse  # type: ignore[method-assign]  # whatever client it brings, nothing connects
     socket.create_connection = _refuse
     # Notebooks begin with these; there is nobody to log in to.
     ee.Initialize = ee.Authenticate = lambda *arguments, **options: None

@@ -1,13 +1,13 @@
 """Sources that are ready by name: where people always write the same code.
 
-Each says its bands, its collections and what it usually takes; `earthline.earth_engine.imagery.ready` has what is done
-to its images. Ids, bands and factors are from the pages of developers.google.com/earth-engine/datasets/catalog that
-each names.
+Each says its bands, its collections and what it usually takes; what is done to its images stands in
+`earthline.earth_engine.imagery.sources.ready`. Ids, bands and factors are from the pages of
+developers.google.com/earth-engine/datasets/catalog that each names.
 """
 
-from abc import ABC
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import BeforeValidator, Field
 
@@ -30,6 +30,7 @@ class Ready(Section, ABC):
 
     name: str
 
+    @abstractmethod
     def collections(self, start: str | None, end: str | None) -> tuple[str, ...]:
         """Ids of the collections that it takes.
 
@@ -37,7 +38,6 @@ class Ready(Section, ABC):
             start: First day, YYYY-MM-DD.
             end: Day after the last one.
         """
-        raise NotImplementedError
 
 
 class Sentinel2(Ready):
@@ -45,7 +45,7 @@ class Sentinel2(Ready):
 
     BANDS = ("B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B11", "B12")
     MORE_BANDS = ("B1", "B9", "AOT", "WVP", "SCL")
-    USUAL = {"cloud_mask": "sentinel2_cloud_score"}  # noqa: RUF012 - a ClassVar of the base
+    USUAL: ClassVar[Mapping[str, Any]] = {"cloud_mask": "sentinel2_cloud_score"}
 
     name: Literal["sentinel2"] = Field(description="Sentinel-2 surface reflectance times 10,000, clouds masked.")
 
@@ -59,7 +59,7 @@ class Landsat(Ready):
 
     BANDS = ("blue", "green", "red", "nir", "swir1", "swir2")
     MORE_BANDS = ("thermal",)
-    USUAL = {"cloud_mask": "landsat_qa"}  # noqa: RUF012
+    USUAL: ClassVar[Mapping[str, Any]] = {"cloud_mask": "landsat_qa"}
     FRACTIONS = "reflectance, mostly from 0 to 1"
     LIVED: ClassVar[Mapping[int, tuple[str, str, str]]] = {
         4: ("LANDSAT/LT04/C02/T1_L2", "1982-08-22", "1993-06-25"),
@@ -105,7 +105,7 @@ class Sentinel1(Ready):
 
     BANDS = ("VV", "VH")
     MORE_BANDS = ("HH", "HV", "angle")
-    USUAL = {"composite": "mean"}  # noqa: RUF012
+    USUAL: ClassVar[Mapping[str, Any]] = {"composite": "mean"}
     FRACTIONS = "decibels, mostly from -30 to 5"
 
     name: Literal["sentinel1"] = Field(
@@ -125,7 +125,7 @@ class CopernicusDem(Ready):
     """Copernicus DEM at 30 m: COPERNICUS_DEM_GLO30."""
 
     BANDS = ("elevation", "slope", "aspect")
-    USUAL = {"composite": "mosaic", "resample": "bilinear"}  # noqa: RUF012
+    USUAL: ClassVar[Mapping[str, Any]] = {"composite": "mosaic", "resample": "bilinear"}
     DATED = False
     FRACTIONS = "metres and degrees"
 
@@ -142,7 +142,7 @@ class SatelliteEmbeddings(Ready):
     """What a foundation model makes of a year: GOOGLE_SATELLITE_EMBEDDING_V1_ANNUAL."""
 
     BANDS = tuple(f"A{number:02d}" for number in range(64))
-    USUAL = {"composite": "mosaic"}  # noqa: RUF012
+    USUAL: ClassVar[Mapping[str, Any]] = {"composite": "mosaic"}
     FRACTIONS = "coordinates from -1 to 1"
 
     name: Literal["satellite_embeddings"] = Field(
@@ -169,7 +169,7 @@ class DynamicWorld(Ready):
         "snow_and_ice",
     )
     MORE_BANDS = ("label",)
-    USUAL = {"composite": "mean"}  # noqa: RUF012
+    USUAL: ClassVar[Mapping[str, Any]] = {"composite": "mean"}
     FRACTIONS = "probabilities from 0 to 1"
 
     name: Literal["dynamic_world"] = Field(description="Probabilities of nine kinds of land cover.")
@@ -180,7 +180,7 @@ class DynamicWorld(Ready):
 
 
 _EVERY: tuple[type[Ready], ...] = (Sentinel2, Landsat, Sentinel1, CopernicusDem, SatelliteEmbeddings, DynamicWorld)
-READY: Mapping[str, type[Ready]] = {kind.model_fields["name"].annotation.__args__[0]: kind for kind in _EVERY}  # type: ignore[union-attr]
+READY: Mapping[str, type[Ready]] = {get_args(kind.model_fields["name"].annotation)[0]: kind for kind in _EVERY}
 """Ready sources by name."""
 
 

@@ -5,10 +5,10 @@ from typing import Any
 import ee
 
 from earthline.config import Data, Source
-from earthline.earth_engine.imagery import clouds, composites, ready, resampling, series
-from earthline.earth_engine.imagery.filters import matching
 from earthline.earth_engine.imagery.grids import default_projection
 from earthline.earth_engine.imagery.region import region
+from earthline.earth_engine.imagery.sources import clouds, composites, ready, resampling, series
+from earthline.earth_engine.imagery.sources.filters import matching
 
 
 def part(data: Data, source: Source) -> Any:
