@@ -13,7 +13,7 @@ from cli.terminal.options import ConfigPath, Overrides
 
 if TYPE_CHECKING:  # these modules load pydantic and Google's client
     from earthline.config import Config
-    from pipelines.checks.findings import Finding
+    from earthline.finding import Finding
 
 
 def check(
@@ -41,7 +41,8 @@ def check(
 
 
 def _findings(settings: "Config", reachable: bool, skipped: str) -> "Iterator[Finding]":
-    from pipelines.checks.findings import Finding, of_config
+    from earthline.finding import Finding
+    from pipelines.checks.findings import of_config
     from pipelines.checks.images import ImageError, ImageReference
     from pipelines.checks.labels import of_labels
     from pipelines.checks.region import of_region
@@ -99,7 +100,7 @@ def _findings(settings: "Config", reachable: bool, skipped: str) -> "Iterator[Fi
 def _ask_cloud(settings: "Config") -> "Iterator[Finding]":
     from google.auth.exceptions import GoogleAuthError
 
-    from pipelines.checks.findings import Finding
+    from earthline.finding import Finding
     from pipelines.checks.preflight import Preflight
 
     try:

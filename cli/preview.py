@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # these modules load Google's client
 
     from components.export_examples.preview import Preview
     from earthline.config import Config
-    from pipelines.checks.findings import Finding
+    from earthline.finding import Finding
 
 _NEEDED = ("Earth Engine", "imagery", "labels", "grid")
 """Findings without which there is nothing to show."""
@@ -78,8 +78,7 @@ def _write(settings: "Config", found: "list[Finding]", path: Path) -> "Preview":
     grid = imagery.grid(settings.data)
     data = data_types.resolved(settings.data, grid)
     seen = previews.look(data, settings.export, grid)
-    lines = [previews.Finding(each.name, each.passed, each.detail, each.fix) for each in found]
-    previews.write(path, settings.name, data, settings.export, seen, lines)
+    previews.write(path, settings.name, data, settings.export, seen, found)
     return seen
 
 

@@ -11,7 +11,7 @@ from cli.terminal import failures
 
 if TYPE_CHECKING:  # these modules load pydantic and Google's client
     from earthline.config import Config
-    from pipelines.checks.findings import Finding
+    from earthline.finding import Finding
 
 _ADD = "`earthline sandbox add ASSET FILE.tif` makes an asset of your raster, `earthline sandbox seed` brings open data"
 
@@ -38,7 +38,7 @@ def of_earth_engine(settings: "Config") -> "Iterator[Finding]":
     """
     from cli.launch.questions import NEEDS, questions
     from earthline.earth_engine import connection
-    from pipelines.checks.findings import Finding
+    from earthline.finding import Finding
 
     project = settings.environment.project
 
@@ -82,7 +82,7 @@ def ask(name: str, question: Callable[[], str], fix: str) -> "Finding":
     from earthline.config import ConfigError
     from earthline.earth_engine.imagery import ImageryError
     from earthline.earth_engine.retry import PixelsError
-    from pipelines.checks.findings import Finding
+    from earthline.finding import Finding
 
     try:
         return Finding(name, True, question())

@@ -19,6 +19,7 @@ from earthline.config import BoundingBox, Data, Export
 from earthline.earth_engine import imagery
 from earthline.earth_engine.imagery import ImageryError
 from earthline.earth_engine.retry import PixelsError
+from earthline.finding import Finding
 from earthline.formats.examples import labelled
 from earthline.formats.manifest import SPLITS
 from earthline.grid import Grid, GridError
@@ -39,23 +40,6 @@ _SPARSE, _SPOT = 0.02, 2
 """Share of labelled pixels below which each is drawn as a spot, and how many pixels that reaches to each side."""
 _NEUTRAL = "#5c6b76"
 """Colour of what has none in the legend."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A line of a check.
-
-    Attributes:
-        name: What was checked.
-        passed: None where it was left out or cannot be known.
-        detail: What was found.
-        fix: What mends it.
-    """
-
-    name: str
-    passed: bool | None
-    detail: str
-    fix: str = ""
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from googleapiclient.discovery import build
 from googleapiclient.http import build_http
 
 from earthline.config import Config
+from earthline.finding import Finding
 from pipelines import dataflow
-from pipelines.checks.findings import Finding
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 _APIS = ("aiplatform", "artifactregistry", "earthengine", "logging", "storage")

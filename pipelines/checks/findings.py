@@ -1,31 +1,14 @@
-"""What a check found, and what can be found in a config without any request."""
+"""What can be found in a config without any request."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from earthline.config import Config
+from earthline.finding import Finding
 from pipelines import dataflow
 from pipelines.checks.images import ImageReference
 
 GPU_SUFFIX = "-gpu"
 """Ends the tag of an image whose TensorFlow uses GPUs, and of no other: containers/build.py sees to it."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One check's outcome.
-
-    Attributes:
-        name: What was checked.
-        passed: None where it was left out or cannot be known.
-        detail: What was found.
-        fix: Command or change that mends it.
-    """
-
-    name: str
-    passed: bool | None
-    detail: str
-    fix: str = ""
 
 
 def of_config(config: Config) -> Iterator[Finding]:

@@ -6,10 +6,10 @@ import numpy as np
 import shapely
 
 from earthline.config import Config, VectorLabels
+from earthline.finding import Finding
 from earthline.label_features.features import LabelFeatures
 from earthline.label_features.overlaps import contradictions
 from earthline.task import Task, task_of_labels
-from pipelines.checks.findings import Finding
 
 LEAST_FEATURES = 30
 """Of a stratum: with the usual shares of splits, ten of them are for the test."""

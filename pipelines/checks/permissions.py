@@ -11,9 +11,9 @@ from google.auth.transport.requests import Request
 from googleapiclient.errors import HttpError
 
 from earthline.config import Config
+from earthline.finding import Finding
 from pipelines.checks.accounts import held, impersonated, written
 from pipelines.checks.apis import Google
-from pipelines.checks.findings import Finding
 from pipelines.checks.rights import ACT_AS, BUCKET, PROJECT, USER, Right, grants, of_steps, of_submitter, of_workers
 
 _TOKEN_CREATOR = "roles/iam.serviceAccountTokenCreator"

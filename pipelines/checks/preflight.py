@@ -14,9 +14,9 @@ from google.auth.exceptions import GoogleAuthError
 from googleapiclient.errors import HttpError
 
 from earthline.config import Config
+from earthline.finding import Finding
 from pipelines import dataflow
 from pipelines.checks import apis, resources
-from pipelines.checks.findings import Finding
 from pipelines.checks.permissions import Permissions
 from pipelines.checks.quotas import quota
 

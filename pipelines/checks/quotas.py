@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from earthline.config import Config
+from earthline.finding import Finding
 from pipelines.checks.apis import Google
-from pipelines.checks.findings import Finding
 
 UNLIMITED = -1
 """Service Usage's limit of a metric that has none."""

@@ -8,10 +8,10 @@ from shapely.affinity import translate
 from shapely.geometry.base import BaseGeometry
 
 from earthline.config import BoundingBox, Config, Data, Outline, Region
+from earthline.finding import Finding
 from earthline.formats.manifest import SPLITS
 from earthline.grid import Grid, GridError, known_crs, shown
 from earthline.outlines import on_grid, shapes
-from pipelines.checks.findings import Finding
 
 
 def of_region(config: Config) -> Iterator[Finding]:

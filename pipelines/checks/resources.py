@@ -3,8 +3,8 @@
 from googleapiclient.errors import HttpError
 
 from earthline.config import Config
+from earthline.finding import Finding
 from pipelines.checks.apis import Google
-from pipelines.checks.findings import Finding
 from pipelines.checks.images import ImageReference
 
 

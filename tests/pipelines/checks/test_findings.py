@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from earthline.config import load
-from pipelines.checks.findings import Finding, of_config
+from earthline.finding import Finding
+from pipelines.checks.findings import of_config
 
 ROOT = Path(__file__).parents[3]
 IMAGE = "us-central1-docker.pkg.dev/your-project/earthline/earthline:0.1.0"

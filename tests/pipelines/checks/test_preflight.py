@@ -9,7 +9,7 @@ import httplib2
 import pytest
 
 from earthline.config import Config, load
-from pipelines.checks.findings import Finding
+from earthline.finding import Finding
 from pipelines.checks.preflight import Preflight
 from pipelines.checks.rights import of_steps
 

@@ -12,7 +12,7 @@ import shapely
 from shapely.geometry import mapping
 
 from earthline.config import load
-from pipelines.checks.findings import Finding
+from earthline.finding import Finding
 from pipelines.checks.region import of_region
 
 ROOT = Path(__file__).resolve().parents[3]
