@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import uniform_filter
 
-from components.evaluate_model.patches import Patches
+from earthline.patches import Patches
 from earthline.task import Task
 
 Array = np.ndarray[Any, Any]

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from components.evaluate_model.patches import Patches
 from earthline.formats.contract import ARRAY_SIGNATURE, CONTRACT, Contract
 from earthline.formats.task_record import TaskRecord
+from earthline.patches import Patches
 from earthline.storage import folders
 from earthline.task import task_of_record
 from earthline.vertex.champion import Champion

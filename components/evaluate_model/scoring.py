@@ -8,15 +8,16 @@ from typing import Any
 import keras
 import numpy as np
 
-from components.evaluate_model import champion, patches
+from components.evaluate_model import champion
 from components.evaluate_model.baseline import Forest
 from components.evaluate_model.gate import decide
-from components.evaluate_model.patches import Patches
+from earthline import patches
 from earthline.config import Evaluate
 from earthline.formats.contract import Contract
 from earthline.formats.evaluations import Baseline, Champion, Evaluation, TestGround
 from earthline.formats.manifest import Manifest
 from earthline.grid import Grid
+from earthline.patches import Patches
 from earthline.task import Task, task_of_record
 from earthline.task.bootstrap import MIN_BLOCKS, Bootstrap
 from earthline.vertex.champion import Champion as Deployed

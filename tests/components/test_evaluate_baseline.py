@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from components.evaluate_model.baseline import Forest, context, surroundings
-from components.evaluate_model.patches import Patches
+from earthline.patches import Patches
 from earthline.task.classification.classes import UNLABELLED
 from earthline.task.classification.task import Classification
 

@@ -33,7 +33,7 @@ import os, pathlib
 import numpy as np
 from google.cloud import aiplatform, storage
 from components.evaluate_model import champion
-from components.evaluate_model.patches import Patches
+from earthline.patches import Patches
 from earthline.task.classification.task import Classification
 from earthline.vertex import champion as serving
 

@@ -11,10 +11,11 @@ from kfp import dsl
 from pyproj import Transformer
 from sklearn import metrics as sklearn_metrics
 
-from components.evaluate_model import champion, patches
+from components.evaluate_model import champion
 from components.evaluate_model.champion import ChampionError
 from components.evaluate_model.component import evaluate_model
 from components.evaluate_model.scoring import held_out, score
+from earthline import patches
 from earthline.config import Evaluate
 from earthline.formats.contract import Contract
 from earthline.formats.evaluations import Evaluation, Scores
