@@ -67,15 +67,6 @@ class Checkpoint(keras.callbacks.Callback):  # type: ignore[misc]  # Keras publi
         """Loads the weights of the epoch with the least validation loss."""
         model.load_weights(str(self._weights(self.state.best_epoch)))
 
-    def remove(self) -> None:
-        """Deletes the checkpoint, once the model is saved."""
-        if not self._writes:
-            return
-        for path in [*self.folder.glob("epoch-*.weights.h5"), self.folder / STATE]:
-            path.unlink(missing_ok=True)
-        if self.folder.is_dir() and not any(self.folder.iterdir()):
-            self.folder.rmdir()
-
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Starts the clock."""
         self._began = time.monotonic()
@@ -127,3 +118,19 @@ def shown(metrics: Mapping[str, float], watched: Mapping[str, str]) -> str:
         watched: The words by Keras' name.
     """
     return ", ".join(f"{words} {metrics[f'val_{name}']:.4f}" for name, words in watched.items())
+
+
+def remove(folder: Path) -> None:
+    """Deletes the checkpoints of a run, once its model is saved; other files stay.
+
+    Args:
+        folder: Of the run; each of its parts may have a folder in it.
+    """
+    for name in ("epoch-*.weights.h5", STATE, f"{STATE}.partial"):
+        for path in folder.rglob(name):
+            path.unlink(missing_ok=True)
+    for part in sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True):
+        if not any(part.iterdir()):
+            part.rmdir()
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()

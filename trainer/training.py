@@ -1,6 +1,5 @@
 """One training run, from examples to a saved model."""
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +10,11 @@ import tensorflow as tf
 from earthline.config import Train
 from earthline.formats.examples import IMAGE, VALID
 from earthline.formats.manifest import Manifest
-from trainer import distribution, heads, input_pipeline, network, statistics
-from trainer.checkpoint import Checkpoint, shown
+from trainer import checkpoint as checkpoints
+from trainer import distribution, heads, input_pipeline, statistics
 from trainer.description import HISTORY, KERAS_MODEL, SAVED_MODEL, Description
 from trainer.history import State, write_history
-
-WARM_UP_SHARE = 0.05
-"""Share of all steps in which the learning rate climbs; then it falls along a cosine."""
-FINAL_SHARE = 0.01
-"""Learning rate at the end, as a share of its peak."""
+from trainer.lesson import Lesson, learn
 
 
 def run(train: Train, examples: Path, model_folder: Path, checkpoint: Path | None = None) -> State:
@@ -43,46 +38,21 @@ def run(train: Train, examples: Path, model_folder: Path, checkpoint: Path | Non
     """
     manifest = Manifest.read(examples)
     _check(train, manifest)
-    keras.utils.set_random_seed(train.seed)
-    strategy = distribution.strategy()
-    writes = distribution.is_chief()
-    measured = statistics.of_patches(
-        inputs for inputs, _ in input_pipeline.read(examples, manifest, "train", 64).as_numpy_iterator()
+    lesson = Lesson(
+        train=train,
+        examples=examples,
+        manifest=manifest,
+        measured=statistics.of_patches(
+            inputs for inputs, _ in input_pipeline.read(examples, manifest, "train", 64).as_numpy_iterator()
+        ),
+        head=heads.find(manifest.task.name)(train, manifest),
+        checkpoint=checkpoint or model_folder / "checkpoint",
     )
-    steps = input_pipeline.steps_per_epoch(manifest, train.batch_size)
-    head = heads.find(manifest.task.name)(train, manifest)
-    with strategy.scope():
-        model = network.build(train.model, measured, head.outputs, synchronized=strategy.num_replicas_in_sync > 1)
-        model.compile(optimizer=_optimizer(train, steps), loss=head.loss(), metrics=head.metrics())
-    print(
-        f"{train.model.name}: {model.count_params():,} parameters; {manifest.splits['train'].examples} training and "
-        f"{manifest.splits['validation'].examples} validation patches of {manifest.patch_shape[0]} x "
-        f"{manifest.patch_shape[1]} px; {steps} steps an epoch on {strategy.num_replicas_in_sync} replica(s)",
-        flush=True,
-    )
-
-    progress = Checkpoint(
-        checkpoint or model_folder / "checkpoint",
-        epochs=train.epochs,
-        patience=train.patience,
-        watched=head.watched,
-        writes=writes,
-    )
-    began = time.monotonic()
-    with strategy.scope():
-        progress.restore(model)
-        _fit(model, train, examples, manifest, progress)
-        progress.restore_best(model)
-    best = progress.state.history[progress.state.best_epoch - 1]
-    print(
-        f"trained in {time.monotonic() - began:.0f} s; best epoch {best.epoch}: validation "
-        f"{shown(best.metrics, head.watched)}",
-        flush=True,
-    )
-    if writes:
+    learned = learn(train.model, lesson)
+    if distribution.is_chief():
         model_folder.mkdir(parents=True, exist_ok=True)
-        _save(model, model_folder, train.model.stride, manifest.task.output)
-        write_history(progress.state, model_folder / HISTORY)
+        _save(learned.network, model_folder, train.model.stride, manifest.task.output)
+        write_history(learned.state, model_folder / HISTORY)
         Description(
             bands=manifest.bands,
             data_type=manifest.data_type,
@@ -91,13 +61,13 @@ def run(train: Train, examples: Path, model_folder: Path, checkpoint: Path | Non
             stride=train.model.stride,
             receptive_field=train.model.receptive_field,
             patch_shape=manifest.patch_shape,
-            mean=measured.mean,
-            std=measured.std,
-            parameters=model.count_params(),
+            mean=lesson.measured.mean,
+            std=lesson.measured.std,
+            parameters=learned.network.count_params(),
             expression_hash=manifest.expression_hash,
         ).write(model_folder)
-    progress.remove()
-    return progress.state
+        checkpoints.remove(lesson.checkpoint)
+    return learned.state
 
 
 def _check(train: Train, manifest: Manifest) -> None:
@@ -113,46 +83,6 @@ def _check(train: Train, manifest: Manifest) -> None:
                 f"split '{split}' has {manifest.splits[split].examples} patches and no labelled pixel; give it a "
                 "larger share (export.shares) or smaller blocks (export.block_shape)"
             )
-
-
-def _optimizer(train: Train, steps: int) -> Any:
-    total = steps * train.epochs
-    warm_up = max(1, round(total * WARM_UP_SHARE))
-    schedule = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=train.learning_rate / 25,
-        decay_steps=max(1, total - warm_up),
-        alpha=FINAL_SHARE,
-        warmup_target=train.learning_rate,
-        warmup_steps=warm_up,
-    )
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=train.weight_decay, clipnorm=1.0)
-    # Offsets and scales of normalization are not shrunk: that would pull every map to zero.
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
-
-
-def _fit(model: Any, train: Train, examples: Path, manifest: Manifest, progress: Checkpoint) -> None:
-    validation = input_pipeline.read(examples, manifest, "validation", train.batch_size)
-    while not progress.finished:
-        number = progress.first_epoch
-        batches = input_pipeline.epoch(
-            examples,
-            manifest,
-            batch_size=train.batch_size,
-            seed=train.seed,
-            number=number,
-            augment=train.augment,
-            mask_share=train.mask_share,
-        )
-        model.fit(
-            batches,
-            initial_epoch=number,
-            epochs=number + 1,
-            validation_data=validation,
-            callbacks=[progress],
-            shuffle=False,
-            verbose=0,
-        )
 
 
 def _save(model: Any, folder: Path, stride: int, output: str) -> None:

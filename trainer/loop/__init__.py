@@ -1,0 +1,1 @@
+"""How a network is trained: step by step, epoch by epoch."""
