@@ -25,6 +25,7 @@ class Description(BaseModel):
     bands: tuple[str, ...] = Field(description="Bands in the order of the model's last input axis.")
     data_type: str = Field(description="NumPy name of the type in which training values were stored.")
     task: TaskRecord = Field(description="What it gives, with the names along its output's last axis.")
+    further: tuple[str, ...] = Field(default=(), description="Names of what it gives after the task's entries.")
     labels: dict[str, Any] = Field(default={}, description="Statistics of the training labels, by the task's names.")
     stride: int = Field(gt=0, description="Height and width of the input divide by it.")
     receptive_field: int = Field(

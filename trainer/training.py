@@ -57,6 +57,7 @@ def run(train: Train, examples: Path, model_folder: Path, checkpoint: Path | Non
             bands=manifest.bands,
             data_type=manifest.data_type,
             task=manifest.task,
+            further=_further(learned.network, lesson),
             labels=manifest.splits["train"].labels,
             stride=train.model.stride,
             receptive_field=train.model.receptive_field,
@@ -68,6 +69,12 @@ def run(train: Train, examples: Path, model_folder: Path, checkpoint: Path | Non
         ).write(model_folder)
         checkpoints.remove(lesson.checkpoint)
     return learned.state
+
+
+def _further(network: Any, lesson: Lesson) -> tuple[str, ...]:
+    """Names of outputs after the task's entries; a model that does not learn by the head's loss may give none."""
+    given = int(network.outputs[0].shape[-1]) > len(lesson.manifest.task.entries)
+    return lesson.head.further if given else ()
 
 
 def _check(train: Train, manifest: Manifest) -> None:

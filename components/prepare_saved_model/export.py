@@ -66,7 +66,7 @@ def save(network: Any, contract: Contract, folder: Path) -> None:
     if bands != len(contract.bands) or entries != contract.entries:
         raise ValueError(
             f"the model has {bands} bands and {entries} {task.kind}; the contract names {len(contract.bands)} "
-            f"({', '.join(contract.bands)}) and {contract.entries} ({', '.join(task.entries)})"
+            f"({', '.join(contract.bands)}) and {contract.entries} ({', '.join((*task.entries, *contract.further))})"
         )
 
     def compute(image: Any, valid: Any) -> Any:

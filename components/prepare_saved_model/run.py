@@ -101,6 +101,7 @@ def prepare(section: Serving, model_folder: Path, examples: Path, folder: Path) 
         bands=description.bands,
         arguments=export.arguments((*description.bands, VALID_BAND)),
         task=description.task,
+        further=description.further,
         tile_shape=section.tile_shape,
         overlap=section.overlap,
         stride=description.stride,

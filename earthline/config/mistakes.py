@@ -14,6 +14,9 @@ from earthline.config.model import DEFAULT, MOVED, Model, find
 from earthline.config.sections.imagery import READY, Imagery, OneSource, Ready, SeveralSources
 from earthline.config.sections.labels import Labels
 from earthline.config.sections.labels import meant as meant_labels
+from earthline.config.sections.loss import MOVED as MOVED_TO_LOSS
+from earthline.config.sections.loss import Loss, moved
+from earthline.config.sections.loss import find as find_loss
 from earthline.config.sections.region import Region
 from earthline.config.sections.region import meant as meant_region
 from earthline.config.step import Steps, steps_section
@@ -115,6 +118,9 @@ def _fix(place: Place, kind: str, value: Any, message: str, sections: "_Sections
                 f"unknown key (value {shown(value)}); it is an option of the model: write `train.model: {{name: "
                 f"{DEFAULT}, {option}}}`, or `--set train.model.{place[-1]}=…` in place of `--set train.{place[-1]}=…`"
             )
+        if place[:-1] == ("train",) and place[-1] in MOVED_TO_LOSS:
+            given = str(value) if isinstance(value, str | int | float) else shown(value)
+            return f"unknown key (value {shown(value)}); {moved(place[-1], given)}"
         known = sections.known_keys(place[:-1])
         close = difflib.get_close_matches(str(place[-1]), known, n=1)
         hint = f"did you mean `{close[0]}`?" if close else f"known here: {', '.join(known)}"
@@ -223,6 +229,8 @@ class _Sections:
             model = _model_in(field.annotation) if field is not None else None
             if model is Model:
                 model = _architecture(content)
+            elif model is Loss:
+                model = _loss(content)
             elif model is Imagery:
                 model = _imagery(content)
             elif model is Ready:
@@ -243,6 +251,15 @@ def _architecture(content: Any) -> type[BaseModel]:
         return find(name) if isinstance(name, str) else Model
     except ValueError:
         return Model
+
+
+def _loss(content: Any) -> type[BaseModel]:
+    """The section of the loss that is named."""
+    name = content.get("name") if isinstance(content, Mapping) else None
+    try:
+        return find_loss(name) if isinstance(name, str) else Loss
+    except ValueError:
+        return Loss
 
 
 def _labels(content: Any) -> type[BaseModel]:

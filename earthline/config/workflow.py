@@ -12,6 +12,7 @@ from earthline.config.sections.environment import Environment
 from earthline.config.sections.evaluate import Evaluate
 from earthline.config.sections.export import Export
 from earthline.config.sections.labels import VectorLabels
+from earthline.config.sections.loss import names as loss_names
 from earthline.config.sections.predict import Predict
 from earthline.config.sections.schedule import Schedule
 from earthline.config.sections.serving import Serving
@@ -82,12 +83,12 @@ class Config(Section):
     def response_bytes(self) -> int:
         """Bytes of the answer to it: one float32 tensor in base64 with a number for each pixel and entry."""
         height, width = self.sent_shape
-        return _response_bytes(height * width, len(self.data.labels.entries))
+        return _response_bytes(height * width, self._outputs)
 
     @property
     def largest_side(self) -> int:
         """Pixels of the side of the largest square tile, overlap at both edges included, that fits both ways."""
-        limit, entries, side = self.serving.max_payload_bytes, len(self.data.labels.entries), 0
+        limit, entries, side = self.serving.max_payload_bytes, self._outputs, 0
         while (
             _request_bytes((side + 1) ** 2, self._inputs) <= limit
             and _response_bytes((side + 1) ** 2, entries) <= limit
@@ -100,6 +101,11 @@ class Config(Section):
         """Tensors of a request: one for each band, and one that says where the imagery is valid."""
         return len(self.data.imagery.band_names) + 1
 
+    @property
+    def _outputs(self) -> int:
+        """Numbers that a model gives for each pixel."""
+        return len(self.data.labels.entries) + len(self.train.loss_of(self.data.labels.task).further)
+
     @model_validator(mode="after")
     def _labels_have_a_table(self) -> Self:
         if isinstance(self.data.labels, VectorLabels):
@@ -109,6 +115,7 @@ class Config(Section):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         problems = [
+            *self._loss_problems(),
             *self._stride_problems(),
             *self._payload_problems(),
             *self._asset_problems(),
@@ -129,6 +136,15 @@ class Config(Section):
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+    def _loss_problems(self) -> list[str]:
+        task, loss = self.data.labels.task, self.train.loss
+        if loss is None or loss.name in loss_names(task):
+            return []
+        return [
+            f"train.loss: {loss.name} is no loss for {self.data.labels.KIND}, which data.labels names; use one of "
+            f"{', '.join(loss_names(task))}"
+        ]
 
     def _stride_problems(self) -> list[str]:
         model, stride = self.train.model, self.train.model.stride

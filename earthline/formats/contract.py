@@ -40,6 +40,9 @@ class Contract(BaseModel):
     task: TaskRecord = Field(
         description="What it was trained for, with the name of its one output and the names along that one's last axis."
     )
+    further: tuple[str, ...] = Field(
+        default=(), description="Names of what the output holds after the task's entries, such as bounds of them."
+    )
     tile_shape: tuple[int, int] = Field(description="Tile in pixels (height, width), without overlap.")
     overlap: tuple[int, int] = Field(
         description="Context in pixels per dimension (height, width) in total; callers trim half on each side."
@@ -62,7 +65,7 @@ class Contract(BaseModel):
     @property
     def entries(self) -> int:
         """Numbers that it gives for each pixel."""
-        return len(self.task.entries)
+        return len(self.task.entries) + len(self.further)
 
     @property
     def inputs(self) -> tuple[str, ...]:

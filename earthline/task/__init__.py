@@ -21,9 +21,10 @@ TASKS = {
             "earthline.config.sections.labels:ExampleClassLabels",
         ),
         task="earthline.task.classification.task:Classification",
+        losses=("earthline.task.classification.losses:CrossEntropy",),
     ),
 }
-"""By name: where the section `data.labels` of a task is, and the task itself, each as `module:class`."""
+"""By name: where a task's sections `data.labels` and `train.loss` are, and the task itself, each as `module:class`."""
 
 __all__ = ["TASKS", "Legend", "Task", "find", "known", "task_of", "task_of_labels", "task_of_record"]
 

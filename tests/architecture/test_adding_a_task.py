@@ -66,7 +66,8 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(PARTS / "regression.html.j2", folder / "earthline" / "task" / "regression.html.j2")
     shutil.copy(PARTS / "head.py", folder / "trainer" / "heads" / "regression.py")
     labels = '("earthline.task.regression:ValueLabels", "earthline.task.regression:ValuePoints")'
-    line = f'    "regression": Parts({labels}, "earthline.task.regression:Regression"),'
+    losses = '("earthline.task.regression:HuberLoss",)'
+    line = f'    "regression": Parts({labels}, "earthline.task.regression:Regression", {losses}),'
     insert(folder / "earthline" / "task" / "__init__.py", "TASKS = {", line)
     insert(
         folder / "trainer" / "heads" / "__init__.py",

@@ -35,8 +35,7 @@ EXCEPTIONS = {
     "for Vertex AI's confusion view stays empty where a task has nothing for it",
     "components/export_examples/dealing.py": "NumPy's bincount counts patches by stratum",
     "components/export_examples/features.py": "NumPy's bincount counts features by group",
-    "earthline/config/sections/train.py": "options of the loss that stood in `train` before there were tasks; a new "
-    "task's stand in its own section",
+    "earthline/config/sections/loss.py": "options that stood in `train` before they were the loss's, for a message",
     "earthline/config/sections/evaluate.py": "the description of min_gain says what the gate's metric is for classes",
     "earthline/config/sections/labels/class_labels.py": _SECTION,
     "earthline/config/sections/labels/class_rules.py": _SECTION,

@@ -8,6 +8,7 @@ from keras import layers
 from earthline.config import Train
 from earthline.formats.manifest import Manifest
 from earthline.task.classification.labels import PIXELS
+from earthline.task.classification.losses import CrossEntropy
 from trainer.heads.class_metrics import metrics
 from trainer.heads.cross_entropy import MaskedCrossEntropy, class_weights
 from trainer.heads.head import Head
@@ -20,10 +21,13 @@ class ClassificationHead(Head):
 
     def __init__(self, train: Train, manifest: Manifest) -> None:
         """As `Head`."""
+        loss = train.loss_of(manifest.task.name)
+        if not isinstance(loss, CrossEntropy):
+            raise TypeError(f"{loss.name} is no loss for classes")
         counts = manifest.splits["train"].labels.get(PIXELS, {})
         pixels = [counts.get(name, 0) for name in manifest.task.entries]
-        self._weights = class_weights(pixels, train.class_weights)
-        self._label_smoothing = train.label_smoothing
+        self._weights = class_weights(pixels, loss.class_weights)
+        self._label_smoothing = loss.label_smoothing
         self._output = manifest.task.output
 
     def outputs(self, features: Any) -> Any:

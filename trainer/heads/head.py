@@ -14,6 +14,11 @@ class Head(ABC):
     watched: ClassVar[Mapping[str, str]]
     """What a training's log and curves show besides the loss, the words by Keras' name; the first one has a curve."""
 
+    @property
+    def further(self) -> tuple[str, ...]:
+        """Names of what the outputs hold after the task's entries."""
+        return ()
+
     @abstractmethod
     def __init__(self, train: Train, manifest: Manifest) -> None:
         """Makes it for a dataset.
@@ -34,7 +39,7 @@ class Head(ABC):
             features: Keras tensor (patches, height, width, features).
 
         Returns:
-            float32 Keras tensor (patches, height, width, entries).
+            float32 Keras tensor (patches, height, width, entries and `further`).
         """
 
     @abstractmethod

@@ -1,12 +1,14 @@
 """The section `train`: the model and how it learns."""
 
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
 from earthline.config.model import AnyModel, default
 from earthline.config.section import MOST_SEED, Number, Section, WholeNumber
 from earthline.config.sections.environment import Image
+from earthline.config.sections.loss import AnyLoss, Loss
+from earthline.config.sections.loss import default as default_loss
 
 
 class Train(Section):
@@ -23,10 +25,10 @@ class Train(Section):
     batch_size: WholeNumber = Field(default=16, ge=1, le=4096, description="Patches per step over all replicas.")
     learning_rate: Number = Field(default=1e-3, gt=0, lt=1, description="Peak learning rate of AdamW.")
     weight_decay: Number = Field(default=1e-4, ge=0, lt=1, description="Decoupled weight decay.")
-    label_smoothing: Number = Field(default=0.0, ge=0, lt=1, description="Share of certainty taken from each label.")
-    class_weights: Literal["none", "balanced", "sqrt"] = Field(
-        default="none",
-        description="Weight of a class in the loss: by nothing, 1/frequency, or 1/sqrt(frequency).",
+    loss: AnyLoss | None = Field(
+        default=None,
+        description="What training makes small, by its `name`, and its own options; left out, the default of the "
+        "labels' task.",
     )
     augment: bool = Field(default=True, description="Random flips and quarter turns.")
     mask_share: Number = Field(
@@ -50,6 +52,14 @@ class Train(Section):
     )
     accelerator_count: WholeNumber = Field(default=0, ge=0, le=16, description="Accelerators of the machine.")
     replicas: WholeNumber = Field(default=1, ge=1, description="Machines that train together; one is supported.")
+
+    def loss_of(self, task: str) -> Loss:
+        """The loss, or a task's default where none is given.
+
+        Args:
+            task: Name of the labels' task.
+        """
+        return self.loss if self.loss is not None else default_loss(task)
 
     @model_validator(mode="after")
     def _has_whole_accelerators(self) -> Self:

@@ -1,7 +1,7 @@
 """A throw-away task: one number for each pixel, such as the height of trees."""
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import ee
 import numpy as np
@@ -9,6 +9,7 @@ from pydantic import Field
 
 from earthline.config import Labels, RasterLabels, VectorLabels
 from earthline.config.section import Number, Section
+from earthline.config.sections.loss import Loss
 from earthline.formats.evaluations import Measure, Metric, Scores
 from earthline.label_features.files import is_empty
 from earthline.task.labels import LabelError, LabelFindings, LabelStatistics
@@ -48,6 +49,12 @@ class ValuePoints(VectorLabels, Valued):
 
     def meaning(self, values):
         return [None if is_empty(value) else float(value) for value in values]
+
+
+class HuberLoss(Loss):
+    """Huber's loss."""
+
+    name: Literal["throw_away_huber"] = Field(default="throw_away_huber", description="Huber's loss.")
 
 
 class ValueStatistics(LabelStatistics):

@@ -25,27 +25,36 @@ class Parts(NamedTuple):
         labels: Its sections, each below `Labels`, one for each kind of source: a raster, or points and polygons. They
             are read with every config, so that their modules must be light.
         task: Its class below `earthline.task.Task`.
+        losses: Its sections for `train.loss`, each below `earthline.config.sections.loss.Loss`, the default first;
+            likewise light.
     """
 
     labels: tuple[str, ...]
     task: str
+    losses: tuple[str, ...]
 
 
 @cache
-def known() -> tuple[tuple[type[Labels], ...], ...]:
-    """The sections of each task that is installed here; the first task is meant where no key tells.
+def installed() -> Mapping[str, Parts]:
+    """Every task that is installed here, by its name.
 
     Raises:
         RuntimeError: None is installed.
     """
-    found = tuple(
-        tuple(resolve_name(place) for place in parts.labels)
+    found = {
+        name: parts
         for entry in sorted(entry_points(group=GROUP), key=lambda entry: (entry.value, entry.name))
-        for parts in entry.load().values()
-    )
+        for name, parts in entry.load().items()
+    }
     if not found:
         raise RuntimeError("no task is installed (entry points of earthline.tasks): install Earthline again")
     return found
+
+
+@cache
+def known() -> tuple[tuple[type[Labels], ...], ...]:
+    """The sections of each task that is installed here; the first task is meant where no key tells."""
+    return tuple(tuple(resolve_name(place) for place in parts.labels) for parts in installed().values())
 
 
 def meant(content: Any) -> type[Labels]:
