@@ -7,14 +7,14 @@ from pkgutil import resolve_name
 from typing import Any
 
 from earthline.config import Train
-from earthline.config.model import Model
+from earthline.config.model import Model, Network
 from earthline.formats.manifest import Manifest
 from trainer.heads import Head
 from trainer.history import State
 from trainer.statistics import Statistics
 
 TEACHERS: Mapping[type, str] = {
-    Model: "trainer.loop.teacher:teach",
+    Network: "trainer.loop.teacher:teach",
 }
 """Who trains what, as `module:function` by a class of architectures; the nearest class of an architecture counts.
 

@@ -6,13 +6,13 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from earthline.config.model import Model
+from earthline.config.model import Network
 from earthline.formats.examples import IMAGE, VALID
 from trainer.statistics import Statistics
 
 
 def build(
-    architecture: Model, statistics: Statistics, head: Callable[[Any], Any], *, synchronized: bool = False
+    architecture: Network, statistics: Statistics, head: Callable[[Any], Any], *, synchronized: bool = False
 ) -> Any:
     """Puts a network together.
 

@@ -7,7 +7,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
 from components.prepare_saved_model import export
@@ -18,7 +17,8 @@ from earthline.formats.contract import VALID_BAND, Contract
 from earthline.formats.examples import Patch
 from earthline.formats.learned_ground import LearnedGround
 from earthline.formats.manifest import Manifest
-from trainer.description import KERAS_MODEL, Description, require_match
+from trainer import saved_network
+from trainer.description import Description, require_match
 
 COMMAND = ("python3", "-m", "serving")
 PORT = 8080
@@ -96,7 +96,7 @@ def prepare(section: Serving, model_folder: Path, examples: Path, folder: Path) 
     manifest = Manifest.read(examples)
     if description.bands != manifest.bands:
         raise ValueError(f"the model takes {description.bands}, the examples have {manifest.bands}; train it again")
-    network = keras.models.load_model(model_folder / KERAS_MODEL, compile=False)
+    network = saved_network.read(model_folder)
     contract = Contract(
         bands=description.bands,
         arguments=export.arguments((*description.bands, VALID_BAND)),

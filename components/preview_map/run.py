@@ -4,7 +4,6 @@ import logging
 import math
 from pathlib import Path
 
-import keras
 from kfp import dsl
 
 from components.preview_map import tiles, window
@@ -20,7 +19,8 @@ from earthline.grid import Grid
 from earthline.reports.maps.files import Files
 from earthline.reports.maps.report import Subject
 from earthline.task import task_of
-from trainer.description import CURVES, KERAS_MODEL, Description
+from trainer import saved_network
+from trainer.description import CURVES, Description
 
 MOST_PIXELS = 2048
 """Most pixels a side of a preview: some minutes on two cores."""
@@ -65,7 +65,7 @@ def run(
     """
     manifest = Manifest.read(Path(examples.path))
     description = Description.read(Path(model.path))
-    network = keras.models.load_model(Path(model.path) / KERAS_MODEL, compile=False)
+    network = saved_network.read(Path(model.path))
 
     connect(project, predict.concurrency)
     whole = imagery.map_grid(data, predict.region)

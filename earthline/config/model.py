@@ -1,7 +1,8 @@
 """`train.model`: which architecture, and its own options.
 
-An architecture describes itself: a class below `Model`, in one file, says its options, its stride and its receptive
-field, and builds its layers. This module knows no architecture. It finds them by the entry points of the group
+An architecture describes itself: a class below `Network`, in one file, says its options, its stride and its receptive
+field, and builds its layers; one below `Fitted` learns from a sample of pixels instead. This module knows no
+architecture. It finds them by the entry points of the group
 `earthline.models`, each a mapping from names to `module:class`; Earthline's own is `trainer.models:MODELS`, and any
 installed package may bring another (https://packaging.python.org/en/latest/specifications/entry-points).
 """
@@ -42,6 +43,14 @@ class Model(Section, ABC):
     def receptive_field(self) -> int:
         """Side in pixels of the square around a pixel on which its output rests, where all imagery is valid."""
 
+    def shrunk(self) -> Self:
+        """The same architecture with few weights and the same stride, for a run that only tries the way."""
+        return self
+
+
+class Network(Model):
+    """An architecture of layers, which learns by passing over the examples many times."""
+
     @abstractmethod
     def features(self, image: Any, valid: Any, *, synchronized: bool) -> Any:
         """Builds the layers between the normalized image and the task's head.
@@ -55,9 +64,9 @@ class Model(Section, ABC):
             Keras tensor (patches, height, width, features).
         """
 
-    def shrunk(self) -> Self:
-        """The same architecture with few weights and the same stride, for a run that only tries the way."""
-        return self
+
+class Fitted(Model):
+    """An architecture that learns in one pass from a sample of pixels, such as a forest."""
 
 
 @cache

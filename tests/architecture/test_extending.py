@@ -16,11 +16,11 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from earthline.config.model import Model
+from earthline.config.model import Network
 from earthline.config.section import WholeNumber
 
 
-class WindowMean(Model):
+class WindowMean(Network):
     """Sees the mean of a window around each pixel."""
 
     name: Literal["window_mean"] = Field(default="window_mean", description="Architecture.")
@@ -37,7 +37,7 @@ class WindowMean(Model):
         return self.side
 
     def features(self, image: Any, valid: Any, *, synchronized: bool) -> Any:
-        """As `Model.features`."""
+        """As `Network.features`."""
         from keras import layers
 
         return layers.AveragePooling2D(self.side, strides=1, padding="same")(image)

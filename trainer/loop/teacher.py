@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from earthline.config import Train
-from earthline.config.model import Model
+from earthline.config.model import Network
 from trainer import distribution, input_pipeline, network
 from trainer.checkpoint import Checkpoint, shown
 from trainer.lesson import Learned, Lesson
@@ -17,7 +17,7 @@ FINAL_SHARE = 0.01
 """Learning rate at the end, as a share of its peak."""
 
 
-def teach(model: Model, lesson: Lesson) -> Learned:
+def teach(model: Network, lesson: Lesson) -> Learned:
     """Trains a network; where there is a checkpoint, it goes on from it.
 
     Args:

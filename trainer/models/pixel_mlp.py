@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from earthline.config.model import Model
+from earthline.config.model import Network
 from earthline.config.section import Number, WholeNumber
 
 
-class PixelMlp(Model):
+class PixelMlp(Network):
     """A hidden layer over the bands of one pixel."""
 
     name: Literal["pixel_mlp"] = Field(default="pixel_mlp", description="Architecture.")
@@ -29,7 +29,7 @@ class PixelMlp(Model):
         return 1
 
     def features(self, image: Any, valid: Any, *, synchronized: bool) -> Any:
-        """As `Model.features`."""
+        """As `Network.features`."""
         from keras import layers
 
         x = layers.Concatenate()([image, valid])

@@ -4,14 +4,14 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
-from earthline.config.model import Model
+from earthline.config.model import Network
 from earthline.config.section import Number, WholeNumber
 
 _REACH = 2
 """Pixels to each side that the two 3 x 3 convolutions of a level see."""
 
 
-class UNet(Model):
+class UNet(Network):
     """Halvings, then as many doublings, with skips between levels of the same size."""
 
     STRIDE_OPTION: ClassVar[str] = "depth"
@@ -40,7 +40,7 @@ class UNet(Model):
         return self.model_copy(update={"filters": min(8, self.filters)})
 
     def features(self, image: Any, valid: Any, *, synchronized: bool) -> Any:
-        """As `Model.features`.
+        """As `Network.features`.
 
         Masked pixels hold what lies around them (see `filled`), and the network is told which they are.
         """

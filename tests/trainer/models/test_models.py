@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from earthline.config.model import Model, find, known
+from earthline.config.model import Network, find, known
 from trainer import network
 from trainer.models import MODELS
 from trainer.models.pixel_mlp import PixelMlp
@@ -14,7 +14,7 @@ from trainer.models.unet import UNet
 from trainer.statistics import Statistics
 
 STATISTICS = Statistics((20.0, 30.0), (10.0, 10.0), 1)
-SMALL: list[Model] = [UNet(depth=1, filters=4), UNet(depth=2, filters=4), PixelMlp(units=8)]
+SMALL: list[Network] = [UNet(depth=1, filters=4), UNet(depth=2, filters=4), PixelMlp(units=8)]
 
 
 def head(features: Any) -> Any:
@@ -47,7 +47,7 @@ def test_each_builds_for_any_shape_that_its_stride_divides(name: str) -> None:
 
 
 @pytest.mark.parametrize("architecture", SMALL, ids=lambda each: f"{each.name}, stride {each.stride}")
-def test_the_receptive_field_is_the_ground_that_an_output_rests_on(architecture: Model) -> None:
+def test_the_receptive_field_is_the_ground_that_an_output_rests_on(architecture: Network) -> None:
     keras.utils.set_random_seed(1)
     built = network.build(architecture, STATISTICS, head)
     field, stride = architecture.receptive_field, architecture.stride

@@ -1,0 +1,5 @@
+"""Layers that Keras does not have, one noun a module. Importing this package registers all of them with Keras."""
+
+from trainer.layers.windows import WindowFeatures
+
+__all__ = ["WindowFeatures"]
