@@ -1,5 +1,6 @@
 """The gate: a gain that another draw of test blocks might undo promotes nothing."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -19,32 +20,40 @@ def decide(
     other: Array,
     *,
     task: Task,
+    metric: str,
     bootstrap: Bootstrap,
     min_gain: float,
     compared_with: str,
     shown: str,
     note: str = "",
     same: bool = False,
+    parts: Mapping[str, float | None] | None = None,
+    floors: Mapping[str, float] | None = None,
 ) -> Gate:
     """Compares two models on the same pixels.
 
-    The model passes where the lower bound of the interval of its gain in the task's gate metric lies above `min_gain`.
-    With too few blocks for an interval no gain can be told from chance: it passes only where `min_gain` is -1.
+    The model passes where the lower bound of the interval of its gain in the metric lies above `min_gain`, and no part
+    lies below its floor. With too few blocks for an interval no gain can be told from chance: it passes only where
+    `min_gain` is -1.
 
     Args:
         model: The task's tally of the new model, (blocks, ...).
         other: That of what it is compared with, on the same pixels.
-        task: What is learned, and which metric counts.
+        task: What is learned.
+        metric: Name of the metric that counts.
         bootstrap: Of as many blocks.
         min_gain: As in the config.
         compared_with: Name of the other.
         shown: The same for people.
         note: What whoever reads the metrics must know besides, such as why the champion does not count.
         same: Whether the other is the champion and gives the same everywhere: the model that serves passes.
+        parts: How well the new model does in each part, as the task's `parts` gives it.
+        floors: Least values of some parts, as in the config.
     """
     mine, theirs = task.gate_sums(model), task.gate_sums(other)
-    gain = float(task.gain(mine.sum(axis=0), theirs.sum(axis=0)))
-    interval = bootstrap.interval(task.gain(bootstrap.totals(mine), bootstrap.totals(theirs)))
+    gain = float(task.gain(mine.sum(axis=0), theirs.sum(axis=0), metric))
+    interval = bootstrap.interval(task.gain(bootstrap.totals(mine), bootstrap.totals(theirs), metric))
+    low = [] if same else _low(task, parts or {}, floors or {})
     if min_gain <= ALWAYS:
         blessed, verdict = True, "deployed whatever the gain, as evaluate.min_gain is -1"
     elif same:
@@ -63,17 +72,20 @@ def decide(
         verdict = f"which another draw of test blocks might bring down to evaluate.min_gain {min_gain:g}: not enough"
     else:
         blessed, verdict = False, f"too little where evaluate.min_gain is {min_gain:g}"
-    measure = task.measures[task.gate_metric]
+    if low:
+        verdict = f"{verdict}, but {' and '.join(low)}" if blessed else f"{verdict}; besides, {' and '.join(low)}"
+        blessed = False
+    measure = task.measures[metric]
     bounds = (
         f" ({100 * bootstrap.confidence:g} % interval {interval.low:+.4f} to {interval.high:+.4f} from "
         f"{bootstrap.blocks} blocks)"
         if interval
         else ""
     )
-    values = f"{task.gate_value(model):.4f} against {task.gate_value(other):.4f} of {shown}"
+    values = f"{task.gate_value(model, metric):.4f} against {task.gate_value(other, metric):.4f} of {shown}"
     reason = f"{measure.title} {values}: a gain of {gain:+.4f}{bounds}"
     return Gate(
-        metric=task.gate_metric,
+        metric=metric,
         blessed=blessed,
         compared_with=compared_with,
         gain=gain,
@@ -81,3 +93,15 @@ def decide(
         min_gain=min_gain,
         reason=f"{reason}, {verdict}" + (f" ({note})" if note else ""),
     )
+
+
+def _low(task: Task, parts: Mapping[str, float | None], floors: Mapping[str, float]) -> list[str]:
+    """Which parts lie below their floors, in words."""
+    found = []
+    for name, floor in floors.items():
+        value = parts.get(name)
+        if value is None:
+            found.append(f"{task.part_title} of '{name}' is unknown, as no test pixel has this label")
+        elif value < floor:
+            found.append(f"{task.part_title} of '{name}' is {value:.3f}, below evaluate.floors {floor:g}")
+    return found

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
 from components.evaluate_model import champion
@@ -21,7 +20,8 @@ from earthline.patches import Patches
 from earthline.task import Task, task_of_record
 from earthline.task.bootstrap import MIN_BLOCKS, Bootstrap
 from earthline.vertex.champion import Champion as Deployed
-from trainer.description import KERAS_MODEL, Description
+from trainer import saved_network
+from trainer.description import Description
 
 BATCH = 16
 """Patches that are predicted at once."""
@@ -76,7 +76,7 @@ def score(section: Evaluate, examples: Path, model_folder: Path, deployed: Deplo
     test = _Test(task, of_test.label[of_test.labelled], of_test.blocks(manifest), row, column)
     bootstrap = Bootstrap(int(test.block.max()) + 1, section.confidence, section.seed)
     _logger.info("evaluate_model: the model predicts %d test patches", len(of_test.image))
-    predicted = predictions(keras.models.load_model(model_folder / KERAS_MODEL, compile=False), of_test, task)
+    predicted = predictions(saved_network.read(model_folder), of_test, task)
     mine = test.tally(predicted)
     baselines = _baselines(task, section, examples, manifest, of_test)
     tallies = [test.tally(values) for _, _, values in baselines]
@@ -85,8 +85,9 @@ def score(section: Evaluate, examples: Path, model_folder: Path, deployed: Deplo
         for (name, description, _), tally in zip(baselines, tallies, strict=True)
     )
 
-    sign = 1 if task.measures[task.gate_metric].larger_is_better else -1
-    best = max(range(len(scored)), key=lambda place: sign * task.gate_value(tallies[place]))
+    metric = section.metric or task.gate_metric
+    sign = 1 if task.measures[metric].larger_is_better else -1
+    best = max(range(len(scored)), key=lambda place: sign * task.gate_value(tallies[place], metric))
     other, compared_with, shown = tallies[best], scored[best].name, f"the baseline '{scored[best].name}'"
     compared, note, paired = mine, "", bootstrap
     record, same = None, False
@@ -99,10 +100,11 @@ def score(section: Evaluate, examples: Path, model_folder: Path, deployed: Deplo
             other, compared_with, shown = held_out.tally(theirs[chosen]), deployed.name, "the champion"
             compared = held_out.tally(predicted[chosen])
             same = bool(np.array_equal(predicted[chosen], theirs[chosen]))
+    scores = task.scores(mine, bootstrap)
     return Evaluation(
         task=task.record,
         measures=dict(task.measures),
-        model=task.scores(mine, bootstrap),
+        model=scores,
         baselines=scored,
         champion=record,
         test=TestGround(
@@ -116,12 +118,15 @@ def score(section: Evaluate, examples: Path, model_folder: Path, deployed: Deplo
             compared,
             other,
             task=task,
+            metric=metric,
             bootstrap=paired,
             min_gain=section.min_gain,
             compared_with=compared_with,
             shown=shown,
             note=note,
             same=same,
+            parts=task.parts(scores),
+            floors=section.floors,
         ),
     )
 

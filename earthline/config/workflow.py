@@ -2,7 +2,8 @@
 
 import json
 import re
-from typing import Self
+from pkgutil import resolve_name
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
@@ -11,7 +12,7 @@ from earthline.config.sections.data import Data
 from earthline.config.sections.environment import Environment
 from earthline.config.sections.evaluate import Evaluate
 from earthline.config.sections.export import Export
-from earthline.config.sections.labels import VectorLabels
+from earthline.config.sections.labels import VectorLabels, installed
 from earthline.config.sections.loss import names as loss_names
 from earthline.config.sections.predict import Predict
 from earthline.config.sections.schedule import Schedule
@@ -116,6 +117,7 @@ class Config(Section):
     def _fits_together(self) -> Self:
         problems = [
             *self._loss_problems(),
+            *self._evaluate_problems(),
             *self._stride_problems(),
             *self._payload_problems(),
             *self._asset_problems(),
@@ -145,6 +147,25 @@ class Config(Section):
             f"train.loss: {loss.name} is no loss for {self.data.labels.KIND}, which data.labels names; use one of "
             f"{', '.join(loss_names(task))}"
         ]
+
+    def _evaluate_problems(self) -> list[str]:
+        labels, metric, floors = self.data.labels, self.evaluate.metric, self.evaluate.floors
+        if metric is None and not floors:
+            return []
+        # A task takes half a second to load; most configs leave both to it.
+        task: Any = resolve_name(installed()[labels.task].task)
+        problems = []
+        if metric is not None and metric not in task.measures:
+            problems.append(
+                f"evaluate.metric: '{metric}' is no metric of {labels.KIND}, which data.labels names; use one of "
+                f"{', '.join(task.measures)}"
+            )
+        known = labels.entries if task.part_title else ()
+        for name in floors:
+            if name not in known:
+                fix = f"use one of {', '.join(known)}" if known else f"remove it: {labels.KIND} have no floors"
+                problems.append(f"evaluate.floors: '{name}' is none of the {labels.KIND} in data.labels; {fix}")
+        return problems
 
     def _stride_problems(self) -> list[str]:
         model, stride = self.train.model, self.train.model.stride

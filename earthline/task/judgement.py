@@ -24,7 +24,11 @@ class JudgementSide(ABC):
     measures: ClassVar[Mapping[str, Measure]]
     """What each metric means, by its name; the most important first."""
     gate_metric: ClassVar[str]
-    """Name of the metric that a model must be better in to be deployed."""
+    """Name of the metric that a model must be better in to be deployed, where the config names none."""
+    part_title: ClassVar[str] = ""
+    """What `parts` tells of each part; empty where a task has no parts."""
+    simplest: ClassVar[tuple[str, str]]
+    """Short name of what `constant` does, and a description."""
 
     @abstractmethod
     def tally(self, labels: Array, predicted: Array, blocks: Array) -> Array:
@@ -50,34 +54,47 @@ class JudgementSide(ABC):
 
     @abstractmethod
     def gate_sums(self, tally: Array) -> Array:
-        """What each block adds to the metric of the gate, (blocks, sums): a few numbers that can be added up.
+        """What each block adds to the metrics of `measures`, (blocks, sums): a few numbers that can be added up.
 
         Args:
             tally: As `tally` gives it.
         """
 
     @abstractmethod
-    def gate_figure(self, sums: Array) -> Array:
-        """The metric of the gate, (...).
+    def gate_figure(self, sums: Array, metric: str) -> Array:
+        """A metric of `measures`, (...).
 
         Args:
             sums: What `gate_sums` gives, added up over blocks, (..., sums).
+            metric: Its name.
         """
 
-    def gate_value(self, tally: Array) -> float:
-        """The metric of the gate over all blocks."""
-        return float(self.gate_figure(self.gate_sums(tally).sum(axis=0)))
+    def gate_value(self, tally: Array, metric: str) -> float:
+        """A metric over all blocks."""
+        return float(self.gate_figure(self.gate_sums(tally).sum(axis=0), metric))
 
-    def gain(self, sums: Array, other: Array) -> Array:
-        """How much better one is than another in the metric of the gate, (...); below 0 it is worse.
+    def gain(self, sums: Array, other: Array, metric: str) -> Array:
+        """How much better one is than another in a metric, (...); below 0 it is worse.
 
         Args:
             sums: As `gate_figure` takes them.
             other: The other's.
+            metric: Name of the metric.
         """
-        sign = 1 if self.measures[self.gate_metric].larger_is_better else -1
+        sign = 1 if self.measures[metric].larger_is_better else -1
         # A gain of exactly what is asked for must not pass because of the last digit of a difference.
-        return np.round(sign * (self.gate_figure(sums) - self.gate_figure(other)), 12)
+        return np.round(sign * (self.gate_figure(sums, metric) - self.gate_figure(other, metric)), 12)
+
+    def parts(self, scores: Scores) -> Mapping[str, float | None]:
+        """How well a model does in each part for which the config may ask a least value, by name.
+
+        Args:
+            scores: Of the model.
+
+        Returns:
+            Shares of 1; None where nothing was there to judge by.
+        """
+        return {}
 
     def test_details(self, tally: Array) -> dict[str, Any]:
         """What a reader must know of the test labels, as plain values.
@@ -95,6 +112,18 @@ class JudgementSide(ABC):
             trees: Number of trees.
             seed: Its seed.
         """
+
+    @abstractmethod
+    def boosting(self, seed: int) -> Any:
+        """Gradient boosting of scikit-learn for this task, not trained yet.
+
+        Args:
+            seed: Its seed.
+        """
+
+    @abstractmethod
+    def constant(self) -> Any:
+        """An estimator of scikit-learn that gives the same everywhere: what is reached without a look at the image."""
 
     def table_lines(self, evaluation: Evaluation) -> list[str]:
         """Lines of the log below the table of metrics."""

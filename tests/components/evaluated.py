@@ -30,6 +30,7 @@ def evaluation(names: tuple[str, ...], blocks: int, min_gain: float) -> Evaluati
         task=Classification(names),
         bootstrap=bootstrap,
         min_gain=min_gain,
+        metric="accuracy",
         compared_with="forest",
         shown="the forest",
     )

@@ -40,6 +40,7 @@ def test_equal_models_have_an_interval_that_holds_0_and_neither_is_promoted(
         counts,
         confusion(label[order], one[order], block, 3),
         task=Classification(NAMES),
+        metric="accuracy",
         bootstrap=bootstrap,
         min_gain=0.0,
         compared_with="x",
@@ -113,7 +114,7 @@ def gate(gains: list[int], min_gain: float, **changes: object) -> Gate:
     mine[:, 0, 0], other[:, 0, 0] = 60 + np.array(gains), 60
     mine[:, 0, 1], other[:, 0, 1] = 100 - mine[:, 0, 0], 40
     bootstrap = Bootstrap(len(gains), 0.9, 0)
-    named = {"task": Classification(NAMES), "compared_with": "m@1", "shown": "the champion"}
+    named = {"task": Classification(NAMES), "metric": "accuracy", "compared_with": "m@1", "shown": "the champion"}
     return decide(mine, other, bootstrap=bootstrap, min_gain=min_gain, **{**named, **changes})  # type: ignore[arg-type]
 
 
@@ -155,6 +156,37 @@ def test_the_gate_pairs_blocks() -> None:
     mine, other = np.zeros((5, 2, 2), int), np.zeros((5, 2, 2), int)
     mine[:, 0, 0], other[:, 0, 0] = rights + 1, rights
     mine[:, 0, 1], other[:, 0, 1] = 99 - rights, 100 - rights
-    named = {"task": Classification(NAMES[:2]), "compared_with": "x", "shown": "x", "note": "n"}
+    named = {"task": Classification(NAMES[:2]), "metric": "accuracy", "compared_with": "x", "shown": "x", "note": "n"}
     found = decide(mine, other, bootstrap=Bootstrap(5, 0.9, 0), min_gain=0.0, **named)
     assert found.blessed and found.reason.endswith("(n)")
+
+
+def test_the_gate_takes_the_metric_that_is_asked_for() -> None:
+    # `b` is rare: a model that never finds it is right more often, and worse by the mean over classes.
+    mine, other = np.zeros((5, 2, 2), int), np.zeros((5, 2, 2), int)
+    mine[:, 0, 0], mine[:, 1, 0] = 95, 5
+    other[:, 0, 0], other[:, 0, 1], other[:, 1, 1] = 88, 7, 5
+    named = {"task": Classification(NAMES[:2]), "min_gain": 0.0, "compared_with": "x", "shown": "x"}
+    overall, mean = (
+        decide(mine, other, metric=metric, bootstrap=Bootstrap(5, 0.9, 0), **named)  # type: ignore[arg-type]
+        for metric in ("accuracy", Classification.gate_metric)
+    )
+    assert overall.blessed and overall.gain == pytest.approx(0.02)
+    assert not mean.blessed and mean.metric == "macro_f1" and mean.reason.startswith("macro-F1 0.4872 against")
+
+
+@pytest.mark.parametrize(
+    ("floors", "blessed", "words"),
+    [
+        ({"a": 0.6}, True, "all of it above evaluate.min_gain 0"),
+        ({"a": 0.99}, False, "evaluate.min_gain 0, but F1 of 'a' is 0.784, below evaluate.floors 0.99"),
+        ({"c": 0.1}, False, "F1 of 'c' is unknown, as no test pixel has this label"),
+    ],
+)
+def test_a_class_below_its_floor_stops_a_model_that_gains(floors: dict[str, float], blessed: bool, words: str) -> None:
+    parts = {"a": 0.784, "b": None, "c": None}
+    found = gate([4, 5, 6, 5, 4], 0.0, parts=parts, floors=floors)
+    assert found.blessed == blessed and words in found.reason
+    # A floor was asked for, so it holds also where any gain will do; but the model that serves stays.
+    assert gate([-60, -60], -1.0, parts=parts, floors=floors).blessed == blessed
+    assert gate([0, 0, 0, 0], 0.0, parts=parts, floors=floors, same=True).blessed

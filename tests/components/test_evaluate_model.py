@@ -126,7 +126,7 @@ def test_the_step_writes_everything_and_returns_the_gate(trained: Any, tmp_path:
         assert sum(map(sum, ClassDetails.of(each).confusion)) == written.test.pixels
     assert written.gate.compared_with == written.best_baseline.name
     assert written.gate.gain == pytest.approx(
-        written.model.metrics["accuracy"].value - written.best_baseline.scores.metrics["accuracy"].value
+        written.model.metrics["macro_f1"].value - written.best_baseline.scores.metrics["macro_f1"].value
     )
     shown = matrix.metadata["confusionMatrix"]
     assert [each["displayName"] for each in shown["annotationSpecs"]] == ["dark", "bright"]

@@ -28,12 +28,23 @@ class Evaluate(Section):
         le=0.99,
         description="Confidence of all intervals, 0.5 to 0.99, from resampled test blocks.",
     )
+    metric: str | None = Field(
+        default=None,
+        description="Name of the metric that decides, one of those in the report's table. Left out, the task's own: "
+        "for classes `macro_f1`, the mean of all classes' F1, in which a rare class counts as much as a common one; "
+        "also `accuracy` and `mean_iou`.",
+    )
+    floors: dict[str, Annotated[Number, Field(gt=0, le=1)]] = Field(
+        default={},
+        description="Least F1 (0 to 1) of classes on the test pixels, by name, such as {water: 0.5}. A model below "
+        "one of them is not deployed, whatever its gain.",
+    )
     min_gain: Number = Field(
         default=0.0,
         ge=-1,
         le=1,
-        description="A model is deployed where the whole interval of its gain in overall accuracy (-1 to 1) over the "
-        "champion, or over the better baseline where none counts, lies above this. Below 0 it is what you are ready to "
+        description="A model is deployed where the whole interval of its gain in `metric` (-1 to 1) over the champion, "
+        "or over the better baseline where none counts, lies above this. Below 0 it is what you are ready to "
         "lose, such as -0.05; with -1 every model is deployed.",
     )
     seed: WholeNumber = Field(default=0, ge=0, le=MOST_SEED, description="Seed of the baselines and of the intervals.")

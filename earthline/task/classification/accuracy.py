@@ -82,11 +82,11 @@ def accuracy(by_block: Array, names: tuple[str, ...], bootstrap: "Bootstrap") ->
         bootstrap: Of as many blocks.
     """
     matrix = by_block.sum(axis=0)
-    right, labelled, mapped = _margins(matrix)
+    right, labelled, mapped = margins(matrix)
     precision, recall, f1, iou = _shares(right, labelled, mapped)
-    overall, macro_f1, mean_iou = _summary(right, labelled, mapped)
+    whole = summary(right, labelled, mapped)
 
-    drawn = [bootstrap.totals(each) for each in _margins(by_block)]
+    drawn = [bootstrap.totals(each) for each in margins(by_block)]
     _, drawn_recall, drawn_f1, drawn_iou = _shares(*drawn)
     holding = (by_block.sum(axis=2) > 0).sum(axis=0)
     classes = tuple(
@@ -104,12 +104,11 @@ def accuracy(by_block: Array, names: tuple[str, ...], bootstrap: "Bootstrap") ->
         )
         for index, name in enumerate(names)
     )
-    overall_drawn, macro_f1_drawn, mean_iou_drawn = _summary(*drawn)
+    resampled = summary(*drawn)
     return Scores(
         metrics={
-            OVERALL: Metric(value=float(overall), interval=bootstrap.interval(overall_drawn)),
-            MACRO_F1: Metric(value=float(macro_f1), interval=bootstrap.interval(macro_f1_drawn)),
-            MEAN_IOU: Metric(value=float(mean_iou), interval=bootstrap.interval(mean_iou_drawn)),
+            name: Metric(value=float(value), interval=bootstrap.interval(resampled[name]))
+            for name, value in whole.items()
         },
         details=ClassDetails(
             classes=classes, confusion=tuple(tuple(int(count) for count in row) for row in matrix)
@@ -117,8 +116,12 @@ def accuracy(by_block: Array, names: tuple[str, ...], bootstrap: "Bootstrap") ->
     )
 
 
-def _margins(matrix: Array) -> tuple[Array, Array, Array]:
-    """Pixels by class that are right, that have the label, and that are mapped as it."""
+def margins(matrix: Array) -> tuple[Array, Array, Array]:
+    """Pixels by class that are right, that have the label, and that are mapped as it, each (..., classes).
+
+    Args:
+        matrix: Counts by label and prediction, (..., classes, classes).
+    """
     return np.diagonal(matrix, axis1=-2, axis2=-1), matrix.sum(axis=-1), matrix.sum(axis=-2)
 
 
@@ -133,10 +136,20 @@ def _shares(right: Array, labelled: Array, mapped: Array) -> tuple[Array, Array,
     )
 
 
-def _summary(right: Array, labelled: Array, mapped: Array) -> tuple[Array, Array, Array]:
-    """Overall accuracy, macro-F1 and mean IoU over the last axis."""
+def summary(right: Array, labelled: Array, mapped: Array) -> dict[str, Array]:
+    """Overall accuracy, macro-F1 and mean IoU over the last axis, by name.
+
+    Args:
+        right: Pixels by class that are right, (..., classes).
+        labelled: Pixels by class that have the label.
+        mapped: Pixels by class that are mapped as it.
+    """
     _, _, f1, iou = _shares(right, labelled, mapped)
-    return _divided(right.sum(axis=-1), labelled.sum(axis=-1)), np.nanmean(f1, axis=-1), np.nanmean(iou, axis=-1)
+    return {
+        OVERALL: _divided(right.sum(axis=-1), labelled.sum(axis=-1)),
+        MACRO_F1: np.nanmean(f1, axis=-1),
+        MEAN_IOU: np.nanmean(iou, axis=-1),
+    }
 
 
 def _divided(part: Array, whole: Array) -> Array:

@@ -1,4 +1,4 @@
-"""How a classifier is judged: overall accuracy decides; macro-F1, mean IoU and the confusion matrix tell more."""
+"""How a classifier is judged: macro-F1 decides unless the config says otherwise; more is told of every class."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,7 +28,10 @@ class ClassJudgementSide(Classes, JudgementSide):
         accuracy.MACRO_F1: Measure(title="macro-F1", short="macro-F1", share=True),
         accuracy.MEAN_IOU: Measure(title="mean IoU", short="mean IoU", share=True),
     }
-    gate_metric: ClassVar[str] = accuracy.OVERALL
+    # Of unbalanced classes overall accuracy tells next to nothing about the rare ones.
+    gate_metric: ClassVar[str] = accuracy.MACRO_F1
+    part_title: ClassVar[str] = "F1"
+    simplest: ClassVar[tuple[str, str]] = ("majority", "the most frequent class of the training pixels everywhere")
 
     def tally(self, labels: Array, predicted: Array, blocks: Array) -> Array:
         """Confusion matrices, (blocks, classes, classes)."""
@@ -45,12 +48,17 @@ class ClassJudgementSide(Classes, JudgementSide):
         return accuracy.accuracy(tally, self.names, bootstrap)
 
     def gate_sums(self, tally: Array) -> Array:
-        """Pixels that are right, and all pixels."""
-        return np.stack([np.trace(tally, axis1=1, axis2=2), tally.sum(axis=(1, 2))], axis=-1)
+        """By class, one after the other: pixels that are right, that have the label, and that are mapped as it."""
+        return np.concatenate(accuracy.margins(tally), axis=-1)
 
-    def gate_figure(self, sums: Array) -> Array:
-        """The share that is right."""
-        return np.asarray(sums[..., 0] / sums[..., 1])
+    def gate_figure(self, sums: Array, metric: str) -> Array:
+        """Overall accuracy, macro-F1 or mean IoU."""
+        right, labelled, mapped = np.split(sums, 3, axis=-1)
+        return accuracy.summary(right, labelled, mapped)[metric]
+
+    def parts(self, scores: Scores) -> Mapping[str, float | None]:
+        """F1 by class."""
+        return {each.name: each.f1 for each in ClassDetails.of(scores).classes}
 
     def test_details(self, tally: Array) -> dict[str, Any]:
         """Which classes have test labels: means are over these, in every column; and which have none."""
@@ -67,6 +75,26 @@ class ClassJudgementSide(Classes, JudgementSide):
         return RandomForestClassifier(
             n_estimators=trees, min_samples_leaf=3, max_features="sqrt", n_jobs=-1, random_state=seed
         )
+
+    def boosting(self, seed: int) -> Any:
+        """Histogram-based boosting."""
+        from sklearn.ensemble import HistGradientBoostingClassifier
+
+        # A fixed number of rounds: to stop early it would have to judge by neighbours of the pixels it learns from.
+        return HistGradientBoostingClassifier(
+            max_iter=100,
+            learning_rate=0.1,
+            max_leaf_nodes=31,
+            min_samples_leaf=20,
+            early_stopping=False,
+            random_state=seed,
+        )
+
+    def constant(self) -> Any:
+        """The most frequent class."""
+        from sklearn.dummy import DummyClassifier
+
+        return DummyClassifier(strategy="most_frequent")
 
     def table_lines(self, evaluation: Evaluation) -> list[str]:
         """Classes without test labels, and the accuracy of each class."""

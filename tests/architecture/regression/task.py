@@ -203,7 +203,7 @@ class Regression(Task):
     def scores(self, tally, bootstrap):
         drawn, whole = bootstrap.totals(tally), tally.sum(axis=0)
         metrics = {
-            "rmse": Metric(value=float(self.gate_figure(whole)), interval=bootstrap.interval(self.gate_figure(drawn))),
+            "rmse": Metric(value=float(self._rmse(whole)), interval=bootstrap.interval(self._rmse(drawn))),
             "bias": Metric(value=whole[1] / whole[0], interval=bootstrap.interval(drawn[:, 1] / drawn[:, 0])),
         }
         return Scores(metrics=metrics, details={"pixels": int(whole[0])})
@@ -211,8 +211,23 @@ class Regression(Task):
     def gate_sums(self, tally):
         return tally
 
-    def gate_figure(self, sums):
+    def gate_figure(self, sums, metric):
+        return self._rmse(sums) if metric == "rmse" else np.abs(sums[..., 1] / sums[..., 0])
+
+    def _rmse(self, sums):
         return np.sqrt(sums[..., 2] / sums[..., 0])
+
+    simplest = ("mean", "the mean of the training pixels everywhere")
+
+    def boosting(self, seed):
+        from sklearn.ensemble import HistGradientBoostingRegressor
+
+        return HistGradientBoostingRegressor(max_iter=20, random_state=seed)
+
+    def constant(self):
+        from sklearn.dummy import DummyRegressor
+
+        return DummyRegressor()
 
     def estimator(self, trees, seed):
         from sklearn.ensemble import RandomForestRegressor

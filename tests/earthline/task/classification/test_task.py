@@ -49,12 +49,16 @@ def test_a_map_has_the_legend_s_colours() -> None:
     assert TASK.band_tags() == {"class_0": "low", "class_1": "high"}
 
 
-def test_the_gate_s_metric_is_the_share_that_is_right() -> None:
+def test_sums_over_blocks_give_every_metric() -> None:
     labels, predicted = np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1])
     tally = TASK.tally(labels, predicted, np.array([0, 0, 1, 1]))
-    part, whole = TASK.gate_sums(tally).T
-    assert (part.tolist(), whole.tolist(), TASK.gate_value(tally)) == ([1, 2], [2, 2], 0.75)
-    assert TASK.scores(tally, Bootstrap(2, 0.9, 0)).metrics["accuracy"].value == 0.75
+    assert TASK.gate_sums(tally).tolist() == [[1, 0, 2, 0, 1, 1], [0, 2, 0, 2, 0, 2]]
+    assert TASK.gate_value(tally, "accuracy") == 0.75 and TASK.gate_metric in TASK.measures
+    scores = TASK.scores(tally, Bootstrap(2, 0.9, 0))
+    assert {name: metric.value for name, metric in scores.metrics.items()} == {
+        name: TASK.gate_value(tally, name) for name in TASK.measures
+    }
+    assert TASK.parts(scores) == pytest.approx({"low": 2 / 3, "high": 0.8})
 
 
 def test_a_pixel_without_a_prediction_is_no_class_and_is_told() -> None:
