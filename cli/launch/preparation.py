@@ -1,6 +1,7 @@
 """What must be right before a run starts: records, bucket, data, and the compiled pipeline."""
 
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -85,12 +86,10 @@ def _upload_labels(settings: "Config", console: Console) -> None:
 
     environment, labels = settings.environment, settings.data.labels
     if isinstance(labels, VectorLabels):
-        label_upload.ensure(
-            labels,
-            environment.bucket,
-            environment.project,
-            lambda line: console.print(line, soft_wrap=True, highlight=False, markup=False),
-        )
+        tell = partial(console.print, soft_wrap=True, highlight=False, markup=False)
+        for note in labels.notes:
+            tell(f"labels: {note}")
+        label_upload.ensure(labels, environment.bucket, environment.project, tell)
 
 
 def _seed(settings: "Config", console: Console) -> None:

@@ -1,8 +1,9 @@
 """What every section of the config shares: frozen, strict about keys and numbers, its units in its descriptions."""
 
-from typing import Annotated
+from datetime import date
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, Strict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict
 
 
 class Section(BaseModel):
@@ -23,3 +24,20 @@ Shape = tuple[Annotated[WholeNumber, Field(gt=0)], Annotated[WholeNumber, Field(
 """(height, width) in pixels."""
 MOST_SEED = 100_000_000
 """Earth Engine's seeds have 31 bits, and each split gets one of its own: three times this and a little more."""
+
+
+def _as_text(value: Any) -> Any:
+    # YAML reads an unquoted 2021-04-01 as a date; a time of day would not match the pattern and is refused.
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _is_in_calendar(text: str) -> str:
+    try:
+        date.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"{text} is no day of the calendar ({error}); write YYYY-MM-DD") from error
+    return text
+
+
+Date = Annotated[str, BeforeValidator(_as_text), AfterValidator(_is_in_calendar), Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+"""A day as YYYY-MM-DD."""

@@ -4,6 +4,7 @@
 """
 
 import functools
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ from earthline.task.labels import LabelError
 EXACT_PIXELS = 10**7
 """Largest grid of which every pixel is looked at; of a larger one about so many as `SAMPLES` says."""
 SAMPLES = 20_000
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def verify(data: Data, predict_region: Region | None = None) -> Grid:
     """
     grid = functools.cache(lambda: imagery.grid(data))
     for question in questions(data, predict_region, grid):
-        question.ask()
+        _logger.info("%s: %s", question.name, question.ask())
     return grid()
 
 

@@ -31,10 +31,13 @@ class LabelFeatures:
     Attributes:
         shapes: Points and polygons, of one part or several, in degrees, (features,).
         values: Their labels, whole numbers or not, (features,).
+        dates: First and last day of when each was true, as `dates.dates` gives them, (features, 2); None where nobody
+            asked.
     """
 
     shapes: Array
     values: Array
+    dates: Array | None = None
 
     def __len__(self) -> int:
         """Number of features."""
@@ -47,6 +50,14 @@ class LabelFeatures:
     def __hash__(self) -> int:
         """Goes with `__eq__`."""
         return hash(self.digest())
+
+    def only(self, chosen: Array) -> "LabelFeatures":
+        """Some of them, without their dates.
+
+        Args:
+            chosen: True where one is meant, (features,).
+        """
+        return LabelFeatures(self.shapes[chosen], self.values[chosen])
 
     @property
     def are_points(self) -> Array:

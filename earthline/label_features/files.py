@@ -9,6 +9,7 @@ import numpy as np
 import shapely
 
 from earthline.label_features import csv_files
+from earthline.label_features import dates as label_dates
 from earthline.label_features.features import FeaturesError, LabelFeatures
 from earthline.outlines import files as vector_files
 from earthline.outlines.lines import carried
@@ -52,6 +53,7 @@ class Question:
         longitude: Column of a CSV file; None where it has a usual name.
         latitude: Column of a CSV file; None where it has a usual name.
         crs: Of a CSV file's coordinates.
+        date: Field that holds when a label was true; None where that does not matter.
     """
 
     path: Path
@@ -61,6 +63,12 @@ class Question:
     longitude: str | None = None
     latitude: str | None = None
     crs: str = "EPSG:4326"
+    date: str | None = None
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Every field that is asked for."""
+        return (self.field, *(self.where or {}), *([self.date] if self.date is not None else []))
 
 
 def read(asked: Question, meaning: Meaning) -> tuple[LabelFeatures, tuple[str, ...]]:
@@ -79,7 +87,7 @@ def read(asked: Question, meaning: Meaning) -> tuple[LabelFeatures, tuple[str, .
     path, where = asked.path, asked.where or {}
     try:
         held = _csv(asked) if path.suffix.lower() in CSV_SUFFIXES else _layer(asked)
-        missing = [field for field in (asked.field, *where) if field not in held.columns]
+        missing = [field for field in asked.fields if field not in held.columns]
         if missing:
             raise FeaturesError(f"{path} has no field '{missing[0]}'; there are: {', '.join(held.columns) or 'none'}")
         chosen = vector_files.matching(path, where, held.columns, len(held.shapes))
@@ -104,7 +112,8 @@ def read(asked: Question, meaning: Meaning) -> tuple[LabelFeatures, tuple[str, .
             "Engine (`earthengine upload table`), and give its id by `table`"
         )
     found = np.array([value for value, kept in zip(meant, labelled, strict=True) if kept])
-    return LabelFeatures(_in_degrees(path, shapes[labelled], held.crs), found), tuple(notes)
+    dated = _dates(asked, held, np.flatnonzero(chosen)[labelled])
+    return LabelFeatures(_in_degrees(path, shapes[labelled], held.crs), found, dated), tuple(notes)
 
 
 def is_empty(value: Any) -> bool:
@@ -119,11 +128,19 @@ def _csv(asked: Question) -> Layer:
 
 def _layer(asked: Question) -> Layer:
     path = asked.path
-    fields = (asked.field, *(asked.where or {}))
-    crs, shapes, columns = vector_files.features(path, asked.layer, fields, polygons_first=False)
+    crs, shapes, columns = vector_files.features(path, asked.layer, asked.fields, polygons_first=False)
     if not len(shapes):
         raise FeaturesError(f"{path} holds no feature; give one that has points or polygons")
     return Layer(shapes, columns, crs)
+
+
+def _dates(asked: Question, held: Layer, places: Array) -> Array | None:
+    if asked.date is None:
+        return None
+    try:
+        return label_dates.dates([held.columns[asked.date][place] for place in places])
+    except FeaturesError as error:
+        raise FeaturesError(f"the field '{asked.date}' of {asked.path} holds {error}") from error
 
 
 def _sound(path: Path, shapes: Array, notes: list[str]) -> Array:

@@ -8,7 +8,7 @@ from earthline.config.section import Number, Section
 from earthline.config.sections.alignment import AnyAlignment
 from earthline.config.sections.examples import Examples
 from earthline.config.sections.imagery import AnyImagery
-from earthline.config.sections.labels import AnyLabels, ExampleLabels
+from earthline.config.sections.labels import AnyLabels, ExampleLabels, VectorLabels
 from earthline.config.sections.region import AnyRegion
 from earthline.grid import Grid, GridError, default_crs, known_crs, shown, written
 
@@ -91,6 +91,13 @@ class Data(Section):
                 f"examples.features: `{unknown[0]}` is no band of `imagery`, which has "
                 f"{', '.join(self.imagery.band_names)}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _has_labels_of_its_time(self) -> Self:
+        if isinstance(self.labels, VectorLabels):
+            spans = [source.span for source in self.imagery.all_sources]
+            self.labels.settle_date([span for span in spans if span is not None])
         return self
 
     @model_validator(mode="after")

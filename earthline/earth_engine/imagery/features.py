@@ -11,6 +11,7 @@ from shapely.geometry import shape as of_geojson
 
 from earthline.config import Data, VectorLabels
 from earthline.config.sections.labels.vector import LABEL_PROPERTY
+from earthline.earth_engine.imagery import label_dates
 from earthline.earth_engine.imagery.errors import ATTEMPTS, ImageryError, answered
 from earthline.earth_engine.imagery.region import region
 from earthline.earth_engine.retry import ask
@@ -86,11 +87,14 @@ def require_field(labels: VectorLabels) -> str:
         return f"{labels.told} has {points:,} points and {len(labels.held) - points:,} polygons{later}"
     table = ee.FeatureCollection(labels.table)
     names = answered(table.first().propertyNames().getInfo, "data.labels.table")
-    needed = [labels.field or LABEL_PROPERTY, *labels.where]
-    missing = [name for name in needed if name not in names]
-    if missing:
-        there = ", ".join(name for name in names if not name.startswith("system:"))
-        raise ImageryError(f"data.labels.field: {labels.table} has no {missing[0]}, but {there}")
+    needed = {"field": [labels.field or LABEL_PROPERTY], "where": [*labels.where]}
+    if labels.date is not None:
+        needed["date"] = [labels.date.field]
+    for key, asked in needed.items():
+        missing = [name for name in asked if name not in names]
+        if missing:
+            there = ", ".join(name for name in names if not name.startswith("system:"))
+            raise ImageryError(f"data.labels.{key}: {labels.table} has no {missing[0]}, but {there}")
     return f"{labels.table} has {answered(table.size().getInfo, 'data.labels.table'):,} features"
 
 
@@ -105,13 +109,16 @@ def require_known(data: Data, labels: VectorLabels) -> str:
         ImageryError: No feature lies in the region, or values mean nothing to the task.
         PixelsError: Earth Engine does not answer.
     """
-    here = region(data)
+    here, other_time = region(data), ""
     if labels.held is not None:
         # Asked for its extent alone, Earth Engine need not be sent what may not even be uploaded yet.
         extent = of_geojson(answered(here.bounds().getInfo, "data.region"))
         turned = shapely.transform(labels.held.shapes, lambda xy: xy + np.array([360.0, 0.0]))
         inside = int((shapely.intersects(labels.held.shapes, extent) | shapely.intersects(turned, extent)).sum())
     else:
+        if labels.date is not None:
+            near = _matching(ee.FeatureCollection(labels.table).filterBounds(here), labels)
+            other_time = label_dates.told(near, labels.date, "data.labels")
         if labels.content is None:
             _require_meaning(labels, here)
         inside = answered(collection(labels).filterBounds(here).size().getInfo, "data.labels")
@@ -120,7 +127,8 @@ def require_known(data: Data, labels: VectorLabels) -> str:
             f"data.labels: no feature of {labels.told} lies in the region; move data.region, or check the CRS of the "
             "labels"
         )
-    return f"{inside:,} features lie in the region, each with a label"
+    more = f"; {other_time}" if other_time else ""
+    return f"{inside:,} features lie in the region, each with a label{more}"
 
 
 def _require_meaning(labels: VectorLabels, here: Any) -> None:
@@ -134,6 +142,12 @@ def _require_meaning(labels: VectorLabels, here: Any) -> None:
 
 
 def _chosen(table: Any, labels: VectorLabels) -> Any:
+    """The features of a table that have the attributes that are asked for, and are of the imagery's time."""
+    table = _matching(table, labels)
+    return table if labels.date is None else label_dates.of_time(table, labels.date)
+
+
+def _matching(table: Any, labels: VectorLabels) -> Any:
     """The features of a table that have the attributes that are asked for."""
     for name, wanted in labels.where.items():
         table = table.filter(ee.Filter.inList(name, list(wanted) if isinstance(wanted, tuple) else [wanted]))

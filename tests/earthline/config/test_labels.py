@@ -120,3 +120,82 @@ def test_each_mistake_is_told_with_its_key(given, words):
 def test_a_text_with_a_space_is_nearly_the_other(tmp_path):
     with pytest.raises(ConfigError, match=r"'Wood ' \(1 feature, nearly 'wood'\)"):
         load(write_config(tmp_path, [(10, 50, "Wood ")]))
+
+
+def dated(tmp_path, days, imagery=None, **labels):
+    """A config of points with days, and of one year's imagery."""
+    rows = "".join(
+        f"{10 + number / 1000},50,{'wood' if number % 2 else 'lake'},{day}\n" for number, day in enumerate(days)
+    )
+    (tmp_path / "points.csv").write_text("lon,lat,kind,seen\n" + rows)
+    whole = content(file="points.csv", **{"date": "seen", **labels})
+    whole["data"]["imagery"] = imagery or {"collection": "a/b", "bands": ["B1"], "year": 2021}
+    whole["data"] |= {"region": {"west": 9, "south": 49, "east": 12, "north": 51}, "crs": "EPSG:32632", "scale": 10}
+    path = tmp_path / "config.yaml"
+    path.write_text(json.dumps(whole))
+    return path
+
+
+def test_labels_of_another_time_than_the_imagery_do_not_count_and_are_told(tmp_path):
+    path = dated(tmp_path, ["2021-01-01", "2021-12-31", "2022-01-01", "2020-12-31", "", "2019-07-01"])
+    labels = load(path).data.labels
+    assert labels.features == ((1, [10, 50]), (0, [10.001, 50]))
+    assert labels.notes == (
+        "4 of 6 labels do not count, for they are not of 2021-01-01 to 2021-12-31 (2019: 1, 2020: 1, 2022: 1, without "
+        "a date: 1)",
+    )
+    assert labels.date is None
+    assert Data.model_validate_json(load(path).data.model_dump_json()).labels.features == labels.features
+    near = load(dated(tmp_path, ["2021-01-01", "2022-01-01", "2022-01-02"], date={"field": "seen", "tolerance": 1}))
+    assert len(near.data.labels.held) == 2
+    given = {"field": "seen", "within": [["2019-01-01", "2020-01-01"]]}
+    assert len(load(dated(tmp_path, ["2021", "2019-05"], date=given)).data.labels.held) == 1
+
+
+def test_a_large_file_is_named_by_the_labels_that_count(tmp_path):
+    days = [f"2021{number % 11 + 1:02}01" if number % 4 else "2020" for number in range(2000)]
+    labels = load(dated(tmp_path, days)).data.labels
+    assert len(labels.upload) == 1500 and labels.content == labels.held.digest() and labels.date is None
+
+
+def test_the_dates_of_a_table_are_the_imagery_s(tmp_path):
+    path = dated(tmp_path, ["2021"])
+    whole = json.loads(path.read_text())
+    del whole["data"]["labels"]["file"]
+    whole["data"]["labels"]["table"] = "a/table"
+    sources = [
+        {"ready": "sentinel2", "start": "2021-04-01", "end": "2021-10-01"},
+        {"ready": "sentinel1", "year": 2020},
+        {"ready": "copernicus_dem"},
+    ]
+    whole["data"]["imagery"] = {"sources": sources, "data_type": "float32"}
+    whole["serving"] = {"tile_shape": [64, 64]}
+    labels = parse(whole, "here").data.labels
+    assert labels.date.within == (("2021-04-01", "2021-10-01"), ("2020-01-01", "2021-01-01"))
+    assert Data.model_validate_json(parse(whole, "here").data.model_dump_json()).labels == labels
+
+
+@pytest.mark.parametrize(
+    ("days", "more", "words"),
+    [
+        (
+            ["2019", "2020", "2020"],
+            {},
+            ["none of 3 labels is of 2021-01-01 to 2021-12-31 (2019: 1, 2020: 2)", "within"],
+        ),
+        (["3.4.21"], {}, ["the field 'seen'", "'3.4.21' (1 feature)", "2021-06-15"]),
+        (["2021"], {"date": "when"}, ["no field 'when'", "seen"]),
+        (["2021"], {"date": 2021}, ["data.labels.date", "name the field"]),
+        (["2021"], {"date": {"field": "seen", "within": [["2022-01-01", "2021-01-01"]]}}, ["must be before"]),
+        (
+            ["2021"],
+            {"imagery": {"image": "a/b", "bands": ["B1"]}},
+            ["labels.date", "no source", "within: [[2021-01-01"],
+        ),
+    ],
+)
+def test_mistakes_about_dates_are_told(tmp_path, days, more, words):
+    with pytest.raises(ConfigError) as caught:
+        load(dated(tmp_path, days, **more))
+    for word in words:
+        assert word in str(caught.value)

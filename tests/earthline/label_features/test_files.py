@@ -107,6 +107,20 @@ def test_a_layer_and_attributes_choose_features(tmp_path):
         read(asked(path, layer="old", where={"yaer": 2021}), RULES)
 
 
+def test_dates_of_a_geopackage_are_days(tmp_path):
+    days = np.array(["2021-06-15", "2020-01-01", "NaT", "2019-12-31"], "datetime64[D]")
+    path = write(tmp_path / "labels.gpkg", shapes_in_utm(), KINDS, seen=days, year=[2021, 2020, 2019, 2018])
+    found, _ = read(asked(path, date="seen"), RULES)
+    assert found.dates.tolist() == [[20210615, 20210615], [20200101, 20200101], [0, 0]]
+    found, _ = read(asked(path, date="year"), RULES)
+    assert found.dates.tolist() == [[20210101, 20211231], [20200101, 20201231], [20190101, 20191231]]
+    assert read(asked(path), RULES)[0].dates is None
+    with pytest.raises(FeaturesError, match=r"has no field 'when'; there are: .*seen"):
+        read(asked(path, date="when"), RULES)
+    with pytest.raises(FeaturesError, match=r"the field 'kind' of .* holds values that are no date: 'forest' \(2 feat"):
+        read(asked(path, date="kind"), RULES)
+
+
 def test_broken_polygons_are_repaired_and_lines_left_out_and_both_are_said(tmp_path):
     bow = shapely.Polygon([(13, 52), (13.1, 52.1), (13.1, 52), (13, 52.1)])
     line = shapely.LineString([(13, 52), (14, 52)])

@@ -5,9 +5,8 @@ from typing import Any, Literal, Self
 
 from pydantic import ConfigDict, Field, SerializeAsAny, field_validator, model_validator
 
-from earthline.config.section import AssetId, Number, Section, WholeNumber
+from earthline.config.section import AssetId, Date, Number, Section, WholeNumber
 from earthline.config.sections.imagery.bands import AnyBand, Band, require_usable
-from earthline.config.sections.imagery.dates import Date
 from earthline.config.sections.imagery.filters import AnyFilter
 from earthline.config.sections.imagery.function import AnyFunction
 from earthline.config.sections.imagery.ready import AnyReady, read

@@ -8,8 +8,10 @@ from typing import Any, Self
 from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
 
 from earthline.config.section import AssetId, Number
+from earthline.config.sections.labels.date import AnyLabelDate
 from earthline.config.sections.labels.field_value import FieldValue
 from earthline.config.sections.labels.section import Labels
+from earthline.label_features import dates as label_dates
 from earthline.label_features import features as label_features
 from earthline.label_features.features import FeaturesError, LabelFeatures
 from earthline.label_features.files import Question
@@ -42,6 +44,11 @@ class VectorLabels(Labels):
         default_factory=dict,
         description="Fields and their value, or a list of values: only features that have them are labels, such as "
         "{year: 2021}.",
+    )
+    date: AnyLabelDate | None = Field(
+        default=None,
+        description="Field that tells when a label was true, such as survey_year, or {field: survey_year, tolerance: "
+        "365}: labels of another time than the imagery's do not count.",
     )
     longitude: str | None = Field(
         default=None, min_length=1, description="Column of a CSV file: longitude, or easting in `crs`."
@@ -110,17 +117,64 @@ class VectorLabels(Labels):
         assert self.file is not None and self.field is not None
         path = folder / self.file
         asked = Question(
-            path, self.field, self.layer, self.where, self.longitude, self.latitude, self.crs or "EPSG:4326"
+            path,
+            self.field,
+            self.layer,
+            self.where,
+            self.longitude,
+            self.latitude,
+            self.crs or "EPSG:4326",
+            self.date.field if self.date is not None else None,
         )
-        found, notes = read_file(asked, self.meaning)
-        written = found.written()
-        few = len(str(written)) <= MOST_INLINE_BYTES
-        self._read, self._notes, self._name = found, notes, self.file
+        found, self._notes = read_file(asked, self.meaning)
+        self._name = self.file
         # The section is frozen for those who use it; here it is still in the making.
         self.__dict__.update(
             file=None, layer=None, field=None, where={}, longitude=None, latitude=None, crs=None, ignore=()
         )
-        self.__dict__.update({"features": written} if few else {"content": found.digest()})
+        if self.date is None:
+            self._hold(found)
+        else:
+            self._read = found  # which of them count is known once the imagery's dates are: `settle_date`
+
+    def _hold(self, found: LabelFeatures) -> None:
+        """Takes the labels of a file: few travel with the config, many become a table."""
+        written = found.written()
+        few = len(str(written)) <= MOST_INLINE_BYTES
+        self._read = found
+        self.__dict__.update(features=written if few else None, content=None if few else found.digest())
+
+    def settle_date(self, spans: Sequence[tuple[str, str]]) -> None:
+        """Keeps the labels alone that are of the imagery's time; those of a table are told apart in Earth Engine.
+
+        Args:
+            spans: First days of the imagery's sources, and the days after the last ones.
+
+        Raises:
+            ValueError: The imagery has no dates, or no label is of its time.
+        """
+        asked = self.date
+        if asked is None:
+            return
+        asked = asked.model_copy(update={"within": asked.within or tuple(dict.fromkeys(spans))})
+        if not asked.within:
+            raise ValueError(
+                f"labels.date: no source of `imagery` has dates; say when labels count by `date: {{field: "
+                f"{asked.field}, within: [[2021-01-01, 2022-01-01]]}}` (first day, day after the last one)"
+            )
+        if self._read is None or self._read.dates is None:
+            self.__dict__["date"] = asked
+            return
+        found, period = self._read, asked.period
+        kept = period.holds(self._read.dates)
+        if not kept.any():
+            raise ValueError(label_dates.none_told(len(found), period, label_dates.by_year(self._read.dates)))
+        if not kept.all():
+            years = label_dates.by_year(self._read.dates[~kept])
+            told = label_dates.left_out(int((~kept).sum()), len(found), period, years)
+            self._notes = (*self._notes, told)
+        self._hold(found.only(kept))
+        self.__dict__["date"] = None
 
     @abstractmethod
     def meaning(self, values: Sequence[Any]) -> Sequence[int | float | None]:

@@ -1,6 +1,7 @@
 """Labels of every kind as pixels, through the real client against the sandbox."""
 
 import json
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ FOLDER = "projects/sandbox/assets/label_test"
 SHAPE = (40, 50)
 TRANSFORM = (10.0, 0.0, 500_000.0, 0.0, -10.0, 5_500_000.0)
 CRS = "EPSG:32633"
+SPRING = [["2021-03-01", "2021-06-01"]]
 SCRIPT = """
 import ee, json, sys
 import numpy as np
@@ -62,7 +64,7 @@ def in_degrees(shape):
 
 
 def shapes():
-    """Shapes in pixels, with a text, a number and a year."""
+    """Shapes in pixels, with a text, a number and dates in several spellings."""
     random = np.random.default_rng(8)
     found = []
     for number in range(40):
@@ -73,7 +75,11 @@ def shapes():
             shape = shapely.convex_hull(shapely.MultiPoint(corners))
         kind = ("wood", "lake", "cloud")[number % 3]
         value = [0.1, 0.5, 1.0][number % 3]
-        found.append((shape, {"kind": kind, "value": value, "year": 2020 + number % 2}))
+        day = date(2021, 1, 1) + timedelta(days=9 * number)
+        moment = int(datetime(day.year, day.month, day.day, 12, tzinfo=UTC).timestamp() * 1000)
+        written = ("", str(day), f"{day}T12:00:00", str(day)[:7])[number % 4]
+        dates = {"year": 2020 + number % 2, "day": written, "moment": moment}
+        found.append((shape, {"kind": kind, "value": value, **dates}))
     return found
 
 
@@ -135,6 +141,15 @@ def outcomes(sandbox, tmp_path_factory):
         "raster ranges": section(
             image=f"{FOLDER}/biomass", band="b1", classes=classes([[0, 0.5]], [[0.5, 1]], key="ranges")
         ),
+        "days of a table": section(**table, **texts, date={"field": "day", "within": SPRING, "tolerance": 3}),
+        "days of a file": section(
+            file="fields.geojson", **texts, date={"field": "day", "within": SPRING, "tolerance": 3}
+        ),
+        "moments": section(**table, **texts, date={"field": "moment", "within": SPRING}),
+        "years": section(**table, **texts, date={"field": "year", "within": SPRING}),
+        "no such date": section(**table, **texts, date={"field": "when", "within": SPRING}),
+        "no date": section(**table, **texts, date={"field": "kind", "within": SPRING}),
+        "another time": section(**table, **texts, date={"field": "year", "within": [["2018-01-01", "2019-01-01"]]}),
         "unknown text": section(**table, field="kind", classes=classes(["Wood "], ["lake"]), ignore=["cloud"]),
         "no field": section(**table, field="kid", classes=classes(["wood"], ["lake"])),
         "no table": section(table=f"{FOLDER}/nothing", **texts),
@@ -161,6 +176,29 @@ def test_points_and_polygons_are_burned_as_rasterio_does(outcomes, case):
 def test_attributes_choose_the_features_of_a_table(outcomes):
     chosen = [pair for pair in shapes() if pair[1]["year"] == 2021]
     np.testing.assert_array_equal(outcomes["one year"]["labels"], burned(of_kinds(chosen)))
+
+
+@pytest.mark.parametrize("case", ["days of a table", "days of a file"])
+def test_labels_of_another_day_do_not_count(outcomes, case):
+    chosen = []
+    for shape, properties in shapes():
+        day = properties["day"][:10]
+        if len(day) == 10 and "2021-02-26" <= day <= "2021-06-03":
+            chosen.append((shape, properties))
+        elif len(day) == 7 and "2021-02" <= day <= "2021-06":
+            chosen.append((shape, properties))
+    assert 5 < len(chosen) < 20
+    np.testing.assert_array_equal(outcomes[case]["labels"], burned(of_kinds(chosen)))
+
+
+def test_moments_and_years_of_a_table_are_dates(outcomes):
+    low, high = (datetime(2021, month, 1, tzinfo=UTC).timestamp() * 1000 for month in (3, 6))
+    chosen = [pair for pair in shapes() if low <= pair[1]["moment"] < high]
+    np.testing.assert_array_equal(outcomes["moments"]["labels"], burned(of_kinds(chosen)))
+    chosen = [pair for pair in shapes() if pair[1]["year"] == 2021]
+    np.testing.assert_array_equal(outcomes["years"]["labels"], burned(of_kinds(chosen)))
+    told = "; ".join(outcomes["years"]["told"])
+    assert "20 of 40 labels do not count, for they are not of 2021-03-01 to 2021-05-31 (2020: 20)" in told
 
 
 def test_ranges_of_a_field_are_classes(outcomes):
@@ -210,8 +248,11 @@ def test_what_is_there_is_told(outcomes, case, words):
     ("case", "words"),
     [
         ("unknown text", ["data.labels.classes: the field kind of", "'wood' (14 features, nearly 'Wood ')"]),
-        ("no field", ["data.labels.field", "has no kid, but kind, value, year"]),
+        ("no field", ["data.labels.field", "has no kid, but ", "kind"]),
         ("no table", ["data.labels.table", "nothing", "not found"]),
+        ("no such date", ["data.labels.date", "has no when, but ", "moment"]),
+        ("no date", ["data.labels.date: the field kind holds values that are no date", "'wood' (14 features)"]),
+        ("another time", ["data.labels.date: none of 40 labels", "2018-01-01 to 2018-12-31 (2020: 20, 2021: 20)"]),
         ("outside ranges", ["0.5 (13 features)", "`ranges`"]),
         ("raster outside", ["outside of all ranges: 0.5 (", "data.labels.ignore"]),
     ],
