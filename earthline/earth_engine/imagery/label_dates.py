@@ -1,4 +1,4 @@
-"""Labels of a table that are of the imagery's time: told apart in Earth Engine as `label_features.dates` does it here."""
+"""Labels of a table that are of the imagery's time: told apart in Earth Engine as `label_features.dates` does here."""
 
 from typing import Any
 
