@@ -49,7 +49,9 @@ def write_files(folder: Path) -> None:
     options = {"crs": "EPSG:4326", "geometry_type": "Polygon", "layer": "districts"}
     pyogrio.raw.write(folder / "districts.gpkg", shapes, values, meta["fields"], **options)
     uses = np.array(["water", "forest", "orchard"], object)
-    pyogrio.raw.write(folder / "fields.gpkg", shapes, [uses], ["landuse"], crs="EPSG:4326", geometry_type="Polygon")
+    columns = {"landuse": uses, "survey_date": np.array(["2021-06-15", "2020-06-15", "2021-07-01"], "datetime64[D]")}
+    plain = {"crs": "EPSG:4326", "geometry_type": "Polygon"}
+    pyogrio.raw.write(folder / "fields.gpkg", shapes, list(columns.values()), list(columns), **plain)
     profile = {"driver": "GTiff", "dtype": "uint8", "count": 1, "height": 1, "width": 1, "crs": "EPSG:32632"}
     with rasterio.open(folder / "dem.tif", "w", transform=Affine(30, 0, 0, 0, -30, 0), **profile) as file:
         file.write(np.zeros((1, 1, 1), np.uint8))

@@ -18,7 +18,7 @@ from tests.conftest import Sandbox
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "how-to" / "vector-labels.md").read_text("utf-8")
 (RECIPE,) = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-(EXAMPLE,) = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+EXAMPLE, *_ = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 SCENE = "projects/sandbox/assets/vector_labels"
 POLYGONS = """
 import geopandas
