@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import ee
@@ -15,7 +16,7 @@ from components.export_examples import blocks
 from components.export_examples.dealing import Candidates
 from earthline.config import Data, Export
 from earthline.earth_engine import imagery
-from earthline.earth_engine.retry import ask
+from earthline.earth_engine.retry import PixelsError, ask
 from earthline.formats.manifest import SPLITS
 from earthline.grid import Grid
 from earthline.task import task_of
@@ -24,10 +25,25 @@ _logger = logging.getLogger(__name__)
 
 FEATURES_PER_REQUEST = 5000
 """Earth Engine answers an interactive request with at most so many features."""
+MOST_COUNTED = 1e12
+"""Pixels that are counted at most; Earth Engine gives up sooner where they take it more than five minutes."""
 
 
 class PointsError(ValueError):
     """There is nothing to sample; the text names the key and the fix."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The patches of a split.
+
+    Attributes:
+        corners: First pixels (row, column), distinct and sorted.
+        by_stratum: How many of them are centred on each stratum.
+    """
+
+    corners: list[tuple[int, int]]
+    by_stratum: tuple[int, ...]
 
 
 def geometry(grid: Grid, area: BaseGeometry) -> Any:
@@ -60,17 +76,17 @@ def candidates(data: Data, export: Export, grid: Grid) -> Candidates:
     return Candidates.of(found)
 
 
-def draw(data: Data, export: Export, grid: Grid, areas: Mapping[str, BaseGeometry]) -> dict[str, list[tuple[int, int]]]:
+def draw(data: Data, export: Export, grid: Grid, areas: Mapping[str, BaseGeometry]) -> dict[str, Drawn]:
     """Draws the patches of every split.
+
+    Within a stratum every patch of the split's area has the same chance: Earth Engine draws the candidates at random,
+    and of these as many as are needed are drawn at random.
 
     Args:
         data: The section.
         export: The section; `examples` bounds the answer.
         grid: Of the whole region.
         areas: By split, in pixels of the grid.
-
-    Returns:
-        First pixels (row, column) by split, distinct and sorted.
 
     Raises:
         PointsError: A split without a labelled pixel.
@@ -86,7 +102,8 @@ def draw(data: Data, export: Export, grid: Grid, areas: Mapping[str, BaseGeometr
                 f"export: empty split '{split}': no pixel of its area has both imagery and a label; change "
                 "export.seed or export.block_shape, or give export.split_regions"
             )
-        drawn[split] = corners
+        taken = set(corners)
+        drawn[split] = Drawn(corners, tuple(len(taken & set(found[stratum])) for stratum in range(len(strata))))
         absent = [name for stratum, name in enumerate(strata) if not found[stratum]]
         if absent:
             _logger.warning(
@@ -123,18 +140,52 @@ def balance(
     return sorted(chosen)
 
 
+def frame(data: Data, export: Export, grid: Grid, area: BaseGeometry) -> tuple[int, ...] | None:
+    """How many patches could be drawn from each stratum of an area.
+
+    Args:
+        data: The section.
+        export: The section.
+        grid: Of the whole region.
+        area: In pixels of the grid.
+
+    Returns:
+        By stratum; None where Earth Engine does not count so many pixels at once.
+    """
+    region, strata = _frame(data, export, grid, area)
+    counts = strata.reduceRegion(
+        reducer=ee.Reducer.frequencyHistogram().unweighted(),
+        geometry=region,
+        crs=grid.crs,
+        crsTransform=list(grid.transform),
+        maxPixels=MOST_COUNTED,
+    )
+    try:
+        answer = ask(counts.getInfo, export.attempts, "pixels by stratum")
+    except PixelsError as error:
+        _logger.warning("export_examples: the chance of each patch stays unknown: %s", error)
+        return None
+    found = {int(float(stratum)): int(count) for stratum, count in (answer[imagery.LABEL_BAND] or {}).items()}
+    return tuple(found.get(stratum, 0) for stratum in range(len(task_of(data).strata)))
+
+
+def _frame(data: Data, export: Export, grid: Grid, area: BaseGeometry) -> tuple[Any, Any]:
+    """Where patches may be centred, an `ee.Geometry`, and the stratum of each such pixel, an `ee.Image`."""
+    rows, columns = data.labels.offset
+    region = geometry(grid, translate(blocks.centers(area, export.patch_shape), columns, rows))
+    # Patches are centred inside the region's outline; they may reach over its edge.
+    inside = imagery.clipped(imagery.labels(data), data, grid, offset=data.labels.offset)
+    return region, task_of(data).stratum(inside).updateMask(imagery.image(data).select([0]).mask())
+
+
 def _sample(
     data: Data, export: Export, grid: Grid, area: BaseGeometry, most: int, seed: int
 ) -> dict[int, list[tuple[int, int]]]:
     """First pixels of candidate patches by the stratum of their middle pixel, at most `most` of each."""
     height, width = export.patch_shape
     rows, columns = data.labels.offset
-    middle = blocks.centers(area, export.patch_shape)
-    region = geometry(grid, translate(middle, columns, rows))
-    # Patches are centred inside the region's outline; they may reach over its edge.
-    inside = imagery.clipped(imagery.labels(data), data, grid, offset=data.labels.offset)
     task = task_of(data)
-    strata = task.stratum(inside).updateMask(imagery.image(data).select([0]).mask())
+    region, strata = _frame(data, export, grid, area)
     to_grid = Transformer.from_crs("EPSG:4326", grid.pyproj_crs, always_xy=True)
     found: dict[int, list[tuple[int, int]]] = {}
     for stratum, name in enumerate(task.strata):

@@ -11,8 +11,8 @@ import ee
 from kfp import dsl
 from shapely.geometry import mapping
 
-from components.export_examples import existing, features, fetching, pipeline, plan
-from components.export_examples.selection import select
+from components.export_examples import existing, features, fetching, pipeline, plan, points
+from components.export_examples.selection import Selection, select
 from earthline.config import Data, Export, Labels, VectorLabels
 from earthline.earth_engine import verification
 from earthline.earth_engine.connection import connect
@@ -20,7 +20,7 @@ from earthline.earth_engine.imagery import data_types
 from earthline.earth_engine.retry import PixelsError, ask
 from earthline.entry_point import entry_point
 from earthline.formats.label_features import FEATURES
-from earthline.formats.manifest import MANIFEST, Manifest, SeriesRecord, SourceRecord, expression_hash
+from earthline.formats.manifest import MANIFEST, Manifest, SeriesRecord, SourceRecord, StratumSample, expression_hash
 from earthline.grid import Grid
 from earthline.task import task_of
 
@@ -124,10 +124,25 @@ def _plan(
         block_shape=export.block_shape,
         split_areas={split: mapping(area) for split, area in areas.items()},
         seed=export.seed,
+        sampling=_sampling(data, export, grid, selected),
         expression_hash=expression_hash(ee.serializer.encode(fetching.request_image(data, grid))),
         sources=(*(_source(asset, "imagery") for asset in data.imagery.assets), _labels(data.labels)),
     )
     return manifest, planned, selected.foreign
+
+
+def _sampling(data: Data, export: Export, grid: Grid, selected: Selection) -> dict[str, tuple[StratumSample, ...]]:
+    """Of how many patches each stratum's were drawn, by split; none where it is not known of every split."""
+    found = {}
+    for split, drawn in selected.drawn.items():
+        frame = points.frame(data, export, grid, selected.areas[split])
+        if frame is None:
+            return {}
+        found[split] = tuple(
+            StratumSample(name=name, frame=most, drawn=taken)
+            for name, most, taken in zip(task_of(data).strata, frame, drawn, strict=True)
+        )
+    return found
 
 
 def _labels(labels: Labels) -> SourceRecord:

@@ -25,12 +25,15 @@ class Selection:
     Attributes:
         areas: Of the splits, in pixels of the grid (x = column, y = row).
         corners: First pixels (row, column) of patches, by split.
+        drawn: By split, how many patches are centred on each stratum; empty where labels are points and polygons, whose
+            places somebody chose.
         foreign: By split, the features of other splits that reach into its area; none where labels are a raster.
         records: What the dataset tells of the features; None where labels are a raster.
     """
 
     areas: Mapping[str, BaseGeometry]
     corners: Mapping[str, list[tuple[int, int]]]
+    drawn: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     foreign: Mapping[str, Foreign] = field(default_factory=dict)
     records: FeatureRecords | None = None
 
@@ -55,7 +58,12 @@ def select(data: Data, export: Export, grid: Grid) -> Selection:
     fixed = export.split_regions is not None
     found = None if fixed else points.candidates(data, export, grid)
     areas = plan.split_areas(grid, export, found, len(task_of(data).strata), imagery.in_pixels(data, grid))
-    return Selection(areas, points.draw(data, export, grid, areas))
+    drawn = points.draw(data, export, grid, areas)
+    return Selection(
+        areas,
+        {split: each.corners for split, each in drawn.items()},
+        {split: each.by_stratum for split, each in drawn.items()},
+    )
 
 
 def candidates(data: Data, export: Export, grid: Grid) -> Candidates:
@@ -86,4 +94,6 @@ def _of_features(data: Data, labels: VectorLabels, export: Export, grid: Grid) -
     areas = plan.split_areas(grid, export, dealt, len(task_of(data).strata), outline)
     owned = features.owners(found, areas)
     corners = features.draw(data, export, grid, areas, chosen, owned)
-    return Selection(areas, corners, features.foreign(found, owned, areas), features.records(found, owned))
+    return Selection(
+        areas, corners, foreign=features.foreign(found, owned, areas), records=features.records(found, owned)
+    )

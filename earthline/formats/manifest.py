@@ -36,6 +36,14 @@ class SplitSummary(_Record):
     masked_pixels: int = Field(ge=0, description="Pixels whose image is masked in at least one band.")
 
 
+class StratumSample(_Record):
+    """How patches were drawn from one stratum of a split: at random, each with the probability `drawn / frame`."""
+
+    name: str = Field(description="Name of the stratum.")
+    frame: int = Field(ge=0, description="Pixels of the split's area on which a patch could have been centred.")
+    drawn: int = Field(ge=0, description="Patches that are centred on such a pixel: the examples of the stratum.")
+
+
 class SourceRecord(_Record):
     """Where data come from, for the report."""
 
@@ -73,6 +81,12 @@ class Manifest(_Record):
     )
     split_areas: dict[str, Any] = Field(description="GeoJSON geometry of each split in pixels (x = column, y = row).")
     seed: int = Field(description="Seed of the split and of the sample points.")
+    sampling: dict[str, tuple[StratumSample, ...]] = Field(
+        default={},
+        description="By split, how many of how many patches were drawn from each stratum, in the task's order. The label "
+        "of a patch's middle pixel (height // 2, width // 2) tells its stratum. Empty where no probability is known: "
+        "somebody chose the places of points, polygons and of examples made elsewhere.",
+    )
     placed: bool = Field(
         default=True,
         description="Whether it is known where patches lie. If not, each has rows of its own on a grid that stands for "

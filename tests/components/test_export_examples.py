@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from shapely.geometry import box, shape
+from shapely.prepared import prep
 
 from earthline.config import Data, Export
 from earthline.formats.examples import Patch
@@ -176,6 +178,31 @@ def test_middle_pixels_are_balanced_over_classes(folder):
     height, width = manifest.patch_shape
     middle = [patch.label[height // 2, width // 2] for patch in patches(folder, manifest, "train")]
     assert [middle.count(class_id) for class_id in (0, 1)] == [20, 20]
+
+
+def test_the_manifest_tells_with_what_chance_each_patch_was_drawn(folder):
+    manifest = Manifest.read(folder)
+    height, width = manifest.patch_shape
+    imagery, labels = scene()
+    for split in SPLITS:
+        middle = [patch.label[height // 2, width // 2] for patch in patches(folder, manifest, split)]
+        area = shape(manifest.split_areas[split])
+        inside = prep(area)
+        counts = [0, 0]
+        for row in range(SHAPE[0] - height + 1):
+            for column in range(SHAPE[1] - width + 1):
+                if not inside.covers(box(column, row, column + width, row + height)):
+                    continue
+                place = row + height // 2 + OFFSET[0], column + width // 2 + OFFSET[1]
+                if labels[place] in (1, 2) and imagery[:, *place].all():
+                    counts[labels[place] - 1] += 1
+        found = manifest.sampling[split]
+        assert [each.name for each in found] == ["land", "water"]
+        assert [each.frame for each in found] == counts and min(counts) > 0
+        assert sum(each.drawn for each in found) == manifest.splits[split].examples
+        # The label of a middle pixel tells the stratum. Labels lie off the grid here, so a patch may have none there.
+        for class_id, each in enumerate(found):
+            assert 0 <= each.drawn - middle.count(class_id) <= middle.count(UNLABELLED)
 
 
 def test_the_manifest_tells_what_is_there(folder, outcomes):
