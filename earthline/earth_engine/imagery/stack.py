@@ -46,7 +46,7 @@ def measured(data: Data) -> Any:
     Bands share one mask: the model has no notion of a pixel that is half there. What is no finite number is masked.
     """
     imagery = data.imagery
-    first, *others = imagery.all_sources
+    first, *others = imagery.parts
     whole = part(data, first)
     for source in others:
         whole = whole.addBands(part(data, source))

@@ -47,6 +47,10 @@ def stack(*sources: Any, **more: Any) -> dict[str, Any]:
         (stack(IMAGE, {**IMAGE, "prefix": "old_"}), ("B4", "B8", "old_B4", "old_B8")),
         ({**YEAR, "time": {"steps": 2}}, ("B4_t00", "B8_t00", "B4_t01", "B8_t01")),
         (
+            stack({**YEAR, "fill": "old"}, {**IMAGE, "bands": ["B8", "B4"], "name": "old", "only_fills": True}),
+            ("B4", "B8"),
+        ),
+        (
             {**YEAR, "bands": ["B4", "B8"], "time": {"steps": 2}, "derived": {"ndvi": "(B8-B4)/(B8+B4)"}},
             ("B4_t00", "B8_t00", "B4_t01", "B8_t01", "ndvi_t00", "ndvi_t01"),
         ),
@@ -74,6 +78,39 @@ def test_bands_come_in_the_configs_order(imagery: Any, names: tuple[str, ...]) -
         ({"image": "a/b"}, "data.imagery.bands", ["required"]),
         ({**IMAGE, "sources": [IMAGE]}, "data.imagery", ["`image` and `bands` beside `sources`"]),
         ({"sources": []}, "data.imagery.sources", ["at least 1"]),
+        (
+            stack({**IMAGE, "fill": "old"}),
+            "data.imagery.sources.0.fill",
+            ["'old' names no source", "write `name: old`"],
+        ),
+        ({**IMAGE, "fill": "old"}, "data.imagery.fill", ["'old' names no source"]),
+        (
+            stack({**IMAGE, "fill": "old"}, {**IMAGE, "name": "old", "prefix": "o_", "bands": ["B8", "B5"]}),
+            "data.imagery.sources.0.fill",
+            ["'old' has B8, B5, and not B4", "{band: NAME, as: OTHER}"],
+        ),
+        (
+            stack({**IMAGE, "fill": "old"}, {**YEAR, "name": "old", "only_fills": True, "time": "quarter"}),
+            "data.imagery.sources.0.fill",
+            ["'old' has 4 steps in time and this source none"],
+        ),
+        (
+            stack({**IMAGE, "fill": "b", "name": "a"}, {**IMAGE, "fill": "a", "name": "b", "prefix": "p"}),
+            "data.imagery.sources.0.fill",
+            ["a and b fill each other in a circle"],
+        ),
+        (stack({**IMAGE, "fill": "a", "name": "a"}), "data.imagery.sources.0.fill", ["a fill each other in a circle"]),
+        (
+            stack(IMAGE, {**IMAGE, "only_fills": True}),
+            "data.imagery.sources.1.only_fills",
+            ["no other source takes it"],
+        ),
+        (
+            stack({**IMAGE, "name": "a"}, {**IMAGE, "name": "a", "prefix": "p"}),
+            "data.imagery.sources",
+            ["'a' stands twice"],
+        ),
+        ({**IMAGE, "fill": True}, "data.imagery.fill", ["a number, or the `name`"]),
         (stack({**IMAGE, "bnads": 1}), "data.imagery.sources.0.bnads", ["unknown key", "`bands`"]),
         (stack(IMAGE, {**IMAGE, "bands": [3]}), "data.imagery.sources.1.bands.0", ["3 is no text"]),
         (stack(IMAGE, {**IMAGE, "bands": ["B4"]}), "data.imagery.sources", ["B4 stands in more than one", "`prefix`"]),

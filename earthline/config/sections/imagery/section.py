@@ -18,6 +18,7 @@ from pydantic.json_schema import JsonSchemaValue
 from earthline.config.section import Section
 from earthline.config.sections.imagery.bands import require_usable
 from earthline.config.sections.imagery.derived import Derived, resolve
+from earthline.config.sections.imagery.fillers import require_fillers
 from earthline.config.sections.imagery.source import Source
 from earthline.config.sections.imagery.time import Series
 
@@ -43,9 +44,22 @@ class Imagery(Section, ABC):
         """The sources, in the order of their bands."""
 
     @property
+    def parts(self) -> tuple[Source, ...]:
+        """The sources whose bands are the stack: all but those that only fill the gaps of others."""
+        return tuple(source for source in self.all_sources if not source.only_fills)
+
+    def called(self, name: str) -> Source | None:
+        """The source of a name that `fill` may have; None where there is none.
+
+        Args:
+            name: Of a source.
+        """
+        return next((source for source in self.all_sources if source.name == name), None)
+
+    @property
     def derived_bands(self) -> tuple[Derived, ...]:
         """Bands by expression, in the order in which they are computed."""
-        series = {name: bands for source in self.all_sources for name, bands in source.by_step.items()}
+        series = {name: bands for source in self.parts for name, bands in source.by_step.items()}
         return resolve(self.derived, self._stacked, series)
 
     @property
@@ -56,7 +70,7 @@ class Imagery(Section, ABC):
     @property
     def series(self) -> tuple[Series, ...]:
         """Bands that come once for each step in time, in the order of the stack."""
-        found = [Series(source.names, source.steps) for source in self.all_sources if source.time is not None]
+        found = [Series(source.names, source.steps) for source in self.parts if source.time is not None]
         names = [band.name for band in self.derived_bands]
         for name in self.derived:
             count = sum(each.rpartition("_t")[0] == name for each in names)
@@ -88,15 +102,16 @@ class Imagery(Section, ABC):
     @property
     def grid_source(self) -> Source | None:
         """The image whose grid is the workflow's where `crs` and `scale` are left out: the first source, if that."""
-        first = self.all_sources[0]
+        first = self.parts[0]
         return first if first.image is not None else None
 
     @property
     def _stacked(self) -> tuple[str, ...]:
-        return tuple(name for source in self.all_sources for name in source.stacked)
+        return tuple(name for source in self.parts for name in source.stacked)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
+        require_fillers(self.keys)
         stacked = self._stacked
         twice = sorted({name for name in stacked if stacked.count(name) > 1})
         if twice:

@@ -1,9 +1,9 @@
 """One source of imagery: an image, a collection that becomes one, or one that is ready by name."""
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, SerializeAsAny, field_validator, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, SerializeAsAny, field_validator, model_validator
 
 from earthline.config.section import AssetId, Date, Number, Section, WholeNumber
 from earthline.config.sections.imagery.bands import AnyBand, Band, require_usable
@@ -19,6 +19,19 @@ _CLOUD_PROPERTIES = {"COPERNICUS/S2": "CLOUDY_PIXEL_PERCENTAGE", "NASA/HLS/": "C
 """By the beginning of the collection's id, from the catalogue's pages."""
 _OF_A_COLLECTION = ("cloud_mask", "max_cloud_percent", "filters", "time", "percentile", "quality_band")
 """Keys that say nothing of a single image."""
+
+
+def _read_fill(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError("write a number, or the `name` of another source")
+    return value
+
+
+AnyFill = Annotated[
+    Annotated[Number, Field(allow_inf_nan=False)] | str,
+    BeforeValidator(_read_fill, json_schema_input_type=float | str),
+]
+"""What stands where a source has no value."""
 
 
 def _bands_may_be_left_out(schema: dict[str, Any]) -> None:
@@ -50,6 +63,9 @@ class Source(Section):
         min_length=1, description="Band names, in the order that the model sees; or {band: B4, as: red}."
     )
     prefix: str = Field(default="", max_length=60, description="Put before the names of all bands.")
+    name: str | None = Field(
+        default=None, min_length=1, max_length=60, description="What `fill` of another source calls this one."
+    )
     start: Date | None = Field(default=None, description="First day of a collection's images, YYYY-MM-DD.")
     end: Date | None = Field(default=None, description="Day after the last one, YYYY-MM-DD.")
     year: WholeNumber | None = Field(default=None, ge=1950, le=2100, description="A whole year, for `start` and `end`.")
@@ -89,8 +105,15 @@ class Source(Section):
     )
     multiply: Number = Field(default=1, allow_inf_nan=False, description="Factor of all values.")
     add: Number = Field(default=0, allow_inf_nan=False, description="Added to all values, after `multiply`.")
-    fill: Number | None = Field(
-        default=None, allow_inf_nan=False, description="Value, in final units, where the source has none."
+    fill: AnyFill | None = Field(
+        default=None,
+        description="What stands where the source has no value: a number, in final units, or the `name` of another "
+        "source, whose bands of the same names (before `prefix`) are taken there, all of a pixel together.",
+    )
+    only_fills: bool = Field(
+        default=False,
+        strict=True,
+        description="Whether the source is there for the `fill` of others alone: its bands are then none of the stack.",
     )
     time: AnyTime | None = Field(
         default=None, description="Equal steps in time: a composite for each, with bands B4_t00, B4_t01 …"
@@ -188,9 +211,14 @@ class Source(Section):
         return tuple(band if isinstance(band, str) else band.band for band in self.bands)
 
     @property
+    def plain(self) -> tuple[str, ...]:
+        """The same bands by the names that the config gives them, without `prefix` and steps in time."""
+        return tuple(named(band) for band in self.bands)
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The same bands by their names in the stack, without steps in time."""
-        return tuple(self.prefix + named(band) for band in self.bands)
+        return tuple(self.prefix + name for name in self.plain)
 
     @property
     def steps(self) -> tuple[Step, ...]:

@@ -1,4 +1,4 @@
-"""Composites of equal steps in time as one image."""
+"""Composites of equal steps in time: what stands where one has no value, and all as one image."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,16 +6,24 @@ from typing import Any
 import ee
 
 
-def joined(steps: Sequence[Any], empty: str | float) -> Any:
-    """One `ee.Image` with the bands of all steps, one step after the other.
+def without_gaps(steps: Sequence[Any], empty: str | float) -> list[Any]:
+    """The steps, with what the config says where one has no value.
 
     Args:
         steps: An `ee.Image` for each, with equal bands.
         empty: What stands where a step has no value: `time.empty`.
     """
-    filled = [_filled(steps, number, empty) for number in range(len(steps))]
-    whole = filled[0]
-    for step in filled[1:]:
+    return [_filled(steps, number, empty) for number in range(len(steps))]
+
+
+def joined(steps: Sequence[Any]) -> Any:
+    """One `ee.Image` with the bands of all steps, one step after the other.
+
+    Args:
+        steps: An `ee.Image` for each, with equal bands.
+    """
+    whole = steps[0]
+    for step in steps[1:]:
         whole = whole.addBands(step)
     return whole
 

@@ -18,16 +18,10 @@ def part(data: Data, source: Source) -> Any:
         data: The section.
         source: One of its sources.
     """
-    single = single_image(source)
-    if single is not None:
-        whole = resampling.resampled(single.select(list(source.taken)), source.resample)
-        return _named(_filled(_rescaled(whole, source), source), source)
-    if source.time is None:
-        whole = _composite(data, source, source.span)
-        return _on_grid(data, _named(_filled(_rescaled(whole, source), source), source))
-    steps = [_composite(data, source, (step.start, step.end), may_be_empty=True) for step in source.steps]
-    whole = series.joined([_rescaled(step, source) for step in steps], source.time.empty)
-    return _on_grid(data, _filled(whole, source).rename(list(source.stacked)))
+    whole = series.joined(_steps(data, source))
+    if source.stacked != source.taken:
+        whole = whole.rename(list(source.stacked))
+    return whole if single_image(source) is not None else _on_grid(data, whole)
 
 
 def single_image(source: Source) -> Any | None:
@@ -86,6 +80,37 @@ def cloud_free(images: Any, source: Source) -> Any:
     return images.filter(known).filter(ee.Filter.lte(source.cloud_share_property, source.max_cloud_percent))
 
 
+def _steps(data: Data, source: Source) -> list[Any]:
+    """An `ee.Image` for each step in time, or one, with the bands `source.taken` in final units; gaps are filled."""
+    single = single_image(source)
+    if single is not None:
+        found = [resampling.resampled(single.select(list(source.taken)), source.resample)]
+    elif source.time is None:
+        found = [_composite(data, source, source.span)]
+    else:
+        spans = ((step.start, step.end) for step in source.steps)
+        found = [_composite(data, source, span, may_be_empty=True) for span in spans]
+    found = [_rescaled(step, source) for step in found]
+    if source.time is not None:
+        found = series.without_gaps(found, source.time.empty)
+    filler = data.imagery.called(source.fill) if isinstance(source.fill, str) else None
+    if filler is None:
+        return [step if source.fill is None else step.unmask(source.fill, False) for step in found]
+    fillers = _steps(data, filler)
+    if len(fillers) == 1:
+        fillers *= len(found)
+    names, places = list(source.plain), [filler.plain.index(name) for name in source.plain]
+    return [
+        _with_common_mask(one.rename(names)).unmask(_with_common_mask(other.select(places, names)), False)
+        for one, other in zip(found, fillers, strict=True)
+    ]
+
+
+def _with_common_mask(whole: Any) -> Any:
+    """Bands of two sources are not mixed within a pixel."""
+    return whole.updateMask(whole.mask().reduce(ee.Reducer.min()))
+
+
 def _prepared(data: Data, source: Source, span: tuple[str, str] | None) -> Any:
     bands = list(dict.fromkeys([*source.taken, *([source.quality_band] if source.quality_band else [])]))
     joined = None
@@ -120,14 +145,6 @@ def _rescaled(whole: Any, source: Source) -> Any:
 
 def _constants(numbers: list[float]) -> Any:
     return ee.Image.constant(numbers if len(set(numbers)) > 1 else numbers[0])
-
-
-def _filled(whole: Any, source: Source) -> Any:
-    return whole if source.fill is None else whole.unmask(source.fill, False)
-
-
-def _named(whole: Any, source: Source) -> Any:
-    return whole if source.names == source.taken else whole.rename(list(source.names))
 
 
 def _on_grid(data: Data, composite: Any) -> Any:

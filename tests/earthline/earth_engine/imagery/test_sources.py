@@ -65,6 +65,33 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "composite": "first",
     },
     "filled": {**SERIES, "composite": "first", "fill": 7},
+    "filled by another": {
+        "sources": [
+            {**SERIES, "composite": "first", "bands": ["red", {"band": "nir", "as": "near"}], "fill": "older"},
+            {
+                **SERIES,
+                "bands": [{"band": "red", "as": "near", "multiply": 2}, {"band": "nir", "as": "red", "add": -1}],
+                "start": "2021-02-01",
+                "end": "2021-03-01",
+                "year": None,
+                "name": "older",
+                "only_fills": True,
+            },
+        ],
+    },
+    "filled in a row": {
+        "sources": [
+            {**SERIES, "composite": "first", "fill": "two", "prefix": "new_"},
+            {**SERIES, "filters": {"haze": 10}, "fill": "three", "name": "two", "prefix": "old_"},
+            {**SERIES, "filters": {"haze": 20}, "fill": 3, "name": "three", "only_fills": True},
+        ],
+    },
+    "filled steps": {
+        "sources": [
+            {**MONTHS, "time": {"every": "month", "empty": "previous"}, "fill": "all"},
+            {**SERIES, "composite": "max", "name": "all", "only_fills": True},
+        ],
+    },
     "averaged": {"image": f"{FOLDER}/fine", "bands": ["height"], "resample": "mean"},
     "most": {"image": f"{FOLDER}/fine", "bands": ["kind"], "resample": "mode"},
     "nearest": {"image": f"{FOLDER}/coarse", "bands": ["slope"]},
@@ -304,6 +331,43 @@ def test_bands_get_names_and_units(said: Mapping[str, Any]) -> None:
 def test_gaps_are_filled(said: Mapping[str, Any]) -> None:
     red = cut(said, "filled", rasters()["series"])[0, 0]
     agree(pixels(said, "filled")["red"], np.where(np.isnan(red), 7, red))
+
+
+def filled(first: Array, other: Array) -> Array:
+    """Pixels (bands, rows, columns) of another image where one is masked in any band."""
+    return np.where(np.isnan(first).any(axis=0), other, first)
+
+
+def test_gaps_are_filled_from_another_source(said: Mapping[str, Any]) -> None:
+    stack = cut(said, "filled by another", rasters()["series"])
+    expected = filled(stack[0], np.stack([stack[2, 1] - 1, 2 * stack[2, 0]]))
+    found = pixels(said, "filled by another")
+    assert list(found) == ["red", "near"]
+    agree(found["red"], expected[0])
+    agree(found["near"], expected[1])
+    gaps, left = np.isnan(stack[0, 0]), np.isnan(expected[0])
+    assert 0 < left.sum() < gaps.sum(), "what is masked in both stays masked"
+
+
+def test_a_source_that_fills_may_be_filled_itself_and_be_part_of_the_stack(said: Mapping[str, Any]) -> None:
+    stack = cut(said, "filled in a row", rasters()["series"])
+    old = filled(stack[1], filled(stack[2], np.full_like(stack[2], 3)))
+    found = pixels(said, "filled in a row")
+    assert list(found) == ["new_red", "new_nir", "old_red", "old_nir"]
+    for name, expected in zip(found, [*filled(stack[0], old), *old], strict=True):
+        agree(found[name], expected)
+        assert not np.isnan(expected).any()
+
+
+def test_steps_are_filled_after_those_before_them(said: Mapping[str, Any]) -> None:
+    months = monthly(said, "filled steps")
+    most = without_warnings(np.nanmax, cut(said, "filled steps", rasters()["series"]), axis=0)
+    found = pixels(said, "filled steps")
+    expected = np.concatenate([filled(last(np.stack(months[step::-1])[::-1]), most) for step in range(4)])
+    there = ~np.isnan(expected).any(axis=0)
+    for name, values in zip(found, expected, strict=True):
+        agree(found[name], np.where(there, values, np.nan))
+    assert not np.array_equal(np.isnan(months[0][0]), ~there)
 
 
 def blocks(said: Mapping[str, Any], name: str, band: int) -> Array:
