@@ -9,11 +9,13 @@ import numpy as np
 
 from components.evaluate_model import champion
 from components.evaluate_model.baseline import Forest
+from components.evaluate_model.design import sample_of
 from components.evaluate_model.gate import decide
+from components.evaluate_model.predictions import Predictions, predict
 from earthline import patches
 from earthline.config import Evaluate
 from earthline.formats.contract import Contract
-from earthline.formats.evaluations import Baseline, Champion, Evaluation, TestGround
+from earthline.formats.evaluations import Baseline, Champion, Evaluation, Scores, TestGround
 from earthline.formats.manifest import Manifest
 from earthline.grid import Grid
 from earthline.patches import Patches
@@ -23,8 +25,6 @@ from earthline.vertex.champion import Champion as Deployed
 from trainer import saved_network
 from trainer.description import Description
 
-BATCH = 16
-"""Patches that are predicted at once."""
 _logger = logging.getLogger(__name__)
 
 Array = np.ndarray[Any, Any]
@@ -76,7 +76,8 @@ def score(section: Evaluate, examples: Path, model_folder: Path, deployed: Deplo
     test = _Test(task, of_test.label[of_test.labelled], of_test.blocks(manifest), row, column)
     bootstrap = Bootstrap(int(test.block.max()) + 1, section.confidence, section.seed)
     _logger.info("evaluate_model: the model predicts %d test patches", len(of_test.image))
-    predicted = predictions(saved_network.read(model_folder), of_test, task)
+    found = predict(saved_network.read(model_folder), of_test, task)
+    predicted = found.mapped[of_test.labelled]
     mine = test.tally(predicted)
     baselines = _baselines(task, section, examples, manifest, of_test)
     tallies = [test.tally(values) for _, _, values in baselines]
@@ -100,7 +101,7 @@ def score(section: Evaluate, examples: Path, model_folder: Path, deployed: Deplo
             other, compared_with, shown = held_out.tally(theirs[chosen]), deployed.name, "the champion"
             compared = held_out.tally(predicted[chosen])
             same = bool(np.array_equal(predicted[chosen], theirs[chosen]))
-    scores = task.scores(mine, bootstrap)
+    scores = _with_estimates(task.scores(mine, bootstrap), task, manifest, of_test, found)
     return Evaluation(
         task=task.record,
         measures=dict(task.measures),
@@ -112,7 +113,10 @@ def score(section: Evaluate, examples: Path, model_folder: Path, deployed: Deplo
             patches=len(of_test.image),
             blocks=bootstrap.blocks,
             confidence=section.confidence,
-            details=task.test_details(mine),
+            details={
+                **task.test_details(mine),
+                **task.further_details(test.label, found.further, description.further, test.block, bootstrap),
+            },
         ),
         gate=decide(
             compared,
@@ -128,6 +132,17 @@ def score(section: Evaluate, examples: Path, model_folder: Path, deployed: Deplo
             parts=task.parts(scores),
             floors=section.floors,
         ),
+    )
+
+
+def _with_estimates(scores: Scores, task: Task, manifest: Manifest, test: Patches, found: Predictions) -> Scores:
+    """The model's scores, and what they mean for all ground where it is known how patches were drawn."""
+    sample = sample_of(manifest, test, task)
+    if sample is None:
+        return scores
+    there = sample.held
+    return scores.model_copy(
+        update={"details": {**scores.details, **task.estimates(sample, test.every[there], found.mapped[there])}}
     )
 
 
@@ -219,11 +234,4 @@ def predictions(network: Any, test: Patches, task: Task) -> Array:
         test: The patches.
         task: What the outputs mean.
     """
-    labelled = test.labelled
-    parts = []
-    for start in range(0, len(labelled), BATCH):
-        batch = slice(start, start + BATCH)
-        inputs = [test.image[batch].astype(np.float32), test.valid[batch, ..., np.newaxis].astype(np.float32)]
-        values = task.decoded(np.asarray(network(inputs, training=False)))
-        parts.append(values[labelled[batch]])
-    return np.concatenate(parts)
+    return predict(network, test, task).mapped[test.labelled]

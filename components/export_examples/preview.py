@@ -38,8 +38,6 @@ MOST_BLOCKS_DRAWN = 3000
 _PREFIX = "export_examples: "
 _SPARSE, _SPOT = 0.02, 2
 """Share of labelled pixels below which each is drawn as a spot, and how many pixels that reaches to each side."""
-_NEUTRAL = "#5c6b76"
-"""Colour of what has none in the legend."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +127,7 @@ def look(data: Data, export: Export, grid: Grid) -> Preview:
         notes=tuple(notes),
         rows=tuple(
             Row(name, color, everywhere[place], {split: by_split[split][place] for split in SPLITS})
-            for place, (name, color) in enumerate(_named(task))
+            for place, (name, color) in enumerate(zip(task.strata, task.stratum_colors, strict=True))
         ),
         of_features=selected is not None and selected.records is not None,
         picture=picture,
@@ -164,6 +162,7 @@ def write(path: Path, name: str, data: Data, export: Export, seen: Preview, find
             "grid": grid,
             "findings": list(findings),
             "legend": task.legend,
+            "stratum_word": task.stratum_word,
             "split_colors": splits.COLORS,
             "splits": SPLITS,
             "patches": {} if seen.selected is None else {key: len(each) for key, each in seen.selected.corners.items()},
@@ -180,13 +179,6 @@ def write(path: Path, name: str, data: Data, export: Export, seen: Preview, find
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8")
-
-
-def _named(task: Task) -> list[tuple[str, str]]:
-    """Name and colour of each stratum: those of the legend where it has as many entries."""
-    if len(task.legend.names) == len(task.strata):
-        return list(zip(task.legend.names, task.legend.colors, strict=True))
-    return [(name, _NEUTRAL) for name in task.strata]
 
 
 def _labels(seen: Preview, task: Task) -> Array:

@@ -40,6 +40,9 @@ class Measure(_Record):
     larger_is_better: bool = Field(default=True, description="False for an error.")
     share: bool = Field(default=False, description="True where it is a share of 1, which reports show in percent.")
     unit: str = Field(default="", description="Unit of its values, where they have one.")
+    relative: bool = Field(
+        default=False, description="True where a gain is a share of the other's value, as of an error in a unit."
+    )
 
 
 class Metric(_Record):
@@ -91,7 +94,10 @@ class Gate(_Record):
     metric: str = Field(description="Name of the metric that decides.")
     blessed: bool = Field(description="True where it may.")
     compared_with: str = Field(description="Name of the baseline, or the champion's resource name.")
-    gain: float = Field(description="How much better the metric is than its, on the same pixels; below 0 it is worse.")
+    gain: float = Field(
+        description="How much better the metric is than its, on the same pixels; below 0 it is worse. Of a relative "
+        "measure the share of the other's value."
+    )
     gain_interval: Interval | None = Field(description="Of the gain, by resampling blocks; None with too few blocks.")
     min_gain: float = Field(description="What the config asks for.")
     reason: str = Field(description="One sentence for people.")

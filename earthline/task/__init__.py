@@ -1,4 +1,4 @@
-"""What a map tells: classes today. Each task is a room or a module here; nothing else asks which one it is.
+"""What a map tells: classes, or a continuous value. Each task is a room here; nothing else asks which one it is.
 
 The config reads this list to know the keys of `data.labels`, so that importing it must cost nothing: a task's own code
 is loaded when it is first needed.
@@ -22,6 +22,20 @@ TASKS = {
         ),
         task="earthline.task.classification.task:Classification",
         losses=("earthline.task.classification.losses:CrossEntropy",),
+    ),
+    "regression": Parts(
+        labels=(
+            "earthline.config.sections.labels:ValueRaster",
+            "earthline.config.sections.labels:ValueFeatures",
+            "earthline.config.sections.labels:ValueExamples",
+        ),
+        task="earthline.task.regression.task:Regression",
+        losses=(
+            "earthline.task.regression.losses:Huber",
+            "earthline.task.regression.losses:SquaredError",
+            "earthline.task.regression.losses:AbsoluteError",
+            "earthline.task.regression.losses:Quantile",
+        ),
     ),
 }
 """By name: where a task's sections `data.labels` and `train.loss` are, and the task itself, each as `module:class`."""

@@ -1,7 +1,7 @@
 """The judge's side of a task: which metrics count, what they mean, and what is shown beside them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,6 +10,7 @@ import numpy as np
 from earthline.formats.evaluations import Evaluation, Interval, Measure, Scores
 
 if TYPE_CHECKING:  # statistics take a second to load, and the config's schema needs none
+    from earthline.accuracy.patch_sample import PatchSample
     from earthline.task.bootstrap import Bootstrap
 
 Array = np.ndarray[Any, Any]
@@ -21,14 +22,17 @@ class JudgementSide(ABC):
     Everything rests on a tally: what each block of ground adds to all metrics, so that blocks can be resampled.
     """
 
-    measures: ClassVar[Mapping[str, Measure]]
-    """What each metric means, by its name; the most important first."""
     gate_metric: ClassVar[str]
     """Name of the metric that a model must be better in to be deployed, where the config names none."""
     part_title: ClassVar[str] = ""
     """What `parts` tells of each part; empty where a task has no parts."""
     simplest: ClassVar[tuple[str, str]]
     """Short name of what `constant` does, and a description."""
+
+    @property
+    @abstractmethod
+    def measures(self) -> Mapping[str, Measure]:
+        """What each metric means, by its name; the most important first."""
 
     @abstractmethod
     def tally(self, labels: Array, predicted: Array, blocks: Array) -> Array:
@@ -76,14 +80,22 @@ class JudgementSide(ABC):
     def gain(self, sums: Array, other: Array, metric: str) -> Array:
         """How much better one is than another in a metric, (...); below 0 it is worse.
 
+        Of a relative measure it is a share of the other's value: 0.1 where an error is a tenth smaller.
+
         Args:
             sums: As `gate_figure` takes them.
             other: The other's.
             metric: Name of the metric.
         """
-        sign = 1 if self.measures[metric].larger_is_better else -1
+        measure = self.measures[metric]
+        mine, theirs = self.gate_figure(sums, metric), self.gate_figure(other, metric)
+        gained = (1 if measure.larger_is_better else -1) * (mine - theirs)
+        if measure.relative:
+            # Whoever errs where the other does not is as bad as can be.
+            whole = np.where(theirs > 0, theirs, np.where(mine > 0, mine, 1.0))
+            gained = gained / whole
         # A gain of exactly what is asked for must not pass because of the last digit of a difference.
-        return np.round(sign * (self.gate_figure(sums, metric) - self.gate_figure(other, metric)), 12)
+        return np.round(gained, 12)
 
     def parts(self, scores: Scores) -> Mapping[str, float | None]:
         """How well a model does in each part for which the config may ask a least value, by name.
@@ -101,6 +113,38 @@ class JudgementSide(ABC):
 
         Args:
             tally: As `tally` gives it.
+        """
+        return {}
+
+    def further_details(
+        self, labels: Array, outputs: Array, names: Sequence[str], blocks: Array, bootstrap: "Bootstrap"
+    ) -> dict[str, Any]:
+        """What a model's outputs after the entries are worth, as plain values beside those of `test_details`.
+
+        Args:
+            labels: Of the pixels that count, (pixels,).
+            outputs: (pixels, names).
+            names: Of these outputs, as the loss gave them; may be none.
+            blocks: Number of each pixel's block, (pixels,); from 0, without gaps.
+            bootstrap: Of as many blocks.
+        """
+        return {}
+
+    def certainty(self, outputs: Array) -> Array | None:
+        """Probability that a model gives the map's value, float32 (...); None where its outputs tell no such thing.
+
+        Args:
+            outputs: As `decoded` takes them.
+        """
+        return None
+
+    def estimates(self, sample: "PatchSample", labels: Array, mapped: Array) -> dict[str, Any]:
+        """What a model's map is worth on all ground, as plain values beside the details of `scores`.
+
+        Args:
+            sample: Of the test ground.
+            labels: Of its pixels, (pixels,).
+            mapped: Map values, (pixels,).
         """
         return {}
 

@@ -24,11 +24,14 @@ class Legend:
         names: Words for each entry.
         colors: Its colour, #rrggbb.
         word: What an entry is, in one word; with its number it stands for a name that no font can draw.
+        ramp: What a continuous value is, with its unit; then colours run into each other, and the names are values
+            along them: both are evenly spaced from one end to the other. Empty where each entry has its own colour.
     """
 
     names: tuple[str, ...]
     colors: tuple[str, ...]
     word: str = "entry"
+    ramp: str = ""
 
 
 class Coverage(ABC):
@@ -111,6 +114,11 @@ class MapSide(LabelSide):
     def legend(self) -> Legend:
         """Entries of a legend."""
 
+    @property
+    @abstractmethod
+    def stratum_colors(self) -> tuple[str, ...]:
+        """The colour of each of the task's strata, #rrggbb."""
+
     @abstractmethod
     def coverage(self, measured: bool) -> Coverage:
         """A count of what a map shows, with nothing in it yet.
@@ -122,6 +130,11 @@ class MapSide(LabelSide):
     def colormap(self) -> Mapping[int, tuple[int, int, int, int]]:
         """Red, green, blue and opacity by value, for the GeoTIFF; empty where it has none."""
         return {}
+
+    @property
+    def map_unit(self) -> str:
+        """Unit of the map's values; empty where they have none."""
+        return ""
 
     def band_tags(self) -> Mapping[str, str]:
         """What the values of the map's GeoTIFF mean, as texts for its tags."""

@@ -1,6 +1,6 @@
 """What only a task may know stands in no other place.
 
-The words below are those of classification. Whoever needs one elsewhere has found something that the seam lacks: a
+The words below are those of classification and regression. Whoever needs one elsewhere has found something that the seam lacks: a
 method of `earthline.task.Task`, a field of its records, or a macro of its template. The next task would need the same.
 """
 
@@ -12,11 +12,15 @@ import pytest
 ROOT = Path(__file__).parents[2]
 OWN = (
     "earthline/task/classification/",
+    "earthline/task/regression/",
     "trainer/heads/classification.py",
     "trainer/heads/cross_entropy.py",
     "trainer/heads/class_metrics.py",
+    "trainer/heads/regression.py",
+    "trainer/heads/value_losses.py",
+    "trainer/heads/value_metrics.py",
 )
-"""The task's room, and the end of the network that learns it."""
+"""The tasks' rooms, and the ends of the networks that learn them."""
 WORDS = {
     "classes": r"\bclass(es)?_\w+|\bclasses\b|\w+_class(es)?\b|of_class\b|\bsubclass",
     "its metrics": r"confusion|\bf1\b|macro.?[Ff]1|\biou\b|overall[ _](accuracy|interval)|val_accuracy",
@@ -24,6 +28,7 @@ WORDS = {
     "its labels": r"UNLABELLED|\b255\b.*label|label.*\b255\b|\.remap\(|reduceResolution|bincount|label_smoothing",
     "its maps": r"\"MODE\"|class_palette|write_colormap\(1, \{",
     "its estimators": r"RandomForest(Classifier|Regressor)",
+    "which value it is": r"\brmse\b|\bmae\b|huber|quantile_|\bvalue_(name|unit|range)\b|RandomForestRegressor",
     "which task it is": r"classification|regression|isinstance\([^)]*(Class|Task)\w*\)",
 }
 _SECTION = "the section of the config that declares classes"

@@ -9,6 +9,7 @@ from trainer.heads.head import Head
 GROUP = "earthline.heads"
 HEADS = {
     "classification": "trainer.heads.classification:ClassificationHead",
+    "regression": "trainer.heads.regression:RegressionHead",
 }
 """By the task's name, as `module:class`. The entry point `earthline.heads` names it; other packages may add theirs."""
 

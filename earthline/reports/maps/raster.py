@@ -68,6 +68,8 @@ def write(
                 file.write_colormap(1, colormap)
                 file.colorinterp = [ColorInterp.palette]
             file.set_band_description(1, task.map_band)
+            if task.map_unit:
+                file.set_band_unit(1, task.map_unit)
             file.update_tags(**tags, **task.band_tags())
             for row, column, block in blocks:
                 coverage.add(block, areas.window(row, column, (block.shape[0], block.shape[1])))

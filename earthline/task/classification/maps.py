@@ -62,6 +62,11 @@ class ClassMapSide(Classes, MapSide):
         """The classes, by class id."""
         return Legend(self.names, self.colors, "class")
 
+    @property
+    def stratum_colors(self) -> tuple[str, ...]:
+        """The classes' colours."""
+        return self.colors
+
     def coverage(self, measured: bool) -> ClassCoverage:
         """Pixels and ground by class."""
         return ClassCoverage(self, measured)

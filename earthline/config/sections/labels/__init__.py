@@ -11,6 +11,7 @@ from earthline.config.sections.labels.kinds import AnyLabels, Parts, installed, 
 from earthline.config.sections.labels.of_examples import ExampleLabels
 from earthline.config.sections.labels.raster import RasterLabels
 from earthline.config.sections.labels.section import Labels
+from earthline.config.sections.labels.value_labels import Value, ValueExamples, ValueFeatures, ValueLabels, ValueRaster
 from earthline.config.sections.labels.vector import VectorLabels
 
 __all__ = [
@@ -25,6 +26,11 @@ __all__ = [
     "RasterClass",
     "RasterClassLabels",
     "RasterLabels",
+    "Value",
+    "ValueExamples",
+    "ValueFeatures",
+    "ValueLabels",
+    "ValueRaster",
     "VectorClassLabels",
     "VectorLabels",
     "installed",

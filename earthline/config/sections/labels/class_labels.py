@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
+from earthline.config.section import WholeNumber
 from earthline.config.sections.labels.class_rules import Rule, class_ids
 from earthline.config.sections.labels.classes import FeatureClass, LabelClass, RasterClass
 from earthline.config.sections.labels.of_examples import ExampleLabels
@@ -101,6 +102,8 @@ class NumberedClassLabels(ClassLabels):
 class RasterClassLabels(RasterLabels, NumberedClassLabels):
     """Classes from an image, or from the mosaic of a collection."""
 
+    ignore: tuple[WholeNumber, ...] = Field(default=(), description="Values of the label raster that mean no label.")
+
     @property
     def ignored(self) -> tuple[int | str, ...]:
         """Values that mean no label."""
@@ -109,6 +112,8 @@ class RasterClassLabels(RasterLabels, NumberedClassLabels):
 
 class ExampleClassLabels(ExampleLabels, NumberedClassLabels):
     """Classes from a feature of examples made elsewhere."""
+
+    ignore: tuple[WholeNumber, ...] = Field(default=(), description="Values of the feature that mean no label.")
 
     @property
     def ignored(self) -> tuple[int | str, ...]:

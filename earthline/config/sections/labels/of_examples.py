@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from earthline.config.section import WholeNumber
+from earthline.config.section import Number
 from earthline.config.sections.labels.section import Labels
 
 
@@ -12,7 +12,7 @@ class ExampleLabels(Labels):
     """Labels from a feature of the records that `data.examples` names."""
 
     feature: str = Field(min_length=1, description="Feature of a record that holds the label of each pixel.")
-    ignore: tuple[WholeNumber, ...] = Field(default=(), description="Values of the feature that mean no label.")
+    ignore: tuple[Number, ...] = Field(default=(), description="Values of the feature that mean no label.")
 
     @model_validator(mode="after")
     def _is_in_place(self) -> Self:

@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from earthline.config.section import AssetId, WholeNumber
+from earthline.config.section import AssetId, Number
 from earthline.config.sections.labels.section import Labels
 
 
@@ -14,7 +14,7 @@ class RasterLabels(Labels):
     image: AssetId | None = Field(default=None, description="Id of a label image; or give `collection`.")
     collection: AssetId | None = Field(default=None, description="Id of a collection whose mosaic holds the labels.")
     band: str = Field(description="Band that holds the values.")
-    ignore: tuple[WholeNumber, ...] = Field(default=(), description="Values of the label raster that mean no label.")
+    ignore: tuple[Number, ...] = Field(default=(), description="Values of the label raster that mean no label.")
 
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
