@@ -4,13 +4,14 @@ from typing import ClassVar, Self
 
 from earthline.config.sections.labels import ClassLabels, Labels
 from earthline.formats.task_record import TaskRecord
+from earthline.task.classification.doubts import ClassDoubtSide
 from earthline.task.classification.judgement import ClassJudgementSide
 from earthline.task.classification.labels import ClassLabelSide
 from earthline.task.classification.maps import ClassMapSide
 from earthline.task.task import Task
 
 
-class Classification(ClassLabelSide, ClassMapSide, ClassJudgementSide, Task):
+class Classification(ClassLabelSide, ClassMapSide, ClassJudgementSide, ClassDoubtSide, Task):
     """The classes of a map, and all that follows from them."""
 
     name: ClassVar[str] = "classification"
