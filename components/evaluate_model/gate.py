@@ -50,9 +50,9 @@ def decide(
         parts: How well the new model does in each part, as the task's `parts` gives it.
         floors: Least values of some parts, as in the config.
     """
-    mine, theirs = task.gate_sums(model), task.gate_sums(other)
-    gain = float(task.gain(mine.sum(axis=0), theirs.sum(axis=0), metric))
-    interval = bootstrap.interval(task.gain(bootstrap.totals(mine), bootstrap.totals(theirs), metric))
+    sums, others = task.gate_sums(model), task.gate_sums(other)
+    gain = float(task.gain(sums.sum(axis=0), others.sum(axis=0), metric))
+    interval = bootstrap.interval(task.gain(bootstrap.totals(sums), bootstrap.totals(others), metric))
     low = [] if same else _low(task, parts or {}, floors or {})
     if min_gain <= ALWAYS:
         blessed, verdict = True, "deployed whatever the gain, as evaluate.min_gain is -1"
@@ -82,8 +82,10 @@ def decide(
         if interval
         else ""
     )
-    values = f"{task.gate_value(model, metric):.4f} against {task.gate_value(other, metric):.4f} of {shown}"
-    reason = f"{measure.title} {values}: a gain of {gain:+.4f}{bounds}"
+    unit = f" {measure.unit}" if measure.unit else ""
+    mine, theirs = (f"{task.gate_value(each, metric):.4f}{unit}" for each in (model, other))
+    share = " of that" if measure.relative else ""
+    reason = f"{measure.title} {mine} against {theirs} of {shown}: a gain of {gain:+.4f}{share}{bounds}"
     return Gate(
         metric=metric,
         blessed=blessed,

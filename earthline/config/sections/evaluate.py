@@ -32,7 +32,8 @@ class Evaluate(Section):
         default=None,
         description="Name of the metric that decides, one of those in the report's table. Left out, the task's own: "
         "for classes `macro_f1`, the mean of all classes' F1, in which a rare class counts as much as a common one; "
-        "also `accuracy` and `mean_iou`.",
+        "also `accuracy` and `mean_iou`. For a continuous value `rmse`, the root mean square error; also `mae`, `r2` "
+        "and the size of the `bias`.",
     )
     floors: dict[str, Annotated[Number, Field(gt=0, le=1)]] = Field(
         default={},
@@ -43,9 +44,10 @@ class Evaluate(Section):
         default=0.0,
         ge=-1,
         le=1,
-        description="A model is deployed where the whole interval of its gain in `metric` (-1 to 1) over the champion, "
-        "or over the better baseline where none counts, lies above this. Below 0 it is what you are ready to "
-        "lose, such as -0.05; with -1 every model is deployed.",
+        description="A model is deployed where the whole interval of its gain in `metric` over the champion, or over "
+        "the better baseline where none counts, lies above this. Of an error in a unit, such as `rmse`, the gain is "
+        "the share by which it is smaller than the other's: 0.05 asks for an error 5 % smaller. Below 0 it is what you "
+        "are ready to lose, such as -0.05; with -1 every model is deployed.",
     )
     seed: WholeNumber = Field(default=0, ge=0, le=MOST_SEED, description="Seed of the baselines and of the intervals.")
 
