@@ -24,12 +24,14 @@ class Patches:
         label: (patches, height, width), of the manifest's label type; where patches overlap, a pixel has its label in
             the first alone and `no_label` in the others.
         corner: Row and column of each patch's first pixel on the manifest's grid, (patches, 2).
+        every: As `label`, but where patches overlap, each has the pixel's label.
     """
 
     image: Array
     valid: Array
     label: Array
     corner: Array
+    every: Array
 
     @property
     def labelled(self) -> Array:
@@ -77,11 +79,13 @@ def read(folder: Path, manifest: Manifest, split: str) -> Patches:
             "(export.shares) or smaller blocks (export.block_shape)"
         )
     corner = np.array([(patch.row, patch.column) for patch in patches])
+    every = np.stack([patch.label for patch in patches])
     return Patches(
         np.stack([patch.image for patch in patches]),
         np.stack([patch.valid for patch in patches]),
-        _once(np.stack([patch.label for patch in patches]), corner),
+        _once(every, corner),
         corner,
+        every,
     )
 
 

@@ -83,9 +83,9 @@ class Manifest(_Record):
     seed: int = Field(description="Seed of the split and of the sample points.")
     sampling: dict[str, tuple[StratumSample, ...]] = Field(
         default={},
-        description="By split, how many of how many patches were drawn from each stratum, in the task's order. The label "
-        "of a patch's middle pixel (height // 2, width // 2) tells its stratum. Empty where no probability is known: "
-        "somebody chose the places of points, polygons and of examples made elsewhere.",
+        description="By split, how many of how many patches were drawn from each stratum, in the task's order. The "
+        "label of a patch's middle pixel (height // 2, width // 2) tells its stratum. Empty where no probability is "
+        "known: somebody chose the places of points, polygons and of examples made elsewhere.",
     )
     placed: bool = Field(
         default=True,

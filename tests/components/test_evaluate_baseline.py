@@ -9,7 +9,7 @@ from earthline.task.classification.task import Classification
 
 def patches_of(image: np.ndarray, label: np.ndarray, valid: np.ndarray | None = None) -> Patches:
     seen = np.ones(label.shape, bool) if valid is None else valid
-    return Patches(image, seen, label, np.zeros((len(label), 2), int))
+    return Patches(image, seen, label, np.zeros((len(label), 2), int), label)
 
 
 def test_context_holds_each_neighbour_at_its_place() -> None:

@@ -67,7 +67,7 @@ endpoint.deploy(canary, machine_type="n1-standard-4", traffic_percentage=10)
 found = serving.find(PROJECT, LOCATION, "champion-test")
 assert found == serving.Champion(f"{first.resource_name}@1", "gs://champion-test/model"), found
 loaded = np.load(folder / "patches.npz")
-patches = Patches(loaded["image"], loaded["valid"], loaded["label"], np.zeros((2, 2), int))
+patches = Patches(loaded["image"], loaded["valid"], loaded["label"], np.zeros((2, 2), int), loaded["label"])
 task = Classification(("dark", "bright")).record
 classes, contract = champion.predict(found, PROJECT, patches, ("swir", "nir"), task)
 assert contract.task.entries == ("dark", "bright"), contract

@@ -6,6 +6,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from earthline.formats.evaluations import Interval, Metric, Scores
+from earthline.task.classification.estimates import MapAccuracy
 
 if TYPE_CHECKING:
     from earthline.task.bootstrap import Bootstrap
@@ -40,6 +41,10 @@ class ClassDetails(_Record):
 
     classes: tuple[ClassAccuracy, ...] = Field(description="By class id.")
     confusion: tuple[tuple[int, ...], ...] = Field(description="Rows are labels, columns are predictions.")
+    estimated: MapAccuracy | None = Field(
+        default=None,
+        description="Of the model on all ground; None for others, and where nobody knows how patches were drawn.",
+    )
 
     @classmethod
     def of(cls, scores: Scores) -> "ClassDetails":

@@ -10,9 +10,11 @@ from earthline.formats.evaluations import Evaluation, Measure, Scores
 from earthline.task.classification import accuracy
 from earthline.task.classification.accuracy import ClassDetails
 from earthline.task.classification.classes import UNLABELLED, Classes
+from earthline.task.classification.estimates import Estimate, MapAccuracy, estimated
 from earthline.task.judgement import JudgementSide, number, with_interval
 
 if TYPE_CHECKING:
+    from earthline.accuracy.patch_sample import PatchSample
     from earthline.task.bootstrap import Bootstrap
 
 Array = np.ndarray[Any, Any]
@@ -68,6 +70,14 @@ class ClassJudgementSide(Classes, JudgementSide):
             "absent": [name for name, there in zip(self.names, labelled, strict=True) if not there],
         }
 
+    def certainty(self, outputs: Array) -> Array:
+        """The probability of the most probable class."""
+        return np.asarray(np.nan_to_num(outputs).max(axis=-1), np.float32)
+
+    def estimates(self, sample: "PatchSample", labels: Array, mapped: Array) -> dict[str, Any]:
+        """Overall, user's and producer's accuracy, and areas."""
+        return {"estimated": estimated(sample, labels, mapped, self.names).model_dump(mode="json")}
+
     def estimator(self, trees: int, seed: int) -> Any:
         """A forest of classification trees."""
         from sklearn.ensemble import RandomForestClassifier
@@ -106,7 +116,7 @@ class ClassJudgementSide(Classes, JudgementSide):
                 f"{mine.name:<16} {mine.pixels:>8} {mine.blocks:>6} {number(mine.precision):>9} "
                 f"{number(mine.recall):>6} {with_interval(mine.f1, mine.f1_interval)}"
             )
-        return lines
+        return lines + _estimate_lines(ClassDetails.of(evaluation.model).estimated)
 
     def draw(self, evaluation: Evaluation, folder: Path) -> tuple[str, ...]:
         """The confusion matrix."""
@@ -127,8 +137,29 @@ class ClassJudgementSide(Classes, JudgementSide):
         model = ClassDetails.of(evaluation.model)
         return {
             "classes": model.classes,
+            "estimated": model.estimated,
             "confusion": model.confusion,
             "baselines": [(each.name, ClassDetails.of(each.scores).classes) for each in evaluation.baselines],
             "labelled": evaluation.test.details["classes"],
             "absent": evaluation.test.details["absent"],
         }
+
+
+def _estimate_lines(found: MapAccuracy | None) -> list[str]:
+    """What is true of all ground, as text for the log."""
+    if found is None:
+        return ["how right the map is on all ground is unknown, since nobody knows with what chance patches were drawn"]
+    overall, users, producers = found.overall, "user's accuracy", "producer's accuracy"
+    lines = [
+        f"on all ground, each pixel counted for what it stands for, with {100 * found.confidence:g} % intervals:",
+        f"overall accuracy {_with_interval(overall)}",
+        f"{'class':<16} {users:<22} {producers:<22} share of ground",
+    ]
+    for each in found.classes:
+        cells = (_with_interval(figure) for figure in (each.user, each.producer, each.area))
+        lines.append(f"{each.name:<16} " + " ".join(f"{text:<22}" for text in cells).rstrip())
+    return lines
+
+
+def _with_interval(estimate: Estimate | None) -> str:
+    return "-" if estimate is None else with_interval(estimate.value, estimate.interval)

@@ -1,0 +1,57 @@
+"""The test patches as a sample of the ground, where it is known how they were drawn."""
+
+from typing import Any
+
+import numpy as np
+from shapely.geometry import shape
+
+from earthline import blocks
+from earthline.accuracy.patch_sample import PatchSample
+from earthline.accuracy.reach import reach
+from earthline.accuracy.stratified import Sample
+from earthline.formats.examples import labelled
+from earthline.formats.manifest import Manifest
+from earthline.patches import Patches
+from earthline.task import Task
+
+Array = np.ndarray[Any, Any]
+
+
+def sample_of(manifest: Manifest, patches: Patches, task: Task, split: str = "test") -> PatchSample | None:
+    """The sample that a split's patches are.
+
+    Args:
+        manifest: Of the dataset.
+        patches: Of the split.
+        task: What labels tell.
+        split: Its name.
+
+    Returns:
+        None where nobody knows with what chance patches were drawn.
+    """
+    drawn = manifest.sampling.get(split)
+    if not drawn or not manifest.placed:
+        return None
+    there = labelled(patches.every)
+    height, width = there.shape[1:]
+    # A patch without a label in its middle does not tell its stratum; its pixels count with those of other patches.
+    known = there[:, height // 2, width // 2]
+    there &= known[:, np.newaxis, np.newaxis]
+    if not there.any():
+        return None
+    strata = task.strata_of(patches.every[known, height // 2, width // 2])
+    held = reach(shape(manifest.split_areas[split]), patches.corner[known], labelled(patches.every[known]))
+    patch, row, column = np.nonzero(there)
+    of_known = np.cumsum(known) - 1
+    whole: tuple[int, int] = (manifest.grid["shape"][0], manifest.grid["shape"][1])
+    ground = patches.corner[patch, 0] + row, patches.corner[patch, 1] + column
+    block = np.unique(blocks.number(*ground, whole, manifest.block_shape), return_inverse=True)[1]
+    sample = Sample(strata, np.array([float(each.frame) for each in drawn]))
+    return PatchSample(
+        there,
+        sample,
+        of_known[patch],
+        block,
+        1 / held[of_known[patch], row, column],
+        tuple(each.name for each, count in zip(drawn, sample.drawn, strict=True) if each.frame and not count),
+    )
