@@ -74,6 +74,7 @@ def learn(model: Model, lesson: Lesson) -> Learned:
     Raises:
         ValueError: The architecture cannot learn from these examples.
     """
+    model = model.suited(lesson.manifest.bands)
     nearest = next(kind for kind in type(model).__mro__ if kind in TEACHERS)
     learned: Learned = resolve_name(TEACHERS[nearest])(model, lesson)
     return learned

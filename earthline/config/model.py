@@ -8,7 +8,7 @@ installed package may bring another (https://packaging.python.org/en/latest/spec
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import entry_points
 from pkgutil import resolve_name
@@ -45,6 +45,17 @@ class Model(Section, ABC):
 
     def shrunk(self) -> Self:
         """The same architecture with few weights and the same stride, for a run that only tries the way."""
+        return self
+
+    def suited(self, bands: Sequence[str]) -> Self:
+        """The same architecture for an image of these bands, which one may have to know before it is built.
+
+        Args:
+            bands: Names along the image's last axis.
+
+        Raises:
+            ValueError: It cannot take them.
+        """
         return self
 
 

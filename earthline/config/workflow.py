@@ -118,6 +118,7 @@ class Config(Section):
         problems = [
             *self._loss_problems(),
             *self._evaluate_problems(),
+            *self._model_problems(),
             *self._stride_problems(),
             *self._payload_problems(),
             *self._asset_problems(),
@@ -166,6 +167,13 @@ class Config(Section):
                 fix = f"use one of {', '.join(known)}" if known else f"remove it: {labels.KIND} have no floors"
                 problems.append(f"evaluate.floors: '{name}' is none of the {labels.KIND} in data.labels; {fix}")
         return problems
+
+    def _model_problems(self) -> list[str]:
+        try:
+            self.train.model.suited(self.data.imagery.band_names)
+        except ValueError as error:
+            return [f"train.model: {error}"]
+        return []
 
     def _stride_problems(self) -> list[str]:
         model, stride = self.train.model, self.train.model.stride

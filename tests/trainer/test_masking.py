@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from earthline.task.classification.classes import UNLABELLED
 from trainer import masking
-from trainer.models import unet
 
 
 @settings(max_examples=15)
@@ -40,18 +39,3 @@ def test_the_share_is_kept_and_every_kind_occurs() -> None:
     assert (corners[parts > 0] >= 2).any() and (corners[parts > 0] == 0).any()
     rows = hidden.all(axis=2).sum(axis=1)
     assert ((rows > 1) & (rows < 13) & (parts < 0.4)).any(), "gaps of whole rows"
-
-
-def test_a_hole_is_filled_with_what_is_around_it() -> None:
-    x = np.zeros((1, 16, 16, 1), np.float32)
-    x[:, :, 8:] = 4.0
-    valid = np.ones_like(x)
-    valid[:, 6:10] = 0
-    valid[:, :, :2] = 0
-    filled = np.asarray(unet.filled(tf.constant(x * valid), tf.constant(valid), 3))
-    seen = valid > 0
-    np.testing.assert_allclose(filled[seen], x[seen], atol=1e-6)
-    assert filled.min() >= 0 and filled.max() <= 4
-    assert np.abs(filled[0, 6:10, 9:] - 4).max() < 1e-5 and np.abs(filled[0, :, :7]).max() < 1e-5
-    nothing = unet.filled(tf.constant(x * 0), tf.constant(x * 0), 3)
-    np.testing.assert_array_equal(nothing, np.zeros_like(x))

@@ -1,5 +1,6 @@
 """Layers that Keras does not have, one noun a module. Importing this package registers all of them with Keras."""
 
+from trainer.layers.series import PixelSeries, SeriesImage
 from trainer.layers.windows import WindowFeatures
 
-__all__ = ["WindowFeatures"]
+__all__ = ["PixelSeries", "SeriesImage", "WindowFeatures"]

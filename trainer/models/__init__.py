@@ -4,7 +4,12 @@ Keras is imported where layers are built and not before: whoever checks a config
 """
 
 MODELS = {
+    "context_unet": "trainer.models.context_unet:ContextUNet",
+    "fcn": "trainer.models.fcn:Fcn",
+    "linear": "trainer.models.linear:Linear",
     "pixel_mlp": "trainer.models.pixel_mlp:PixelMlp",
+    "residual": "trainer.models.residual:Residual",
+    "temporal": "trainer.models.temporal:Temporal",
     "unet": "trainer.models.unet:UNet",
 }
 """The registry: the name in `train.model.name`, and the class. The entry point `earthline.models` names it."""

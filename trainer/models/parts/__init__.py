@@ -1,0 +1,1 @@
+"""What several architectures are made of. Keras is imported where layers are built, as in the architectures."""
