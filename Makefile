@@ -12,7 +12,7 @@ BUILD_FLAGS ?=
 TEST_PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long test-containers check format bench image schema docs clean
+.PHONY: help run test test-long test-containers check format bench bench-accuracy image schema docs clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -57,6 +57,9 @@ format: $(VENV)/installed-dev ## Format the code and mend what the linter can
 
 bench: $(VENV)/installed-dev ## Measure speed, as ratios side by side
 	$(BIN)/python -m benchmarks
+
+bench-accuracy: $(VENV)/installed-dev ## Measure accuracy on real sets; takes hours, and goes on where it was stopped
+	$(BIN)/python -m benchmarks.accuracy --page docs/explanation/accuracy-measured.md
 
 image: ## Build IMAGE, which runs steps, Beam workers and endpoint, and show its layers
 	$(PYTHON) containers/build.py --tag $(IMAGE) --base-image "$(BASE_IMAGE)" $(BUILD_FLAGS)

@@ -1,0 +1,101 @@
+"""One run of one model on one set, in a process of its own: `python -m benchmarks.accuracy.cell CELL.json`.
+
+The product's code does it all: `trainer.training.run` trains and saves, the evaluation's prediction and the task score.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.accuracy import datasets, models, results
+from benchmarks.accuracy.results import Cell, Result
+from benchmarks.accuracy.sets import find
+from earthline import patches
+from earthline.blocks import number
+from earthline.formats.manifest import Manifest
+from earthline.task import task_of_record
+
+
+def run(cell: Cell, changes: dict[str, object], work: Path) -> Result:
+    """Trains, predicts the test split and scores.
+
+    Args:
+        cell: Which run.
+        changes: Settings of its variant.
+        work: Folder of the datasets.
+
+    Raises:
+        Missing: The set's files are not here.
+        ValueError: The model cannot learn from the set.
+    """
+    # Seconds to load, and a set that is missing should say so at once.
+    from components.evaluate_model import scoring
+    from trainer import saved_network, training
+    from trainer.description import Description
+
+    examples = datasets.prepared(cell.set, cell.seed, work)
+    manifest = Manifest.read(examples)
+    train = models.section(cell.model, changes, manifest, cell.seed)
+    test = patches.read(examples, manifest, "test")
+    task = task_of_record(manifest.task)
+    with tempfile.TemporaryDirectory(prefix="accuracy-") as name:
+        folder = Path(name)
+        began = time.monotonic()
+        state = training.run(train, examples, folder)
+        trained = time.monotonic()
+        predicted = scoring.predictions(saved_network.read(folder), test, task)
+        ended = time.monotonic()
+        parameters = Description.read(folder).parameters
+    row, column = test.ground
+    of_pixel = number(row, column, tuple(manifest.grid["shape"]), manifest.block_shape) // find(cell.set).group
+    ground, block = np.unique(of_pixel, return_inverse=True)
+    sums = task.gate_sums(task.tally(test.label[test.labelled], predicted, block))
+    total = sums.sum(axis=0)
+    return Result(
+        cell=cell,
+        task=manifest.task,
+        metrics={metric: float(task.gate_figure(total, metric)) for metric in task.measures},
+        ground=tuple(int(each) for each in ground),
+        sums=tuple(tuple(each) for each in np.asarray(sums, np.float64).tolist()),
+        pixels=len(row),
+        train_examples=manifest.splits["train"].examples,
+        epochs=len(state.history),
+        best_epoch=state.best_epoch,
+        parameters=parameters,
+        train_seconds=round(trained - began, 1),
+        predict_seconds=round(ended - trained, 1),
+        settings=train.model_dump(mode="json"),
+        commit=_commit(),
+    )
+
+
+def main() -> int:
+    """Runs the cell of a request file; 0 where a result is written, 1 with one line where it cannot be."""
+    request = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    try:
+        result = run(Cell.model_validate(request["cell"]), request["changes"], Path(request["work"]))
+    except ValueError as error:
+        print(f"benchmarks.accuracy: {error}", file=sys.stderr)
+        return 1
+    results.write(result, Path(request["output"]))
+    return 0
+
+
+def _commit() -> str:
+    here = Path(__file__).parent
+    try:
+        asked = subprocess.run(
+            ["git", "rev-parse", "--short=12", "HEAD"], cwd=here, capture_output=True, text=True, check=False
+        )
+    except OSError:
+        return ""
+    return asked.stdout.strip()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

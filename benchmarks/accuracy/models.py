@@ -1,0 +1,88 @@
+"""The models of the benchmark and their settings, which are the same on every set."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from benchmarks.accuracy.results import PLAIN
+from earthline.config import Train
+from earthline.formats.manifest import Manifest
+
+FILE = Path(__file__).parent / "models.yaml"
+
+
+def names() -> tuple[str, ...]:
+    """Names of all models, cheap ones first."""
+    return tuple(_content()["models"])
+
+
+def suits(name: str, of_set: str) -> bool:
+    """Whether a model is for a set: one that reads a series needs a set with one.
+
+    Args:
+        name: Of the model.
+        of_set: Name of the set.
+    """
+    return of_set in _content()["models"][name].get("sets", [of_set])
+
+
+def variants(path: Path | None) -> dict[str, dict[str, Any]]:
+    """Changes of settings by the variant's name; `plain`, which changes nothing, comes first.
+
+    Args:
+        path: YAML of such changes, such as `{no_flips: {augment: false}}`; keys may have dots.
+
+    Raises:
+        ValueError: Not a mapping of mappings.
+    """
+    found: dict[str, dict[str, Any]] = {PLAIN: {}}
+    if path is not None:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict) or not all(isinstance(each, dict) for each in content.values()):
+            raise ValueError(
+                f"--variants: {path} is no mapping from names to settings, as {{no_flips: {{augment: false}}}}"
+            )
+        found |= {str(name): dict(changes) for name, changes in content.items()}
+    return found
+
+
+def section(name: str, changes: Mapping[str, Any], manifest: Manifest, seed: int) -> Train:
+    """The section `train` of a run.
+
+    Args:
+        name: Of the model.
+        changes: Of the variant.
+        manifest: Of the dataset: its size decides how many epochs make enough steps.
+        seed: Of the training.
+
+    Raises:
+        ValueError: There is no such model, or a setting is none of the product.
+    """
+    content = _content()
+    if name not in content["models"]:
+        raise ValueError(f"--models: '{name}' is no model of {FILE.name}; known: {', '.join(content['models'])}")
+    settings: dict[str, Any] = {**content["common"], **content["models"][name], "seed": seed}
+    settings.pop("sets", None)
+    for key, value in changes.items():
+        _put(settings, key.split("."), value)
+    if "epochs" not in settings:
+        steps = max(1, manifest.splits["train"].examples // int(settings["batch_size"]))
+        least, most = content["epochs"]
+        settings["epochs"] = min(most, max(least, -(-content["steps"] // steps)))
+    settings.setdefault("patience", max(10, settings["epochs"] // 4))
+    return Train.model_validate(settings)
+
+
+def _put(settings: dict[str, Any], keys: list[str], value: Any) -> None:
+    *parents, last = keys
+    for parent in parents:
+        settings[parent] = dict(settings.get(parent, {}))
+        settings = settings[parent]
+    settings[last] = value
+
+
+def _content() -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
+    return content
