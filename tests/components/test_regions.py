@@ -124,6 +124,8 @@ print("OUTCOME" + json.dumps(outcome))
 class Scene:
     """Two bands and labels on a grid, all of them valid."""
 
+    NAMES = "b1,b2,label"
+
     def __init__(self, crs: str, corner: tuple[float, float], scale: float, shape: tuple[int, int]) -> None:
         self.crs, self.shape = crs, shape
         self.transform = Affine(scale, 0, corner[0], 0, -scale, corner[1])
@@ -133,10 +135,10 @@ class Scene:
         rows, columns = np.mgrid[0 : shape[0], 0 : shape[1]]
         self.labels = ((rows // 5 + columns // 5) % 3 + 1).astype(np.uint8)
 
-    def save(self, path: Path, arrays: np.ndarray, columns: slice = slice(None)) -> str:
-        """Writes some columns of layers as a GeoTIFF without no_data; gives its path."""
+    def save(self, path: Path, columns: slice = slice(None)) -> str:
+        """Writes some columns of bands and labels as a GeoTIFF without no_data; gives its path."""
         first = columns.start or 0
-        part = arrays[:, :, columns]
+        part = np.stack([*self.bands, self.labels])[:, :, columns]
         profile = {
             "driver": "GTiff",
             "dtype": "uint8",
@@ -188,7 +190,7 @@ PARK = SAVANNA.polygon(
 EXPORT = {
     "patch_shape": [8, 8],
     "block_shape": [16, 16],
-    "examples": {"train": 60, "validation": 15, "test": 15},
+    "examples": {"train": 36, "validation": 9, "test": 9},
     "shards": 1,
 }
 
@@ -200,7 +202,7 @@ def config(name: str, imagery: dict[str, Any], labels: dict[str, Any], **data: A
         "name": name,
         "data": {
             "imagery": {"bands": ["b1", "b2"], "data_type": "uint8", **imagery},
-            "labels": {"band": "b1", "classes": classes, **labels},
+            "labels": {"band": "label", "classes": classes, **labels},
             **data,
         },
         "export": EXPORT,
@@ -233,16 +235,13 @@ def write_vector(path: Path, geometry: shapely.Geometry, crs: str = "EPSG:4326")
 def outcome(sandbox: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("regions")
     for name, scene in (("district", DISTRICT), ("savanna", SAVANNA)):
-        sandbox.command("add", f"{FOLDER}/{name}", scene.save(folder / f"{name}.tif", scene.bands), "--bands", "b1,b2")
-    for name, scene in (("district", DISTRICT), ("savanna", SAVANNA), ("pacific", PACIFIC)):
-        labels = scene.save(folder / f"{name}_labels.tif", scene.labels[np.newaxis])
-        sandbox.command("add", f"{FOLDER}/{name}_labels", labels, "--pyramiding", "MODE")
+        sandbox.command("add", f"{FOLDER}/{name}", scene.save(folder / f"{name}.tif"), "--bands", scene.NAMES)
     sides = folder / "pacific"
     sides.mkdir()
     # Two images that meet at the antimeridian.
-    PACIFIC.save(sides / "west_2021-05-01.tif", PACIFIC.bands, slice(0, 60))
-    PACIFIC.save(sides / "east_2021-05-01.tif", PACIFIC.bands, slice(60, 120))
-    sandbox.command("add", f"{FOLDER}/pacific", str(sides), "--bands", "b1,b2")
+    PACIFIC.save(sides / "west_2021-05-01.tif", slice(0, 60))
+    PACIFIC.save(sides / "east_2021-05-01.tif", slice(60, 120))
+    sandbox.command("add", f"{FOLDER}/pacific", str(sides), "--bands", PACIFIC.NAMES)
     write_vector(folder / "land.gpkg", LAND)
     cut = shapely.MultiPolygon(
         [
@@ -254,36 +253,31 @@ def outcome(sandbox: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
     )
     (folder / "atoll.geojson").write_text(json.dumps(mapping(cut)))
     (folder / "park.geojson").write_text(json.dumps(mapping(PARK)))
-    land = {"file": "land.gpkg", "where": {"name": "here"}}
-    image, labels = {"image": f"{FOLDER}/district"}, {"image": f"{FOLDER}/district_labels"}
+    image, savanna, park = {"image": f"{FOLDER}/district"}, {"image": f"{FOLDER}/savanna"}, {"file": "park.geojson"}
     over = {"collection": f"{FOLDER}/pacific", "start": "2021-01-01", "end": "2022-01-01", "composite": "mosaic"}
     west, south, east, north = ATOLL.bounds
     around = {"west": west, "south": south, "east": east - 360, "north": north}
     configs = {
-        "district": config("district", image, {**labels, "offset": [1, -2]}, region=land),
+        "district": config(
+            "district",
+            image,
+            {**image, "offset": [1, -2]},
+            region={"file": "land.gpkg", "where": {"name": "here"}},
+            align_to="district.tif",
+        ),
         "table": config(
-            "table", image, labels, region={"table": f"{FOLDER}/districts", "where": {"name": "here", "number": 7}}
+            "table",
+            image,
+            image,
+            region={"table": f"{FOLDER}/districts", "where": {"name": "here", "number": 7}},
+            align_to=f"{FOLDER}/district",
         ),
         "pacific": {
-            **config("pacific", over, {"image": f"{FOLDER}/pacific_labels"}, region=around, scale=100),
+            **config("pacific", over, {"collection": f"{FOLDER}/pacific"}, region=around, scale=100),
             "predict": {"tile_shape": [32, 40], "region": {"file": "atoll.geojson"}},
         },
-        "sinusoidal": config(
-            "sinusoidal",
-            {"image": f"{FOLDER}/savanna"},
-            {"image": f"{FOLDER}/savanna_labels"},
-            region={"file": "park.geojson"},
-        ),
-        "modis": config(
-            "modis",
-            {"image": f"{FOLDER}/savanna"},
-            {"image": f"{FOLDER}/savanna_labels"},
-            region={"file": "park.geojson"},
-            crs="SR-ORG:6974",
-            scale=MODIS,
-        ),
-        "aligned": config("aligned", image, labels, region=land, align_to=f"{FOLDER}/district"),
-        "file": config("file", image, labels, region=land, align_to="district.tif"),
+        "sinusoidal": config("sinusoidal", savanna, savanna, region=park),
+        "modis": config("modis", savanna, savanna, region=park, crs="SR-ORG:6974", scale=MODIS),
     }
     paths = {}
     for name, content in configs.items():
@@ -311,8 +305,6 @@ def outcome(sandbox: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
 CASES = {
     "district": (DISTRICT, LAND),
     "table": (DISTRICT, LAND),
-    "aligned": (DISTRICT, LAND),
-    "file": (DISTRICT, LAND),
     "pacific": (PACIFIC, ATOLL),
     "sinusoidal": (SAVANNA, PARK),
     "modis": (SAVANNA, PARK),

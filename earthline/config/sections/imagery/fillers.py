@@ -28,7 +28,7 @@ def require_fillers(keys: Mapping[str, Source]) -> None:
         if source.only_fills and source.name not in filling:
             place = f"{key}.only_fills".removeprefix(".")
             raise ValueError(
-                f"{place}: no other source takes it by `fill`; give it a `name` and name it there, or remove `only_fills`"
+                f"{place}: no other source takes it by `fill`; give it a `name`, name it there, or remove `only_fills`"
             )
     if all(source.only_fills for source in sources.values()):
         raise ValueError("sources: all of them only fill others, so no band is left; remove `only_fills` from one")
