@@ -106,14 +106,14 @@ told["outputs"] = list(arguments["outputBands"])
 shown, page = artifact(dsl.Artifact, "preview"), artifact(dsl.HTML, "report.html")
 sections = {name: getattr(config, name).model_dump_json() for name in ("predict", "serving")}
 preview(
-    name="values", data=data, **sections, project="sandbox", examples=examples, model=model, evaluation=evaluation,
+    name="grades", data=data, **sections, project="sandbox", examples=examples, model=model, evaluation=evaluation,
     preview=shown, report_file=page,
 )  # fmt: skip
 with rasterio.open(Path(shown.path) / "preview.tif") as file:
     mapped = file.read(1)
     told["map"] = [file.dtypes[0], file.nodata == task_of(config.data).no_data, file.descriptions[0]]
 there = (values != case["none"]) & (mapped != task_of(config.data).no_data)
-told["error"] = float(np.sqrt(((mapped - values)[there] ** 2).mean()))
+told["error"] = float(np.sqrt(((mapped.astype(float) - values)[there] ** 2).mean()))
 told["report"] = Path(page.path).read_text()
 
 # Points of a file, each with its number.
@@ -144,10 +144,10 @@ told["points"] = {
 
 # The same in Earth Engine: an array for each pixel becomes the map's band.
 task = task_of(config.data)
-outputs = imagery.image(config.data).select([0]).toFloat().toArray()
+outputs = imagery.image(config.data).select([0]).mod(4).toFloat().toArray()
 grid = Grid.from_json(manifest.grid).window(0, 0, (4, 4))
-in_earth_engine = fetch(task.unmasked(task.mapped(outputs)), grid, 3, "map")["value"]
-first = fetch(imagery.image(config.data).select([0]).unmask(0, False), grid, 3, "band")[config.data.imagery.bands[0]]
+in_earth_engine = fetch(task.unmasked(task.mapped(outputs)), grid, 3, "map")["grade"]
+first = fetch(imagery.image(config.data).select([0]).mod(4).unmask(0, False), grid, 3, "band")[config.data.imagery.bands[0]]
 told["mapped"] = bool((in_earth_engine == first).all())
 assert ee.__version__
 print("OUTCOME" + json.dumps(told))

@@ -1,4 +1,4 @@
-"""The head of the throw-away task: a number, learned by Huber's loss."""
+"""The head of the throw-away task: a number near the grade, learned by Huber's loss."""
 
 import keras
 from keras import layers, ops
@@ -6,28 +6,30 @@ from keras import layers, ops
 from earthline.formats.examples import no_label
 from trainer.heads.head import Head
 
-NONE = no_label("float32")
+NONE = no_label("uint8")
+
+
+def _errors(y_true, y_pred):
+    labelled = ops.cast(ops.not_equal(ops.cast(y_true, "int32"), NONE), "float32")
+    return ops.abs(ops.cast(y_true, "float32") - y_pred[..., 0]) * labelled, labelled
 
 
 @keras.saving.register_keras_serializable("throw_away")
 class Huber(keras.losses.Loss):
     def call(self, y_true, y_pred):
-        labelled = ops.not_equal(y_true, NONE)
-        error = ops.abs(ops.where(labelled, y_true - y_pred[..., 0], 0.0))
+        error, labelled = _errors(y_true, y_pred)
         loss = ops.where(error < 1, error**2 / 2, error - 0.5)
-        return ops.sum(loss) / ops.maximum(ops.sum(ops.cast(labelled, "float32")), 1.0)
+        return ops.sum(loss) / ops.maximum(ops.sum(labelled), 1.0)
 
 
 @keras.saving.register_keras_serializable("throw_away")
-class AbsoluteError(keras.metrics.Mean):
+class Distance(keras.metrics.Mean):
     def update_state(self, y_true, y_pred, sample_weight=None):
-        labelled = ops.not_equal(y_true, NONE)
-        error = ops.abs(ops.where(labelled, y_true - y_pred[..., 0], 0.0))
-        super().update_state(error, ops.cast(labelled, "float32"))
+        super().update_state(*_errors(y_true, y_pred))
 
 
-class RegressionHead(Head):
-    watched = {"error": "mean absolute error"}  # noqa: RUF012
+class OrdinalHead(Head):
+    watched = {"distance": "mean distance"}  # noqa: RUF012
 
     def __init__(self, train, manifest):
         self._output, self._mean = manifest.task.output, manifest.splits["train"].labels["mean"]
@@ -40,4 +42,4 @@ class RegressionHead(Head):
         return Huber()
 
     def metrics(self):
-        return [AbsoluteError(name="error")]
+        return [Distance(name="distance")]
