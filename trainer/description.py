@@ -36,6 +36,9 @@ class Description(BaseModel):
     std: tuple[float, ...] = Field(description="Standard deviation of each band, likewise.")
     parameters: int = Field(description="Number of weights.")
     expression_hash: str = Field(description="SHA-256 of the expression graphs that the examples came from.")
+    modules: tuple[str, ...] = Field(
+        default=(), description="Modules to import before the Keras model is read, as they hold layers of it."
+    )
 
     def write(self, folder: Path) -> None:
         """Writes it into a model's folder."""

@@ -1,5 +1,6 @@
 """A whole network: normalization, an architecture's layers, and the head of the task."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -35,6 +36,8 @@ def build(
     valid = keras.Input((None, None, 1), name=VALID)
     # Chosen, not multiplied: 0 times NaN is NaN.
     known = ops.where(ops.greater(valid, 0.5), image, ops.convert_to_tensor(statistics.mean, dtype="float32"))
-    normalized = layers.Normalization(mean=list(statistics.mean), variance=[std**2 for std in statistics.std])(known)
+    normalized = layers.Normalization(
+        mean=list(statistics.mean), variance=[std**2 for std in statistics.std], dtype="float32"
+    )(known)
     features = architecture.features(normalized, valid, synchronized=synchronized)
-    return keras.Model([image, valid], head(features), name=architecture.name)
+    return keras.Model([image, valid], head(features), name=re.sub(r"\W", "_", architecture.name))

@@ -66,6 +66,7 @@ def run(train: Train, examples: Path, model_folder: Path, checkpoint: Path | Non
             std=lesson.measured.std,
             parameters=learned.network.count_params(),
             expression_hash=manifest.expression_hash,
+            modules=train.model.modules,
         ).write(model_folder)
         checkpoints.remove(lesson.checkpoint)
     return learned.state

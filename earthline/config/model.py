@@ -1,10 +1,11 @@
 """`train.model`: which architecture, and its own options.
 
 An architecture describes itself: a class below `Network`, in one file, says its options, its stride and its receptive
-field, and builds its layers; one below `Fitted` learns from a sample of pixels instead. This module knows no
-architecture. It finds them by the entry points of the group
-`earthline.models`, each a mapping from names to `module:class`; Earthline's own is `trainer.models:MODELS`, and any
-installed package may bring another (https://packaging.python.org/en/latest/specifications/entry-points).
+field, and builds its layers; one below `Fitted` learns from a sample of pixels instead, and one below `Finished` has
+learned already. This module knows no architecture. It finds them by the entry points of the group `earthline.models`,
+each a mapping from names to `module:class`; Earthline's own is `trainer.models:MODELS`, and any installed package may
+bring another (https://packaging.python.org/en/latest/specifications/entry-points). A name with a colon is a function
+of the user's own, which the architecture registered as `FACTORY` calls.
 """
 
 from abc import ABC, abstractmethod
@@ -14,13 +15,14 @@ from importlib.metadata import entry_points
 from pkgutil import resolve_name
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, SerializeAsAny
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, SerializeAsAny, ValidationInfo
 from pydantic.json_schema import JsonSchemaValue
 
 from earthline.config.section import Section
 
 GROUP = "earthline.models"
 DEFAULT = "unet"
+FACTORY = "package.module:function"
 MOVED = ("depth", "filters", "dropout")
 """Options that stood in `train` itself while there was one architecture."""
 
@@ -46,6 +48,11 @@ class Model(Section, ABC):
     def shrunk(self) -> Self:
         """The same architecture with few weights and the same stride, for a run that only tries the way."""
         return self
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """Modules to import before a saved model of this architecture is read: they may hold layers of their own."""
+        return ()
 
     def suited(self, bands: Sequence[str]) -> Self:
         """The same architecture for an image of these bands, which one may have to know before it is built.
@@ -80,6 +87,10 @@ class Fitted(Model):
     """An architecture that learns in one pass from a sample of pixels, such as a forest."""
 
 
+class Finished(Model):
+    """An architecture that has learned already: nothing is trained."""
+
+
 @cache
 def known() -> Mapping[str, str]:
     """Where each architecture that is installed here is, as `module:class` by name."""
@@ -99,25 +110,30 @@ def find(name: str) -> type[Model]:
     Raises:
         ValueError: There is none of this name, or it cannot be loaded.
     """
-    if name not in known():
+    registered = FACTORY if ":" in name else name
+    if registered not in known():
         raise ValueError(f"name '{name}' is no model; known here: {', '.join(sorted(known())) or 'none'}")
     try:
-        found = resolve_name(known()[name])
+        found = resolve_name(known()[registered])
     except (ImportError, AttributeError) as error:
-        raise ValueError(f"name '{name}': {known()[name]} cannot be loaded ({error}); install its package") from error
+        raise ValueError(
+            f"name '{name}': {known()[registered]} cannot be loaded ({error}); install its package"
+        ) from error
     if not (isinstance(found, type) and issubclass(found, Model)):
-        raise ValueError(f"name '{name}': {known()[name]} is no earthline.config.model.Model; correct the registry")
+        raise ValueError(
+            f"name '{name}': {known()[registered]} is no earthline.config.model.Model; correct the registry"
+        )
     return found
 
 
-def _read(value: Any) -> Any:
+def _read(value: Any, info: ValidationInfo) -> Any:
     """The section as the architecture of its name understands it."""
     if isinstance(value, str):
         raise ValueError(f"'{value[:40]}' stands where a section is meant; write `model: {{name: {value[:40]}}}`")
     if not isinstance(value, dict):
         return value
     name = value.get("name", DEFAULT)
-    return (find(name) if isinstance(name, str) else Model).model_validate(value)
+    return (find(name) if isinstance(name, str) else Model).model_validate(value, context=info.context)
 
 
 class _Schema:

@@ -3,10 +3,13 @@
 Keras is imported where layers are built and not before: whoever checks a config reads the options alone.
 """
 
+from earthline.config.model import FACTORY
+
 MODELS = {
     "context_unet": "trainer.models.context_unet:ContextUNet",
     "fcn": "trainer.models.fcn:Fcn",
     "linear": "trainer.models.linear:Linear",
+    FACTORY: "trainer.models.factory:Factory",
     "pixel_mlp": "trainer.models.pixel_mlp:PixelMlp",
     "residual": "trainer.models.residual:Residual",
     "temporal": "trainer.models.temporal:Temporal",
