@@ -24,7 +24,9 @@ STEP = """
 import json, sys
 import ee
 from kfp import dsl
+from apache_beam.options.pipeline_options import PipelineOptions
 from components.detect_changes.sources import read_bands, read_sources
+from components.export_examples import pipeline
 from components.export_examples.run import run
 from earthline.config import Data
 asked = []
@@ -36,6 +38,10 @@ ee.data.computePixels = counted
 outcomes = {}
 for name, case in json.load(open(sys.argv[1])).items():
     del asked[:]
+    if case["workers"] > 1:
+        several = ["--direct_num_workers", str(case["workers"]), "--direct_running_mode", "multi_threading"]
+        pipeline.options = lambda job, remote: PipelineOptions(several)
+        pipeline.BATCH = 3
     examples = dsl.Dataset(uri=case["folder"], metadata={})
     run(data=case["data"], export=case["export"], project="sandbox", temp_location="", examples=examples)
     data = Data.model_validate_json(case["data"])
@@ -65,26 +71,37 @@ def scenes():
     return random.integers(1, 250, (3, 2, *SHAPE)).astype(np.uint8), labels.astype(np.uint8)
 
 
-def section(imagery):
+def points():
+    """Labels at a hundred places: pixels (rows, columns), and the class of each."""
+    random = np.random.default_rng(4)
+    rows, columns = (random.integers(12, side - 12, 100) for side in SHAPE)
+    return np.column_stack([rows, columns]), np.where((rows // 8 + columns // 8) % 2, "water", "land")
+
+
+POINTS = {"file": "points.csv", "field": "kind", "longitude": "x", "latitude": "y", "crs": CRS}
+
+
+def section(imagery, folder=None, **labels):
     a, _, west, _, e, north = TRANSFORM
     to_degrees = Transformer.from_crs(CRS, "EPSG:4326", always_xy=True)
     left, bottom = to_degrees.transform(west + 10 * a, north + (SHAPE[0] - 10) * e)
     right, top = to_degrees.transform(west + (SHAPE[1] - 10) * a, north + 10 * e)
+    values = ("land", "water") if labels else (1, 2)
     return Data.model_validate(
         {
             "imagery": {"data_type": "auto", **imagery},
             "labels": {
-                "image": f"{FOLDER}/labels",
-                "band": "b1",
+                **(labels or {"image": f"{FOLDER}/labels", "band": "b1"}),
                 "classes": [
-                    {"name": "land", "color": "#1b7837", "values": [1]},
-                    {"name": "water", "color": "#2b8cbe", "values": [2]},
+                    {"name": "land", "color": "#1b7837", "values": [values[0]]},
+                    {"name": "water", "color": "#2b8cbe", "values": [values[1]]},
                 ],
             },
             "region": {"west": left, "south": bottom, "east": right, "north": top},
             "crs": CRS,
             "scale": 30,
-        }
+        },
+        context={"folder": folder},
     )
 
 
@@ -96,18 +113,14 @@ SERIES = {
     "time": "month",
     "composite": "max",
 }
-CASES = {
-    "stack": section(
-        {
-            "sources": [
-                SERIES,
-                {"image": f"{FOLDER}/east", "bands": ["east"], "prefix": "dem-", "resample": "bilinear"},
-            ],
-            "derived": {"difference": "b1 - b('0_b2')", "far": "b('dem-east') * 1000"},
-        }
-    ),
-    "whole numbers": section(SERIES),
+STACK = {
+    "sources": [
+        SERIES,
+        {"image": f"{FOLDER}/east", "bands": ["east"], "prefix": "dem-", "resample": "bilinear"},
+    ],
+    "derived": {"difference": "b1 - b('0_b2')", "far": "b('dem-east') * 1000"},
 }
+CASES = {"stack": section(STACK), "whole numbers": section(SERIES)}
 
 
 @pytest.fixture(scope="module")
@@ -138,9 +151,23 @@ def exported(sandbox, tmp_path_factory):
         file.write(east[None])
     properties = ("--property", "provider=Somebody", "--property", "license=CC0")
     sandbox.command("add", f"{FOLDER}/east", str(folder / "east.tif"), "--bands", "east", *properties)
+    places, kinds = points()
+    xy = (Affine(*TRANSFORM) @ (column + 0.5, row + 0.5) for row, column in places.tolist())
+    rows = [f"{x},{y},{kind}\n" for (x, y), kind in zip(xy, kinds, strict=True)]
+    (folder / "points.csv").write_text("x,y,kind\n" + "".join(rows))
+    featured = section(STACK, folder, **POINTS)
     cases = {
-        name: {"data": data.model_dump_json(), "export": EXPORT.model_dump_json(), "folder": str(folder / name)}
-        for name, data in CASES.items()
+        name: {
+            "data": data.model_dump_json(),
+            "export": EXPORT.model_copy(update=export).model_dump_json(),
+            "folder": str(folder / name),
+            "workers": workers,
+        }
+        for name, data, export, workers in (
+            *((name, data, {}, 1) for name, data in CASES.items()),
+            ("features", featured, {"concurrency": 1, "shards": 2}, 1),
+            ("features by three", featured, {"concurrency": 7, "shards": 2}, 3),
+        )
     }
     (folder / "cases.json").write_text(json.dumps(cases))
     done = sandbox.run([sys.executable, "-c", STEP, str(folder / "cases.json")], timeout=400)
@@ -185,6 +212,36 @@ def test_every_pixel_of_the_stack_is_its_sources(exported):
 def test_a_patch_is_one_request(exported):
     assert exported[1]["stack"]["requests"] == exported[1]["whole numbers"]["requests"] == 32
     assert Manifest.read(exported[0] / "stack").requests == 32
+
+
+def test_bytes_do_not_depend_on_the_number_of_workers(exported):
+    alone, three = (exported[0] / name for name in ("features", "features by three"))
+    names = sorted(path.name for path in alone.iterdir())
+    assert names == sorted(path.name for path in three.iterdir())
+    assert len([name for name in names if "tfrecord" in name]) == 6 and "features.json" in names
+    for name in names:
+        assert (alone / name).read_bytes() == (three / name).read_bytes(), name
+    manifest = Manifest.read(alone)
+    assert len(manifest.bands) == 8 and manifest.requests == sum(each.examples for each in manifest.splits.values())
+    for name in ("features", "features by three"):
+        assert exported[1][name]["requests"] == manifest.requests
+
+
+def test_every_pixel_of_features_is_their_class(exported):
+    manifest = Manifest.read(exported[0] / "features")
+    _, _, west, _, _, north = manifest.grid["transform"]
+    first = np.array([round((TRANSFORM[5] - north) / 30), round((west - TRANSFORM[2]) / 30)])
+    places, kinds = points()
+    meant = {tuple(place): kind for place, kind in zip((places - first).tolist(), kinds.tolist(), strict=True)}
+    whole, labelled = expected(manifest), 0
+    for patch in patches(exported, "features"):
+        window = slice(patch.row, patch.row + 8), slice(patch.column, patch.column + 8)
+        np.testing.assert_allclose(patch.image, whole[:, *window].transpose(1, 2, 0), rtol=1e-6)
+        for row, column in np.argwhere(patch.label != 255).tolist():
+            kind = meant[patch.row + row, patch.column + column]
+            assert ("land", "water")[patch.label[row, column]] == kind
+            labelled += 1
+    assert labelled > 30
 
 
 def test_the_smallest_type_that_holds_every_value_is_taken(exported):
