@@ -14,6 +14,8 @@ KERAS_MODEL = "model.keras"
 SAVED_MODEL = "saved_model"
 HISTORY = "history.json"
 CURVES = "learning_curves.png"
+LOGS = "logs"
+"""Folder for TensorBoard."""
 DESCRIPTION = "description.json"
 
 

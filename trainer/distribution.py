@@ -7,6 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from trainer.input.feed import Parts
+
 
 def strategy(environment: Mapping[str, str] = os.environ) -> Any:
     """The `tf.distribute` strategy that fits where this process runs.
@@ -22,6 +24,66 @@ def strategy(environment: Mapping[str, str] = os.environ) -> Any:
     if len(tf.config.list_physical_devices("GPU")) > 1:
         return tf.distribute.MirroredStrategy()
     return tf.distribute.get_strategy()
+
+
+def parts(strategy: Any) -> Parts:
+    """The parts of each batch that this machine reads.
+
+    Args:
+        strategy: Of `strategy`.
+    """
+    total = strategy.num_replicas_in_sync
+    # Machines of a custom job are alike, so each has as many devices.
+    here = total // max(1, len(_workers(os.environ)))
+    return Parts(total=total, here=here, first=_number(os.environ) * here)
+
+
+def mean(strategy: Any, value: float) -> float:
+    """The mean of a number over all machines; each of them has to ask.
+
+    Args:
+        strategy: Of `strategy`.
+        value: This machine's.
+    """
+    if strategy.num_replicas_in_sync == 1:
+        return value
+    return float(_reduced(strategy, tf.distribute.ReduceOp.MEAN, value))
+
+
+def require_agreement(strategy: Any, value: int, what: str) -> None:
+    """Checks that all machines have the same number.
+
+    Args:
+        strategy: Of `strategy`.
+        value: This machine's.
+        what: Where it comes from, for the message.
+
+    Raises:
+        ValueError: They have not.
+    """
+    if strategy.num_replicas_in_sync == 1:
+        return
+    # Steps of a run are far below 2**53, up to which a float64 is exact.
+    found = float(_reduced(strategy, tf.distribute.ReduceOp.MEAN, float(value)))
+    if found != value:
+        raise ValueError(f"{what} is not the same on all machines; give them a folder that all of them see")
+
+
+def wait_for_all(strategy: Any) -> None:
+    """Returns once every machine has come here: one that ends earlier would end the others.
+
+    Args:
+        strategy: Of `strategy`.
+    """
+    mean(strategy, 0.0)
+
+
+def _reduced(strategy: Any, how: Any, value: float) -> Any:
+    @tf.function  # type: ignore[untyped-decorator]  # TensorFlow publishes no types
+    def everywhere(number: Any) -> Any:
+        return strategy.reduce(how, strategy.run(lambda: tf.identity(number)), axis=None)
+
+    return everywhere(tf.constant(value, tf.float64)).numpy()
 
 
 class AcceleratorError(RuntimeError):
@@ -47,8 +109,10 @@ def require_accelerators(count: int) -> None:
         )
     else:
         why = "the machine has no more of them, or its driver does not work"
+    others = _workers(os.environ)
+    where = f"machine {_number(os.environ) + 1} of {len(others)}: " if len(others) > 1 else ""
     raise AcceleratorError(
-        f"train.accelerator_count asks for {count} GPU(s), TensorFlow sees {seen}: {why}; or set "
+        f"{where}train.accelerator_count asks for {count} GPU(s), TensorFlow sees {seen}: {why}; or set "
         "train.accelerator_type to null and train.accelerator_count to 0 to train on processors"
     )
 
@@ -59,13 +123,16 @@ def is_chief(environment: Mapping[str, str] = os.environ) -> bool:
     Args:
         environment: Variables of the process.
     """
+    return _number(environment) == 0
+
+
+def _number(environment: Mapping[str, str]) -> int:
+    """Position of this machine among those that train, from 0; the chief comes first."""
     if len(_workers(environment)) <= 1:
-        return True
+        return 0
     config = json.loads(environment["TF_CONFIG"])
-    task = config["task"]
-    if "chief" in config["cluster"]:
-        return bool(task["type"] == "chief")
-    return bool(task["type"] == "worker" and int(task["index"]) == 0)
+    task, chiefs = config["task"], config["cluster"].get("chief", [])
+    return int(task["index"]) + (0 if task["type"] == "chief" else len(chiefs))
 
 
 def _workers(environment: Mapping[str, str]) -> list[str]:

@@ -1,7 +1,6 @@
 """What a run has done so far: its epochs, their metrics, and which of them is best."""
 
 import json
-import math
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -18,16 +17,10 @@ class Epoch(BaseModel):
 
 
 class State(BaseModel):
-    """The epochs so far; a checkpoint remembers it beside the weights."""
+    """The epochs so far, and of which the weights are."""
 
     history: list[Epoch] = []
     best_epoch: int = 0
-    best_loss: float = math.inf
-
-    @property
-    def waited(self) -> int:
-        """Epochs since the best one."""
-        return len(self.history) - self.best_epoch
 
 
 def write_history(state: State, path: Path) -> None:

@@ -9,9 +9,14 @@ from typing import Any
 from earthline.config import Train
 from earthline.config.model import Model, Network
 from earthline.formats.manifest import Manifest
+from trainer import heads, statistics
 from trainer.heads import Head
 from trainer.history import State
+from trainer.input.store import Store
 from trainer.statistics import Statistics
+
+_PASS = 64
+"""Patches that are read at a time for statistics."""
 
 TEACHERS: Mapping[type, str] = {
     Network: "trainer.loop.teacher:teach",
@@ -30,25 +35,62 @@ class Lesson:
         train: Section `train` of the config. Its `model` is what the run is for; what learns here may be a part of it.
         examples: Folder of the dataset.
         manifest: What lies there.
+        store: Its training and validation patches, decoded.
+        strategy: The `tf.distribute` strategy: the devices that train together.
         measured: Mean and std of every band over the training patches.
         head: The task's last layers, loss and metrics.
-        checkpoint: Folder for what an interrupted run goes on from; nothing else lies there.
+        checkpoint: Folder for what an interrupted run goes on from.
+        logs: Folder for TensorBoard.
     """
 
     train: Train
     examples: Path
     manifest: Manifest
+    store: Store
+    strategy: Any
     measured: Statistics
     head: Head
     checkpoint: Path
+    logs: Path
 
-    def part(self, name: str) -> "Lesson":
-        """The same lesson with a checkpoint folder of its own, for one of several models that learn in a run.
+    @classmethod
+    def prepared(cls, train: Train, examples: Path, *, strategy: Any, checkpoint: Path, logs: Path) -> "Lesson":
+        """Reads a dataset.
 
         Args:
-            name: Of the folder, unlike that of every other part.
+            train: As above, and so the others.
+            examples: Likewise.
+            strategy: Likewise.
+            checkpoint: Likewise.
+            logs: Likewise.
+
+        Raises:
+            FileNotFoundError: The manifest or a shard is missing.
+            ValueError: A split is empty, nothing is labelled or valid, a shard is damaged or holds other patches than
+                the manifest says, or the patches do not fit the model.
         """
-        return replace(self, checkpoint=self.checkpoint / name)
+        manifest = Manifest.read(examples)
+        _check(train, manifest)
+        store = Store(examples, manifest, train.memory_share)
+        return cls(
+            train=train,
+            examples=examples,
+            manifest=manifest,
+            store=store,
+            strategy=strategy,
+            measured=statistics.of_patches(store.train.batches(_PASS)),
+            head=heads.find(manifest.task.name)(train, manifest),
+            checkpoint=checkpoint,
+            logs=logs,
+        )
+
+    def part(self, name: str) -> "Lesson":
+        """The same lesson with folders of its own, for one of several models that learn in a run.
+
+        Args:
+            name: Of the folders, unlike that of every other part.
+        """
+        return replace(self, checkpoint=self.checkpoint / name, logs=self.logs / name)
 
 
 @dataclass(frozen=True)
@@ -78,3 +120,18 @@ def learn(model: Model, lesson: Lesson) -> Learned:
     nearest = next(kind for kind in type(model).__mro__ if kind in TEACHERS)
     learned: Learned = resolve_name(TEACHERS[nearest])(model, lesson)
     return learned
+
+
+def _check(train: Train, manifest: Manifest) -> None:
+    stride = train.model.stride
+    if any(pixels % stride for pixels in manifest.patch_shape):
+        raise ValueError(
+            f"patches of {list(manifest.patch_shape)} px do not divide by the model's stride {stride}; change "
+            "export.patch_shape or train.model"
+        )
+    for split in ("train", "validation"):
+        if manifest.splits[split].examples == 0 or manifest.splits[split].labelled_pixels == 0:
+            raise ValueError(
+                f"split '{split}' has {manifest.splits[split].examples} patches and no labelled pixel; give it a "
+                "larger share (export.shares) or smaller blocks (export.block_shape)"
+            )

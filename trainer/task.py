@@ -9,9 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from earthline.config import Train
-
-VERTEX_MOUNT = "/gcs/"
-"""Where Vertex AI's custom jobs find Cloud Storage as files."""
+from trainer.mounts import mounted
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -28,7 +26,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--model-dir", type=Path, required=True, help="Folder to write the model to.")
     parser.add_argument(
         "--checkpoint-dir",
-        type=_mounted,
+        type=mounted,
         default=os.environ.get("AIP_CHECKPOINT_DIR") or None,
         help="Folder for the checkpoint; left out, AIP_CHECKPOINT_DIR, else a folder in the model's.",
     )
@@ -42,11 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Left out, those of the process.
     """
     parsed = parse(arguments)
-    from trainer import training  # TensorFlow takes seconds to load; wrong arguments should not wait for it
+    from trainer import distribution, training  # TensorFlow takes seconds to load; wrong arguments do not wait for it
+    from trainer.loop.faults import OutOfMemory
 
     try:
+        distribution.require_accelerators(parsed.train.accelerator_count)
         training.run(parsed.train, parsed.examples, parsed.model_dir, parsed.checkpoint_dir)
-    except (FileNotFoundError, ValueError) as error:
+    except (distribution.AcceleratorError, FileNotFoundError, OutOfMemory, ValueError) as error:
         print(f"trainer: {error}", file=sys.stderr)
         return 1
     return 0
@@ -58,11 +58,6 @@ def _section(text: str) -> Train:
         return Train.model_validate_json(content)
     except (OSError, ValidationError) as error:
         raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _mounted(text: str) -> Path:
-    """A gs:// address as the file path where Vertex AI mounts it; other paths unchanged."""
-    return Path(VERTEX_MOUNT + text.removeprefix("gs://")) if text.startswith("gs://") else Path(text)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """One training run, from examples to a saved model."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,19 +10,20 @@ import tensorflow as tf
 
 from earthline.config import Train
 from earthline.formats.examples import IMAGE, VALID
-from earthline.formats.manifest import Manifest
-from trainer import checkpoint as checkpoints
-from trainer import distribution, heads, input_pipeline, statistics
-from trainer.description import HISTORY, KERAS_MODEL, SAVED_MODEL, Description
+from trainer import distribution
+from trainer.description import HISTORY, KERAS_MODEL, LOGS, SAVED_MODEL, Description
 from trainer.history import State, write_history
 from trainer.lesson import Lesson, learn
+from trainer.loop.checkpoint import remove
+from trainer.mounts import mounted
 
 
 def run(train: Train, examples: Path, model_folder: Path, checkpoint: Path | None = None) -> State:
     """Trains a model and saves it.
 
     `model_folder` then holds `model.keras`, `saved_model/` (plain arrays in and out), `history.json` and
-    `description.json`. A run that finds a checkpoint goes on from it.
+    `description.json`, and `logs/` for TensorBoard unless AIP_TENSORBOARD_LOG_DIR names another folder. A run that finds
+    a checkpoint goes on from it.
 
     Args:
         train: Section `train` of the config.
@@ -34,21 +36,19 @@ def run(train: Train, examples: Path, model_folder: Path, checkpoint: Path | Non
 
     Raises:
         FileNotFoundError: The manifest or a shard is missing.
-        ValueError: A split is empty, nothing is labelled, or the patches do not fit the model.
+        ValueError: A split is empty, nothing is labelled, the patches do not fit the model, or the loss is not finite.
+        OutOfMemory: A step needs more memory than there is.
     """
-    manifest = Manifest.read(examples)
-    _check(train, manifest)
-    lesson = Lesson(
-        train=train,
-        examples=examples,
-        manifest=manifest,
-        measured=statistics.of_patches(
-            inputs for inputs, _ in input_pipeline.read(examples, manifest, "train", 64).as_numpy_iterator()
-        ),
-        head=heads.find(manifest.task.name)(train, manifest),
-        checkpoint=checkpoint or model_folder / "checkpoint",
+    strategy = distribution.strategy()  # first of all: TensorFlow asks for it
+    folder, logs = checkpoint or model_folder / "checkpoint", os.environ.get("AIP_TENSORBOARD_LOG_DIR")
+    lesson = Lesson.prepared(
+        train,
+        examples,
+        strategy=strategy,
+        checkpoint=folder,
+        logs=mounted(logs) if logs else model_folder / LOGS,
     )
-    learned = learn(train.model, lesson)
+    learned, manifest = learn(train.model, lesson), lesson.manifest
     if distribution.is_chief():
         model_folder.mkdir(parents=True, exist_ok=True)
         _save(learned.network, model_folder, train.model.stride, manifest.task.output)
@@ -68,7 +68,8 @@ def run(train: Train, examples: Path, model_folder: Path, checkpoint: Path | Non
             expression_hash=manifest.expression_hash,
             modules=train.model.modules,
         ).write(model_folder)
-        checkpoints.remove(lesson.checkpoint)
+        remove(folder)
+    distribution.wait_for_all(strategy)
     return learned.state
 
 
@@ -76,21 +77,6 @@ def _further(network: Any, lesson: Lesson) -> tuple[str, ...]:
     """Names of outputs after the task's entries; a model that does not learn by the head's loss may give none."""
     given = int(network.outputs[0].shape[-1]) > len(lesson.manifest.task.entries)
     return lesson.head.further if given else ()
-
-
-def _check(train: Train, manifest: Manifest) -> None:
-    stride = train.model.stride
-    if any(pixels % stride for pixels in manifest.patch_shape):
-        raise ValueError(
-            f"patches of {list(manifest.patch_shape)} px do not divide by the model's stride {stride}; change "
-            "export.patch_shape or train.model"
-        )
-    for split in ("train", "validation"):
-        if manifest.splits[split].examples == 0 or manifest.splits[split].labelled_pixels == 0:
-            raise ValueError(
-                f"split '{split}' has {manifest.splits[split].examples} patches and no labelled pixel; give it a "
-                "larger share (export.shares) or smaller blocks (export.block_shape)"
-            )
 
 
 def _save(model: Any, folder: Path, stride: int, output: str) -> None:

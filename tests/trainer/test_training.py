@@ -13,11 +13,10 @@ import tensorflow as tf
 
 from earthline.config import Train
 from earthline.formats.manifest import Manifest
-from trainer import distribution, input_pipeline, network, training
-from trainer.checkpoint import STATE, Checkpoint
-from trainer.description import DESCRIPTION, HISTORY, KERAS_MODEL, SAVED_MODEL, Description
-from trainer.heads.cross_entropy import MaskedCrossEntropy
+from trainer import distribution, network, training
+from trainer.description import DESCRIPTION, HISTORY, KERAS_MODEL, LOGS, SAVED_MODEL, Description
 from trainer.history import State
+from trainer.input.store import Store
 from trainer.models.unet import UNet
 from trainer.statistics import Statistics
 
@@ -25,21 +24,10 @@ from trainer.statistics import Statistics
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
 TINY = Train(model=UNet(filters=4, depth=1, dropout=0.0), epochs=2, batch_size=4, learning_rate=0.01)
-WATCHED = {"accuracy": "accuracy", "mean_iou": "mean IoU"}
 
 
 def softmax(features: Any) -> Any:
     return keras.layers.Conv2D(2, 1, activation="softmax", name="probabilities")(features)
-
-
-def test_one_step_lowers_the_loss_of_its_own_batch(dataset: Callable[..., Path]) -> None:
-    folder = dataset()
-    keras.utils.set_random_seed(1)
-    model = network.build(TINY.model, Statistics((2000.0,) * 3, (1000.0,) * 3, 1), softmax)
-    model.compile(optimizer=keras.optimizers.SGD(0.1), loss=MaskedCrossEntropy([1, 1]))
-    inputs, label = next(iter(input_pipeline.read(folder, Manifest.read(folder), "train", 8)))
-    before = model.train_on_batch(inputs, label)
-    assert model.train_on_batch(inputs, label) < before
 
 
 @dataclass(frozen=True)
@@ -58,7 +46,7 @@ def whole(dataset: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
 def test_a_run_leaves_all_that_later_steps_read(whole: Run) -> None:
     folder, model_folder, state = whole.examples, whole.model, whole.state
     assert sorted(path.name for path in model_folder.iterdir()) == sorted(
-        [DESCRIPTION, HISTORY, KERAS_MODEL, SAVED_MODEL]
+        [DESCRIPTION, HISTORY, KERAS_MODEL, LOGS, SAVED_MODEL]
     )
     assert [epoch["epoch"] for epoch in json.loads((model_folder / HISTORY).read_text())["epochs"]] == [1, 2]
     assert state.best_epoch in (1, 2)
@@ -68,38 +56,13 @@ def test_a_run_leaves_all_that_later_steps_read(whole: Run) -> None:
         TINY.model.receptive_field,
     )
 
-    (image, valid), _ = next(iter(input_pipeline.read(folder, Manifest.read(folder), "test", 4)))
+    image, valid = next(Store(folder, Manifest.read(folder), 0.5).validation.batches(4))
     values, seen = tf.cast(image, tf.float32), tf.cast(valid, tf.float32)
     expected = keras.models.load_model(model_folder / KERAS_MODEL, compile=False)([values, seen])
     np.testing.assert_allclose(tf.reduce_sum(expected, -1), 1, atol=1e-6)
     signature = tf.saved_model.load(str(model_folder / SAVED_MODEL)).signatures["serving_default"]
     assert set(signature.structured_outputs) == {"probabilities"}
     np.testing.assert_allclose(signature(image=values, valid=seen)["probabilities"], expected, atol=1e-6)
-
-
-def test_an_interrupted_run_goes_on_as_if_it_had_not_been(
-    whole: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # The same metrics also say that a seed determines a run.
-
-    class Killed(Exception):
-        pass
-
-    save = Checkpoint._save
-
-    def killed_after_saving(checkpoint: Checkpoint) -> None:
-        save(checkpoint)
-        raise Killed
-
-    with monkeypatch.context() as patched, pytest.raises(Killed):
-        patched.setattr(Checkpoint, "_save", killed_after_saving)
-        training.run(TINY, whole.examples, tmp_path / "resumed")
-    assert (tmp_path / "resumed" / "checkpoint" / STATE).is_file()
-    resumed = training.run(TINY, whole.examples, tmp_path / "resumed")
-    assert [epoch.epoch for epoch in resumed.history] == [1, 2]
-    for one, other in zip(whole.state.history, resumed.history, strict=True):
-        assert one.metrics == pytest.approx(other.metrics, rel=1e-3)
-    assert not (tmp_path / "resumed" / "checkpoint").exists()
 
 
 def test_values_under_the_mask_do_not_matter_and_valid_zeros_do() -> None:
@@ -124,23 +87,6 @@ def test_a_patch_that_the_stride_does_not_divide_is_refused(dataset: Callable[..
 def test_an_empty_split_is_named(dataset: Callable[..., Path], tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="split 'validation'"):
         training.run(TINY, dataset((4, 0, 1)), tmp_path)
-
-
-def test_training_stops_after_patience(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    checkpoint = Checkpoint(tmp_path, epochs=10, patience=2, watched=WATCHED, writes=False)
-    for epoch, loss in enumerate([1.0, 0.5, 0.6, 0.7]):
-        assert not checkpoint.finished
-        checkpoint.on_epoch_begin(epoch)
-        checkpoint.on_epoch_end(epoch, {"loss": 1.0, "val_loss": loss, "val_accuracy": 0.5, "val_mean_iou": 0.3})
-    assert checkpoint.finished and checkpoint.state.best_epoch == 2
-    assert "epoch 2/10: loss 1.0000, validation loss 0.5000" in capsys.readouterr().out
-
-
-def test_a_loss_that_is_not_finite_says_what_to_do(tmp_path: Path) -> None:
-    checkpoint = Checkpoint(tmp_path, epochs=10, patience=2, watched=WATCHED, writes=False)
-    checkpoint.on_epoch_begin(0)
-    with pytest.raises(ValueError, match=r"epoch 1: the loss is nan.*train\.learning_rate"):
-        checkpoint.on_epoch_end(0, {"loss": float("nan"), "val_loss": 1.0})
 
 
 def test_one_machine_alone_is_the_chief() -> None:

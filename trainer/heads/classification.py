@@ -18,6 +18,7 @@ class ClassificationHead(Head):
     """Class probabilities of every pixel."""
 
     watched: ClassVar[Mapping[str, str]] = {"accuracy": "accuracy", "mean_iou": "mean IoU"}
+    rising: ClassVar[frozenset[str]] = frozenset(watched)
 
     def __init__(self, train: Train, manifest: Manifest) -> None:
         """As `Head`."""

@@ -13,6 +13,8 @@ class Head(ABC):
 
     watched: ClassVar[Mapping[str, str]]
     """What a training's log and curves show besides the loss, the words by Keras' name; the first one has a curve."""
+    rising: ClassVar[frozenset[str]] = frozenset()
+    """Those of `watched` of which more is better."""
 
     @property
     def further(self) -> tuple[str, ...]:

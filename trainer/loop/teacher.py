@@ -1,20 +1,26 @@
-"""Trains one network and gives that of its best epoch."""
+"""Trains one network, epoch by epoch, and gives that of its best epoch."""
 
+import math
 import time
+from collections.abc import Mapping
 from typing import Any
 
-import keras
+import tensorflow as tf
 
-from earthline.config import Train
 from earthline.config.model import Network
-from trainer import distribution, input_pipeline, network
-from trainer.checkpoint import Checkpoint, shown
+from trainer import distribution
+from trainer.history import Epoch
+from trainer.input.feed import Feed
 from trainer.lesson import Learned, Lesson
+from trainer.loop import faults, speed
+from trainer.loop.checkpoint import Checkpoint, settings_of
+from trainer.loop.early_stopping import EarlyStopping
+from trainer.loop.steps import Measures, Sums
+from trainer.loop.student import Student, built
+from trainer.loop.summaries import Summaries
 
-WARM_UP_SHARE = 0.05
-"""Share of all steps in which the learning rate climbs; then it falls along a cosine."""
-FINAL_SHARE = 0.01
-"""Learning rate at the end, as a share of its peak."""
+_TIMED_STEPS = 4
+"""Steps that are timed before a way to compute the others is chosen; the one before them builds the graph."""
 
 
 def teach(model: Network, lesson: Lesson) -> Learned:
@@ -25,78 +31,185 @@ def teach(model: Network, lesson: Lesson) -> Learned:
         lesson: What it learns from.
 
     Raises:
-        ValueError: The loss is not finite.
+        ValueError: The loss is not finite, the batch does not fit the devices, or a metric is not known.
+        OutOfMemory: A step needs more memory than there is.
     """
-    train, manifest, head = lesson.train, lesson.manifest, lesson.head
-    keras.utils.set_random_seed(train.seed)
-    strategy = distribution.strategy()
-    steps = input_pipeline.steps_per_epoch(manifest, train.batch_size)
-    with strategy.scope():
-        built = network.build(model, lesson.measured, head.outputs, synchronized=strategy.num_replicas_in_sync > 1)
-        built.compile(optimizer=_optimizer(train, steps), loss=head.loss(), metrics=head.metrics())
-    print(
-        f"{model.name}: {built.count_params():,} parameters; {manifest.splits['train'].examples} training and "
-        f"{manifest.splits['validation'].examples} validation patches of {manifest.patch_shape[0]} x "
-        f"{manifest.patch_shape[1]} px; {steps} steps an epoch on {strategy.num_replicas_in_sync} replica(s)",
-        flush=True,
-    )
-    progress = Checkpoint(
-        lesson.checkpoint,
-        epochs=train.epochs,
-        patience=train.patience,
-        watched=head.watched,
-        writes=distribution.is_chief(),
-    )
-    began = time.monotonic()
-    with strategy.scope():
-        progress.restore(built)
-        _fit(built, lesson, progress)
-        progress.restore_best(built)
-    best = progress.state.history[progress.state.best_epoch - 1]
-    print(
-        f"trained in {time.monotonic() - began:.0f} s; best epoch {best.epoch}: validation "
-        f"{shown(best.metrics, head.watched)}",
-        flush=True,
-    )
-    return Learned(built, progress.state)
+    return _Course(model, lesson).run()
 
 
-def _optimizer(train: Train, steps: int) -> Any:
-    total = steps * train.epochs
-    warm_up = max(1, round(total * WARM_UP_SHARE))
-    schedule = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=train.learning_rate / 25,
-        decay_steps=max(1, total - warm_up),
-        alpha=FINAL_SHARE,
-        warmup_target=train.learning_rate,
-        warmup_steps=warm_up,
-    )
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=train.weight_decay, clipnorm=1.0)
-    # Offsets and scales of normalization are not shrunk: that would pull every map to zero.
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
+class _Course:
+    """One network's way from its first step to its last."""
 
+    def __init__(self, model: Network, lesson: Lesson) -> None:
+        self._model, self._lesson, self._train = model, lesson, lesson.train
+        self._strategy = lesson.strategy
+        self._devices = self._strategy.num_replicas_in_sync
+        self._stopping = _stopping(lesson)
+        self._measures = Measures(lesson.head.loss(), lesson.head.metrics())
+        self._feed = Feed(lesson.store, self._train, lesson.measured, distribution.parts(self._strategy))
+        self._checkpoint = Checkpoint(lesson.checkpoint, distribution.is_chief())
+        self._record = self._checkpoint.read(settings_of(model, lesson))
+        distribution.require_agreement(self._strategy, self._record.step, f"the checkpoint in {lesson.checkpoint}")
+        self._student = self._new_student(self._record.speed or speed.asked(self._train))
+        self._sums: Sums = self._measures.nothing()
+        self._saved = time.monotonic()
 
-def _fit(model: Any, lesson: Lesson, progress: Checkpoint) -> None:
-    train, examples, manifest = lesson.train, lesson.examples, lesson.manifest
-    validation = input_pipeline.read(examples, manifest, "validation", train.batch_size)
-    while not progress.finished:
-        number = progress.first_epoch
-        batches = input_pipeline.epoch(
-            examples,
-            manifest,
-            batch_size=train.batch_size,
-            seed=train.seed,
-            number=number,
-            augment=train.augment,
-            mask_share=train.mask_share,
+    def run(self) -> Learned:
+        """Trains, and builds the network that is kept."""
+        began = time.monotonic()
+        if self._record.arrays:
+            self._restore()
+        splits = self._lesson.manifest.splits
+        height, width = self._train.crop_shape or self._lesson.manifest.patch_shape
+        print(
+            f"{self._model.name}: {self._student.learner.count_params():,} parameters; {splits['train'].examples} "
+            f"training and {splits['validation'].examples} validation patches of {height} x {width} px; "
+            f"{self._feed.steps} steps an epoch on {self._devices} device(s)",
+            flush=True,
         )
-        model.fit(
-            batches,
-            initial_epoch=number,
-            epochs=number + 1,
-            validation_data=validation,
-            callbacks=[progress],
-            shuffle=False,
-            verbose=0,
+        if not self._finished:
+            self._learn()
+        state = self._record.state
+        best = state.history[state.best_epoch - 1]
+        print(
+            f"trained in {time.monotonic() - began:.0f} s; {self._train.keep} epoch {best.epoch}: validation "
+            f"{self._shown(best.metrics)}",
+            flush=True,
         )
+        network = built(self._model, self._lesson, half=False, devices=1)
+        network.set_weights(self._checkpoint.weights(self._record))
+        return Learned(network, state)
+
+    @property
+    def _finished(self) -> bool:
+        history = self._record.state.history
+        return len(history) >= self._train.epochs or self._stopping.stops(history)
+
+    def _learn(self) -> None:
+        distribute = self._strategy.distribute_datasets_from_function
+        batches = iter(distribute(lambda _: self._feed.training(self._record.step)))
+        validation = distribute(lambda _: self._feed.validation())
+        summaries = Summaries(self._lesson.logs, distribution.is_chief())
+        while not self._finished:
+            began = time.monotonic() - self._record.seconds
+            self._train_epoch(batches, began)
+            sums = self._student.steps.validate(
+                iter(validation), tf.constant(self._feed.validation_steps), self._measures.nothing()
+            )
+            self._end_epoch(self._measures.results(self._sums), self._measures.results(sums), began, summaries)
+        if self._stopping.stops(self._record.state.history) and len(self._record.state.history) < self._train.epochs:
+            print(
+                f"no better validation {self._stopping.watch} since epoch "
+                f"{self._stopping.best(self._record.state.history)}: stopping",
+                flush=True,
+            )
+
+    def _train_epoch(self, batches: Any, began: float) -> None:
+        """Goes on to the end of the epoch."""
+        record, feed = self._record, self._feed
+        calls = 0
+        while left := (len(record.state.history) + 1) * feed.steps - record.step:
+            count = min(left, record.speed.calls if record.speed else 1 if calls == 0 else _TIMED_STEPS)
+            before = time.monotonic()
+            with faults.explained(self._train):
+                losses, self._sums = self._student.steps.train(batches, tf.constant(count), self._sums)
+                losses = losses.numpy()
+            seconds = (time.monotonic() - before) / count
+            faults.require_finite(losses, record.step, feed, self._lesson.store, self._kept)
+            record.step += count
+            calls += 1
+            if record.speed is None and calls > 1:
+                self._choose(seconds)
+            if time.monotonic() - self._saved >= self._train.checkpoint_minutes * 60 and left > count:
+                record.seconds = time.monotonic() - began
+                self._save(kept=False)
+
+    def _end_epoch(
+        self, trained: Mapping[str, float], validated: Mapping[str, float], began: float, summaries: Summaries
+    ) -> None:
+        record = self._record
+        number = len(record.state.history) + 1
+        metrics = {**trained, **{f"val_{name}": value for name, value in validated.items()}}
+        wrong = [name for name, value in validated.items() if not math.isfinite(value)]
+        if "loss" in wrong or self._stopping.watch in wrong:
+            raise faults.NotFinite(
+                f"epoch {number}: the validation's {wrong[0]} is {validated[wrong[0]]}; lower train.learning_rate; "
+                f"{self._kept}"
+            )
+        seconds = time.monotonic() - began
+        record.state.history.append(Epoch(epoch=number, seconds=round(seconds, 3), metrics=metrics))
+        best = number if self._train.keep == "last" else self._stopping.best(record.state.history)
+        record.state.best_epoch = best
+        record.seconds = 0.0
+        print(
+            f"epoch {number}/{self._train.epochs}: loss {metrics['loss']:.4f}, validation loss "
+            f"{metrics['val_loss']:.4f}, {self._shown(metrics)}, {seconds:.1f} s",
+            flush=True,
+        )
+        summaries.write(number, {**metrics, "seconds": seconds})
+        self._sums = self._measures.nothing()
+        self._save(kept=best == number)
+
+    def _choose(self, seconds: float) -> None:
+        """Chooses how the other steps are computed, by the time that the last ones took."""
+        record = self._record
+        remaining = self._feed.steps * self._train.epochs - record.step
+        seconds = distribution.mean(self._strategy, seconds)
+        record.speed = speed.choose(
+            self._train, self._student.speed, seconds, remaining, self._devices, self._seconds_of_a_step
+        )
+        if (record.speed.xla, record.speed.half) != (self._student.speed.xla, self._student.speed.half):
+            values = self._student.values()
+            self._student = self._new_student(record.speed)
+            self._student.take(values)
+
+    def _seconds_of_a_step(self, way: speed.Speed) -> float:
+        """The time of a step that is computed in another way; infinite where it cannot be."""
+        try:
+            student = self._new_student(way)
+            batches = iter(self._strategy.distribute_datasets_from_function(lambda _: self._feed.training(0)))
+            for count in (1, min(_TIMED_STEPS, self._feed.steps * self._train.epochs - 1)):
+                before = time.monotonic()
+                losses, _ = student.steps.train(batches, tf.constant(count), self._measures.nothing())
+                losses.numpy()
+            return distribution.mean(self._strategy, (time.monotonic() - before) / count)
+        except (tf.errors.OpError, TypeError, ValueError) as error:
+            print(f"steps cannot be computed by {way.told} here: {str(error).splitlines()[0][:200]}", flush=True)
+            return math.inf
+
+    def _new_student(self, way: speed.Speed) -> Student:
+        return Student(self._model, self._lesson, self._measures, self._feed.steps, way)
+
+    def _save(self, *, kept: bool) -> None:
+        values = self._student.values()
+        arrays = [*(array for group in values.values() for array in group), *(each.numpy() for each in self._sums)]
+        self._checkpoint.save(self._record, arrays, self._student.weights() if kept else None)
+        self._saved = time.monotonic()
+
+    def _restore(self) -> None:
+        arrays = iter(self._checkpoint.arrays(self._record))
+        values = {name: [next(arrays) for _ in group] for name, group in self._student.values().items()}
+        self._student.take(values)
+        self._sums = [tf.constant(array) for array in arrays]
+        epoch, inside = divmod(self._record.step, self._feed.steps)
+        print(f"restored the checkpoint of epoch {epoch}, step {inside} of the next", flush=True)
+
+    @property
+    def _kept(self) -> str:
+        record = self._record
+        if not record.arrays:
+            return "no epoch ended before"
+        return (
+            f"the state of step {record.step} and the weights of epoch {record.state.best_epoch} are kept in "
+            f"{self._lesson.checkpoint}"
+        )
+
+    def _shown(self, metrics: Mapping[str, float]) -> str:
+        return ", ".join(f"{words} {metrics[f'val_{name}']:.4f}" for name, words in self._lesson.head.watched.items())
+
+
+def _stopping(lesson: Lesson) -> EarlyStopping:
+    train, watched = lesson.train, lesson.head.watched
+    if train.watch != "loss" and train.watch not in watched:
+        raise ValueError(f"train.watch: '{train.watch}' is not measured; use loss or one of {', '.join(watched)}")
+    return EarlyStopping(train.patience, train.watch, train.watch in lesson.head.rising, train.smoothing)

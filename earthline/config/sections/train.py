@@ -1,6 +1,6 @@
 """The section `train`: the model and how it learns."""
 
-from typing import Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -20,7 +20,34 @@ class Train(Section):
     )
     epochs: WholeNumber = Field(default=40, ge=1, le=10_000, description="Most passes over the training examples.")
     patience: WholeNumber = Field(
-        default=10, ge=1, description="Epochs without a better validation loss before stopping."
+        default=10, ge=1, description="Epochs without a better validation (see `watch`) before stopping."
+    )
+    watch: str = Field(
+        default="loss",
+        pattern=r"^[a-z][a-z0-9_]*$",
+        description="What of the validation tells which epoch is better: `loss`, or a metric of the task that the "
+        "training's log shows, such as `accuracy`.",
+    )
+    smoothing: Number = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="Share of the epochs before in what `watch` compares: 0 takes each epoch alone, 0.7 lets chance in "
+        "a small validation split weigh less.",
+    )
+    keep: Literal["best", "last"] = Field(
+        default="best", description="Epoch whose weights become the model: the best one by `watch`, or the last one."
+    )
+    average: Literal["none", "ema"] = Field(
+        default="none",
+        description="Weights that are validated and kept: those of the last step, or their exponential moving average "
+        "over all steps.",
+    )
+    average_decay: Number = Field(
+        default=0.999,
+        gt=0,
+        lt=1,
+        description="Share of the average that stays in each step with `average: ema`; less in the first steps.",
     )
     batch_size: WholeNumber = Field(default=16, ge=1, le=4096, description="Patches per step over all replicas.")
     learning_rate: Number = Field(default=1e-3, gt=0, lt=1, description="Peak learning rate of AdamW.")
@@ -38,6 +65,27 @@ class Train(Section):
         description="Share of training patches of which a part is masked at random: the model learns to map the edges "
         "of clouds, gaps and scenes.",
     )
+    crop_shape: tuple[Annotated[WholeNumber, Field(ge=1)], Annotated[WholeNumber, Field(ge=1)]] | None = Field(
+        default=None,
+        description="Shape in pixels (height, width) of the windows that are cut out of the training patches at "
+        "random, anew each epoch; left out, whole patches. Validation sees whole patches.",
+    )
+    cutmix: Number = Field(
+        default=0.0, ge=0, le=1, description="Share of training patches with a rectangle of another one in it."
+    )
+    band_jitter: Number = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Std of random changes to each band of a training patch: its brightness in std of the band, and "
+        "its spread as a share.",
+    )
+    band_dropout: Number = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="Probability that a band of a training patch is replaced by its mean.",
+    )
     seed: WholeNumber = Field(default=0, ge=0, le=MOST_SEED, description="Seed of weights, order and augmentation.")
     image: Image | None = Field(
         default=None,
@@ -51,7 +99,32 @@ class Train(Section):
         description="GPU, such as NVIDIA_TESLA_T4; none for processors. TPUs are not supported.",
     )
     accelerator_count: WholeNumber = Field(default=0, ge=0, le=16, description="Accelerators of the machine.")
-    replicas: WholeNumber = Field(default=1, ge=1, description="Machines that train together; one is supported.")
+    replicas: WholeNumber = Field(
+        default=1, ge=1, le=1000, description="Machines that train together, each with the accelerators above."
+    )
+    speed: Literal["auto", "plain", "xla", "bfloat16", "xla_bfloat16"] = Field(
+        default="auto",
+        description="How a step is computed: `plain` by TensorFlow's graph, `xla` compiled for the machine, `bfloat16` "
+        "in half precision (weights stay float32). `auto` tries them at the start of a run that is long enough to pay "
+        "for it, takes the fastest and logs which.",
+    )
+    memory_share: Number = Field(
+        default=0.4,
+        ge=0,
+        le=0.9,
+        description="Share of the machine's free memory that decoded patches may take; more lie on its local disk.",
+    )
+    checkpoint_minutes: Number = Field(
+        default=10.0,
+        ge=0,
+        description="Minutes between checkpoints within an epoch, from which an interrupted run goes on; each epoch "
+        "ends with one. 0: after each call of the step.",
+    )
+
+    @property
+    def devices(self) -> int:
+        """Parts that each batch is cut into: one for each accelerator, or each machine without one."""
+        return self.replicas * max(1, self.accelerator_count)
 
     def loss_of(self, task: str) -> Loss:
         """The loss, or a task's default where none is given.
@@ -68,11 +141,12 @@ class Train(Section):
         return self
 
     @model_validator(mode="after")
-    def _trains_on_one_machine(self) -> Self:
-        if self.replicas > 1:
+    def _cuts_batches_evenly(self) -> Self:
+        if self.batch_size % self.devices:
+            fitting = max(1, round(self.batch_size / self.devices)) * self.devices
             raise ValueError(
-                f"replicas {self.replicas} is not supported: Keras 3 cannot train on several machines (its `fit` fails "
-                "under MultiWorkerMirroredStrategy, github.com/keras-team/keras/issues/20585); use 1, and for more "
-                "speed several accelerators of one machine (accelerator_count) or a larger machine_type"
+                f"batch_size {self.batch_size} cannot be shared evenly by {self.replicas} machine(s) with "
+                f"{max(1, self.accelerator_count)} device(s) each; use {fitting}, or another number of `replicas` or "
+                "`accelerator_count`"
             )
         return self

@@ -164,7 +164,7 @@ def test_every_wrong_label_is_named() -> None:
 @pytest.mark.parametrize(
     ("sections", "words"),
     [
-        ({"train": {"replicas": 2}}, ["replicas 2 is not supported", "keras/issues/20585", "use 1"]),
+        ({"train": {"replicas": 3}}, ["batch_size 16 cannot be shared evenly by 3 machine(s)", "use 15"]),
         (
             {"train": {"accelerator_type": "TPU_V3", "accelerator_count": 8}},
             ["train.accelerator_type", "'TPU_V3'", "pattern"],

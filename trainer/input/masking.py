@@ -5,33 +5,33 @@ its labels, often has not.
 """
 
 import math
-from typing import Any
 
 import tensorflow as tf
 
 from earthline.formats.examples import no_label
+from trainer.input.augmentation import MASKED, Patches
+from trainer.input.draws import Draws
 
 GAP_PIXELS = (2.0, 12.0)
 """Narrowest and widest gap; the gaps of Landsat 7 without its scan-line corrector are up to 14 pixels wide."""
 
 
-def masked(image: Any, valid: Any, label: Any, share: float, seed: Any) -> tuple[Any, Any, Any]:
+def masked(patches: Patches, draws: Draws, share: float) -> Patches:
     """Masks a part of some patches: what lies beyond a line, a gap along a line, or a disc, a third of them each.
 
     Args:
-        image: (patches, height, width, bands).
-        valid: (patches, height, width, 1), 1 where the image is valid.
-        label: (patches, height, width).
+        patches: Images (patches, height, width, bands), masks (patches, height, width, 1), 1 where the image is valid,
+            and labels (patches, height, width).
+        draws: Random numbers.
         share: Share of patches that are changed, 0 to 1.
-        seed: Two integers; the same seed gives the same masks.
 
     Returns:
         All three: masked pixels are 0, 0 and `no_label` of the label's type. Shapes and types unchanged.
     """
-    patches, height, width = tf.unstack(tf.shape(image)[:3])
+    image, valid, label = patches
+    height, width = tf.unstack(tf.shape(image)[1:3])
     side = tf.cast(tf.maximum(height, width), tf.float32)
-    drawn = tf.random.stateless_uniform((6, patches, 1, 1), seed=seed)
-    chosen, kind, turn, place, across, extent = tf.unstack(drawn)
+    chosen, kind, turn, place, across, extent = tf.unstack(draws.uniform(MASKED, 6)[..., tf.newaxis, tf.newaxis])
     # Pixels from the middle of the patch.
     rows = tf.range(tf.cast(height, tf.float32))[:, tf.newaxis] - tf.cast(height - 1, tf.float32) / 2
     columns = tf.range(tf.cast(width, tf.float32))[tf.newaxis, :] - tf.cast(width - 1, tf.float32) / 2

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from earthline.task.classification.classes import UNLABELLED
-from trainer import masking
+from trainer.input import masking
+from trainer.input.draws import Draws
 
 
 @settings(max_examples=15)
@@ -18,7 +19,8 @@ def test_a_masked_pixel_is_masked_everywhere_and_the_others_stay(
     image = random.integers(1, 255, (6, height, width, 2)).astype(np.uint8)
     valid = random.integers(0, 2, (6, height, width, 1)).astype(np.uint8)
     label = np.where(valid[..., 0] == 1, random.integers(0, 3, (6, height, width)), UNLABELLED).astype(np.uint8)
-    drawn = masking.masked(tf.constant(image), tf.constant(valid), tf.constant(label), share, (seed, 1))
+    draws = Draws(epoch=seed, step=1, first=0, count=6, total=6)
+    drawn = masking.masked((tf.constant(image), tf.constant(valid), tf.constant(label)), draws, share)
     new_image, new_valid, new_label = (each.numpy() for each in drawn)
     hidden = (new_valid == 0) & (valid == 1)
     assert new_image.dtype == image.dtype and new_label.dtype == label.dtype
@@ -31,7 +33,8 @@ def test_a_masked_pixel_is_masked_everywhere_and_the_others_stay(
 def test_the_share_is_kept_and_every_kind_occurs() -> None:
     ones = np.ones((600, 32, 32, 1), np.uint8)
     label = np.zeros((600, 32, 32), np.uint8)
-    _, valid, _ = masking.masked(tf.constant(ones), tf.constant(ones), tf.constant(label), 0.5, (1, 2))
+    draws = Draws(epoch=1, step=2, first=0, count=600, total=600)
+    _, valid, _ = masking.masked((tf.constant(ones), tf.constant(ones), tf.constant(label)), draws, 0.5)
     hidden = valid.numpy()[..., 0] == 0
     parts = hidden.mean(axis=(1, 2))
     assert 0.35 < (parts > 0).mean() < 0.55, "a disc may fall outside of the patch"

@@ -1,0 +1,191 @@
+"""The batches of a run: which patches are in each, in an order that depends on the seed alone.
+
+A batch is cut into parts of one size, one for each device that trains. A machine reads the parts of its own devices
+and no others. Which patches are in a batch, in which order, and how they are changed does not depend on the number of
+devices, nor on where an interrupted run went on.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from earthline.config import Train
+from earthline.formats.examples import no_label
+from trainer.input import augmentation, masking
+from trainer.input.draws import Draws
+from trainer.input.store import Array, Kept, Store
+from trainer.statistics import Statistics
+
+_PRIME = 1_000_003
+"""Keeps the keys of (epoch, seed) pairs apart."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of each batch that this machine reads.
+
+    Attributes:
+        total: Parts of a batch: devices of all machines.
+        here: Devices of this machine.
+        first: Position of this machine's first part.
+    """
+
+    total: int = 1
+    here: int = 1
+    first: int = 0
+
+
+class Feed:
+    """Batches for training and validation."""
+
+    def __init__(self, store: Store, train: Train, measured: Statistics, parts: Parts) -> None:
+        """Plans the batches; nothing is read yet.
+
+        Args:
+            store: The patches.
+            train: Section `train` of the config.
+            measured: Mean and std of every band, for changes to bands.
+            parts: Those of this machine.
+
+        Raises:
+            ValueError: There are too few patches for a batch, or a crop is larger than the patches.
+        """
+        manifest = store.manifest
+        self.count = manifest.splits["train"].examples
+        # All batches are full, unless the split holds less than one; a remainder is left out, another one each epoch.
+        self.batch = min(train.batch_size, self.count) // parts.total * parts.total
+        if self.batch == 0:
+            raise ValueError(
+                f"train.batch_size {train.batch_size} or the {self.count} training patches cannot be shared by "
+                f"{parts.total} devices; use fewer (train.replicas, train.accelerator_count), or a larger batch"
+            )
+        crop = train.crop_shape
+        if crop and any(one > other for one, other in zip(crop, manifest.patch_shape, strict=True)):
+            raise ValueError(
+                f"train.crop_shape {list(crop)} does not fit into patches of {list(manifest.patch_shape)} px; use a "
+                "smaller one"
+            )
+        self.steps = self.count // self.batch
+        self.validation_steps = -(-manifest.splits["validation"].examples // self.batch)
+        self._store, self._train, self._parts = store, train, parts
+        self._mean = np.asarray(measured.mean, np.float32)
+        self._std = np.asarray(measured.std, np.float32)
+        self._rows = self.batch // parts.total
+        self._order = lru_cache(maxsize=4)(self._shuffled)
+
+    def training(self, first: int) -> Any:
+        """All training batches from a step on, to the end of the last epoch.
+
+        Args:
+            first: Number of the step, counted over all epochs.
+
+        Returns:
+            A `tf.data.Dataset` of ((image, valid), label), of which each element is one part of a batch: (patches,
+            height, width, bands) in the manifest's data type, or float32 where bands are changed, uint8 (patches,
+            height, width, 1), and (patches, height, width) in its label type. The parts of this machine follow each
+            other, and then come those of the next step.
+        """
+        here = self._parts.here
+        kept = self._store.train
+
+        def gather(element: Any) -> tuple[Array, Array, Array]:
+            return self._gathered(kept, self._slice(self.chosen(int(element) // here), int(element) % here))
+
+        numbers = tf.data.Dataset.range(first * here, self.steps * self._train.epochs * here)
+
+        def changed(number: Any) -> tuple[tuple[Any, Any], Any]:
+            return self._changed(number, self._call(gather, number))
+
+        return _finished(numbers.map(changed, num_parallel_calls=tf.data.AUTOTUNE))
+
+    def validation(self) -> Any:
+        """One pass over the validation split, in the order of its shards.
+
+        Returns:
+            As `training`, unchanged. The last batch is filled up with patches that are masked and have no label.
+        """
+        here = self._parts.here
+        kept = self._store.validation
+
+        def gather(element: Any) -> tuple[Array, Array, Array]:
+            step, part = divmod(int(element), here)
+            places = np.arange(step * self.batch, (step + 1) * self.batch)
+            return self._gathered(kept, self._slice(np.where(places < len(kept), places, -1), part))
+
+        numbers = tf.data.Dataset.range(self.validation_steps * here)
+
+        def shaped(number: Any) -> tuple[tuple[Any, Any], Any]:
+            image, valid, label = self._call(gather, number)
+            return (image, valid), label
+
+        return _finished(numbers.map(shaped, num_parallel_calls=tf.data.AUTOTUNE))
+
+    def chosen(self, step: int) -> Array:
+        """Positions in the training split of the patches of a batch.
+
+        Args:
+            step: Number of the step, counted over all epochs.
+        """
+        epoch, inside = divmod(step, self.steps)
+        order: Array = self._order(epoch)
+        return order[inside * self.batch : (inside + 1) * self.batch]
+
+    def _shuffled(self, epoch: int) -> Array:
+        return np.random.default_rng((self._train.seed, epoch)).permutation(self.count)
+
+    def _slice(self, places: Array, part: int) -> Array:
+        first = (self._parts.first + part) * self._rows
+        return places[first : first + self._rows]
+
+    def _call(self, gather: Any, number: Any) -> augmentation.Patches:
+        manifest = self._store.manifest
+        height, width = manifest.patch_shape
+        types = (tf.as_dtype(manifest.data_type), tf.uint8, tf.as_dtype(manifest.label_type))
+        shapes = ((height, width, len(manifest.bands)), (height, width, 1), (height, width))
+        # NumPy's gather is half as fast again as TensorFlow's, and it reads from a file on the disk as from memory.
+        read = tf.numpy_function(gather, [number], types, stateful=False)
+        image, valid, label = (
+            tf.ensure_shape(each, (self._rows, *shape)) for each, shape in zip(read, shapes, strict=True)
+        )
+        return image, valid, label
+
+    def _gathered(self, kept: Kept, places: Array) -> tuple[Array, Array, Array]:
+        image, valid, label = (np.asarray(each[places]) for each in (kept.image, kept.valid, kept.label))
+        empty = places < 0
+        if empty.any():
+            image[empty], valid[empty], label[empty] = 0, 0, no_label(label.dtype.name)
+        return image, valid, label
+
+    def _changed(self, number: Any, patches: augmentation.Patches) -> tuple[tuple[Any, Any], Any]:
+        train, parts = self._train, self._parts
+        step = number // parts.here
+        draws = Draws(
+            epoch=step // self.steps * _PRIME + train.seed,
+            step=step % self.steps,
+            first=(parts.first + number % parts.here) * self._rows,
+            count=self._rows,
+            total=self.batch,
+        )
+        if train.crop_shape:
+            patches = augmentation.cropped(patches, draws, train.crop_shape)
+        if train.augment:
+            patches = augmentation.turned(patches, draws)
+        if train.cutmix:
+            patches = augmentation.pasted(patches, draws, train.cutmix)
+        if train.mask_share:
+            patches = masking.masked(patches, draws, train.mask_share)
+        image, valid, label = patches
+        if train.band_jitter:
+            image = augmentation.jittered(image, draws, train.band_jitter, self._mean, self._std)
+        if train.band_dropout:
+            image = augmentation.without_bands(image, draws, train.band_dropout, self._mean)
+        return (image, valid), label
+
+
+def _finished(elements: Any) -> Any:
+    options = tf.data.Options()
+    options.deterministic = True
+    return elements.with_options(options).prefetch(tf.data.AUTOTUNE)
