@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for model in parsed.models
             for variant in parsed.variants
             for name, seed in there
-            if models.suits(model, name)
+            if models.suits(model, name) and (variant == PLAIN or models.baseline(model) is None)
         ]
         failed = _run([cell for cell in cells if not (parsed.output / cell.path).is_file()], parsed)
     shown = {name: sets.find(name) for name in parsed.sets}

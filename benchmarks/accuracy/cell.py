@@ -9,16 +9,21 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from benchmarks.accuracy import datasets, models, results
+from benchmarks.accuracy import baselines, datasets, models, results
 from benchmarks.accuracy.results import Cell, Result
 from benchmarks.accuracy.sets import find
 from earthline import patches
 from earthline.blocks import number
+from earthline.config import Train
 from earthline.formats.manifest import Manifest
-from earthline.task import task_of_record
+from earthline.patches import Patches
+from earthline.task import Task, task_of_record
+
+Array = np.ndarray[Any, Any]
 
 
 def run(cell: Cell, changes: dict[str, object], work: Path) -> Result:
@@ -33,24 +38,16 @@ def run(cell: Cell, changes: dict[str, object], work: Path) -> Result:
         Missing: The set's files are not here.
         ValueError: The model cannot learn from the set.
     """
-    # Seconds to load, and a set that is missing should say so at once.
-    from components.evaluate_model import scoring
-    from trainer import saved_network, training
-    from trainer.description import Description
-
     examples = datasets.prepared(cell.set, cell.seed, work)
     manifest = Manifest.read(examples)
-    train = models.section(cell.model, changes, manifest, cell.seed)
     test = patches.read(examples, manifest, "test")
     task = task_of_record(manifest.task)
-    with tempfile.TemporaryDirectory(prefix="accuracy-") as name:
-        folder = Path(name)
-        began = time.monotonic()
-        state = training.run(train, examples, folder)
-        trained = time.monotonic()
-        predicted = scoring.predictions(saved_network.read(folder), test, task)
-        ended = time.monotonic()
-        parameters = Description.read(folder).parameters
+    kind = models.baseline(cell.model)
+    if kind is None:
+        train = models.section(cell.model, changes, manifest, cell.seed)
+        predicted, told = _trained(train, examples, test, task)
+    else:
+        predicted, told = _fitted(kind, patches.read(examples, manifest, "train"), test, task, cell.seed)
     row, column = test.ground
     of_pixel = number(row, column, tuple(manifest.grid["shape"]), manifest.block_shape) // find(cell.set).group
     ground, block = np.unique(of_pixel, return_inverse=True)
@@ -64,14 +61,47 @@ def run(cell: Cell, changes: dict[str, object], work: Path) -> Result:
         sums=tuple(tuple(each) for each in np.asarray(sums, np.float64).tolist()),
         pixels=len(row),
         train_examples=manifest.splits["train"].examples,
-        epochs=len(state.history),
-        best_epoch=state.best_epoch,
-        parameters=parameters,
-        train_seconds=round(trained - began, 1),
-        predict_seconds=round(ended - trained, 1),
-        settings=train.model_dump(mode="json"),
         commit=_commit(),
+        **told,
     )
+
+
+def _trained(train: Train, examples: Path, test: Patches, task: Task) -> tuple[Array, dict[str, Any]]:
+    """Map values of the test pixels by a model of the product, and what its result tells of it."""
+    # Seconds to load, and settings that are wrong should say so at once.
+    from components.evaluate_model import scoring
+    from trainer import saved_network, training
+    from trainer.description import Description
+
+    with tempfile.TemporaryDirectory(prefix="accuracy-") as name:
+        folder = Path(name)
+        began = time.monotonic()
+        state = training.run(train, examples, folder)
+        trained = time.monotonic()
+        predicted = scoring.predictions(saved_network.read(folder), test, task)
+        told = {
+            "epochs": len(state.history),
+            "best_epoch": state.best_epoch,
+            "parameters": Description.read(folder).parameters,
+            "train_seconds": round(trained - began, 1),
+            "predict_seconds": round(time.monotonic() - trained, 1),
+            "settings": train.model_dump(mode="json"),
+        }
+    return predicted, told
+
+
+def _fitted(kind: str, train: Patches, test: Patches, task: Task, seed: int) -> tuple[Array, dict[str, Any]]:
+    """The same of a baseline."""
+    began = time.monotonic()
+    baseline = baselines.Baseline.fitted(kind, task, train, seed)
+    trained = time.monotonic()
+    predicted = baseline.predicted(test)
+    told = {
+        "train_seconds": round(trained - began, 1),
+        "predict_seconds": round(time.monotonic() - trained, 1),
+        "settings": {"baseline": kind, "training_pixels": baseline.pixels},
+    }
+    return predicted, told
 
 
 def main() -> int:

@@ -48,6 +48,12 @@ def variants(path: Path | None) -> dict[str, dict[str, Any]]:
     return found
 
 
+def baseline(name: str) -> str | None:
+    """Which of `baselines.KINDS` a name of models.yaml stands for; None for a model of the product."""
+    kind: str | None = _content()["models"][name].get("baseline")
+    return kind
+
+
 def section(name: str, changes: Mapping[str, Any], manifest: Manifest, seed: int) -> Train:
     """The section `train` of a run.
 

@@ -48,12 +48,12 @@ class Result(BaseModel):
     sums: tuple[tuple[float, ...], ...] = Field(description="What each block adds to the metrics (Task.gate_sums).")
     pixels: int = Field(description="Test pixels.")
     train_examples: int = Field(description="Training patches.")
-    epochs: int = Field(description="Epochs that were trained; 1 of what learns in one pass.")
-    best_epoch: int = Field(description="The epoch that was kept, by the validation split.")
-    parameters: int = Field(description="Numbers that the model holds.")
+    epochs: int = Field(default=1, description="Epochs that were trained; 1 of what learns in one pass.")
+    best_epoch: int = Field(default=1, description="The epoch that was kept, by the validation split.")
+    parameters: int | None = Field(default=None, description="Numbers that the model holds; None of a baseline.")
     train_seconds: float = Field(description="From the examples to the saved model, wall clock.")
     predict_seconds: float = Field(description="Prediction of all test patches, wall clock.")
-    settings: dict[str, Any] = Field(description="The whole section `train`, defaults included.")
+    settings: dict[str, Any] = Field(description="The whole section `train`, defaults included; or the baseline's.")
     commit: str = Field(default="", description="Commit of the product, where it is known.")
 
 

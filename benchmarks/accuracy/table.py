@@ -8,8 +8,8 @@ from benchmarks.accuracy.pooling import CONFIDENCE, LEAST_SEEDS, Figure, Pool
 from benchmarks.accuracy.results import PLAIN, Result
 from benchmarks.accuracy.sets import Source
 
-AGAINST = ("random_forest", "gradient_boosting")
-"""Models that every other one is compared with: both see the bands of 3 x 3 pixels and statistics of larger windows."""
+AGAINST = ("baseline_forest", "baseline_boosting")
+"""The baselines: both see the bands of 3 x 3 pixels and statistics of larger windows."""
 SHOWN = ("macro_f1", "accuracy", "r2", "rmse")
 """Metrics of the table, as far as a task has them; the first decides."""
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
@@ -72,7 +72,8 @@ def _set(results: Sequence[Result]) -> str:
         for name in others:
             cells.append("" if name == model else _gain(pool.gain(runs, plain[name, PLAIN], decides)))
         cells.append(f"{_median([run.train_seconds for run in runs]):.0f}")
-        cells.append(f"{_median([run.parameters for run in runs]):,.0f}")
+        held = [run.parameters for run in runs if run.parameters is not None]
+        cells.append(f"{_median(held):,.0f}" if held else "")
         lines.append("| " + " | ".join(cells) + " |")
     pixels = _median([run.pixels for runs in plain.values() for run in runs])
     told = [

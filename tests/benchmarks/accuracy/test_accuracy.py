@@ -11,11 +11,12 @@ import pytest
 import shapely
 
 from benchmarks.accuracy import __main__ as command
-from benchmarks.accuracy import datasets, models, results, scenes, sets, table
+from benchmarks.accuracy import baselines, datasets, models, results, scenes, sets, table
 from benchmarks.accuracy.pooling import Pool
 from benchmarks.accuracy.results import PLAIN, Cell, Result
 from earthline import patches
 from earthline.formats.manifest import SPLITS, Manifest
+from earthline.task import task_of_record
 from earthline.task.classification.task import Classification
 
 CHECKOUT = Path(__file__).parents[3]
@@ -116,12 +117,22 @@ def test_a_set_without_its_files_is_skipped_loudly(
 
 def test_every_model_has_settings_that_the_product_takes(tmp_path: Path) -> None:
     manifest = Manifest.read(datasets.prepared("square_fields", 0, tmp_path))
-    for name in models.names():
+    for name in (name for name in models.names() if models.baseline(name) is None):
         assert models.section(name, {}, manifest, 7).seed == 7
     changed = models.section("unet", {"augment": False, "model.depth": 1}, manifest, 0)
     assert not changed.augment and changed.model.stride == 2
     with pytest.raises(ValueError, match="no_such"):
         models.section("unet", {"no_such": 1}, manifest, 0)
+
+
+@pytest.mark.parametrize("kind", baselines.KINDS)
+def test_a_baseline_learns_a_clean_border(tmp_path: Path, kind: str) -> None:
+    folder = datasets.prepared("square_fields", 0, tmp_path)
+    manifest = Manifest.read(folder)
+    train, test = (patches.read(folder, manifest, split) for split in ("train", "test"))
+    fitted = baselines.Baseline.fitted(kind, task_of_record(manifest.task), train, 0)
+    assert fitted.pixels == train.labelled.sum()
+    assert (fitted.predicted(test) == test.label[test.labelled]).mean() > 0.95
 
 
 def test_a_gain_is_paired_by_seed_and_ground() -> None:
