@@ -48,6 +48,7 @@ def build(config: Config, *, probes: bool = False) -> Any:
         name: str = config.name,
         data: str = config.data.model_dump_json(),
         export: str = config.export.model_dump_json(),
+        validation: str = config.validation.model_dump_json(),
         train: str = config.train.model_dump_json(),
         evaluate: str = config.evaluate.model_dump_json(),
         serving: str = config.serving.model_dump_json(),
@@ -60,6 +61,7 @@ def build(config: Config, *, probes: bool = False) -> Any:
         temp_location: str = f"gs://{environment.bucket}/temp",
         dataflow: str = json.dumps(beam_options(config), sort_keys=True),
         drift_limit: float = config.schedule.drift_limit,
+        psi_limit: float = config.schedule.psi_limit,
         force: bool = False,
     ) -> None:
         detected = step("detect_changes")(
@@ -72,6 +74,7 @@ def build(config: Config, *, probes: bool = False) -> Any:
             predict=predict,
             image=image_uri,
             drift_limit=drift_limit,
+            psi_limit=psi_limit,
             force=force,
             project=project,
             location=location,
@@ -92,7 +95,13 @@ def build(config: Config, *, probes: bool = False) -> Any:
                 sources=detected.outputs["fingerprint"],
             )
             examples = exported.outputs["examples"]
-            validated = step("validate_examples")(data=data, examples=examples)
+            validated = step("validate_examples")(
+                data=data,
+                validation=validation,
+                project=project,
+                examples=examples,
+                accepted_statistics=detected.outputs["accepted_statistics"],
+            )
             trained = train_job(data=data, train=train, examples=examples).after(validated)
             model = trained.outputs["model"]
             evaluated = step("evaluate_model")(

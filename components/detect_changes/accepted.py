@@ -23,10 +23,12 @@ class Accepted:
     Attributes:
         job_id: Id of the pipeline job.
         snapshot: What it saw before it did anything.
+        statistics: Folder in Cloud Storage with the statistics of its examples; empty where it left none.
     """
 
     job_id: str
     snapshot: Snapshot
+    statistics: str = ""
 
 
 def find(project: str, location: str, label: str, workflow: str) -> Accepted | None:
@@ -44,32 +46,39 @@ def find(project: str, location: str, label: str, workflow: str) -> Accepted | N
     found = aiplatform.PipelineJob.list(filter=wanted, order_by="create_time desc", enable_simple_view=True)
     for each in found[:MOST_RUNS]:
         job_id = each.resource_name.rpartition("/")[2]
-        changes, deployed = _read_run(project, each.resource_name)
+        changes, deployed, statistics = _read_run(project, each.resource_name)
         if changes is None:
             continue
         if deployed:
-            return Accepted(job_id, changes.snapshot)
+            return Accepted(job_id, changes.snapshot, statistics)
         # It found nothing new, or its model was rejected: it knows which run was accepted before.
         if not changes.accepted_run:
             return None
-        before, _ = _read_run(project, changes.accepted_run)
+        before, _, statistics = _read_run(project, changes.accepted_run)
         if before is not None:
-            return Accepted(changes.accepted_run, before.snapshot)
+            return Accepted(changes.accepted_run, before.snapshot, statistics)
     return None
 
 
-def _read_run(project: str, name: str) -> tuple[Changes | None, bool]:
-    """What a run noted, if it can be read, and whether it put its model into service."""
+def _read_run(project: str, name: str) -> tuple[Changes | None, bool, str]:
+    """What a run noted, if it can be read, whether it put its model into service, and where its statistics are."""
     try:
         details = aiplatform.PipelineJob.get(name).gca_resource.job_detail.task_details
     except NotFound:
-        return None, False
+        return None, False, ""
     tasks = {task.task_name: task for task in details}
     detected, deployed = tasks.get("detect-changes"), tasks.get("deploy-model")
-    outputs: dict[str, Any] = dict(detected.outputs) if detected else {}
-    artifacts = outputs["changes"].artifacts if "changes" in outputs else ()
-    changes = _read_record(project, artifacts[0].uri) if artifacts else None
-    return changes, deployed is not None and deployed.state.name == "SUCCEEDED"
+    noted = _uri(detected, "changes")
+    changes = _read_record(project, noted) if noted else None
+    succeeded = deployed is not None and deployed.state.name == "SUCCEEDED"
+    return changes, succeeded, _uri(tasks.get("validate-examples"), "statistics")
+
+
+def _uri(task: Any, output: str) -> str:
+    """Where an output of a task is; empty where there is none."""
+    outputs: dict[str, Any] = dict(task.outputs) if task else {}
+    artifacts = outputs[output].artifacts if output in outputs else ()
+    return str(artifacts[0].uri) if artifacts else ""
 
 
 def _read_record(project: str, uri: str) -> Changes | None:

@@ -2,11 +2,16 @@
 
 from pathlib import Path
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
+
+from earthline import drift
 
 CHANGES = "changes.json"
 RETRAIN = "retrain"
 NOTHING_NEW = "nothing_new"
+QUANTILES = tuple(range(0, 101, 5))
+"""Percent of the values whose quantiles are kept of a band."""
 _TINY = 1e-9
 """A band that is the same everywhere has no spread to measure a change in."""
 
@@ -30,6 +35,9 @@ class Band(BaseModel):
 
     mean: float = Field(description="Mean.")
     std: float = Field(ge=0, description="Standard deviation.")
+    quantiles: tuple[float, ...] = Field(
+        default=(), description="Quantiles from the minimum to the maximum, every 5 %; empty where unknown."
+    )
 
 
 class Snapshot(BaseModel):
@@ -64,7 +72,14 @@ class Changes(BaseModel):
 
 
 def decide(
-    now: Snapshot, previous: Snapshot | None, run: str, *, deployed: bool, force: bool, drift_limit: float
+    now: Snapshot,
+    previous: Snapshot | None,
+    run: str,
+    *,
+    deployed: bool,
+    force: bool,
+    drift_limit: float,
+    psi_limit: float,
 ) -> Changes:
     """Whether there is reason to retrain.
 
@@ -75,6 +90,7 @@ def decide(
         deployed: Whether a model is on the endpoint.
         force: Whether the run goes on in any case.
         drift_limit: Largest change of a band's mean, in its standard deviations, that is no reason.
+        psi_limit: Largest population stability index of a band that is no reason.
     """
     reasons: list[str] = []
     if previous is None:
@@ -86,7 +102,7 @@ def decide(
         if changed:
             reasons.append(f"the config changed since {run}: {', '.join(changed)}")
         reasons += [text for source in now.sources for text in _newer(source, previous.sources)]
-        reasons += drifts(now.bands, previous.bands, drift_limit)
+        reasons += drifts(now.bands, previous.bands, drift_limit, psi_limit)
     if not reasons and force:
         reasons.append(f"asked for, though nothing is new since {run}")
     if reasons:
@@ -95,13 +111,14 @@ def decide(
     return Changes(decision=NOTHING_NEW, reasons=(quiet,), accepted_run=run, snapshot=now)
 
 
-def drifts(now: dict[str, Band], previous: dict[str, Band], limit: float) -> list[str]:
-    """One sentence per band whose mean moved by more than the limit.
+def drifts(now: dict[str, Band], previous: dict[str, Band], limit: float, psi_limit: float) -> list[str]:
+    """One sentence per band whose mean moved, or whose values are distributed otherwise, by more than the limit.
 
     Args:
         now: Bands by name.
         previous: Bands by name; one that is new does not count.
-        limit: In standard deviations of `previous`.
+        limit: Of the mean's change, in standard deviations of `previous`.
+        psi_limit: Of the population stability index (`earthline.drift`).
     """
     found = []
     for name, band in now.items():
@@ -113,7 +130,24 @@ def drifts(now: dict[str, Band], previous: dict[str, Band], limit: float) -> lis
                 f"band {name} drifted: its mean went from {previous[name].mean:.4g} to {band.mean:.4g}, {moved:.2g} "
                 f"standard deviations (limit {limit:g})"
             )
+            continue
+        index = _psi(band, previous[name])
+        if index > psi_limit:
+            found.append(
+                f"band {name} drifted: its values are distributed otherwise, with a population stability index of "
+                f"{index:.2g} (limit {psi_limit:g})"
+            )
     return found
+
+
+def _psi(now: Band, before: Band) -> float:
+    """The population stability index of ten bins with as many values each before; 0 where quantiles are unknown."""
+    if len(now.quantiles) != len(QUANTILES) or len(before.quantiles) != len(QUANTILES):
+        return 0.0
+    shares = np.array(QUANTILES) / 100
+    edges = np.unique(np.interp(drift.DECILES, shares, before.quantiles))
+    then, there = (drift.between(drift.shares_below(edges, np.array(band.quantiles), shares)) for band in (before, now))
+    return drift.psi(there, then)
 
 
 def _newer(source: Source, before: tuple[Source, ...]) -> list[str]:

@@ -15,6 +15,7 @@ def detect_changes(
     predict: str,
     image: str,
     drift_limit: float,
+    psi_limit: float,
     force: bool,
     project: str,
     location: str,
@@ -23,6 +24,7 @@ def detect_changes(
     changes: Output[Artifact],
     fingerprint: dsl.OutputPath(str),
     champion: dsl.OutputPath(str),
+    accepted_statistics: dsl.OutputPath(str),
 ) -> str:
     """Says whether there is reason to retrain: new imagery or labels, another config, drift, or because it is asked to.
 
@@ -36,6 +38,7 @@ def detect_changes(
         predict: The config's `predict` section, as JSON.
         image: Container image of the steps.
         drift_limit: Largest change of a band's mean, in its standard deviations, that is no reason.
+        psi_limit: Largest population stability index of a band that is no reason.
         force: Whether the run goes on in any case.
         project: Google Cloud project.
         location: Vertex AI location.
@@ -44,6 +47,8 @@ def detect_changes(
         changes: Folder with `changes.json`: the decision, its reasons, and the snapshot that it rests on.
         fingerprint: Changes when imagery or labels do, so that no step takes an outdated result from the cache.
         champion: Resource name and version of the model that serves, or `none`: what a new model is compared with.
+        accepted_statistics: The folder where the last accepted run keeps the statistics of its examples; empty
+            where there is none, or where its examples come from the same sources and settings.
 
     Returns:
         `retrain` or `nothing_new`.
@@ -62,6 +67,7 @@ def detect_changes(
     return run(
         sections=sections,
         drift_limit=drift_limit,
+        psi_limit=psi_limit,
         force=force,
         project=project,
         location=location,
@@ -71,4 +77,5 @@ def detect_changes(
         changes=changes,
         fingerprint=fingerprint,
         champion_file=champion,
+        accepted_statistics_file=accepted_statistics,
     )

@@ -22,6 +22,7 @@ def run(
     *,
     sections: Mapping[str, str],
     drift_limit: float,
+    psi_limit: float,
     force: bool,
     project: str,
     location: str,
@@ -31,12 +32,14 @@ def run(
     changes: dsl.Artifact,
     fingerprint: str,
     champion_file: str,
+    accepted_statistics_file: str,
 ) -> str:
     """Decides whether there is reason to retrain.
 
     Args:
         sections: What the steps are given, by name: the config's sections as JSON, `data` among them.
         drift_limit: Largest change of a band's mean, in its standard deviations, that is no reason.
+        psi_limit: Largest population stability index of a band that is no reason.
         force: Whether the run goes on in any case.
         project: Google Cloud project.
         location: Vertex AI location.
@@ -46,6 +49,8 @@ def run(
         changes: Folder to write `changes.json` into.
         fingerprint: File to write the state of imagery and labels into: a short text that changes when they do.
         champion_file: File to write the name of the model that serves into, or `none`.
+        accepted_statistics_file: File to write the folder of the last accepted run's statistics into; empty where there
+            is none, or where its examples come from the same sources and settings.
 
     Returns:
         `retrain` or `nothing_new`.
@@ -69,14 +74,22 @@ def run(
         deployed=serving is not None,
         force=force,
         drift_limit=drift_limit,
+        psi_limit=psi_limit,
     )
     found.write(Path(changes.path))
     _write(fingerprint, _digest(str([source.model_dump() for source in snapshot.sources])))
     _write(champion_file, serving.name if serving else champion.NONE)
+    _write(accepted_statistics_file, last.statistics if last and _other_examples(snapshot, last.snapshot) else "")
     changes.metadata["decision"] = found.decision
     for reason in found.reasons:
         _logger.info("detect_changes: %s: %s", found.decision.replace("_", " "), reason)
     return found.decision
+
+
+def _other_examples(now: Snapshot, before: Snapshot) -> bool:
+    """Whether examples may differ from those of a run before; where not, results can be taken from the cache."""
+    sections = ("data", "export")
+    return now.sources != before.sources or any(now.sections[key] != before.sections.get(key) for key in sections)
 
 
 def _write(path: str, text: str) -> None:

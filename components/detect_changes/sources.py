@@ -8,7 +8,7 @@ from typing import Any
 
 import ee
 
-from components.detect_changes.changes import Band, Source
+from components.detect_changes.changes import QUANTILES, Band, Source
 from earthline.config import Data, ExampleLabels, Labels, Outline, RasterLabels, VectorLabels
 from earthline.config import Source as ImagerySource
 from earthline.earth_engine import imagery
@@ -57,7 +57,11 @@ def read_bands(data: Data) -> dict[str, Band]:
     """
     grid = imagery.grid(data)
     coarse = grid.thinned(SAMPLES)
-    reducer = ee.Reducer.mean().combine(ee.Reducer.stdDev(), sharedInputs=True)
+    reducer = (
+        ee.Reducer.mean()
+        .combine(ee.Reducer.stdDev(), sharedInputs=True)
+        .combine(ee.Reducer.percentile(list(QUANTILES)), sharedInputs=True)
+    )
     found: dict[str, Any] = ask(
         lambda: (
             imagery.image(data)
@@ -80,16 +84,22 @@ def statistics(found: Mapping[str, Any], bands: Sequence[str]) -> dict[str, Band
     """The bands' statistics in an answer of `reduceRegion`.
 
     Args:
-        found: Values by `<band>_mean` and `<band>_stdDev`.
+        found: Values by `<band>_mean`, `<band>_stdDev` and `<band>_p5`, of several percentages.
         bands: Names of the bands. One that is masked everywhere has no mean, one with NaN no finite one: either is
             left out, as the steps that follow say better what is wrong with it.
     """
-    pairs = {band: (found.get(f"{band}_mean"), found.get(f"{band}_stdDev")) for band in bands}
-    return {
-        band: Band(mean=mean, std=std)
-        for band, (mean, std) in pairs.items()
-        if isinstance(mean, int | float) and isinstance(std, int | float) and math.isfinite(mean) and math.isfinite(std)
-    }
+    known = {}
+    for band in bands:
+        mean, std = (_finite(found.get(f"{band}_{name}")) for name in ("mean", "stdDev"))
+        quantiles = [_finite(found.get(f"{band}_p{percent}")) for percent in QUANTILES]
+        if mean is not None and std is not None:
+            complete = tuple(value for value in quantiles if value is not None)
+            known[band] = Band(mean=mean, std=std, quantiles=complete if len(complete) == len(quantiles) else ())
+    return known
+
+
+def _finite(value: Any) -> float | None:
+    return value if isinstance(value, int | float) and math.isfinite(value) else None
 
 
 def _imagery(data: Data, source: ImagerySource) -> list[Source]:

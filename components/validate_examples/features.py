@@ -1,13 +1,13 @@
 """Points and polygons in a dataset: how many of each stratum a split has, and whether any is in two splits."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import shapely
 
-from components.validate_examples.anomalies import Findings
+from components.validate_examples.findings import Findings, listed
 from earthline.formats.examples import Patch
 from earthline.formats.label_features import FeatureRecords
 from earthline.label_features.on_grid import pixels
@@ -21,45 +21,60 @@ LEAST_TEST_FEATURES = 10
 """With fewer, one place more or less that is right changes a class's accuracy by more than ten percent."""
 
 
-@dataclass
+class FeatureIndex:
+    """The features of a dataset, found by place."""
+
+    def __init__(self, records: FeatureRecords) -> None:
+        """Sorts them by place.
+
+        Args:
+            records: The dataset's features.
+        """
+        self.records = records
+        self._tree = shapely.STRtree([each.shape for each in records.features])
+
+    def found(self, patches: Iterable[Patch]) -> frozenset[int]:
+        """Positions of the features that label pixels of patches."""
+        found: set[int] = set()
+        for patch in patches:
+            height, width = patch.label.shape
+            bounds = (patch.row, patch.column, patch.row + height, patch.column + width)
+            window = shapely.box(bounds[1], bounds[0], bounds[3], bounds[2])
+            for index in self._tree.query(window, predicate="intersects").tolist():
+                if index in found:
+                    continue
+                record = self.records.features[index]
+                rows, columns = pixels(record.shape, bounds, self.records.all_touched).T
+                held = patch.label[rows - patch.row, columns - patch.column]
+                if (held == patch.label.dtype.type(record.value)).any():
+                    found.add(index)
+        return frozenset(found)
+
+
+@dataclass(frozen=True)
 class FeatureStatistics:
-    """Which features have labelled pixels in which split, gathered one patch at a time.
+    """Which features have labelled pixels in which split.
 
     Attributes:
         records: The dataset's features.
         task: What labels tell.
-        splits: Splits in which each has pixels of its label, by its position.
+        splits: Positions of the features with labelled pixels, by split.
     """
 
     records: FeatureRecords
     task: Task
-    splits: dict[int, set[str]] = field(default_factory=dict)
+    splits: Mapping[str, frozenset[int]]
 
-    def __post_init__(self) -> None:
-        """Makes the features easy to find by place."""
-        self.strata = self.task.strata_of(np.array([each.value for each in self.records.features])).tolist()
-        self._tree = shapely.STRtree([each.shape for each in self.records.features])
-
-    def add(self, split: str, patch: Patch) -> None:
-        """Notes the features that label pixels of a patch."""
-        height, width = patch.label.shape
-        bounds = (patch.row, patch.column, patch.row + height, patch.column + width)
-        window = shapely.box(bounds[1], bounds[0], bounds[3], bounds[2])
-        for index in self._tree.query(window, predicate="intersects").tolist():
-            if split in self.splits.get(index, ()):
-                continue
-            record = self.records.features[index]
-            rows, columns = pixels(record.shape, bounds, self.records.all_touched).T
-            if (patch.label[rows - patch.row, columns - patch.column] == patch.label.dtype.type(record.value)).any():
-                self.splits.setdefault(index, set()).add(split)
+    @property
+    def strata(self) -> Sequence[int]:
+        """The stratum of each feature."""
+        found: list[int] = self.task.strata_of(np.array([each.value for each in self.records.features])).tolist()
+        return found
 
     def counts(self, split: str, stratum: int) -> tuple[int, int]:
         """(points, polygons) of a stratum that have labelled pixels in a split."""
-        mine = [
-            self.records.features[index].point
-            for index, splits in self.splits.items()
-            if split in splits and self.strata[index] == stratum
-        ]
+        strata = self.strata
+        mine = [self.records.features[index].point for index in self.splits[split] if strata[index] == stratum]
         return sum(mine), len(mine) - sum(mine)
 
     def to_json(self, split: str) -> dict[str, dict[str, int]]:
@@ -74,40 +89,70 @@ def check(seen: FeatureStatistics, ground: Mapping[str, tuple[int, ...]], findin
     Args:
         seen: Features of all splits.
         ground: Labelled pixels of each split by stratum.
-        findings: Where anomalies and warnings are noted.
+        findings: Where they are noted.
     """
-    word, strata = seen.task.stratum_word, seen.task.strata
+    owners: dict[int, list[str]] = {}
+    for split, held in seen.splits.items():
+        for index in held:
+            owners.setdefault(index, []).append(split)
+    _check_owners(seen, owners, findings)
+    lost = len(seen.records.features) - len(owners)
+    if lost:
+        findings.warning(
+            "lost features",
+            f"{lost:,} of {len(seen.records.features):,} features have no labelled pixel in any patch: they lie in the "
+            "gap that is kept between splits, where the imagery is masked, or contradict each other; smaller "
+            "export.patch_shape and larger export.block_shape make the gap take less, more export.examples hold more",
+        )
+    _check_numbers(seen, ground, findings)
+
+
+def _check_owners(seen: FeatureStatistics, owners: Mapping[int, list[str]], findings: Findings) -> None:
     groups: dict[int, set[str]] = {}
-    for index, splits in sorted(seen.splits.items()):
+    names = seen.task.strata
+    strata = seen.strata
+    for index, splits in sorted(owners.items()):
         record = seen.records.features[index]
         groups.setdefault(record.group, set()).update(splits)
         if len(splits) > 1:
             kind = "point" if record.point else "polygon"
-            findings.add(
+            findings.error(
                 "leakage",
-                f"the {kind} number {index} of '{strata[seen.strata[index]]}' has labelled pixels in "
+                f"the {kind} number {index} of '{names[strata[index]]}' has labelled pixels in "
                 f"{' and '.join(sorted(splits))}",
             )
-    for group, splits in sorted(groups.items()):
-        if len(splits) > 1:
-            findings.add("leakage", f"features of group {group} lie in {' and '.join(sorted(splits))}")
-    lost = len(seen.records.features) - len(seen.splits)
-    if lost:
-        findings.warnings.append(
-            f"{lost:,} of {len(seen.records.features):,} features have no labelled pixel in any patch: they lie in the "
-            "gap that is kept between splits, where the imagery is masked, or contradict each other; smaller "
-            "export.patch_shape and larger export.block_shape make the gap take less, more export.examples hold more"
+    for group, of_group in sorted(groups.items()):
+        if len(of_group) > 1:
+            findings.error("leakage", f"features of group {group} lie in {' and '.join(sorted(of_group))}")
+
+
+def _check_numbers(seen: FeatureStatistics, ground: Mapping[str, tuple[int, ...]], findings: Findings) -> None:
+    word, names = seen.task.stratum_word, seen.task.strata
+    strata, features = seen.strata, seen.records.features
+    single = {
+        names[stratum]: "one point" if features[strata.index(stratum)].point else "one polygon"
+        for stratum in range(len(names))
+        if strata.count(stratum) == 1
+    }
+    if single:
+        findings.warning(
+            "single features",
+            f"{listed(single)} in all: a single feature lies in one split alone, so such a {word} is learned or "
+            f"judged, never both; collect at least {LEAST_TRAINING_FEATURES} of each, in different places",
         )
-    for stratum, name in enumerate(strata):
+    for stratum, name in enumerate(names):
         for split, least, meaning in (
             ("train", LEAST_TRAINING_FEATURES, "it is learned from few places, and may be wrong elsewhere"),
             ("test", LEAST_TEST_FEATURES, "each place counts for more than a tenth of its accuracy"),
         ):
+            if split not in ground or name in single:
+                continue
             points, polygons = seen.counts(split, stratum)
-            if split in ground and 0 < points + polygons < least:
-                findings.warnings.append(
+            if 0 < points + polygons < least:
+                findings.warning(
+                    f"few features in {split}",
                     f"{word} '{name}' has {told(points, polygons)} ({ground[split][stratum]:,} pixels) in "
-                    f"{split}, fewer than {least}: {meaning}; collect more, or merge it with a similar {word}"
+                    f"{split}, fewer than {least}: {meaning}; collect more, or merge it with a similar {word}",
                 )
 
 

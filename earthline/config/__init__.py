@@ -14,6 +14,7 @@ from earthline.config.sections.region import BoundingBox, Outline, Region
 from earthline.config.sections.schedule import Schedule
 from earthline.config.sections.serving import Serving
 from earthline.config.sections.train import Train
+from earthline.config.sections.validation import Validation
 from earthline.config.workflow import Config
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "SplitRegions",
     "Step",
     "Train",
+    "Validation",
     "VectorLabels",
     "load",
     "parse",

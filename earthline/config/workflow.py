@@ -18,6 +18,7 @@ from earthline.config.sections.predict import Predict
 from earthline.config.sections.schedule import Schedule
 from earthline.config.sections.serving import Serving
 from earthline.config.sections.train import Train
+from earthline.config.sections.validation import Validation
 from earthline.config.step import AnySteps, default
 
 FLOAT_BYTES = 4
@@ -45,6 +46,9 @@ class Config(Section):
     environment: Environment = Field(default_factory=Environment, description="Where the pipeline runs.")
     data: Data = Field(description="Imagery, labels, region and grid.")
     export: Export = Field(default_factory=Export, description="Which patches are taken, and how.")
+    validation: Validation = Field(
+        default_factory=Validation, description="What examples must hold, and how closely labels are looked at."
+    )
     train: Train = Field(default_factory=Train, description="The model and how it learns.")
     evaluate: Evaluate = Field(default_factory=Evaluate, description="What a model must show to be deployed.")
     serving: Serving = Field(default_factory=Serving, description="The endpoint, and how Earth Engine calls it.")

@@ -34,6 +34,17 @@ class DoubtSide:
         """
         return np.asarray(forest.predict(features), np.float64).reshape(len(features), 1)
 
+    def skill(self, labels: Array, beliefs: Array) -> float:
+        """How much forests learned: 0 for nothing, 1 for all there is; here the share of the variance.
+
+        Args:
+            labels: (pixels,).
+            beliefs: Of forests that did not learn from these pixels, (pixels, numbers).
+        """
+        values = labels.astype(np.float64)
+        spread = float(((values - values.mean()) ** 2).sum())
+        return 1 - float(((values - beliefs[:, 0]) ** 2).sum()) / spread if spread > 0 else 0.0
+
     def doubts(self, labels: Array, beliefs: Array) -> tuple[Array, Array]:
         """How much each label is doubted: one whose error is far beyond what is usual for such a value.
 
@@ -42,8 +53,8 @@ class DoubtSide:
             beliefs: Of forests that did not learn from these pixels, (pixels, numbers).
 
         Returns:
-            The doubt, from 0 (none) to 1, and the label that a pixel likely should have, (pixels,) each; the label itself
-            where there is no doubt.
+            The doubt, from 0 (none) to 1, and the label that a pixel likely should have, (pixels,) each; the label
+            itself where there is no doubt.
         """
         said = beliefs[:, 0]
         errors = np.abs(labels.astype(np.float64) - said)

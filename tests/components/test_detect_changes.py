@@ -19,7 +19,7 @@ THEN = Snapshot(sections={"data": "a", "train": "b"}, sources=SOURCES, bands=BAN
 
 
 def judge(now: Snapshot, then: Snapshot | None = THEN, *, deployed: bool = True, force: bool = False) -> Changes:
-    return decide(now, then, "run-1" if then else "", deployed=deployed, force=force, drift_limit=0.25)
+    return decide(now, then, "run-1" if then else "", deployed=deployed, force=force, drift_limit=0.25, psi_limit=0.25)
 
 
 def changed(**fields: object) -> Snapshot:
@@ -92,7 +92,7 @@ def test_drift_is_measured_in_std_and_has_no_direction(
     if abs(moved - limit) < 1e-2 or (mean and abs(mean) > 1e6 * std):
         return
     now = {"B": Band(mean=mean + (moved if up else -moved) * std, std=1)}
-    assert bool(drifts(now, {"B": Band(mean=mean, std=std)}, limit)) is (moved > limit)
+    assert bool(drifts(now, {"B": Band(mean=mean, std=std)}, limit, 1)) is (moved > limit)
 
 
 @given(st.integers(1, 50_000), st.integers(1, 50_000))

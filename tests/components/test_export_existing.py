@@ -15,7 +15,7 @@ from components.export_examples.existing import look
 from components.export_examples.run import run
 from components.prepare_saved_model.run import prepare
 from components.train_model.run import run as train
-from components.validate_examples.anomalies import ExamplesError
+from components.validate_examples.findings import ExamplesError
 from components.validate_examples.run import run as validate
 from earthline.config import Data, Evaluate, Export, Serving, Train
 from earthline.formats import shards

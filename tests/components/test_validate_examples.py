@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from kfp import dsl
 
-from components.validate_examples.anomalies import ExamplesError
+from components.validate_examples.findings import ExamplesError
 from components.validate_examples.run import run
 from earthline.config import Data
 from earthline.formats.examples import Patch
@@ -87,7 +87,7 @@ def test_a_sound_dataset_passes_and_its_figures_are_right(folder):
         assert train["bands"][band]["std"] == pytest.approx(seen[:, index].std(), rel=1e-4)
         assert train["bands"][band]["minimum"] == pytest.approx(seen[:, index].min())
     page = Path(folder.parent / "report.html").read_text()
-    assert page.count("data:image/png;base64,") == 12
+    assert page.count("data:image/png;base64,") == 13
     assert "http://" not in page and "https://" not in page
 
 

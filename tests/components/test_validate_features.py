@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import shapely
 
-from components.validate_examples.anomalies import ExamplesError
+from components.validate_examples.findings import ExamplesError
 from earthline.formats.label_features import FEATURES, FeatureRecord, FeatureRecords
 from earthline.formats.manifest import SPLITS
 from earthline.task.classification.classes import UNLABELLED

@@ -210,6 +210,8 @@ def test_new_imagery_makes_the_cache_forget_the_export(spec: dict[str, Any]) -> 
         ("data.labels.offset=[0,0]", {"data"}),
         ("environment.bucket=elsewhere", {"temp_location"}),
         ("schedule.drift_limit=1", {"drift_limit"}),
+        ("schedule.psi_limit=1", {"psi_limit"}),
+        ("validation.label_noise=false", {"validation"}),
         ("schedule.cron='0 3 1 * *'", set()),
         # What only the runner of the export reads leaves the parameters of another one as they were.
         ("environment.dataflow.machine_type=n1-standard-4", set()),
@@ -241,14 +243,14 @@ def test_a_change_of_epochs_leaves_the_export_cached(spec: dict[str, Any]) -> No
         "dataflow",
         "sources",
     }
-    assert inputs_of(spec, "validate_examples") == {"data"}
+    assert inputs_of(spec, "validate_examples") == {"data", "validation", "project", "accepted_statistics"}
     readers = {step for step in STEPS if "train" in inputs_of(spec, step)}
     assert readers == {"detect_changes", "train_model"}
 
 
 def test_each_section_arrives_as_json_of_that_section(spec: dict[str, Any], config: Config) -> None:
     parameters = spec["root"]["inputDefinitions"]["parameters"]
-    for name in ("data", "export", "train", "evaluate", "serving", "predict"):
+    for name in ("data", "export", "validation", "train", "evaluate", "serving", "predict"):
         section = getattr(config, name)
         assert type(section).model_validate_json(parameters[name]["defaultValue"]) == section
 

@@ -67,6 +67,13 @@ class Schedule(Section):
         description="Largest change of a band's mean since the last accepted run, in its standard deviations, that is "
         "no reason to retrain.",
     )
+    psi_limit: Number = Field(
+        default=0.25,
+        gt=0,
+        le=100,
+        description="Largest population stability index of a band since the last accepted run that is no reason to "
+        "retrain: it tells how far values are distributed otherwise, and from 0.25 on a shift is held to be major.",
+    )
 
     @model_validator(mode="after")
     def _is_in_order(self) -> Self:

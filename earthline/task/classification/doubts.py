@@ -9,6 +9,9 @@ from earthline.task.doubts import DoubtSide
 
 Array = np.ndarray[Any, Any]
 
+LEAST_MARGIN = 0.5
+"""Least difference of two probabilities that is a doubt: where classes look alike, smaller ones are everywhere."""
+
 
 class ClassDoubtSide(Classes, DoubtSide):
     """What classification knows of doubtful labels."""
@@ -22,6 +25,15 @@ class ClassDoubtSide(Classes, DoubtSide):
         found = np.zeros((len(features), len(self.names)))
         found[:, forest.classes_.astype(int)] = forest.predict_proba(features)
         return found
+
+    def skill(self, labels: Array, beliefs: Array) -> float:
+        """Mean recall of the classes that there are, beyond what guessing gives."""
+        classes = beliefs.shape[1]
+        counts = np.bincount(labels, minlength=classes)
+        right = np.bincount(labels[beliefs.argmax(axis=1) == labels], minlength=classes)
+        there = counts > 0
+        guessed = 1 / there.sum()
+        return float(((right[there] / counts[there]).mean() - guessed) / (1 - guessed)) if there.sum() > 1 else 0.0
 
     def doubts(self, labels: Array, beliefs: Array) -> tuple[Array, Array]:
         """How much likelier another class is, where the forest is sure of it.
@@ -37,5 +49,5 @@ class ClassDoubtSide(Classes, DoubtSide):
         sure = np.where(beliefs >= limits, beliefs, -1.0)
         likely = sure.argmax(axis=1)
         apart = beliefs[pixels, likely] - beliefs[pixels, labels]
-        doubted = (sure[pixels, likely] >= 0) & (likely != labels) & (apart > 0)
+        doubted = (sure[pixels, likely] >= 0) & (likely != labels) & (apart >= LEAST_MARGIN)
         return np.where(doubted, apart, 0.0), np.where(doubted, likely, labels).astype(labels.dtype)
