@@ -1,6 +1,7 @@
 """Layers that Keras does not have, one noun a module. Importing this package registers all of them with Keras."""
 
 from trainer.layers.series import PixelSeries, SeriesImage
+from trainer.layers.tree_ensemble import FlatTrees, TreeEnsemble
 from trainer.layers.windows import WindowFeatures
 
-__all__ = ["PixelSeries", "SeriesImage", "WindowFeatures"]
+__all__ = ["FlatTrees", "PixelSeries", "SeriesImage", "TreeEnsemble", "WindowFeatures"]

@@ -1,0 +1,141 @@
+"""Trees that scikit-learn has learned, as arrays that give what its own prediction gives."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from trainer.layers.tree_ensemble import FlatTrees, Link, TreeEnsemble
+
+Array = np.ndarray[Any, Any]
+
+
+def layer(estimator: Any, classes: int | None = None) -> TreeEnsemble:
+    """A trained estimator as a layer.
+
+    Args:
+        estimator: A random forest or histogram-based boosting of scikit-learn, trained on float32 features; for classes
+            or for one number.
+        classes: Number of classes, where it learned class ids; it may have seen fewer.
+
+    Returns:
+        Gives float32 (..., classes) probabilities, or (..., 1) numbers.
+
+    Raises:
+        TypeError: An estimator of another kind, or one that learned from categories or links otherwise.
+    """
+    if hasattr(estimator, "estimators_") and hasattr(estimator, "n_features_in_"):
+        return TreeEnsemble.of(forest(estimator, classes), name="trees")
+    if hasattr(estimator, "_predictors"):
+        link: Link = "identity" if classes is None else "softmax"
+        return TreeEnsemble.of(boosted(estimator, classes), link, name="trees")
+    raise TypeError(f"{type(estimator).__name__} has no trees that are known here; use a random forest or boosting")
+
+
+def forest(estimator: Any, classes: int | None = None) -> FlatTrees:
+    """A random forest, whose trees' answers are averaged.
+
+    Args:
+        estimator: As `layer` takes it.
+        classes: Likewise.
+    """
+    trees = [each.tree_ for each in estimator.estimators_]
+    parts = []
+    for tree in trees:
+        value = tree.value[:, 0, :] / len(trees)
+        if classes is not None:
+            value = spread(value, estimator.classes_, classes)
+        low, high = tree.children_left, tree.children_right
+        parts.append((tree.feature, tree.threshold, low, high, low < 0, value))
+    return _joined(parts, np.zeros(parts[0][-1].shape[1]))
+
+
+def boosted(estimator: Any, classes: int | None = None) -> FlatTrees:
+    """Histogram-based boosting, whose trees' answers are added up.
+
+    Its trees lie in private attributes of scikit-learn, which names no public way to them. Whoever calls this compares
+    the answers.
+
+    Args:
+        estimator: As `layer` takes it.
+        classes: Likewise; outputs are what softmax is taken of.
+
+    Raises:
+        TypeError: It learned from categories, or with another link.
+    """
+    link = type(estimator._loss.link).__name__
+    if link not in ("IdentityLink", "LogitLink", "MultinomialLogit"):
+        raise TypeError(f"boosting with {link} is not known here")
+    rounds = estimator._predictors
+    base = np.ravel(estimator._baseline_prediction).astype(np.float64)
+    found = None if classes is None else estimator.classes_
+    parts = []
+    for round_ in rounds:
+        for place, predictor in enumerate(round_):
+            nodes = predictor.nodes
+            if nodes["is_categorical"].any():
+                raise TypeError("boosting on categories is not known here")
+            value = nodes["value"][:, np.newaxis]
+            if found is not None:
+                # One number is the logit of the second of two classes.
+                column = found[-1] if len(round_) == 1 else found[place]
+                value = spread(value, [column], classes or 0)
+            low, high = nodes["left"].astype(np.int64), nodes["right"].astype(np.int64)
+            leaf = nodes["is_leaf"].astype(bool)
+            parts.append((nodes["feature_idx"].astype(np.int64), nodes["num_threshold"], low, high, leaf, value))
+    if found is not None:
+        columns = found[-1:] if len(base) == 1 else found
+        # A class that was never seen has probability 0.
+        base = np.where(np.isin(np.arange(classes or 0), found), spread(base, columns, classes or 0), -np.inf)
+    return _joined(parts, base)
+
+
+def spread(values: Array, columns: Sequence[int] | Array, count: int) -> Array:
+    """Values of some classes among those of all.
+
+    Args:
+        values: (..., columns).
+        columns: Class id of each.
+        count: Number of all classes.
+
+    Returns:
+        (..., count), 0 where there is no column.
+    """
+    found = np.zeros((*values.shape[:-1], count))
+    found[..., np.asarray(columns, np.int64)] = values
+    return found
+
+
+def _joined(parts: Sequence[tuple[Array, Array, Array, Array, Array, Array]], base: Array) -> FlatTrees:
+    """All trees together; of each: feature, threshold, low and high child, whether a leaf, and value, by node."""
+    nodes, leaves, roots = [], [], []
+    inner_before = leaves_before = 0
+    for feature, threshold, low, high, is_leaf, value in parts:
+        inner = ~is_leaf
+        number = np.where(is_leaf, -(leaves_before + np.cumsum(is_leaf)), inner_before + np.cumsum(inner) - 1)
+        nodes.append(
+            np.stack(
+                [
+                    feature[inner].astype(np.int32),
+                    at_most(threshold[inner]).view(np.int32),
+                    number[low[inner]].astype(np.int32),
+                    number[high[inner]].astype(np.int32),
+                ],
+                axis=1,
+            )
+        )
+        leaves.append(value[is_leaf].astype(np.float32))
+        roots.append(number[0])
+        inner_before, leaves_before = inner_before + int(inner.sum()), leaves_before + int(is_leaf.sum())
+    return FlatTrees(np.concatenate(nodes), np.concatenate(leaves), np.array(roots, np.int32), base.astype(np.float32))
+
+
+def at_most(threshold: Array) -> Array:
+    """The largest float32 at or below each float64: a float32 lies at or below both or neither.
+
+    Args:
+        threshold: float64, any shape.
+    """
+    found = threshold.astype(np.float32)
+    below = np.nextafter(found, np.float32(-np.inf))
+    return np.where(found.astype(np.float64) > threshold, below, found).astype(np.float32)
