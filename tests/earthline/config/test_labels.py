@@ -122,6 +122,34 @@ def test_a_text_with_a_space_is_nearly_the_other(tmp_path):
         load(write_config(tmp_path, [(10, 50, "Wood ")]))
 
 
+def test_values_may_be_numbers_with_fractions_as_a_message_lists_them(tmp_path):
+    (tmp_path / "points.csv").write_text("lon,lat,kind\n10,50,0.5\n11,50,2.0\n12,50,\n13,50,nan\n")
+    path = tmp_path / "config.yaml"
+
+    def labels(first, second, **more):
+        classes = [
+            {"name": name, "color": "#1b7837", "values": values} for name, values in (("a", first), ("b", second))
+        ]
+        path.write_text(
+            json.dumps(content(**{"file": "points.csv", "classes": classes, **more})).replace("NaN", ".nan")
+        )
+        return load(path).data.labels
+
+    with pytest.raises(ConfigError, match=r"values of no class: 0.5 \(1 feature\), 2 \(1 feature\); add them"):
+        labels(["x"], [7])
+    assert labels([0.5], [2]).features == ((0, [10, 50]), (1, [11, 50])) == labels(["0.5"], [2.0]).features
+    assert labels([7], [2], ignore=[0.5]).features == ((1, [11, 50]),)
+    assert Data.model_validate_json(load(path).data.model_dump_json()).labels.features == ((1, [11, 50]),)
+    for wrong, words in (
+        ({"second": ["0.5"]}, "belongs to 'a' and to 'b'"),
+        ({"ignore": ["0.5"]}, r"\['0.5'\] stand in `ignore` and in a class"),
+        ({"ignore": [float("nan")]}, "leave it out here"),
+        ({"second": [True]}, 'write a text in quotes, such as "true"'),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            labels(**{"first": [0.5], "second": [2], **wrong})
+
+
 def dated(tmp_path, days, imagery=None, **labels):
     """A config of points with days, and of one year's imagery."""
     rows = "".join(

@@ -33,7 +33,7 @@ class ClassLabels(Labels):
 
     @property
     @abstractmethod
-    def ignored(self) -> tuple[int | str, ...]:
+    def ignored(self) -> tuple[int | float | str, ...]:
         """Values that mean no label."""
 
     @property
@@ -65,7 +65,7 @@ class ClassLabels(Labels):
 
     @model_validator(mode="after")
     def _are_clear(self) -> Self:
-        seen: dict[int | str, str] = {}
+        seen: dict[str, str] = {}  # by what is written: in a file the class 7 may be 7, 7.0 or "7"
         names: dict[str, str] = {}
         for described in self.classes:
             # Names that differ by case alone cannot be told apart in a legend.
@@ -76,12 +76,12 @@ class ClassLabels(Labels):
                 )
             names[folded] = described.name
             for value in described.meaning:
-                if value in seen:
+                if str(value) in seen:
                     raise ValueError(
-                        f"label value {value} belongs to '{seen[value]}' and to '{described.name}'; keep it in one"
+                        f"label value {value} belongs to '{seen[str(value)]}' and to '{described.name}'; keep it in one"
                     )
-                seen[value] = described.name
-        both = sorted(set(self.ignored) & set(seen), key=str)
+                seen[str(value)] = described.name
+        both = [value for value in self.ignored if str(value) in seen]
         if both:
             raise ValueError(f"label values {both} stand in `ignore` and in a class; keep them in one")
         _require_apart(self.classes)
@@ -105,7 +105,7 @@ class RasterClassLabels(RasterLabels, NumberedClassLabels):
     ignore: tuple[WholeNumber, ...] = Field(default=(), description="Values of the label raster that mean no label.")
 
     @property
-    def ignored(self) -> tuple[int | str, ...]:
+    def ignored(self) -> tuple[int | float | str, ...]:
         """Values that mean no label."""
         return self.ignore
 
@@ -116,7 +116,7 @@ class ExampleClassLabels(ExampleLabels, NumberedClassLabels):
     ignore: tuple[WholeNumber, ...] = Field(default=(), description="Values of the feature that mean no label.")
 
     @property
-    def ignored(self) -> tuple[int | str, ...]:
+    def ignored(self) -> tuple[int | float | str, ...]:
         """Values that mean no label."""
         return self.ignore
 
@@ -157,7 +157,7 @@ class VectorClassLabels(VectorLabels, ClassLabels):
         return tuple(Rule(described.values, described.ranges) for described in self.classes)
 
     @property
-    def ignored(self) -> tuple[int | str, ...]:
+    def ignored(self) -> tuple[int | float | str, ...]:
         """Values that mean no label."""
         return self.ignore
 

@@ -27,11 +27,13 @@ class Rule:
             highest range of all.
     """
 
-    values: tuple[int | str, ...] = ()
+    values: tuple[int | float | str, ...] = ()
     ranges: tuple[tuple[float, float], ...] = ()
 
 
-def class_ids(values: Sequence[Any], rules: Sequence[Rule], ignore: Iterable[int | str] = ()) -> list[int | None]:
+def class_ids(
+    values: Sequence[Any], rules: Sequence[Rule], ignore: Iterable[int | float | str] = ()
+) -> list[int | None]:
     """The class id of each value; `NO_CLASS` for empty ones, NaN and those to ignore.
 
     Args:
@@ -64,7 +66,7 @@ def class_ids(values: Sequence[Any], rules: Sequence[Rule], ignore: Iterable[int
     return found
 
 
-def unknown_told(counts: Mapping[Any, float], known: Sequence[int | str], ranges: bool) -> str:
+def unknown_told(counts: Mapping[Any, float], known: Sequence[int | float | str], ranges: bool) -> str:
     """What an error says of values of no class.
 
     Args:
@@ -77,7 +79,7 @@ def unknown_told(counts: Mapping[Any, float], known: Sequence[int | str], ranges
     for value, count in sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))[:_LISTED]:
         near = _near(value, texts)
         meant = f", nearly {near!r}" if near is not None else ""
-        listed.append(f"{value!r} ({count:,.0f} feature{'' if count == 1 else 's'}{meant})")
+        listed.append(f"{_shown(value)} ({count:,.0f} feature{'' if count == 1 else 's'}{meant})")
     more = f" and {len(counts) - _LISTED:,} more" if len(counts) > _LISTED else ""
     where = "the `ranges` of a class" if ranges else "the `values` of a class, exactly as they are written here"
     return f"values of no class: {', '.join(listed)}{more}; add them to {where}, or to data.labels.ignore"
@@ -96,6 +98,11 @@ def _key(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value)
+
+
+def _shown(value: Any) -> str:
+    """A value as it may be written in a config."""
+    return repr(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
 def _in_range(value: Any, ranges: Sequence[tuple[float, float, int]], top: float) -> int | None:

@@ -30,7 +30,7 @@ class LabelClass(Section):
     )
 
     @property
-    def meaning(self) -> tuple[int | str, ...]:
+    def meaning(self) -> tuple[int | float | str, ...]:
         """Values that mean this class; empty where ranges do."""
         raise NotImplementedError
 
@@ -52,7 +52,7 @@ class RasterClass(LabelClass):
     values: tuple[WholeNumber, ...] = Field(default=(), description="Values of the label raster that mean this class.")
 
     @property
-    def meaning(self) -> tuple[int | str, ...]:
+    def meaning(self) -> tuple[int | float | str, ...]:
         """Values that mean this class."""
         return self.values
 
@@ -65,6 +65,6 @@ class FeatureClass(LabelClass):
     )
 
     @property
-    def meaning(self) -> tuple[int | str, ...]:
+    def meaning(self) -> tuple[int | float | str, ...]:
         """Values that mean this class."""
         return self.values

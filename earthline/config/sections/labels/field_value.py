@@ -1,24 +1,29 @@
 """A value of a field of points and polygons, as a config names it."""
 
+import math
 from typing import Annotated, Any
 
-from pydantic import SerializerFunctionWrapHandler, WithJsonSchema, WrapSerializer, WrapValidator
-
-from earthline.config.section import WholeNumber
+from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
 
-def _text_too(value: Any, whole_number: Any) -> Any:
-    return value if isinstance(value, str) else whole_number(value)
+def _as_it_is(value: Any) -> int | float | str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f'{value!r} is no text and no number; write a text in quotes, such as "{str(value).lower()}"')
+    if not math.isfinite(value):
+        raise ValueError(f"{value} is no value: a field without one means no label by itself; leave it out here")
+    return int(value) if float(value).is_integer() else value
 
 
-def _as_it_is(value: Any, _: SerializerFunctionWrapHandler) -> Any:
+def _unchanged(value: Any) -> Any:
     return value
 
 
 FieldValue = Annotated[
-    WholeNumber | str,
-    WrapValidator(_text_too),
-    WrapSerializer(_as_it_is),
-    WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "string"}]}),
+    int | float | str,
+    PlainValidator(_as_it_is),
+    PlainSerializer(_unchanged),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}]}),
 ]
-"""A whole number or a text, which is taken as it is written."""
+"""A number or a text, which is taken as it is written; 7.0 is 7."""
