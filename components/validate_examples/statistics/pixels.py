@@ -59,7 +59,7 @@ class PixelSample:
         values = label[patch, row, column]
         places = corner[patch] + np.stack([row, column], axis=1)
         rank, stratum = _hashed(places), task.strata_of(values)
-        chosen = _least(rank, stratum, most)
+        chosen = _chosen(rank, stratum, corner[patch], most)
         patch, row, column = patch[chosen], row[chosen], column[chosen]
         return cls(
             rank=rank[chosen],
@@ -78,10 +78,7 @@ class PixelSample:
             name: np.concatenate([getattr(self, name), getattr(other, name)])
             for name in ("rank", "row", "column", "patch", "label", "stratum", "features")
         }
-        order = np.lexsort((joined["patch"][:, 1], joined["patch"][:, 0], joined["rank"]))
-        _, first = np.unique(joined["rank"][order], return_index=True)
-        order = order[first]
-        kept = order[_least(joined["rank"][order], joined["stratum"][order], self.most)]
+        kept = _chosen(joined["rank"], joined["stratum"], joined["patch"], self.most)
         return PixelSample(**{name: values[kept] for name, values in joined.items()}, most=self.most)
 
     def __len__(self) -> int:
@@ -108,16 +105,16 @@ def _hashed(places: Array) -> Array:
     return np.asarray(mixed ^ (mixed >> np.uint64(31)))
 
 
-def _least(rank: Array, stratum: Array, most: int) -> Array:
-    """Positions of the least ranks of each stratum, in order of rank."""
+def _chosen(rank: Array, stratum: Array, patch: Array, most: int) -> Array:
+    """Positions of the least ranks of each stratum, each rank once and of its first patch, in order of rank."""
     kept = []
     for each in np.unique(stratum):
         mine = np.flatnonzero(stratum == each)
-        if len(mine) > most:
-            mine = mine[np.argpartition(rank[mine], most - 1)[:most]]
-        kept.append(mine)
+        ranks = np.unique(rank[mine])
+        kept.append(mine[rank[mine] <= ranks[min(most, len(ranks)) - 1]])
     chosen = np.concatenate(kept) if kept else np.zeros(0, np.int64)
-    return chosen[np.argsort(rank[chosen], kind="stable")]
+    ordered = chosen[np.lexsort((patch[chosen, 1], patch[chosen, 0], rank[chosen]))]
+    return ordered[np.unique(rank[ordered], return_index=True)[1]]
 
 
 def _around(image: Array, valid: Array, patch: Array, row: Array, column: Array) -> Array:
