@@ -13,9 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.accuracy import baselines, datasets, models, results
+from benchmarks.accuracy import baselines, models, results
 from benchmarks.accuracy.results import Cell, Result
-from benchmarks.accuracy.sets import find
 from earthline import patches
 from earthline.blocks import number
 from earthline.config import Train
@@ -26,19 +25,18 @@ from earthline.task import Task, task_of_record
 Array = np.ndarray[Any, Any]
 
 
-def run(cell: Cell, changes: dict[str, object], work: Path) -> Result:
+def run(cell: Cell, changes: dict[str, object], examples: Path, group: int) -> Result:
     """Trains, predicts the test split and scores.
 
     Args:
         cell: Which run.
         changes: Settings of its variant.
-        work: Folder of the datasets.
+        examples: Folder of the dataset.
+        group: Consecutive blocks that count as one, as the set says.
 
     Raises:
-        Missing: The set's files are not here.
         ValueError: The model cannot learn from the set.
     """
-    examples = datasets.prepared(cell.set, cell.seed, work)
     manifest = Manifest.read(examples)
     test = patches.read(examples, manifest, "test")
     task = task_of_record(manifest.task)
@@ -49,7 +47,7 @@ def run(cell: Cell, changes: dict[str, object], work: Path) -> Result:
     else:
         predicted, told = _fitted(kind, patches.read(examples, manifest, "train"), test, task, cell.seed)
     row, column = test.ground
-    of_pixel = number(row, column, tuple(manifest.grid["shape"]), manifest.block_shape) // find(cell.set).group
+    of_pixel = number(row, column, tuple(manifest.grid["shape"]), manifest.block_shape) // group
     ground, block = np.unique(of_pixel, return_inverse=True)
     sums = task.gate_sums(task.tally(test.label[test.labelled], predicted, block))
     total = sums.sum(axis=0)
@@ -108,7 +106,9 @@ def main() -> int:
     """Runs the cell of a request file; 0 where a result is written, 1 with one line where it cannot be."""
     request = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     try:
-        result = run(Cell.model_validate(request["cell"]), request["changes"], Path(request["work"]))
+        result = run(
+            Cell.model_validate(request["cell"]), request["changes"], Path(request["examples"]), request["group"]
+        )
     except ValueError as error:
         print(f"benchmarks.accuracy: {error}", file=sys.stderr)
         return 1

@@ -7,6 +7,11 @@ from benchmarks.accuracy.sets import find
 from earthline.formats.manifest import MANIFEST
 
 
+def folder(name: str, seed: int, work: Path) -> Path:
+    """Where the dataset of a set and seed lies, or will lie."""
+    return work / name / str(seed)
+
+
 def prepared(name: str, seed: int, work: Path) -> Path:
     """The dataset of a set for a seed; written first where it is not there.
 
@@ -19,10 +24,10 @@ def prepared(name: str, seed: int, work: Path) -> Path:
         Missing: The set's files are not here.
         ValueError: It cannot be split as asked.
     """
-    folder = work / name / str(seed)
-    if not (folder / MANIFEST).is_file():
+    there = folder(name, seed, work)
+    if not (there / MANIFEST).is_file():
         # The manifest is written last: a folder without one was not finished.
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        find(name).write(folder, seed)
-    return folder
+        shutil.rmtree(there, ignore_errors=True)
+        there.mkdir(parents=True)
+        find(name).write(there, seed)
+    return there
