@@ -23,9 +23,9 @@ class FlatTrees:
     """Trees as arrays.
 
     Attributes:
-        nodes: int32 (inner nodes, 4) of all trees: the feature that is compared; the threshold's float32 as the int32 of
-            the same bits; where a value at or below it leads, and where any other leads. At least 0 it is a node, below
-            it is `~leaf`.
+        nodes: int32 (inner nodes, 4) of all trees: the feature that is compared; the threshold's float32 as the int32
+            of the same bits; where a value at or below it leads, and where any other leads. At least 0 it is a node,
+            below it is `~leaf`.
         leaves: float32 (leaves of all trees, outputs): what each adds to the outputs.
         roots: int32 (trees,): where each begins, likewise a node or `~leaf`.
         base: float32 (outputs,): what the outputs are before any tree.
@@ -50,8 +50,8 @@ class FlatTrees:
 class TreeEnsemble(layers.Layer):  # type: ignore[misc]  # Keras publishes no types
     """The sum of many decision trees, and what links it to the output.
 
-    Takes float32 features (..., features) and gives float32 (..., outputs). A feature that is not a number counts as lying below every threshold, so
-    that the output is finite whatever comes in.
+    Takes float32 features (..., features) and gives float32 (..., outputs). A feature that is not a number counts as
+    lying below every threshold, so that the output is finite whatever comes in.
 
     Each step looks one level down for many pixels and trees at once (the tree traversal of Nakandala et al. 2020,
     "A Tensor Compiler for Unified Machine Learning Prediction Serving"). Memory beyond input and output is bounded by

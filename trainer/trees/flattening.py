@@ -10,12 +10,13 @@ from trainer.layers.tree_ensemble import FlatTrees, Link, TreeEnsemble
 Array = np.ndarray[Any, Any]
 
 
-def layer(estimator: Any, classes: int | None = None) -> TreeEnsemble:
+def layer(estimator: Any, name: str, classes: int | None = None) -> TreeEnsemble:
     """A trained estimator as a layer.
 
     Args:
         estimator: A random forest or histogram-based boosting of scikit-learn, trained on float32 features; for classes
             or for one number.
+        name: Keras' name of the layer.
         classes: Number of classes, where it learned class ids; it may have seen fewer.
 
     Returns:
@@ -25,11 +26,40 @@ def layer(estimator: Any, classes: int | None = None) -> TreeEnsemble:
         TypeError: An estimator of another kind, or one that learned from categories or links otherwise.
     """
     if hasattr(estimator, "estimators_") and hasattr(estimator, "n_features_in_"):
-        return TreeEnsemble.of(forest(estimator, classes), name="trees")
+        return TreeEnsemble.of(forest(estimator, classes), name=name)
     if hasattr(estimator, "_predictors"):
         link: Link = "identity" if classes is None else "softmax"
-        return TreeEnsemble.of(boosted(estimator, classes), link, name="trees")
+        return TreeEnsemble.of(boosted(estimator, classes), link, name=name)
     raise TypeError(f"{type(estimator).__name__} has no trees that are known here; use a random forest or boosting")
+
+
+def shortened(estimator: Any) -> Any:
+    """Boosting without the rounds after the one that did best on its validation pixels; else as it was.
+
+    scikit-learn stops when nothing got better for some rounds, and keeps these.
+
+    Args:
+        estimator: As `layer` takes it; it is changed.
+    """
+    scores = getattr(estimator, "validation_score_", ())
+    if len(scores):
+        # The first score is that of no round.
+        best = max(1, int(np.argmax(scores)))
+        estimator._predictors = estimator._predictors[:best]
+    return estimator
+
+
+def told(estimator: Any) -> str:
+    """How many trees it has and how large they are, for people.
+
+    Args:
+        estimator: As `layer` takes it.
+    """
+    if hasattr(estimator, "estimators_"):
+        leaves = [each.tree_.n_leaves for each in estimator.estimators_]
+    else:
+        leaves = [int(each.nodes["is_leaf"].sum()) for round_ in estimator._predictors for each in round_]
+    return f"{len(leaves)} trees with {sum(leaves):,} leaves"
 
 
 def forest(estimator: Any, classes: int | None = None) -> FlatTrees:

@@ -43,12 +43,15 @@ def test_a_forest_gives_what_scikit_learn_gives(
     x, label, asked = task
     forest = RandomForestClassifier(trees, max_depth=depth, random_state=0).fit(x, label)
     expected = flattening.spread(forest.predict_proba(asked), forest.classes_, CLASSES)
-    found = flattening.layer(forest, CLASSES)(asked)
+    found = flattening.layer(forest, "trees", CLASSES)(asked)
     np.testing.assert_allclose(found, expected, atol=1e-6)
     value = x.sum(axis=1, dtype=np.float64)
     regressor = RandomForestRegressor(trees, max_depth=depth, random_state=0).fit(x, value)
     np.testing.assert_allclose(
-        flattening.layer(regressor)(asked)[:, 0], regressor.predict(asked), rtol=1e-5, atol=1e-6 * np.abs(value).max()
+        flattening.layer(regressor, "trees")(asked)[:, 0],
+        regressor.predict(asked),
+        rtol=1e-5,
+        atol=1e-6 * np.abs(value).max(),
     )
 
 
@@ -59,11 +62,14 @@ def test_boosting_gives_what_scikit_learn_gives(task: tuple[np.ndarray, np.ndarr
     options = {"max_iter": 4, "max_leaf_nodes": leaves, "min_samples_leaf": 2, "early_stopping": False}
     boosting = HistGradientBoostingClassifier(**options).fit(x, label)
     expected = flattening.spread(boosting.predict_proba(asked), boosting.classes_, CLASSES)
-    np.testing.assert_allclose(flattening.layer(boosting, CLASSES)(asked), expected, atol=1e-5)
+    np.testing.assert_allclose(flattening.layer(boosting, "trees", CLASSES)(asked), expected, atol=1e-5)
     value = x.sum(axis=1, dtype=np.float64)
     regressor = HistGradientBoostingRegressor(**options).fit(x, value)
     np.testing.assert_allclose(
-        flattening.layer(regressor)(asked)[:, 0], regressor.predict(asked), rtol=1e-5, atol=1e-6 * np.abs(value).max()
+        flattening.layer(regressor, "trees")(asked)[:, 0],
+        regressor.predict(asked),
+        rtol=1e-5,
+        atol=1e-6 * np.abs(value).max(),
     )
 
 
@@ -77,7 +83,7 @@ def test_a_threshold_between_two_float32_is_rounded_to_the_one_below() -> None:
 def test_the_layer_is_saved_with_its_trees_and_stays_finite(tmp_path: object) -> None:
     random = np.random.default_rng(1)
     x = random.normal(size=(300, 4)).astype(np.float32)
-    trees = flattening.layer(RandomForestClassifier(30, random_state=0).fit(x, random.integers(0, 3, 300)), 3)
+    trees = flattening.layer(RandomForestClassifier(30, random_state=0).fit(x, random.integers(0, 3, 300)), "trees", 3)
     image = keras.Input((None, None, 4))
     model = keras.Model(image, trees(image))
     model.save(f"{tmp_path}/model.keras")
@@ -95,11 +101,11 @@ def test_the_layer_is_saved_with_its_trees_and_stays_finite(tmp_path: object) ->
 def test_trees_of_one_leaf_and_models_without_trees() -> None:
     x, label = np.zeros((10, 2), np.float32), np.arange(10) % 2
     forest = RandomForestClassifier(3, random_state=0).fit(x, label)
-    np.testing.assert_allclose(flattening.layer(forest, 2)(x), forest.predict_proba(x), atol=1e-6)
+    np.testing.assert_allclose(flattening.layer(forest, "trees", 2)(x), forest.predict_proba(x), atol=1e-6)
     with pytest.raises(TypeError, match="KMeans"):
         from sklearn.cluster import KMeans
 
-        flattening.layer(KMeans())
+        flattening.layer(KMeans(), "trees")
 
 
 def test_the_layer_says_its_shape() -> None:

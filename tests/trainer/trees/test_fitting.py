@@ -1,0 +1,68 @@
+"""Models of trees go the way of every other model: from examples to a saved network."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from earthline.config import Train
+from earthline.config.model import Model
+from trainer import saved_network, training
+from trainer.description import SAVED_MODEL, Description
+from trainer.models.gradient_boosting import GradientBoosting
+from trainer.models.random_forest import RandomForest
+from trainer.trees import fitting
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+
+SMALL: dict[str, Model] = {
+    "forest": RandomForest(trees=5, windows=(5,), balance=0.5),
+    "boosting": GradientBoosting(rounds=5, windows=(5,), leaf_pixels=5),
+}
+
+
+@pytest.mark.parametrize("name", sorted(SMALL))
+def test_trees_learn_and_are_saved_as_any_network(name: str, dataset: Callable[..., Path], tmp_path: Path) -> None:
+    examples, model = dataset(), SMALL[name]
+    state = training.run(Train(model=model), examples, tmp_path)
+    assert [epoch.epoch for epoch in state.history] == [1] and state.best_epoch == 1
+    # Squares three times as bright as the ground are no task for half of the pixels.
+    assert state.history[0].metrics["val_accuracy"] > 0.95 and state.history[0].metrics["val_loss"] < 0.3
+    described = Description.read(tmp_path)
+    assert (described.stride, described.receptive_field) == (1, 5)
+    network = saved_network.read(tmp_path)
+    signature = tf.saved_model.load(str(tmp_path / SAVED_MODEL)).signatures["serving_default"]
+    random = np.random.default_rng(1)
+    image = random.uniform(0, 4000, (2, 7, 9, 3)).astype(np.float32)
+    valid = (random.random((2, 7, 9, 1)) < 0.7).astype(np.float32)
+    expected = network([image, valid])
+    assert expected.shape == (2, 7, 9, 2)
+    np.testing.assert_allclose(np.sum(expected, -1), 1, atol=1e-5)
+    given = signature(image=tf.constant(image), valid=tf.constant(valid))["probabilities"]
+    np.testing.assert_array_equal(given, expected)
+    # What a masked pixel holds changes nothing.
+    np.testing.assert_array_equal(network([np.where(valid > 0, image, np.nan).astype(np.float32), valid]), expected)
+
+
+def test_a_seed_determines_a_forest(dataset: Callable[..., Path], tmp_path: Path) -> None:
+    examples = dataset()
+    one, other, third = (
+        training.run(Train(model=SMALL["forest"], seed=seed), examples, tmp_path / str(place)).history[0].metrics
+        for place, seed in enumerate((1, 1, 2))
+    )
+    assert one == other != third
+
+
+class _Constant:
+    classes_ = np.array([0, 1])
+
+    def predict_proba(self, features: Any) -> Any:
+        return np.full((len(features), 2), 0.5)
+
+
+def test_a_layer_that_differs_from_its_trees_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"differ from _Constant by 1\.0e-01"):
+        fitting.require_same(lambda x: np.tile([0.4, 0.6], (len(x), 1)), _Constant(), np.zeros((3, 2), np.float32))

@@ -1,0 +1,59 @@
+"""Gradient boosting (Friedman 2001) of trees over histograms, on each pixel and what lies around it."""
+
+from typing import Any, Literal, Self
+
+from pydantic import Field
+
+from earthline.config.section import Number, WholeNumber
+from trainer.models.parts.pixel_trees import PixelTrees
+
+
+class GradientBoosting(PixelTrees):
+    """Small trees, each of which mends what those before it leave wrong, until the validation gets no better."""
+
+    name: Literal["gradient_boosting"] = Field(default="gradient_boosting", description="Architecture.")
+    rounds: WholeNumber = Field(
+        default=200, ge=1, le=5000, description="Most rounds; each adds a tree for every class, or one for a value."
+    )
+    patience: WholeNumber = Field(
+        default=20, ge=1, description="Rounds without a better loss of validation pixels before it stops."
+    )
+    learning_rate: Number = Field(default=0.1, gt=0, le=1, description="Share of each tree's answer that is added.")
+    leaves: WholeNumber = Field(default=31, ge=2, le=1024, description="Most leaves of a tree.")
+    leaf_pixels: WholeNumber = Field(
+        default=20, ge=1, le=100_000, description="Least number of training pixels in a leaf."
+    )
+    l2: Number = Field(default=0.0, ge=0, description="Penalty on the square of a leaf's answer.")
+
+    def shrunk(self) -> Self:
+        """With at most 5 rounds."""
+        return self.model_copy(update={"rounds": min(5, self.rounds)})
+
+    def fitted(self, task: Any, learned: Any, held: Any, seed: int) -> Any:
+        """As `PixelTrees.fitted`. It stops by the loss of the validation pixels, and keeps its best round."""
+        from sklearn.base import is_classifier
+
+        boosting = task.boosting(seed)
+        # What was never seen in training cannot be scored.
+        known = held.known_to(learned) if is_classifier(boosting) else held
+        boosting.set_params(
+            max_iter=self.rounds,
+            learning_rate=self.learning_rate,
+            max_leaf_nodes=self.leaves,
+            min_samples_leaf=self.leaf_pixels,
+            l2_regularization=self.l2,
+            early_stopping=len(known.labels) > 0,
+            n_iter_no_change=self.patience,
+            tol=0.0,
+            scoring="loss",
+        )
+        if not len(known.labels):
+            return boosting.fit(learned.features, learned.labels, learned.weights)
+        return boosting.fit(
+            learned.features,
+            learned.labels,
+            learned.weights,
+            X_val=known.features,
+            y_val=known.labels,
+            sample_weight_val=known.weights,
+        )
