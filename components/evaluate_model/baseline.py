@@ -1,15 +1,21 @@
-"""The baselines: random forests that see each pixel with what lies around it."""
+"""The baselines: what learns from each pixel with what lies around it, and what does not look at all."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy.ndimage import uniform_filter
+from threadpoolctl import threadpool_limits
 
+from earthline.config import Evaluate
 from earthline.patches import Patches
 from earthline.task import Task
 
 Array = np.ndarray[Any, Any]
+
+_logger = logging.getLogger(__name__)
 
 MAX_PIXELS = 20_000
 """Training pixels that are drawn at most: with twice as many the forests took twice as long and gained nothing."""
@@ -62,64 +68,164 @@ def surroundings(image: Array, valid: Array, side: int) -> Array:
     return np.concatenate([mean + middle, std], axis=-1).astype(np.float32)
 
 
-class Forest:
-    """A seeded random forest on pixels with context."""
+@dataclass(frozen=True)
+class Learner:
+    """What learns from single pixels and what lies around them.
 
-    def __init__(self, task: Task, *, trees: int, side: int, windows: Sequence[int] = (), seed: int) -> None:
+    Attributes:
+        name: Short, for tables.
+        description: What it is and sees.
+        estimator: Of scikit-learn.
+        seen: How many of the features it sees, from the first one; 0 where it looks at none.
+    """
+
+    name: str
+    description: str
+    estimator: Any
+    seen: int
+
+
+class Sight:
+    """The features of pixels: the bands of a window, then mean and std over further windows."""
+
+    def __init__(self, section: Evaluate, bands: int) -> None:
         """Makes it.
 
         Args:
-            task: What it learns.
-            trees: Number of trees.
-            side: Side in pixels of the window whose bands it sees; odd.
-            windows: Sides in pixels of the windows whose mean and std it sees as well; odd.
-            seed: Seed of the drawn pixels and of the trees.
+            section: The config's section, which says how large windows are.
+            bands: Number of bands.
         """
-        self._side = side
-        self._windows = tuple(windows)
-        self._seed = seed
-        self._type = task.data_type
-        self._forest = task.estimator(trees, seed)
+        self._side = section.baseline_context
+        self._windows = section.baseline_windows
+        self.near = self._side**2 * bands
+        self.all = self.near + 2 * len(self._windows) * bands
 
-    def fit(self, patches: Patches) -> int:
-        """Trains on labelled pixels, at most `MAX_PIXELS` of them, drawn at random.
+    def of(self, patches: Patches, chosen: Array) -> Array:
+        """Features (pixels, features) of chosen pixels, in their order.
 
         Args:
-            patches: Of the training split.
-
-        Returns:
-            Number of training pixels.
-
-        Raises:
-            ValueError: No pixel is labelled.
+            patches: The patches.
+            chosen: bool (patches, height, width).
         """
-        places = np.flatnonzero(patches.labelled)
-        if len(places) == 0:
-            raise ValueError("no training pixel has a label, so there is no baseline to compare with")
-        drawn = np.random.default_rng(self._seed).permutation(places)[:MAX_PIXELS]
-        chosen = np.zeros(patches.label.shape, bool)
-        chosen.flat[drawn] = True
-        self._forest.fit(self._features(patches, chosen), patches.label[chosen])
-        return len(drawn)
+        return np.concatenate([part for _, part in self.by_batch(patches, chosen)], axis=0)
 
-    def predict(self, patches: Patches) -> Array:
-        """Map values (pixels,) of the pixels that count, in the order of `label[labelled]`."""
-        labelled = patches.labelled
-        parts = [
-            self._forest.predict(self._features_of(patches, labelled, start))
-            for start in range(0, len(labelled), _BATCH)
-            if labelled[start : start + _BATCH].any()
-        ]
-        return np.concatenate(parts).astype(self._type)
+    def by_batch(self, patches: Patches, chosen: Array) -> Iterator[tuple[slice, Array]]:
+        """The same, a few patches at once, each with their places; batches without a chosen pixel are left out.
 
-    def _features(self, patches: Patches, chosen: Array) -> Array:
-        return np.concatenate(
-            [self._features_of(patches, chosen, start) for start in range(0, len(chosen), _BATCH)], axis=0
-        )
+        Args:
+            patches: The patches.
+            chosen: bool (patches, height, width).
+        """
+        for start in range(0, len(chosen), _BATCH):
+            batch = slice(start, start + _BATCH)
+            if not chosen[batch].any():
+                continue
+            image, valid = patches.image[batch], patches.valid[batch]
+            parts = [context(image, valid, self._side), *(surroundings(image, valid, side) for side in self._windows)]
+            yield batch, np.concatenate([part[chosen[batch]] for part in parts], axis=-1, dtype=np.float32)
 
-    def _features_of(self, patches: Patches, chosen: Array, start: int) -> Array:
-        """Features (pixels, features) of the chosen pixels of one batch of patches."""
-        batch = slice(start, start + _BATCH)
-        image, valid = patches.image[batch], patches.valid[batch]
-        parts = [context(image, valid, self._side), *(surroundings(image, valid, side) for side in self._windows)]
-        return np.concatenate([part[chosen[batch]] for part in parts], axis=-1, dtype=np.float32)
+
+@dataclass(frozen=True)
+class Pixels:
+    """Training pixels.
+
+    Attributes:
+        features: (pixels, features).
+        label: (pixels,).
+        patch: Place of each one's patch, (pixels,).
+        row: Its row on the grid, (pixels,).
+        column: Its column, (pixels,).
+    """
+
+    features: Array
+    label: Array
+    patch: Array
+    row: Array
+    column: Array
+
+
+def drawn(patches: Patches, sight: Sight, seed: int) -> Pixels:
+    """Labelled pixels, at most `MAX_PIXELS` of them, drawn at random.
+
+    Args:
+        patches: Of the training split.
+        sight: Which features they have.
+        seed: Of the draw.
+
+    Raises:
+        ValueError: No pixel is labelled.
+    """
+    places = np.flatnonzero(patches.labelled)
+    if len(places) == 0:
+        raise ValueError("no training pixel has a label, so there is no baseline to compare with")
+    chosen = np.zeros(patches.label.shape, bool)
+    chosen.flat[np.random.default_rng(seed).permutation(places)[:MAX_PIXELS]] = True
+    patch, row, column = np.nonzero(chosen)
+    return Pixels(
+        sight.of(patches, chosen),
+        patches.label[chosen],
+        patch,
+        patches.corner[patch, 0] + row,
+        patches.corner[patch, 1] + column,
+    )
+
+
+def learners(task: Task, section: Evaluate, sight: Sight, pixels: Pixels) -> list[Learner]:
+    """Trains what a model has to beat: from what needs no image at all to what sees most.
+
+    Args:
+        task: What is learned.
+        section: The config's section.
+        sight: Which features the pixels have.
+        pixels: To learn from.
+    """
+    trees, side, seed = section.baseline_trees, section.baseline_context, section.seed
+    near, forest = f"the bands of {side} x {side} pixels", f"random forest {side} x {side}"
+    windows = " and ".join(f"{each} x {each}" for each in section.baseline_windows)
+    wide = f"{near} and their mean and std over {windows}" if windows else near
+    also = " and windows" if windows else ""
+    name, told = task.simplest
+    count = f"{len(pixels.label):,} training pixels"
+    found = [
+        Learner(name, told, task.constant(), 0),
+        Learner(forest, f"{trees} trees that see {near}; {count}", task.estimator(trees, seed), sight.near),
+    ]
+    if windows:
+        described = f"{trees} trees that see {wide}; {count}"
+        found.append(Learner(f"{forest} and windows", described, task.estimator(trees, seed), sight.all))
+    boosted = f"gradient boosting {side} x {side}{also}"
+    found.append(Learner(boosted, f"boosted trees that see {wide}; {count}", task.boosting(seed), sight.all))
+    for learner in found:
+        _logger.info("evaluate_model: the baseline '%s' learns from %d pixels", learner.name, len(pixels.label))
+        fit(learner, pixels.features, pixels.label)
+    return found
+
+
+def fit(learner: Learner, features: Array, label: Array) -> None:
+    """Trains one.
+
+    Args:
+        learner: It.
+        features: (pixels, features).
+        label: (pixels,).
+    """
+    # Threads of boosting wait for each other by spinning: on a machine with other work they took twenty times as long.
+    with threadpool_limits(1, user_api="openmp"):
+        learner.estimator.fit(features[:, : learner.seen], label)
+
+
+def predict(learners: Sequence[Learner], sight: Sight, patches: Patches, data_type: str) -> list[Array]:
+    """Map values (pixels,) by each, of the pixels that count, in the order of `label[labelled]`.
+
+    Args:
+        learners: Trained.
+        sight: Which features they saw.
+        patches: The patches.
+        data_type: Of map values.
+    """
+    parts: list[list[Array]] = [[] for _ in learners]
+    with threadpool_limits(1, user_api="openmp"):
+        for _, features in sight.by_batch(patches, patches.labelled):
+            for found, learner in zip(parts, learners, strict=True):
+                found.append(learner.estimator.predict(features[:, : learner.seen]))
+    return [np.concatenate(found).astype(data_type) for found in parts]

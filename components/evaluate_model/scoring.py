@@ -1,17 +1,19 @@
 """Scores a model on the test blocks beside the baselines and the champion."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from components.evaluate_model import champion
-from components.evaluate_model.baseline import Forest
+from components.evaluate_model import baseline, champion, split_effect
+from components.evaluate_model.calibration import calibration
 from components.evaluate_model.design import sample_of
 from components.evaluate_model.gate import decide
 from components.evaluate_model.predictions import Predictions, predict
+from components.evaluate_model.slices import regions, slices
 from earthline import patches
 from earthline.config import Evaluate
 from earthline.formats.contract import Contract
@@ -79,7 +81,7 @@ def score(section: Evaluate, examples: Path, model_folder: Path, deployed: Deplo
     found = predict(saved_network.read(model_folder), of_test, task)
     predicted = found.mapped[of_test.labelled]
     mine = test.tally(predicted)
-    baselines = _baselines(task, section, examples, manifest, of_test)
+    baselines, pixels = _baselines(task, section, examples, manifest, of_test)
     tallies = [test.tally(values) for _, _, values in baselines]
     scored = tuple(
         Baseline(name=name, description=description, scores=task.scores(tally, bootstrap))
@@ -118,6 +120,19 @@ def score(section: Evaluate, examples: Path, model_folder: Path, deployed: Deplo
                 **task.further_details(test.label, found.further, description.further, test.block, bootstrap),
             },
         ),
+        calibration=None
+        if found.certainty is None
+        else calibration(found.certainty[of_test.labelled], predicted == test.label, test.block, bootstrap),
+        slices=slices(
+            task,
+            _parts(task, manifest, of_test),
+            test.label,
+            test.block,
+            {"model": predicted, scored[best].name: baselines[best][2]},
+            section.confidence,
+            section.seed,
+        ),
+        split_effect=split_effect.measured(task, manifest, pixels, section.confidence, section.seed),
         gate=decide(
             compared,
             other,
@@ -146,27 +161,25 @@ def _with_estimates(scores: Scores, task: Task, manifest: Manifest, test: Patche
     )
 
 
+def _parts(task: Task, manifest: Manifest, test: Patches) -> dict[str, Mapping[str, Array]]:
+    """Parts of the test ground, bool (pixels,) by what divides it and the name of the part."""
+    parts: dict[str, Mapping[str, Array]] = {
+        kind: {name: chosen[test.labelled] for name, chosen in named.items()}
+        for kind, named in task.slices(test.every).items()
+    }
+    return {**parts, "part of the region": regions(manifest, *test.ground)}
+
+
 def _baselines(
     task: Task, section: Evaluate, examples: Path, manifest: Manifest, test: Patches
-) -> list[tuple[str, str, Array]]:
-    """Name, description and map values (pixels,) of each baseline."""
+) -> tuple[list[tuple[str, str, Array]], baseline.Pixels]:
+    """Name, description and map values (pixels,) of each baseline, and the pixels that all learned from."""
     train = patches.read(examples, manifest, "train")
-    side = section.baseline_context
-    near = f"random forest {side} x {side}"
-    kinds: dict[str, tuple[int, ...]] = {near: ()}
-    if section.baseline_windows:
-        kinds[f"{near} and windows"] = section.baseline_windows
-    found = []
-    for name, windows in kinds.items():
-        _logger.info("evaluate_model: the baseline '%s' learns from %d training patches", name, len(train.image))
-        forest = Forest(task, trees=section.baseline_trees, side=side, windows=windows, seed=section.seed)
-        pixels = forest.fit(train)
-        sees = f"the bands of {side} x {side} pixels"
-        if windows:
-            sees += " and their mean and std over " + " and ".join(f"{each} x {each}" for each in windows)
-        description = f"{section.baseline_trees} trees that see {sees}; {pixels:,} training pixels"
-        found.append((name, description, forest.predict(test)))
-    return found
+    sight = baseline.Sight(section, len(manifest.bands))
+    pixels = baseline.drawn(train, sight, section.seed)
+    trained = baseline.learners(task, section, sight, pixels)
+    values = baseline.predict(trained, sight, test, task.data_type)
+    return [(each.name, each.description, found) for each, found in zip(trained, values, strict=True)], pixels
 
 
 def _champion(

@@ -36,4 +36,27 @@ def table(result: Evaluation, task: Task) -> str:
     for name, scores in result.columns.items():
         cells = (with_interval(scores.metrics[key].value, scores.metrics[key].interval) for key in result.measures)
         lines.append(f"{name:<{wide}} " + " ".join(f"{text:<22}" for text in cells).rstrip())
-    return "\n".join([*lines, *task.table_lines(result)])
+    return "\n".join([*lines, *task.table_lines(result), *_further_lines(result)])
+
+
+def _further_lines(result: Evaluation) -> list[str]:
+    """What the gate does not look at: certainty, parts of the ground, and what another split would have made of it."""
+    metric, short, lines = result.gate.metric, result.measure.short, []
+    if result.calibration is not None:
+        error = result.calibration.error
+        lines.append(f"expected calibration error {with_interval(error.value, error.interval)}")
+    for part in result.slices:
+        cells = ", ".join(
+            f"{column} {with_interval(found[metric].value, found[metric].interval)}"
+            for column, found in part.metrics.items()
+        )
+        lines.append(f"{part.kind}, {part.name}: {part.pixels} pixels in {part.blocks} blocks; {short}: {cells}")
+    effect = result.split_effect
+    if effect is not None:
+        one, other = (each[metric] for each in (effect.random, effect.blocked))
+        lines.append(
+            f"a forest on {effect.pixels} training pixels: {short} {with_interval(one.value, one.interval)} where "
+            f"random patches are left out, {with_interval(other.value, other.interval)} where whole blocks are: what a "
+            "random split makes of accuracy"
+        )
+    return lines

@@ -103,15 +103,59 @@ class Gate(_Record):
     reason: str = Field(description="One sentence for people.")
 
 
+class ReliabilityBin(_Record):
+    """Pixels of which the model is about as sure."""
+
+    low: float = Field(description="Least certainty, 0 to 1.")
+    high: float = Field(description="Largest certainty.")
+    pixels: int = Field(description="Test pixels.")
+    certainty: float | None = Field(description="Mean certainty; None without pixels.")
+    right: float | None = Field(description="Share that is right; None without pixels.")
+
+
+class Calibration(_Record):
+    """How far the model's certainty can be believed."""
+
+    bins: tuple[ReliabilityBin, ...] = Field(description="By certainty.")
+    error: Metric = Field(description="Expected calibration error: the mean distance of certainty and share right.")
+
+
+class Slice(_Record):
+    """Metrics of a part of the test ground."""
+
+    kind: str = Field(description="What divides the ground.")
+    name: str = Field(description="Which part.")
+    pixels: int = Field(description="Its test pixels.")
+    blocks: int = Field(description="Blocks that they lie in.")
+    metrics: dict[str, dict[str, Metric]] = Field(description="By the names of column and metric.")
+
+
+class SplitEffect(_Record):
+    """How much better a forest looks where it is judged beside the ground that it learned from."""
+
+    forest: str = Field(description="What it is, in a few words.")
+    pixels: int = Field(description="Training pixels, cross-validated.")
+    blocks: int = Field(description="Blocks that they lie in: the observations of the intervals.")
+    random: dict[str, Metric] = Field(description="Metrics where random patches were left out, by name.")
+    blocked: dict[str, Metric] = Field(description="Metrics where whole blocks were left out, by name.")
+
+
 class Evaluation(_Record):
     """Everything that an evaluation found."""
 
     task: TaskRecord = Field(description="What was learned.")
     measures: dict[str, Measure] = Field(description="What each metric means, by its name, the most important first.")
     model: Scores = Field(description="The new model on the test pixels.")
-    baselines: tuple[Baseline, ...] = Field(min_length=1, description="Random forests on the same pixels.")
+    baselines: tuple[Baseline, ...] = Field(min_length=1, description="On the same pixels.")
     champion: Champion | None = Field(default=None, description="The deployed model, where there is one.")
     test: TestGround = Field(description="What the metrics rest on.")
+    calibration: Calibration | None = Field(
+        default=None, description="Of the model's certainty; None where a task knows none."
+    )
+    slices: tuple[Slice, ...] = Field(default=(), description="The model and the better baseline, part by part.")
+    split_effect: SplitEffect | None = Field(
+        default=None, description="What a random split would have made of accuracy; None where it cannot be told."
+    )
     gate: Gate = Field(description="The decision.")
 
     @property

@@ -138,6 +138,17 @@ class JudgementSide(ABC):
         """
         return None
 
+    def slices(self, label: Array) -> Mapping[str, Mapping[str, Array]]:
+        """Parts of the ground in which models differ, by what divides it and the name of the part.
+
+        Args:
+            label: (patches, height, width).
+
+        Returns:
+            bool, of the same shape.
+        """
+        return {}
+
     def estimates(self, sample: "PatchSample", labels: Array, mapped: Array) -> dict[str, Any]:
         """What a model's map is worth on all ground, as plain values beside the details of `scores`.
 

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
-from components.evaluate_model.baseline import Forest, context, surroundings
+from components.evaluate_model import baseline
+from components.evaluate_model.baseline import Sight, context, surroundings
+from earthline.config import Evaluate
 from earthline.patches import Patches
 from earthline.task.classification.classes import UNLABELLED
 from earthline.task.classification.task import Classification
@@ -10,6 +12,15 @@ from earthline.task.classification.task import Classification
 def patches_of(image: np.ndarray, label: np.ndarray, valid: np.ndarray | None = None) -> Patches:
     seen = np.ones(label.shape, bool) if valid is None else valid
     return Patches(image, seen, label, np.zeros((len(label), 2), int), label)
+
+
+def predicted(train: Patches, test: Patches, **options: object) -> dict[str, np.ndarray]:
+    """What each baseline makes of the test pixels, by its name."""
+    section = Evaluate.model_validate({"baseline_trees": 10, **options})
+    sight, task = Sight(section, train.image.shape[-1]), Classification(("a", "b", "c"))
+    found = baseline.learners(task, section, sight, baseline.drawn(train, sight, section.seed))
+    values = baseline.predict(found, sight, test, task.data_type)
+    return {each.name: value for each, value in zip(found, values, strict=True)}
 
 
 def test_context_holds_each_neighbour_at_its_place() -> None:
@@ -52,16 +63,23 @@ def test_a_window_without_a_valid_pixel_and_a_constant_band_give_finite_features
 def test_the_baseline_is_the_same_for_the_same_seed_and_skips_unlabelled_pixels() -> None:
     random = np.random.default_rng(0)
     label = random.integers(0, 3, (4, 8, 8)).astype(np.uint8)
-    image = np.stack([label * 50, random.integers(0, 99, label.shape)], axis=-1).astype(np.uint8)
+    image = np.stack([label * 50 + random.integers(0, 62, label.shape), random.integers(0, 99, label.shape)], axis=-1)
     label[:, :2] = UNLABELLED
-    results = []
-    for seed in (1, 1, 2):
-        forest = Forest(Classification(("a", "b", "c")), trees=10, side=3, windows=(5,), seed=seed)
-        assert forest.fit(patches_of(image, label)) == (label != UNLABELLED).sum()
-        results.append(forest.predict(patches_of(image, label)))
-    np.testing.assert_array_equal(results[0], results[1])
-    assert results[0].shape == ((label != UNLABELLED).sum(),) and (results[0] != results[2]).any()
-    assert (results[0] == label[label != UNLABELLED]).mean() > 0.9
+    patches = patches_of(image, label)
+    first, again, other = (predicted(patches, patches, baseline_windows=(5,), seed=seed) for seed in (1, 1, 2))
+    assert list(first) == [
+        "majority",
+        "random forest 3 x 3",
+        "random forest 3 x 3 and windows",
+        "gradient boosting 3 x 3 and windows",
+    ]
+    truth = label[label != UNLABELLED]
+    for name, values in first.items():
+        np.testing.assert_array_equal(values, again[name])
+        assert values.shape == truth.shape and values.dtype == label.dtype
+        assert (values == truth).mean() > (0.3 if name == "majority" else 0.9)
+    assert (first["random forest 3 x 3 and windows"] != other["random forest 3 x 3 and windows"]).any()
+    assert set(first["majority"].tolist()) == {np.bincount(truth).argmax()}
 
 
 def test_windows_tell_apart_what_single_pixels_do_not() -> None:
@@ -71,20 +89,22 @@ def test_windows_tell_apart_what_single_pixels_do_not() -> None:
     label[:, :, 16:] = 1
     image = random.normal(100, np.where(label == 0, 2, 4), label.shape)[..., np.newaxis]
     train, test = (patches_of(image[part], label[part]) for part in (slice(0, 4), slice(4, 6)))
-    scores = []
-    for windows in ((), (9,)):
-        forest = Forest(Classification(("a", "b", "c")), trees=30, side=1, windows=windows, seed=0)
-        forest.fit(train)
-        scores.append(float((forest.predict(test) == test.label.ravel()).mean()))
-    assert scores[0] < 0.75 < 0.9 < scores[1]
+    found = predicted(train, test, baseline_context=1, baseline_windows=(9,), baseline_trees=30)
+    right = {name: float((values == test.label.ravel()).mean()) for name, values in found.items()}
+    assert right["random forest 1 x 1"] < 0.75 < 0.9 < right["random forest 1 x 1 and windows"]
+    assert right["gradient boosting 1 x 1 and windows"] > 0.9
+    assert list(predicted(train, test, baseline_windows=())) == [
+        "majority",
+        "random forest 3 x 3",
+        "gradient boosting 3 x 3",
+    ]
 
 
 def test_patches_without_a_label_are_skipped() -> None:
     label = np.full((20, 4, 4), UNLABELLED, np.uint8)
     label[0], label[1] = 0, 1
     image = np.where(label == 1, 9, 1)[..., np.newaxis].astype(np.float32)
-    forest = Forest(Classification(("a", "b", "c")), trees=10, side=3, seed=0)
-    forest.fit(patches_of(image, label))
-    np.testing.assert_array_equal(forest.predict(patches_of(image, label)), np.repeat([0, 1], 16))
+    found = predicted(patches_of(image, label), patches_of(image, label))
+    np.testing.assert_array_equal(found["random forest 3 x 3"], np.repeat([0, 1], 16))
     with pytest.raises(ValueError, match="no training pixel has a label"):
-        forest.fit(patches_of(image, np.full_like(label, UNLABELLED)))
+        predicted(patches_of(image, np.full_like(label, UNLABELLED)), patches_of(image, label))

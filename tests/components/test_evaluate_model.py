@@ -118,12 +118,25 @@ def test_the_step_writes_everything_and_returns_the_gate(trained: Any, tmp_path:
     assert metrics.metadata["accuracy"] == written.model.metrics["accuracy"].value
     assert (written.test.pixels, written.test.patches, written.test.blocks) == (28 * 8 - 1, 6, 4)
     assert written.test.details == {"classes": ["dark", "bright"], "absent": []}
-    assert [each.name for each in written.baselines] == ["random forest 3 x 3", "random forest 3 x 3 and windows"]
+    assert [each.name for each in written.baselines] == [
+        "majority",
+        "random forest 3 x 3",
+        "random forest 3 x 3 and windows",
+        "gradient boosting 3 x 3 and windows",
+    ]
     for each in (written.model, *(baseline.scores for baseline in written.baselines)):
         overall = each.metrics["accuracy"]
         assert overall.interval is not None
         assert overall.interval.low <= overall.value <= overall.interval.high
         assert sum(map(sum, ClassDetails.of(each).confusion)) == written.test.pixels
+    assert written.calibration is not None
+    assert sum(part.pixels for part in written.calibration.bins) == written.test.pixels
+    by_kind: dict[str, int] = {}
+    for part in written.slices:
+        by_kind[part.kind] = by_kind.get(part.kind, 0) + part.pixels
+        assert set(part.metrics) == {"model", written.best_baseline.name}
+    assert by_kind == {kind: written.test.pixels for kind in ("distance to another class", "part of the region")}
+    assert written.split_effect is not None and written.split_effect.blocks == 9
     assert written.gate.compared_with == written.best_baseline.name
     assert written.gate.gain == pytest.approx(
         written.model.metrics["macro_f1"].value - written.best_baseline.scores.metrics["macro_f1"].value

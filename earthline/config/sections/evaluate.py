@@ -19,8 +19,8 @@ class Evaluate(Section):
     baseline_windows: tuple[Annotated[WholeNumber, Field(ge=3, le=255)], ...] = Field(
         default=(9, 21),
         max_length=5,
-        description="Sides in pixels, odd, of the windows whose mean and standard deviation the second baseline sees "
-        "as well. Empty: no second baseline.",
+        description="Sides in pixels, odd, of the windows whose mean and standard deviation the second forest and "
+        "gradient boosting see as well. Empty: no second forest.",
     )
     confidence: Number = Field(
         default=0.9,

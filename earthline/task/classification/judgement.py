@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, Any]
 
 CONFUSION = "confusion.png"
+NEAR = 2
+"""Pixels from a boundary within which a label may be of the next class: one pixel off, and one that is mixed."""
 
 
 class ClassJudgementSide(Classes, JudgementSide):
@@ -73,6 +75,11 @@ class ClassJudgementSide(Classes, JudgementSide):
     def certainty(self, outputs: Array) -> Array:
         """The probability of the most probable class."""
         return np.asarray(np.nan_to_num(outputs).max(axis=-1), np.float32)
+
+    def slices(self, label: Array) -> Mapping[str, Mapping[str, Array]]:
+        """Pixels near to another class, whose labels and images are mixed, and those inside of their class."""
+        near = near_another(label)
+        return {"distance to another class": {f"at most {NEAR} px": near, f"over {NEAR} px": ~near}}
 
     def estimates(self, sample: "PatchSample", labels: Array, mapped: Array) -> dict[str, Any]:
         """Overall, user's and producer's accuracy, and areas."""
@@ -163,3 +170,18 @@ def _estimate_lines(found: MapAccuracy | None) -> list[str]:
 
 def _with_interval(estimate: Estimate | None) -> str:
     return "-" if estimate is None else with_interval(estimate.value, estimate.interval)
+
+
+def near_another(label: Array) -> Array:
+    """True where another class lies at most `NEAR` pixels away, along rows, columns or diagonals.
+
+    Args:
+        label: Class ids, (patches, height, width). What has no label, or lies outside of a patch, is no other class.
+    """
+    from scipy.ndimage import maximum_filter, minimum_filter  # not needed where a config is read
+
+    size, none = (1, 2 * NEAR + 1, 2 * NEAR + 1), label == UNLABELLED
+    ids = label.astype(np.int16)
+    highest = maximum_filter(np.where(none, -1, ids), size, mode="nearest")
+    lowest = minimum_filter(np.where(none, UNLABELLED, ids), size, mode="nearest")
+    return np.asarray((highest > lowest) & ~none)

@@ -1,0 +1,53 @@
+"""How far a model's own certainty can be believed: of pixels it is 80 % sure of, 80 % should be right."""
+
+from typing import Any
+
+import numpy as np
+
+from earthline.formats.evaluations import Calibration, Metric, ReliabilityBin
+from earthline.task.bootstrap import Bootstrap
+
+Array = np.ndarray[Any, Any]
+
+BINS = 10
+"""Equal parts of 0 to 1."""
+
+
+def calibration(certainty: Array, right: Array, block: Array, bootstrap: Bootstrap) -> Calibration:
+    """Reliability by bins of certainty, and the expected calibration error: the mean distance between both.
+
+    The error is that of Guo et al. 2017, On Calibration of Modern Neural Networks.
+
+    Args:
+        certainty: Probability that the model gives its own map value, (pixels,).
+        right: Whether that value is the label, bool (pixels,).
+        block: Number of each pixel's block, (pixels,), from 0 without gaps.
+        bootstrap: Of as many blocks.
+    """
+    part = np.clip((certainty * BINS).astype(np.int64), 0, BINS - 1)
+    sums = np.stack(
+        [
+            np.bincount(block * BINS + part, weights=each, minlength=bootstrap.blocks * BINS)
+            for each in (np.ones(len(part)), certainty, right)
+        ],
+        axis=-1,
+    ).reshape(bootstrap.blocks, BINS, 3)
+    whole = sums.sum(axis=0)
+    return Calibration(
+        bins=tuple(
+            ReliabilityBin(
+                low=place / BINS,
+                high=(place + 1) / BINS,
+                pixels=int(pixels),
+                certainty=float(sure / pixels) if pixels else None,
+                right=float(correct / pixels) if pixels else None,
+            )
+            for place, (pixels, sure, correct) in enumerate(whole.tolist())
+        ),
+        error=Metric(value=float(_error(whole)), interval=bootstrap.interval(_error(bootstrap.totals(sums)))),
+    )
+
+
+def _error(sums: Array) -> Array:
+    """Expected calibration error of sums (..., bins, 3)."""
+    return np.asarray(np.abs(sums[..., 1] - sums[..., 2]).sum(axis=-1) / sums[..., 0].sum(axis=-1))

@@ -1,0 +1,79 @@
+"""What is told beside the gate: certainty, parts of the ground, and what a random split would have made of it."""
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from components.evaluate_model import split_effect
+from components.evaluate_model.baseline import Pixels
+from components.evaluate_model.calibration import calibration
+from components.evaluate_model.slices import regions, slices
+from earthline.formats.manifest import Manifest
+from earthline.task.bootstrap import Bootstrap
+from earthline.task.classification.classes import UNLABELLED
+from earthline.task.classification.task import Classification
+
+TASK = Classification(("a", "b"))
+
+
+def manifest(**changes: object) -> Manifest:
+    grid = {"shape": [90, 120], "transform": [10, 0, 0, 0, -10, 0]}
+    return Manifest.model_construct(**{"grid": grid, "block_shape": (30, 30), "placed": True, **changes})
+
+
+def test_the_calibration_error_is_the_distance_of_certainty_and_truth() -> None:
+    random = np.random.default_rng(0)
+    block, certainty = np.repeat(np.arange(6), 4000), random.uniform(0.3, 1, 24_000)
+    honest = calibration(certainty, random.random(24_000) < certainty, block, Bootstrap(6, 0.9, 0))
+    assert honest.error.value < 0.02 and [part.pixels for part in honest.bins[:3]] == [0, 0, 0]
+    boasting = calibration(certainty, random.random(24_000) < certainty - 0.2, block, Bootstrap(6, 0.9, 0))
+    assert boasting.error.value == pytest.approx(0.2, abs=0.02)
+    assert boasting.error.interval is not None
+    assert boasting.error.interval.low < boasting.error.value < boasting.error.interval.high
+    last = boasting.bins[-1]
+    assert last.certainty == pytest.approx(0.95, abs=0.01) and last.right == pytest.approx(0.75, abs=0.02)
+
+
+def test_pixels_near_another_class_are_told_from_those_inside() -> None:
+    label = np.zeros((2, 9, 12), np.uint8)
+    label[0, :, 6:] = 1
+    label[1, 4, 4] = UNLABELLED  # no other class
+    near = TASK.slices(label)["distance to another class"]
+    assert near["at most 2 px"][0].any(axis=0).nonzero()[0].tolist() == [4, 5, 6, 7]
+    assert not near["at most 2 px"][1].any() and near["over 2 px"][1].all()
+
+
+def test_parts_of_the_region_have_the_names_of_the_compass() -> None:
+    row, column = np.array([0, 45, 89, 0]), np.array([0, 60, 119, 119])
+    found = {name: np.flatnonzero(chosen).tolist() for name, chosen in regions(manifest(), row, column).items()}
+    assert found == {"north-west": [0], "north-east": [3], "middle": [1], "south-east": [2]}
+    turned = manifest(grid={"shape": [90, 120], "transform": [-10, 0, 0, 0, 10, 0]})
+    assert set(regions(turned, row[:2], column[:2])) == {"south-east", "middle"}
+    assert regions(manifest(), row[:1], column[:1]) == {} == regions(manifest(placed=False), row, column)
+
+
+def test_each_part_has_metrics_and_blocks_of_its_own() -> None:
+    label, block = np.tile([0, 1], 50), np.repeat(np.arange(5), 20)
+    good = label.copy()
+    good[:40] = 1 - good[:40]
+    parts = {"side": {"left": block < 2, "right": block >= 2, "nowhere": block > 9}}
+    left, right = slices(TASK, parts, label, block, {"model": good}, 0.9, 0)
+    assert (left.name, left.pixels, left.blocks, left.metrics["model"]["accuracy"].value) == ("left", 40, 2, 0)
+    assert (right.name, right.pixels, right.blocks, right.metrics["model"]["accuracy"].value) == ("right", 60, 3, 1)
+
+
+def test_a_random_split_flatters_where_labels_hang_together_and_the_image_tells_nothing() -> None:
+    # The features are noise that is smooth over space: they tell places apart, and nothing about the classes.
+    random = np.random.default_rng(1)
+    smooth = np.stack([gaussian_filter(random.normal(size=(90, 120)), 8) for _ in range(5)], axis=-1)
+    label = (smooth[..., 4] > np.median(smooth[..., 4])).astype(np.uint8)
+    row, column = (axis.ravel() for axis in np.mgrid[0:90:2, 0:120:2])
+    pixels = Pixels(
+        smooth[row, column, :4].astype(np.float32), label[row, column], row // 6 * 20 + column // 6, row, column
+    )
+    found = split_effect.measured(TASK, manifest(), pixels, 0.9, 0)
+    assert found is not None and (found.blocks, found.pixels) == (12, len(row))
+    apart, together = found.blocked["accuracy"].value, found.random["accuracy"].value
+    assert together > apart + 0.15
+    assert split_effect.measured(TASK, manifest(placed=False), pixels, 0.9, 0) is None
+    assert split_effect.measured(TASK, manifest(block_shape=(90, 90)), pixels, 0.9, 0) is None
