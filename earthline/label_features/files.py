@@ -187,7 +187,16 @@ def _in_degrees(path: Path, shapes: Array, named: str | None) -> Array:
             object,
         )
     _require_globe(path, shapes, named)
-    return shapes
+    return _turned(shapes)
+
+
+def _turned(shapes: Array) -> Array:
+    """Shapes that lie wholly beyond 180 degrees, as files with longitudes from 0 to 360 have them, a turn back."""
+    west, _, east, _ = shapely.bounds(shapes).T
+    turned = shapes.copy()
+    for turn, there in ((-360.0, west >= 180), (360.0, east < -180)):
+        turned[there] = shapely.transform(shapes[there], lambda xy, by=turn: xy + np.array([by, 0.0]))
+    return turned
 
 
 def _require_globe(path: Path, shapes: Array, named: str | None) -> None:

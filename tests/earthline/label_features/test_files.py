@@ -143,6 +143,16 @@ def test_csv_columns_have_usual_names_or_those_that_are_given(tmp_path):
     assert found.written() == ((0, [round(x, 7), round(y, 7)]),)
 
 
+def test_longitudes_from_0_to_360_are_turned_but_not_across_the_antimeridian(tmp_path):
+    path = tmp_path / "points.csv"
+    path.write_text("lon,lat,kind\n230,45,forest\n170,45,water\n-190,45,water\n180,45,forest\n")
+    found, _ = read(asked(path), RULES)
+    assert found.written() == ((0, [-130, 45]), (1, [170, 45]), (1, [170, 45]), (0, [-180, 45]))
+    across = [shapely.box(179, 0, 181, 1), shapely.box(200, 0, 201, 1)]
+    found, _ = read(asked(write(tmp_path / "a.geojson", across, ["forest", "water"], "EPSG:4326")), RULES)
+    assert [shape.bounds for shape in found.shapes] == [(179, 0, 181, 1), (-160, 0, -159, 1)]
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

@@ -83,6 +83,16 @@ def shapes():
     return found
 
 
+def quarters():
+    """Polygons of a quarter of a pixel, four to each of some pixels, of the first class and of the third one."""
+    random = np.random.default_rng(5)
+    found = []
+    for row, column, number in np.ndindex(5, 5, 4):
+        x, y = column + 10.1 + number % 2 / 2, row + 10.1 + number // 2 / 2
+        found.append((shapely.box(x, y, x + 0.5, y + 0.5), int(random.integers(2)) * 2))
+    return found
+
+
 def burned(pairs):
     """Class ids by rasterio of (shape, class id); 255 where there is none, or where classes contradict."""
     low, high = np.full(SHAPE, 255), np.full(SHAPE, -1)
@@ -130,6 +140,12 @@ def outcomes(sandbox, tmp_path_factory):
         given = {"imagery": {"image": f"{FOLDER}/scene", "bands": ["b1"], "data_type": "uint8"}, "labels": labels}
         return Data.model_validate(given, context={"folder": folder}).model_dump_json()
 
+    rows = [
+        {"type": "Feature", "geometry": mapping(in_degrees(shape)), "properties": {"kind": class_id}}
+        for shape, class_id in quarters()
+    ]
+    (folder / "quarters.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": rows}))
+    fine = {"file": "quarters.geojson", "field": "kind", "classes": classes([0], [1], [2])}
     texts = {"field": "kind", "classes": classes(["wood"], ["lake"]), "ignore": ["cloud"]}
     table = {"table": f"{FOLDER}/fields"}
     cases = {
@@ -138,6 +154,8 @@ def outcomes(sandbox, tmp_path_factory):
         "one year": section(**table, **texts, where={"year": 2021}),
         "ranges": section(**table, field="value", classes=classes([[0, 0.2]], [[0.5, 1]], key="ranges")),
         "radius": section(file="fields.geojson", **texts, where={"year": 2021}, radius=25.0),
+        "finer": section(**fine),
+        "finer, touched": section(**fine, all_touched=True),
         "raster ranges": section(
             image=f"{FOLDER}/biomass", band="b1", classes=classes([[0, 0.5]], [[0.5, 1]], key="ranges")
         ),
@@ -220,6 +238,23 @@ def test_a_radius_labels_the_pixels_whose_centre_is_as_near(outcomes):
     found = np.array(outcomes["radius"]["labels"])
     np.testing.assert_array_equal(found[~near], expected[~near])
     assert (found < 255).sum() > 200
+
+
+def test_of_polygons_finer_than_a_pixel_the_one_in_its_middle_counts(outcomes):
+    expected = np.full(SHAPE, 255)
+    expected[10:15, 10:15] = np.array([class_id for _, class_id in quarters()[::4]]).reshape(5, 5)
+    np.testing.assert_array_equal(outcomes["finer"]["labels"], expected)
+
+
+def test_polygons_that_touch_one_pixel_are_never_averaged(outcomes):
+    expected = np.full(SHAPE, 255)
+    for row, column in np.ndindex(6, 6):
+        pixel = shapely.box(column + 10, row + 10, column + 11, row + 11)
+        there = {class_id for shape, class_id in quarters() if shape.intersection(pixel).area > 0.005}
+        expected[row + 10, column + 10] = there.pop() if len(there) == 1 else 255
+    found = np.array(outcomes["finer, touched"]["labels"])
+    np.testing.assert_array_equal(found, expected)
+    assert (found == 255).sum() > found.size - 36 + 9 and 1 not in found
 
 
 def test_ranges_of_a_finer_raster_are_counted_never_averaged_and_nan_is_no_label(outcomes):
