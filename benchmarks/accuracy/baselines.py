@@ -1,6 +1,6 @@
 """The yardsticks: a random forest and gradient boosting of scikit-learn that see each pixel with what lies around it.
 
-They are what `evaluate_model` compares with. They learn here once for a seed, from the product's own features.
+They are what `evaluate_model` compares with, from the same features.
 """
 
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from components.evaluate_model.baseline import context, surroundings
 from earthline.patches import Patches
 from earthline.task import Task
 
@@ -66,13 +67,11 @@ def features(patches: Patches, chosen: Array) -> Array:
         patches: A split.
         chosen: bool (patches, height, width).
     """
-    from trainer.layers.windows import WindowFeatures  # loads TensorFlow
-
-    layer = WindowFeatures(context=CONTEXT, windows=WINDOWS)
     parts = []
     for start in range(0, len(chosen), _BATCH):
         batch = slice(start, start + _BATCH)
         if chosen[batch].any():
-            valid = patches.valid[batch, ..., np.newaxis].astype(np.float32)
-            parts.append(np.asarray(layer([patches.image[batch].astype(np.float32), valid]))[chosen[batch]])
+            image, valid = patches.image[batch], patches.valid[batch]
+            seen = [context(image, valid, CONTEXT), *(surroundings(image, valid, side) for side in WINDOWS)]
+            parts.append(np.concatenate([part[chosen[batch]] for part in seen], axis=-1, dtype=np.float32))
     return np.concatenate(parts)

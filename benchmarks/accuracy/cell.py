@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.accuracy import baselines, models, results
+from benchmarks.accuracy import models, results
 from benchmarks.accuracy.results import Cell, Result
 from earthline import patches
 from earthline.blocks import number
@@ -90,6 +90,8 @@ def _trained(train: Train, examples: Path, test: Patches, task: Task) -> tuple[A
 
 def _fitted(kind: str, train: Patches, test: Patches, task: Task, seed: int) -> tuple[Array, dict[str, Any]]:
     """The same of a baseline."""
+    from benchmarks.accuracy import baselines
+
     began = time.monotonic()
     baseline = baselines.Baseline.fitted(kind, task, train, seed)
     trained = time.monotonic()
