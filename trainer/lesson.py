@@ -7,7 +7,7 @@ from pkgutil import resolve_name
 from typing import Any
 
 from earthline.config import Train
-from earthline.config.model import Model, Network
+from earthline.config.model import Finished, Model, Network
 from earthline.formats.manifest import Manifest
 from trainer import heads, statistics
 from trainer.heads import Head
@@ -19,6 +19,7 @@ _PASS = 64
 """Patches that are read at a time for statistics."""
 
 TEACHERS: Mapping[type, str] = {
+    Finished: "trainer.finished:take",
     Network: "trainer.loop.teacher:teach",
 }
 """Who trains what, as `module:function` by a class of architectures; the nearest class of an architecture counts.

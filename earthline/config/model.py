@@ -90,6 +90,19 @@ class Fitted(Model):
 class Finished(Model):
     """An architecture that has learned already: nothing is trained."""
 
+    @abstractmethod
+    def network(self, mean: Sequence[float], std: Sequence[float], outputs: Sequence[int]) -> Any:
+        """The Keras model, from image and mask to the task's output (see `trainer.network.build`).
+
+        Args:
+            mean: Mean of each band over the training patches, in the imagery's units.
+            std: Standard deviation of each band, likewise.
+            outputs: Numbers of values for each pixel that the task understands, the usual one first.
+
+        Raises:
+            ValueError: It takes other bands, gives other values, or breaks what is declared of it.
+        """
+
 
 @cache
 def known() -> Mapping[str, str]:

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
+from earthline.config.model_file import ModelFile
 from earthline.config.section import Section
 from earthline.config.sections.data import Data
 from earthline.config.sections.environment import Environment
@@ -177,7 +178,13 @@ class Config(Section):
             self.train.model.suited(self.data.imagery.band_names)
         except ValueError as error:
             return [f"train.model: {error}"]
-        return []
+        files = {"train.model.file": self.train.model, "train.init.file": self.train.init}
+        return [
+            f"{key}: {named.file} is on this machine, where a run on Google Cloud cannot read it; copy it by `gcloud "
+            f"storage cp` to gs://{self.environment.bucket}/models/ and name it there"
+            for key, named in files.items()
+            if isinstance(named, ModelFile) and named.local and self.environment.target == "cloud"
+        ]
 
     def _stride_problems(self) -> list[str]:
         model, stride = self.train.model, self.train.model.stride

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from earthline.config.model import Network
-from trainer import network
+from trainer import initial, network
 from trainer.lesson import Lesson
 from trainer.loop.checkpoint import Array
 from trainer.loop.optimizer import optimizer
@@ -106,7 +106,12 @@ def built(model: Network, lesson: Lesson, *, half: bool, devices: int) -> Any:
     try:
         if half:
             keras.config.set_dtype_policy("mixed_bfloat16")
-        return network.build(model, lesson.measured, lesson.head.outputs, synchronized=devices > 1)
+        init = lesson.train.init
+        measured = initial.statistics(init, lesson.measured) if init else lesson.measured
+        made = network.build(model, measured, lesson.head.outputs, synchronized=devices > 1)
+        if init:
+            initial.begin(made, init, lesson.head)
+        return made
     finally:
         keras.config.set_dtype_policy(usual)
 

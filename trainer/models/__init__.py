@@ -8,6 +8,7 @@ from earthline.config.model import FACTORY
 MODELS = {
     "context_unet": "trainer.models.context_unet:ContextUNet",
     "fcn": "trainer.models.fcn:Fcn",
+    "file": "trainer.models.file:File",
     "linear": "trainer.models.linear:Linear",
     FACTORY: "trainer.models.factory:Factory",
     "pixel_mlp": "trainer.models.pixel_mlp:PixelMlp",

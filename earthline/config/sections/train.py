@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from earthline.config.model import AnyModel, default
 from earthline.config.section import MOST_SEED, Number, Section, WholeNumber
 from earthline.config.sections.environment import Image
+from earthline.config.sections.init import AnyInit
 from earthline.config.sections.loss import AnyLoss, Loss
 from earthline.config.sections.loss import default as default_loss
 
@@ -17,6 +18,10 @@ class Train(Section):
     model: AnyModel = Field(
         default_factory=default,
         description="Architecture by its `name`, and its own options; left out, a U-Net with its defaults.",
+    )
+    init: AnyInit | None = Field(
+        default=None,
+        description="Trained model whose weights the training begins with, to tune it to the examples: a .keras file.",
     )
     epochs: WholeNumber = Field(default=40, ge=1, le=10_000, description="Most passes over the training examples.")
     patience: WholeNumber = Field(

@@ -1,0 +1,194 @@
+"""A model in a file is taken as it is, or its weights are where a training begins; nothing that it brings is run."""
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from earthline.config import Train
+from earthline.config.model_file import ModelFile
+from earthline.config.sections.init import Init
+from earthline.formats.manifest import Manifest
+from trainer import initial, model_file, saved_network, training
+from trainer.description import KERAS_MODEL, Description
+from trainer.heads.classification import ClassificationHead
+from trainer.input.store import Store
+from trainer.models.file import File
+from trainer.network import build
+from trainer.statistics import Statistics
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+
+MODEL = {"name": "pixel_mlp", "units": 6, "layers": 3, "windows": [5]}
+# A rate at which no weight changes by more than rounding: what it begins with is what it ends with.
+STILL: dict[str, Any] = {"epochs": 1, "batch_size": 4, "learning_rate": 1e-12, "weight_decay": 0.0}
+
+
+@pytest.fixture(scope="module")
+def examples(dataset: Callable[..., Path]) -> Path:
+    return dataset()
+
+
+@pytest.fixture(scope="module")
+def trained(examples: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a model that learned something."""
+    folder = tmp_path_factory.mktemp("trained")
+    run(MODEL, examples, folder, epochs=2, batch_size=4, learning_rate=0.01)
+    return folder
+
+
+def run(model: Any, examples: Path, folder: Path, **train: Any) -> dict[str, float]:
+    state = training.run(Train.model_validate({"model": model, **train}), examples, folder)
+    return state.history[state.best_epoch - 1].metrics
+
+
+def inputs(examples: Path) -> Any:
+    image, valid = next(Store(examples, Manifest.read(examples), 0.5).validation.batches(4))
+    return [np.asarray(image, np.float32), np.asarray(valid, np.float32)]
+
+
+def test_a_model_of_ours_goes_on_as_it_is(trained: Path, examples: Path, tmp_path: Path) -> None:
+    described = Description.read(trained)
+    section = {
+        "name": "file",
+        "file": str(trained / KERAS_MODEL),
+        "declares": {"stride": described.stride, "receptive_field": described.receptive_field},
+    }
+    metrics = run(section, examples, tmp_path / "taken")
+    values = inputs(examples)
+    expected = np.asarray(saved_network.read(trained)(values))
+    np.testing.assert_allclose(saved_network.read(tmp_path / "taken")(values), expected, atol=1e-6)
+    taken = Description.read(tmp_path / "taken")
+    assert (taken.stride, taken.receptive_field) == (described.stride, described.receptive_field)
+    labels = np.asarray(Store(examples, Manifest.read(examples), 0.5).validation.label)
+    counts = labels != 255
+    assert metrics["val_accuracy"] == pytest.approx((expected.argmax(-1) == labels)[counts].mean(), abs=1e-6)
+
+
+def test_a_training_begins_at_the_weights_of_a_file(trained: Path, examples: Path, tmp_path: Path) -> None:
+    run(MODEL, examples, tmp_path, init=str(trained / KERAS_MODEL), **STILL)
+    before, after = (saved_network.read(each) for each in (trained, tmp_path))
+    pairs = [each for each in zip(before.weights, after.weights, strict=True) if "moving" not in each[0].name]
+    assert len(pairs) == 8
+    for one, other in pairs:
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_all_but_a_new_last_layer_begins_there(
+    trained: Path, examples: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    init = Init(file=str(trained / KERAS_MODEL), head="new")
+    # Bands are normalized as in the file, whatever the new examples are like.
+    measured = initial.statistics(init, Statistics((1.0, 2.0, 3.0), (1.0, 1.0, 1.0), 9))
+    described = Description.read(trained)
+    np.testing.assert_allclose([measured.mean, measured.std], [described.mean, described.std], rtol=1e-5)
+    train = Train.model_validate({"model": MODEL})
+    head = ClassificationHead(train, Manifest.read(examples))
+    keras.utils.set_random_seed(99)
+    network = build(train.model, measured, head.outputs)  # type: ignore[arg-type]
+    initial.begin(network, init, head)
+    kernels = [
+        [weight.numpy() for weight in each.weights if weight.name == "kernel"]
+        for each in (saved_network.read(trained), network)
+    ]
+    alike = [np.array_equal(one, other) for one, other in zip(*kernels, strict=True)]
+    assert all(alike[:-1]) and not alike[-1]
+    layers = len([layer for layer in network.layers if layer.weights])
+    assert f"{layers - 1} of {layers} layers begin at the weights of" in capsys.readouterr().out
+
+
+def saved(path: Path, bands: int = 3, classes: int = 2, shape: Any = (None, None), **options: Any) -> Path:
+    """A network from elsewhere: one input, raw bands, 3 x 3 convolutions."""
+    image = keras.Input((*shape, bands))
+    x = keras.layers.Rescaling(1e-3)(image)
+    x = keras.layers.Conv2D(4, 3, padding=options.get("padding", "same"), activation="tanh")(x)
+    keras.Model(image, keras.layers.Conv2D(classes, 1)(x)).save(path)
+    return path
+
+
+def taken(path: Path, **section: Any) -> Any:
+    declares = {"stride": 1, "receptive_field": 3}
+    return {"name": "file", "file": str(path), "activation": "softmax", "declares": declares, **section}
+
+
+def test_a_network_that_knows_no_masks_is_taken_and_masked(examples: Path, tmp_path: Path) -> None:
+    path = saved(tmp_path / "theirs.keras")
+    run(taken(path), examples, tmp_path / "model")
+    network = saved_network.read(tmp_path / "model")
+    image, valid = inputs(examples)
+    assert (valid == 0).any()
+    found = np.asarray(network([np.where(valid > 0, image, np.nan), valid]))
+    np.testing.assert_allclose(found.sum(axis=-1), 1, atol=1e-5)
+    whole = np.asarray(keras.ops.softmax(keras.models.load_model(path)(image)))
+    # Pixels whose neighbours are all valid have what the file itself gives.
+    inner = keras.ops.max_pool(1 - valid, 3, 1, "same")[..., 0] == 0
+    np.testing.assert_allclose(found[np.asarray(inner)], whole[np.asarray(inner)], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("made", "section", "said"),
+    [
+        ({"bands": 4}, {}, "takes 4 bands, the imagery has 3"),
+        ({"classes": 5}, {}, "gives 5 values for each pixel, data.labels has 2"),
+        ({"shape": (8, 8)}, {}, "images of 8 x 8 px alone"),
+        ({"padding": "valid"}, {}, "train.model.declares.*the image's height and width"),
+        ({}, {"declares": {"stride": 1, "receptive_field": 1}}, "receptive_field 1 is too small.*declare 3"),
+        ({}, {"sha256": "0" * 64}, "it is another file than before"),
+    ],
+)
+def test_what_does_not_fit_is_told(made: Any, section: Any, said: str, examples: Path, tmp_path: Path) -> None:
+    path = saved(tmp_path / "theirs.keras", **made)
+    with pytest.raises(ValueError, match=said):
+        run(taken(path, **section), examples, tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    ("made", "section", "said"),
+    [
+        ({"bands": 4}, {}, "train.init: .* takes 4 bands, the imagery has 3"),
+        ({"classes": 5}, {}, "gives 5 values for each pixel, data.labels has 2.*head: new"),
+        ({}, {"head": "new"}, "no layer of train.model fits"),
+    ],
+)
+def test_what_a_training_cannot_begin_with_is_told(
+    made: Any, section: Any, said: str, examples: Path, tmp_path: Path
+) -> None:
+    path = saved(tmp_path / "theirs.keras", **made)
+    with pytest.raises(ValueError, match=said):
+        run(MODEL, examples, tmp_path / "model", init={"file": str(path), **section}, **STILL)
+
+
+def test_no_function_of_a_file_is_run(tmp_path: Path) -> None:
+    image = keras.Input((None, None, 3))
+    keras.Model(image, keras.layers.Lambda(lambda x: 2 * x)(image)).save(tmp_path / "lambda.keras")
+    with pytest.raises(ValueError, match=r"cannot be read as a Keras model .*no Lambda"):
+        model_file.read(ModelFile(file=str(tmp_path / "lambda.keras")))
+
+
+def test_what_is_no_keras_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "text.keras").write_text("weights")
+    with zipfile.ZipFile(tmp_path / "other.keras", "w") as archive:
+        archive.writestr("config.json", "{}")
+    for name, said in (("text", "is no Keras 3 model"), ("other", "cannot be read"), ("absent", "is not there")):
+        with pytest.raises(ValueError, match=said):
+            model_file.read(ModelFile(file=str(tmp_path / f"{name}.keras")))
+
+
+def test_the_config_fixes_a_local_file_and_refuses_other_kinds(tmp_path: Path) -> None:
+    path = saved(tmp_path / "theirs.keras")
+    read = File.model_validate(taken(Path(path.name)), context={"folder": tmp_path})
+    assert read.file == str(path) and read.sha256 is not None and len(read.sha256) == 64
+    # A step reads the section again, on a machine that need not have the folder.
+    assert File.model_validate_json(read.model_dump_json()) == read
+    for name, said in (
+        ("a.onnx", "is ONNX"),
+        ("a.h5", "tf_keras"),
+        ("saved_model/", "SavedModel"),
+        ("a.keras", "not there"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            File.model_validate(taken(Path(name)), context={"folder": tmp_path})

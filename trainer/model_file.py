@@ -1,0 +1,97 @@
+"""Keras models that come from outside are read: bounded, and without any code that they bring."""
+
+import hashlib
+import tempfile
+import zipfile
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import keras
+
+import trainer.layers as _registered  # noqa: F401  # a model of ours may hold layers of ours
+from earthline.config.model_file import ModelFile
+from earthline.storage import folders
+
+MOST_BYTES = 4 << 30
+"""Of a model, packed or unpacked."""
+
+
+@lru_cache(maxsize=2)
+def read(section: ModelFile) -> Any:
+    """The Keras model of a file.
+
+    Args:
+        section: Which file.
+
+    Returns:
+        The model, without what it was trained by. It is read once in a process: change nothing in it.
+
+    Raises:
+        ValueError: It is not there, is too large, is another file than the config was checked with, or is no Keras
+            model whose layers are known here.
+    """
+    if section.local:
+        return _read(section, Path(section.file))
+    above, _, name = section.file.rpartition("/")
+    with tempfile.TemporaryDirectory(prefix="model-") as scratch:
+        try:
+            folders.download(above, Path(scratch), MOST_BYTES, names=(name,))
+        except folders.FolderError as error:
+            raise ValueError(f"{section.file} cannot be read: {error}") from error
+        return _read(section, Path(scratch) / name)
+
+
+def _read(section: ModelFile, path: Path) -> Any:
+    if not path.is_file():
+        raise ValueError(f"{section.file} is not there; correct the name")
+    with path.open("rb") as opened:
+        found = hashlib.file_digest(opened, "sha256").hexdigest()
+    if section.sha256 not in (None, found):
+        raise ValueError(f"{section.file} has SHA-256 {found}, not {section.sha256}: it is another file than before")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(member.file_size for member in archive.infolist())
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"{section.file} is no Keras 3 model: such a file is a zip archive") from error
+    if max(unpacked, path.stat().st_size) > MOST_BYTES:
+        raise ValueError(f"{section.file} is larger than {MOST_BYTES:,} bytes")
+    try:
+        # Safe mode runs no function that the file brings.
+        model = keras.models.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # Keras raises whatever a damaged or foreign config makes its layers raise
+        told = " ".join(str(error).split())[:300]
+        raise ValueError(
+            f"{section.file} cannot be read as a Keras model ({type(error).__name__}: {told}); it may hold Keras' own "
+            "layers and Earthline's, and no Lambda"
+        ) from error
+    if not isinstance(model, keras.Model):
+        raise ValueError(f"{section.file} holds a {type(model).__name__}, and not a Keras model")
+    return model
+
+
+def bands(model: Any, file: str) -> int:
+    """Number of bands that a model takes.
+
+    Args:
+        model: Keras model.
+        file: Where it comes from, for the message.
+
+    Raises:
+        ValueError: It takes no images of any height and width, or its output is none.
+    """
+    shapes = [tuple(each.shape) for each in (*model.inputs, *model.outputs)]
+    if len(model.outputs) != 1 or len(model.inputs) > 2 or any(len(shape) != 4 for shape in shapes):
+        raise ValueError(
+            f"{file} has inputs and outputs of the shapes {', '.join(map(str, shapes))}; it must take one image "
+            "(patches, height, width, bands), with or without its validity (patches, height, width, 1), and give one "
+            "output (patches, height, width, entries)"
+        )
+    fixed = [shape for shape in shapes if shape[1:3] != (None, None)]
+    if fixed:
+        height, width = fixed[0][1:3]
+        raise ValueError(
+            f"{file} takes or gives images of {height} x {width} px alone, and a map needs any shape; build it on "
+            "`keras.Input((None, None, bands))` with the same weights, and save that"
+        )
+    return int(max(each.shape[-1] for each in model.inputs))
