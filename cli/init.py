@@ -51,7 +51,16 @@ def init(
     labels_file: Annotated[
         Path | None, typer.Option("--labels-file", metavar="FILE", help="Labels: points or polygons in a file.")
     ] = None,
-    field: Annotated[Text, typer.Option("--field", help="Field of a file or a table that holds the class.")] = None,
+    field: Annotated[
+        Text, typer.Option("--field", help="Field of a file or a table that holds the class, or the value.")
+    ] = None,
+    value: Annotated[
+        Text,
+        typer.Option(
+            "--value", metavar="NAME", help="Labels are a continuous value of this name; so are labels with fractions."
+        ),
+    ] = None,
+    unit: Annotated[Text, typer.Option("--unit", help="Unit of that value, such as m.")] = None,
     region: Annotated[
         Text,
         typer.Option(
@@ -85,6 +94,8 @@ def init(
         label_band=label_band or "",
         labels_file=str(labels_file or ""),
         field=field or "",
+        value=value or "",
+        unit=unit or "",
         region=region or "",
         crs=crs or "",
         scale=scale or 0.0,
@@ -172,9 +183,13 @@ def _tell(path: Path, found: "Drafted", console: "Console", looked: bool) -> Non
     console.print(f"[green]✓[/] {escape(str(path))} is written", highlight=False, soft_wrap=True)
     if not looked:
         console.print("- Earth Engine was not asked, so some of it is a guess", highlight=False, soft_wrap=True)
-    console.print(
-        f"  {len(draft.classes)} classes: {escape(', '.join(each.name for each in draft.classes))}", soft_wrap=True
-    )
+    if draft.value:
+        unit = f" {draft.value['unit']}" if "unit" in draft.value else ""
+        low, high = draft.value["range"]
+        told = f"a continuous value: {draft.value['name']}, {low:g} to {high:g}{unit}"
+    else:
+        told = f"{len(draft.classes)} classes: {', '.join(each.name for each in draft.classes)}"
+    console.print(f"  {escape(told)}", highlight=False, soft_wrap=True)
     for mark, lines in (("[yellow]note[/]", found.notes), ("[bold yellow]edit[/]", found.to_do)):
         for line in lines:
             console.print(f"  {mark} {escape(line)}", highlight=False, soft_wrap=True)

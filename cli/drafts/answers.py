@@ -47,7 +47,9 @@ class Answers:
         labels: Asset id of the labels.
         labels_file: Their file.
         label_band: Band of a label raster.
-        field: Field of a table or a file that holds the class.
+        field: Field of a table or a file that holds the class, or the value.
+        value: Name of a continuous value that the labels are; empty where they are classes, or nobody said.
+        unit: Its unit.
         region: `WEST,SOUTH,EAST,NORTH`, a vector file, or the id of a table.
         crs: CRS of patches and map.
         scale: Size of a pixel in units of the CRS; 0 where there is none.
@@ -68,6 +70,8 @@ class Answers:
     labels_file: str = ""
     label_band: str = ""
     field: str = ""
+    value: str = ""
+    unit: str = ""
     region: str = ""
     crs: str = ""
     scale: float = 0.0

@@ -7,12 +7,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from cli.drafts import classes, features, shapes, survey
+from cli.drafts import classes, features, shapes, survey, values
 from cli.drafts.answers import Answers, DraftError, beside
 from cli.drafts.classes import DraftClass
 from cli.drafts.shapes import Shapes
 from cli.drafts.sources import LabelsSeen
 from cli.drafts.text import Draft
+from cli.drafts.values import DraftValue
 from earthline import __version__
 from earthline.config import Config, Data, Environment, RasterLabels, mistakes
 from earthline.earth_engine import imagery
@@ -23,6 +24,8 @@ _STAND_IN = {"image": "users/nobody/labels", "band": "labels"}
 """Labels while their classes are not known: the grid does not depend on them."""
 _STAND_INS = [{"name": name, "color": "#000000", "values": [value]} for value, name in enumerate(("a", "b"))]
 """Classes while nobody knows them yet."""
+_ANY_VALUE = {"name": "value", "range": [-1e30, 1e30]}
+"""A value while nobody knows its range."""
 _OVERLAP = 32
 _TILE = 80
 _REACH: Mapping[int, int] = {1: 9, 2: 23, 3: 51}
@@ -91,8 +94,10 @@ def drafted(answers: Answers, folder: Path, seen: LabelsSeen, *, online: bool) -
     if grid is not None:
         said.remarks["data.imagery"] = f"{grid.shape[0]:,} x {grid.shape[1]:,} pixels of {grid.crs_name}"
     counted = "pixels" if "band" in labels else "features"
-    known = _classes(answers, labels, place, folder, grid, said)
-    data = _config(answers, {**labels, "classes": _sections_of(known)}, place, folder).data
+    found = _meaning(answers, seen, labels, place, folder, grid, said)
+    known, value = ((), found.section) if isinstance(found, DraftValue) else (found, {})
+    described = {**labels, **({"value": value} if value else {"classes": _sections_of(known)})}
+    data = _config(answers, described, place, folder).data
     section = answers.imagery_section(_data_type(data, grid, said))
     _remark_environment(answers, said)
     _remark_imagery(section, said)
@@ -109,7 +114,8 @@ def drafted(answers: Answers, folder: Path, seen: LabelsSeen, *, online: bool) -
         place=place,
         export=_export(chosen, said),
         model={"name": "unet", "depth": depth},
-        serving=_serving(answers, {**labels, "classes": _sections_of(known)}, place, folder, said),
+        serving=_serving(answers, described, place, folder, said),
+        value=value,
         remarks=said.remarks,
     )
     _validated(draft.content(), folder)
@@ -159,6 +165,48 @@ def _validated(content: Mapping[str, Any], folder: Path) -> Config:
 def _mistaken(error: ValidationError, content: Mapping[str, Any]) -> DraftError:
     lines = (line for _, line in mistakes.described(error.errors(), content))
     return DraftError("\n".join(lines))
+
+
+def _meaning(
+    answers: Answers,
+    seen: LabelsSeen,
+    labels: Mapping[str, Any],
+    place: Mapping[str, Any],
+    folder: Path,
+    grid: Grid | None,
+    said: _Said,
+) -> tuple[DraftClass, ...] | DraftValue:
+    """What labels mean: a value where somebody said so or fractions are there, else classes."""
+    name, where, spread = answers.value or answers.field or answers.label_band, "the labels", None
+    if "file" in labels or ("table" in labels and grid is not None):
+        where = f"the field {answers.field} of {answers.labels_file or answers.labels}"
+        counts: Mapping[Any, float] = (
+            features.values(Path(answers.labels_file), answers.field)
+            if "file" in labels
+            else survey.field_counts(answers.labels, answers.field)
+        )
+        if answers.value or values.have_fractions(counts):
+            spread = values.spread_of(counts, where)
+    elif grid is not None and (answers.value or answers.label_band in seen.fractions):
+        where = f"the band {answers.label_band} of {answers.labels}"
+        spread = survey.label_spread(_config(answers, {**labels, "value": _ANY_VALUE}, place, folder).data, grid)
+        if spread.is_of_classes and not answers.value:
+            spread = None
+    elif grid is None and answers.value:
+        said.to_do.append("data.labels.value: the range of your labels; the one here only holds its place")
+        said.remarks["data.labels.value"] = "EDIT: the range of your labels"
+        return values.placeholder(name, answers.unit)
+    if spread is None:
+        return _classes(answers, labels, place, folder, grid, said)
+    if not answers.unit:
+        said.to_do.append(f"data.labels.value: add the `unit` of {name}, such as m, for axes and legends")
+    said.remarks["data.labels.value"] = "a continuous value: the model learns numbers, not classes"
+    said.remarks["data.labels.value.range"] = f"labels hold {spread.low:.6g} to {spread.high:.6g}; none may lie outside"
+    said.remarks["data.labels.value.breaks"] = (
+        "quantiles of the labels: patches are taken of each part in equal numbers"
+    )
+    said.notes.append("data.labels: where one number means no label, such as -9999, write `ignore: [-9999]` there")
+    return values.drafted(name, answers.unit, spread, where)
 
 
 def _classes(

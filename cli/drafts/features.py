@@ -7,6 +7,7 @@ from pathlib import Path
 from cli.drafts.answers import DraftError
 
 _WHOLE = re.compile(r"[-+]?(0|[1-9]\d*)(\.0+)?")
+_NUMBER = re.compile(r"[-+]?\d+(\.\d*)?([eE][-+]?\d+)?")
 
 
 def fields(path: Path) -> tuple[str, ...]:
@@ -52,4 +53,6 @@ def values(path: Path, field: str) -> Counter[int | float | str]:
     if all(isinstance(value, str) and _WHOLE.fullmatch(value) for value in held):
         # All columns of a CSV file are text.
         held = [int(float(value)) for value in held]
+    elif all(isinstance(value, str) and _NUMBER.fullmatch(value) for value in held):
+        held = [float(value) for value in held]
     return Counter(held)

@@ -84,10 +84,10 @@ class Questions:
         """
         answers = self._answers
         if answers.labels and not seen.is_table and not answers.field and not answers.label_band:
-            answers.label_band = self._ask("Band that holds the class", list(seen.bands) or None)
+            answers.label_band = self._ask("Band that holds the class, or the value", list(seen.bands) or None)
         if (seen.is_table or answers.labels_file) and not answers.field:
             there = features.fields(Path(answers.labels_file)) if answers.labels_file else ()
-            answers.field = self._ask("Field that holds the class", list(there) or None)
+            answers.field = self._ask("Field that holds the class, or the value", list(there) or None)
 
     def name(self) -> None:
         """What to call it, where anything had to be asked at all."""

@@ -16,6 +16,7 @@ from earthline.config import Data, Export
 from earthline.earth_engine import imagery
 from earthline.formats.manifest import SPLITS
 from earthline.grid import Grid
+from earthline.task import task_of
 
 _PATCHES = ((64, 3), (32, 2), (16, 1))
 """Sides of patches in pixels, and the U-Net's depth with which a patch sees twice as far as it is from its edge."""
@@ -58,10 +59,10 @@ class Shapes:
 
 
 def choose(data: Data, grid: Grid) -> Shapes:
-    """The largest patches and blocks of which there are enough, and with which every split has every class.
+    """The largest patches and blocks of which there are enough, and with which every split has every stratum.
 
     Args:
-        data: The section; asked where its classes are, where Earth Engine can tell that in one go.
+        data: The section; asked where its strata are, where Earth Engine can tell that in one go.
         grid: Of the region.
 
     Raises:
@@ -70,6 +71,7 @@ def choose(data: Data, grid: Grid) -> Shapes:
     """
     seen: dict[int, Candidates | None] = {}
     outline = imagery.in_pixels(data, grid)
+    strata = task_of(data).strata
     best: Shapes | None = None
     problem = ""
     for patch, depth, block in _options(grid):
@@ -79,11 +81,11 @@ def choose(data: Data, grid: Grid) -> Shapes:
             if patch not in seen:
                 seen[patch] = _candidates(data, export, grid)
             found = seen[patch]
-            areas = plan.split_areas(grid, export, found, len(data.labels.entries), outline)
+            areas = plan.split_areas(grid, export, found, len(strata), outline)
         except SplitError as error:
             problem = str(error)
             continue
-        absent = None if found is None else _absent(found, areas, patch, data.labels.entries)
+        absent = None if found is None else _absent(found, areas, patch, strata)
         shapes = Shapes(patch, block, number, depth, _examples(areas, patch), absent)
         if best is None or shapes.lacking < best.lacking:
             best = shapes
@@ -124,14 +126,14 @@ def _candidates(data: Data, export: Export, grid: Grid) -> Candidates | None:
 def _absent(
     found: Candidates, areas: Mapping[str, BaseGeometry], patch: int, names: tuple[str, ...]
 ) -> dict[str, tuple[str, ...]]:
-    """Classes that are in the region, and in no patch's middle in a split."""
+    """Strata that are in the region, and in no patch's middle in a split."""
     row, column = (found.corners[:, axis] + patch // 2 + 0.5 for axis in (0, 1))
     there = set(found.strata.tolist())
     absent = {}
     for split in SPLITS:
         inside = shapely.contains_xy(blocks.centers(areas[split], (patch, patch)), column, row)
         held = set(np.unique(found.strata[inside]).tolist())
-        absent[split] = tuple(names[class_id] for class_id in sorted(there - held))
+        absent[split] = tuple(names[stratum] for stratum in sorted(there - held))
     return absent
 
 

@@ -13,10 +13,12 @@ class LabelsSeen:
     Attributes:
         kind: `IMAGE`, `IMAGE_COLLECTION` or `TABLE`.
         bands: Of a raster.
+        fractions: Those of the bands that may hold fractions.
     """
 
     kind: str = ""
     bands: tuple[str, ...] = ()
+    fractions: tuple[str, ...] = ()
 
     @property
     def is_table(self) -> bool:
@@ -72,9 +74,10 @@ def look_at_labels(answers: Answers) -> LabelsSeen:
         return LabelsSeen(kind, ())
     if answers.field:
         raise DraftError(f"--field: {answers.labels} is a raster; give --label-band instead")
-    names = tuple(survey.bands(answers.labels, kind == survey.COLLECTION, "data.labels").types)
+    types = survey.bands(answers.labels, kind == survey.COLLECTION, "data.labels").types
+    names = tuple(types)
     if answers.label_band and answers.label_band not in names:
         raise DraftError(f"--label-band: {answers.label_band} not in {answers.labels}, which has {', '.join(names)}")
     if len(names) == 1:
         answers.label_band = names[0]
-    return LabelsSeen(kind, names)
+    return LabelsSeen(kind, names, tuple(name for name in names if types[name].startswith(("float", "double"))))

@@ -8,6 +8,7 @@ from typing import Any
 import ee
 
 from cli.drafts.answers import DraftError
+from cli.drafts.values import QUANTILES, Spread
 from earthline.config import Data, RasterLabels
 from earthline.earth_engine import ee_assets, verification
 from earthline.earth_engine.imagery import answered
@@ -109,6 +110,27 @@ def label_counts(data: Data, grid: Grid) -> tuple[dict[float, float], bool]:
     """
     every = math.prod(grid.shape) <= verification.EXACT_PIXELS
     return counts_of(verification.label_survey(data, grid)), every
+
+
+def label_spread(data: Data, grid: Grid) -> Spread:
+    """Which values a label raster holds in the region.
+
+    Args:
+        data: The section; its labels are a value of any range.
+        grid: Of the region.
+
+    Raises:
+        DraftError: It holds none.
+        ImageryError: Earth Engine refuses.
+        PixelsError: It does not answer.
+    """
+    answer = verification.label_survey(data, grid)
+    low, high = (next(iter(answer[end].values()), None) for end in ("low", "high"))
+    if low is None or high is None:
+        raise DraftError(f"--labels: {data.labels.asset} holds no value in the region; move --region")
+    quantiles = {key.rpartition("p")[2]: value for key, value in answer["mean"].items()}
+    found = (quantiles.get(str(percent)) for percent in QUANTILES)
+    return Spread(float(low), float(high), tuple(float(value) for value in found if value is not None))
 
 
 def field_counts(table: str, field: str) -> dict[str, float]:

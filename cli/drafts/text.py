@@ -22,13 +22,14 @@ class Draft:
         name: Of the workflow.
         environment: The section.
         imagery: The section.
-        labels: The section, without classes.
-        classes: Of the map.
+        labels: The section, without what labels mean.
+        classes: Of the map; empty where labels are a value.
         counted: What the classes' counts are of, such as `pixels`.
         place: `region`, `crs` and `scale`, as far as there are any.
         export: The section.
         model: `train.model`.
         serving: The section; empty where the defaults fit.
+        value: The section `data.labels.value`; empty where labels are classes.
         remarks: Short comments by dotted key.
     """
 
@@ -42,17 +43,24 @@ class Draft:
     export: Mapping[str, Any]
     model: Mapping[str, Any]
     serving: Mapping[str, Any] = field(default_factory=dict)
+    value: Mapping[str, Any] = field(default_factory=dict)
     remarks: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def meaning(self) -> dict[str, Any]:
+        """What labels mean: their classes, or a value."""
+        if self.value:
+            return {"value": dict(self.value)}
+        return {"classes": [{"name": each.name, "color": each.color, "values": [each.value]} for each in self.classes]}
 
     def content(self) -> dict[str, Any]:
         """The same as parsed YAML."""
-        classes = [{"name": each.name, "color": each.color, "values": [each.value]} for each in self.classes]
         content: dict[str, Any] = {
             "name": self.name,
             "environment": dict(self.environment),
             "data": {
                 "imagery": dict(self.imagery),
-                "labels": {**self.labels, "classes": classes},
+                "labels": {**self.labels, **self.meaning},
                 **self.place,
             },
         }
@@ -85,7 +93,7 @@ def written(draft: Draft, path: str) -> str:
         "data:",
         *_section(draft, "imagery", draft.imagery, 1, "data."),
         *_section(draft, "labels", draft.labels, 1, "data."),
-        *_classes(draft),
+        *(_section(draft, "value", draft.value, 2, "data.labels.") if draft.value else _classes(draft)),
     ]
     for key, value in draft.place.items():
         lines.append(_line(draft, 1, key, value, f"data.{key}"))

@@ -160,7 +160,7 @@ def test_compile_writes_a_pipeline(
     assert yaml.safe_load(path.read_bytes())["pipelineInfo"]["name"] == written["name"]
 
 
-@pytest.mark.parametrize("name", ["land_cover_vertex", "sentinel_1_2_dem", "embeddings", "time_series"])
+@pytest.mark.parametrize("name", ["land_cover_vertex", "sentinel_1_2_dem", "embeddings", "time_series", "regression"])
 def test_check_passes_offline_without_credentials(tmp_path: Path, name: str) -> None:
     variables = {key: value for key, value in os.environ.items() if not key.startswith(("GOOGLE", "CLOUDSDK", "GCE"))}
     reply = subprocess.run(

@@ -84,6 +84,8 @@ def scene(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Sandbox
     image = save(folder / "image.tif", bands, ("red", "nir", "QA"))
     sandbox.command("add", f"{FOLDER}/valley/image", image)
     labels = save(folder / "labels.tif", cover[np.newaxis], ("cover",), nodata=255)
+    height = np.where(cover == 255, np.nan, 0.125 * cover + rows / 8).astype(np.float32)
+    sandbox.command("add", f"{FOLDER}/valley/height", save(folder / "height.tif", height[np.newaxis], ("height",)))
     said = ("--property", "cover_class_values=[4, 9]", "--property", 'cover_class_names=["forest", "lake: deep"]')
     sandbox.command("add", f"{FOLDER}/valley/cover", labels, "--pyramiding", "MODE", *said)
     return sandbox
@@ -207,6 +209,36 @@ def test_points_of_a_file_become_classes_by_their_words(here: Shell) -> None:
     labels = config.load(here.folder / "maps" / "meadow.yaml").data.labels
     assert labels.class_names == ("Wald", "wet meadow")
     assert "edit data.labels.classes" not in out
+
+
+def test_a_raster_with_fractions_becomes_a_value_with_its_range(here: Shell) -> None:
+    flags = ("--image", f"{FOLDER}/valley/image", "--labels", f"{FOLDER}/valley/height", "--unit", "m")
+    code, out, err = here.earthline("init", "trees.yaml", *flags)
+    assert (code, err) == (0, "")
+    value = config.load(here.folder / "trees.yaml").data.labels.value
+    assert (value.name, value.unit, value.range) == ("height", "m", (0, 30)) and len(value.breaks) == 4
+    text = (here.folder / "trees.yaml").read_text()
+    assert "    value:  # a continuous value: the model learns numbers, not classes\n      name: height\n" in text
+    assert "range: [0, 30]  # labels hold 0.25 to 26; none may lie outside" in text
+    assert "a continuous value: height, 0 to 30 m" in out and "edit" not in out
+    code, checked, err = here.earthline("check", "trees.yaml")
+    assert (code, err) == (0, "") and "✗" not in checked
+    assert "values from 0.25 to 26 m; nine in ten from" in checked
+
+
+def test_fractions_of_a_file_are_a_value_and_whole_numbers_if_one_says_so(here: Shell) -> None:
+    lines = [f"{15 + place / 500},{45.15 - place / 600},{place / 4},{place}" for place in range(41)]
+    (here.folder / "plots.csv").write_text("lon,lat,biomass,count\n" + "\n".join(lines))
+    flags = ("--image", f"{FOLDER}/valley/image", "--labels-file", "plots.csv", "--bands", "red", "--offline")
+    code, out, err = here.earthline("init", "a.yaml", *flags, "--field", "biomass")
+    assert (code, err) == (0, "") and "add the `unit` of biomass" in out
+    value = config.load(here.folder / "a.yaml").data.labels.value
+    assert (value.name, value.range, value.breaks) == ("biomass", (0, 10), (2.5, 5, 7.5, 9.5))
+    named = ("--field", "count", "--value", "stems", "--unit", "1/ha")
+    code, _, err = here.earthline("init", "b.yaml", *flags, *named)
+    assert (code, err) == (0, "")
+    value = config.load(here.folder / "b.yaml").data.labels.value
+    assert (value.name, value.unit, value.range) == ("stems", "1/ha", (0, 40))
 
 
 def test_on_a_terminal_it_asks_for_what_no_flag_said(here: Shell) -> None:
