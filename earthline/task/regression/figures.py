@@ -31,7 +31,7 @@ def scatter(scores: Scores, values: Values) -> bytes:
     low, high = details.ends
     axis = lettering.drawable(values.axis)
     metrics = {name: metric.value for name, metric in scores.metrics.items()}
-    unit = lettering.drawable(values.in_unit)
+    unit = f" {lettering.drawable(values.unit)}" if values.unit else ""
     heading = (
         f"RMSE {metrics[errors.RMSE]:.3g}{unit}, MAE {metrics[errors.MAE]:.3g}{unit}, "
         f"R\u00b2 {metrics[errors.R2]:.2f}, bias {metrics[errors.BIAS]:+.2g}{unit}"
@@ -53,7 +53,8 @@ def scatter(scores: Scores, values: Values) -> bytes:
         plot.legend(frameon=False, loc="upper left", fontsize=9)
         plot.set_xlabel(f"label: {axis}")
         plot.set_ylabel(f"map: {axis}")
-        figure.colorbar(drawn, ax=plot, label="test pixels", shrink=0.85)
+        # The formatter of logarithms writes TeX, which is off here.
+        figure.colorbar(drawn, ax=plot, label="test pixels", shrink=0.85, format="{x:,.0f}")
         there = [part for part in details.parts if part.bias is not None]
         middles = [(part.low + part.high) / 2 for part in there]
         residuals.axhline(0, color="#1d2830", linewidth=0.8)
