@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from earthline.config import Data
+from earthline.formats.certainty import Certainty
 from earthline.formats.manifest import Manifest
 from earthline.formats.task_record import TaskRecord
 from earthline.task import task_of
@@ -28,6 +29,9 @@ class Description(BaseModel):
     data_type: str = Field(description="NumPy name of the type in which training values were stored.")
     task: TaskRecord = Field(description="What it gives, with the names along its output's last axis.")
     further: tuple[str, ...] = Field(default=(), description="Names of what it gives after the task's entries.")
+    certainty: Certainty = Field(
+        default_factory=Certainty, description="Limits by which the outputs tell how far the map can be believed."
+    )
     labels: dict[str, Any] = Field(default={}, description="Statistics of the training labels, by the task's names.")
     stride: int = Field(gt=0, description="Height and width of the input divide by it.")
     receptive_field: int = Field(

@@ -102,6 +102,7 @@ def prepare(section: Serving, model_folder: Path, examples: Path, folder: Path) 
         arguments=export.arguments((*description.bands, VALID_BAND)),
         task=description.task,
         further=description.further,
+        certainty=description.certainty,
         tile_shape=section.tile_shape,
         overlap=section.overlap,
         stride=description.stride,

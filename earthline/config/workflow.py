@@ -33,6 +33,8 @@ RESPONSE_BYTES = 1024
 STEP_BYTES = 120_000
 """Most bytes of settings that travel to a step. They are one argument of its process, for which Linux has 131,072
 (MAX_ARG_STRLEN, man 2 execve); the addresses of the step's artifacts need a part of that."""
+APPLICABILITY = ("dissimilarity", "applicable")
+"""Further bands of a map that rest on `train.certainty.applicability`."""
 _WRITABLE = re.compile(r"(projects/[^/]+/assets|users)/.")
 """Asset ids that somebody can own; what begins otherwise is the public catalogue."""
 
@@ -110,7 +112,8 @@ class Config(Section):
     @property
     def _outputs(self) -> int:
         """Numbers that a model gives for each pixel."""
-        return len(self.data.labels.entries) + len(self.train.loss_of(self.data.labels.task).further)
+        further = self.train.loss_of(self.data.labels.task).further
+        return len(self.data.labels.entries) + len(further) + int(self.train.certainty.applicability)
 
     @model_validator(mode="after")
     def _labels_have_a_table(self) -> Self:
@@ -123,6 +126,7 @@ class Config(Section):
         problems = [
             *self._loss_problems(),
             *self._evaluate_problems(),
+            *self._band_problems(),
             *self._model_problems(),
             *self._stride_problems(),
             *self._payload_problems(),
@@ -159,7 +163,7 @@ class Config(Section):
         if metric is None and not floors:
             return []
         # A task takes half a second to load; most configs leave both to it.
-        task: Any = resolve_name(installed()[labels.task].task)
+        task: Any = resolve_name(installed()[labels.task].task).of_labels(labels)
         problems = []
         if metric is not None and metric not in task.measures:
             problems.append(
@@ -172,6 +176,23 @@ class Config(Section):
                 fix = f"use one of {', '.join(known)}" if known else f"remove it: {labels.KIND} have no floors"
                 problems.append(f"evaluate.floors: '{name}' is none of the {labels.KIND} in data.labels; {fix}")
         return problems
+
+    def _band_problems(self) -> list[str]:
+        labels, asked = self.data.labels, self.predict.bands
+        known = (*labels.CONFIDENCE, *self.train.loss_of(labels.task).further)
+        found = []
+        for name in asked:
+            if name in APPLICABILITY:
+                if not self.train.certainty.applicability:
+                    found.append(f"predict.bands: '{name}' needs `train.certainty: {{applicability: true}}`")
+            elif name not in known:
+                found.append(
+                    f"predict.bands: '{name}' is no further band of a map of {labels.summary} with this train.loss; "
+                    f"use {', '.join((*known, *APPLICABILITY))}"
+                )
+        if len(set(asked)) < len(asked):
+            found.append(f"predict.bands: {', '.join(asked)}: a name stands twice; keep one")
+        return found
 
     def _model_problems(self) -> list[str]:
         try:
@@ -190,12 +211,19 @@ class Config(Section):
         model, stride = self.train.model, self.train.model.stride
         option = f"a smaller train.model.{model.STRIDE_OPTION}" if model.STRIDE_OPTION else "another train.model"
         problems = []
-        for key, shape in (("export.patch_shape", self.export.patch_shape),):
-            if any(pixels % stride for pixels in shape):
+        crop, patch = self.train.crop_shape, self.export.patch_shape
+        for key, shape in (("export.patch_shape", patch), ("train.crop_shape", crop)):
+            if shape and any(pixels % stride for pixels in shape):
                 fitting = [max(stride, round(pixels / stride) * stride) for pixels in shape]
                 problems.append(
                     f"{key}: {list(shape)} does not divide by the model's stride {stride}; use {fitting}, or {option}"
                 )
+        # Examples made elsewhere have a shape of their own, which the training compares.
+        if crop and not self.data.examples and any(one > other for one, other in zip(crop, patch, strict=True)):
+            problems.append(
+                f"train.crop_shape: {list(crop)} does not fit into patches of {list(patch)} px; use a smaller one, or a "
+                "larger export.patch_shape"
+            )
         return problems
 
     def _asset_problems(self) -> list[str]:

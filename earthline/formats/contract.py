@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from earthline.formats.certainty import Certainty
 from earthline.formats.learned_ground import LearnedGround
 from earthline.formats.task_record import TaskRecord
 
@@ -42,6 +43,9 @@ class Contract(BaseModel):
     )
     further: tuple[str, ...] = Field(
         default=(), description="Names of what the output holds after the task's entries, such as bounds of them."
+    )
+    certainty: Certainty = Field(
+        default_factory=Certainty, description="Limits by which the outputs tell how far the map can be believed."
     )
     tile_shape: tuple[int, int] = Field(description="Tile in pixels (height, width), without overlap.")
     overlap: tuple[int, int] = Field(

@@ -9,12 +9,13 @@ from typing import Any, ClassVar, Self
 
 from earthline.config.sections.labels import Labels
 from earthline.formats.task_record import TaskRecord
+from earthline.task.confidence import ConfidenceSide
 from earthline.task.doubts import DoubtSide
 from earthline.task.judgement import JudgementSide
 from earthline.task.maps import MapSide
 
 
-class Task(MapSide, JudgementSide, DoubtSide):
+class Task(MapSide, JudgementSide, DoubtSide, ConfidenceSide):
     """How labels are encoded, what is learned and judged, and what a map looks like."""
 
     name: ClassVar[str]

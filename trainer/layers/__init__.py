@@ -1,7 +1,8 @@
 """Layers that Keras does not have, one noun a module. Importing this package registers all of them with Keras."""
 
+from trainer.layers.dissimilarity import Dissimilarity
 from trainer.layers.series import PixelSeries, SeriesImage
 from trainer.layers.tree_ensemble import FlatTrees, TreeEnsemble
 from trainer.layers.windows import WindowFeatures
 
-__all__ = ["FlatTrees", "PixelSeries", "SeriesImage", "TreeEnsemble", "WindowFeatures"]
+__all__ = ["Dissimilarity", "FlatTrees", "PixelSeries", "SeriesImage", "TreeEnsemble", "WindowFeatures"]

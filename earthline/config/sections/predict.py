@@ -17,6 +17,13 @@ class Predict(Section):
         default=None,
         description="Earth Engine asset to write as well as the GeoTIFF; left out, the GeoTIFF only.",
     )
+    bands: tuple[str, ...] = Field(
+        default=(),
+        description="Further bands that tell how far the map can be believed, written to confidence.tif and to the "
+        "asset: of classes `probability`, `margin` (to the next class) and `set_size` (classes that cannot be ruled "
+        "out, see train.certainty.coverage); of a value the bounds of the loss `quantile`, such as `q0.05`; of both, "
+        "with train.certainty.applicability, `dissimilarity` and `applicable` (1 inside the area of applicability).",
+    )
     tile_shape: Shape = Field(
         default=(256, 256), description="Pixels of the map per request to Earth Engine, (height, width)."
     )

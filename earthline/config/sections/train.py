@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from earthline.config.model import AnyModel, default
 from earthline.config.section import MOST_SEED, Number, Section, WholeNumber
+from earthline.config.sections.certainty import Certainty
 from earthline.config.sections.environment import Image
 from earthline.config.sections.init import AnyInit
 from earthline.config.sections.loss import AnyLoss, Loss
@@ -90,6 +91,10 @@ class Train(Section):
         ge=0,
         lt=1,
         description="Probability that a band of a training patch is replaced by its mean.",
+    )
+    certainty: Certainty = Field(
+        default_factory=Certainty,
+        description="What is learned beside the map, so that a map can say where it is to be believed.",
     )
     seed: WholeNumber = Field(default=0, ge=0, le=MOST_SEED, description="Seed of weights, order and augmentation.")
     image: Image | None = Field(

@@ -74,7 +74,7 @@ class ClassJudgementSide(Classes, JudgementSide):
 
     def certainty(self, outputs: Array) -> Array:
         """The probability of the most probable class."""
-        return np.asarray(np.nan_to_num(outputs).max(axis=-1), np.float32)
+        return np.asarray(np.nan_to_num(outputs[..., : len(self.names)]).max(axis=-1), np.float32)
 
     def slices(self, label: Array) -> Mapping[str, Mapping[str, Array]]:
         """Pixels near to another class, whose labels and images are mixed, and those inside of their class."""

@@ -29,15 +29,18 @@ class ClassMapSide(Classes, MapSide):
 
     def mapped(self, outputs: Any) -> Any:
         """The most probable class."""
-        classes = outputs.arrayArgmax().arrayGet([0]).rename([CLASS_BAND]).toUint8()
+        # A model may give more than the classes' probabilities.
+        own = outputs.arraySlice(0, 0, len(self.names))
+        classes = own.arrayArgmax().arrayGet([0]).rename([CLASS_BAND]).toUint8()
         # Of NaN, argmax would make class 0. NaN compares false with everything, and makes a sum NaN.
-        total = outputs.arrayReduce(ee.Reducer.sum(), [0]).arrayGet([0])
+        total = own.arrayReduce(ee.Reducer.sum(), [0]).arrayGet([0])
         return classes.updateMask(total.gt(0).And(total.lte(LARGEST_SUM)))
 
     def decoded(self, outputs: Array) -> Array:
         """The most probable class."""
-        known = np.isfinite(outputs).all(axis=-1)
-        return np.where(known, np.nan_to_num(outputs).argmax(axis=-1), UNLABELLED).astype(np.uint8)
+        own = outputs[..., : len(self.names)]
+        known = np.isfinite(own).all(axis=-1)
+        return np.where(known, np.nan_to_num(own).argmax(axis=-1), UNLABELLED).astype(np.uint8)
 
     def map_problem(self, values: Array) -> str:
         """Class ids that no class has."""

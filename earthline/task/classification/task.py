@@ -4,6 +4,7 @@ from typing import ClassVar, Self
 
 from earthline.config.sections.labels import ClassLabels, Labels
 from earthline.formats.task_record import TaskRecord
+from earthline.task.classification.confidence import ClassConfidenceSide
 from earthline.task.classification.doubts import ClassDoubtSide
 from earthline.task.classification.judgement import ClassJudgementSide
 from earthline.task.classification.labels import ClassLabelSide
@@ -11,7 +12,9 @@ from earthline.task.classification.maps import ClassMapSide
 from earthline.task.task import Task
 
 
-class Classification(ClassLabelSide, ClassMapSide, ClassJudgementSide, ClassDoubtSide, Task):
+class Classification(
+    ClassLabelSide, ClassMapSide, ClassJudgementSide, ClassDoubtSide, ClassConfidenceSide, Task
+):
     """The classes of a map, and all that follows from them."""
 
     name: ClassVar[str] = "classification"

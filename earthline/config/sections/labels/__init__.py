@@ -1,6 +1,9 @@
 """The section `data.labels`: the ground truth, from a raster or from points and polygons, and what it tells."""
 
 from earthline.config.sections.labels.class_labels import (
+    MARGIN,
+    PROBABILITY,
+    SET_SIZE,
     ClassLabels,
     ExampleClassLabels,
     RasterClassLabels,
@@ -15,6 +18,9 @@ from earthline.config.sections.labels.value_labels import Value, ValueExamples, 
 from earthline.config.sections.labels.vector import VectorLabels
 
 __all__ = [
+    "MARGIN",
+    "PROBABILITY",
+    "SET_SIZE",
     "AnyLabels",
     "ClassLabels",
     "ExampleClassLabels",

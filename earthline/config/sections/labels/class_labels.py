@@ -16,6 +16,9 @@ from earthline.config.sections.labels.section import Labels
 from earthline.config.sections.labels.vector import VectorLabels
 from earthline.label_features.features import FeaturesError, LabelFeatures
 
+PROBABILITY, MARGIN, SET_SIZE = "probability", "margin", "set_size"
+"""Bands of a map that tell how far it can be believed."""
+
 
 class ClassLabels(Labels):
     """Ground truth and its classes."""
@@ -23,6 +26,7 @@ class ClassLabels(Labels):
     task: ClassVar[str] = "classification"
     KEY: ClassVar[str] = "classes"
     KIND: ClassVar[str] = "classes"
+    CONFIDENCE: ClassVar[tuple[str, ...]] = (PROBABILITY, MARGIN, SET_SIZE)
 
     classes: tuple[LabelClass, ...] = Field(min_length=2, max_length=255, description="Classes of the map, in order.")
 

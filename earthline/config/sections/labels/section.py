@@ -17,6 +17,8 @@ class Labels(Section, ABC):
     """The required key that no other task has."""
     KIND: ClassVar[str]
     """What `entries` are, as a plural, for messages."""
+    CONFIDENCE: ClassVar[tuple[str, ...]] = ()
+    """Bands of a map that tell how far it can be believed, see `predict.bands`."""
 
     offset: tuple[WholeNumber, WholeNumber] = Field(
         default=(0, 0),

@@ -1,0 +1,58 @@
+"""How far a map of classes can be believed: the probability of its class, the margin, and sets of classes."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import ee
+import numpy as np
+
+from earthline.config.sections.labels import MARGIN, PROBABILITY, SET_SIZE
+from earthline.formats.certainty import Certainty
+from earthline.task.classification.classes import Classes
+from earthline.task.confidence import ConfidenceSide
+
+Array = np.ndarray[Any, Any]
+
+
+class ClassConfidenceSide(Classes, ConfidenceSide):
+    """What classification knows of confidence."""
+
+    confidence_bands: ClassVar[Mapping[str, str]] = {
+        PROBABILITY: "probability that the model gives the map's class",
+        MARGIN: "how much more probable the map's class is than the next one",
+        SET_SIZE: "number of classes that cannot be ruled out",
+    }
+
+    def set_limit(self, outputs: Array, labels: Array, coverage: float) -> float | None:
+        """By split conformal prediction, as `ConfidenceSide.set_limit`.
+
+        A set holds the classes whose probability is at least the limit (Sadinle, Lei and Wasserman 2019, "Least
+        Ambiguous Set-Valued Classifiers with Bounded Error Levels"). The promise holds for pixels that are drawn like
+        those of the validation split; elsewhere the test blocks tell.
+        """
+        given = np.sort(np.take_along_axis(outputs[:, : len(self.names)], labels[:, np.newaxis].astype(int), 1)[:, 0])
+        below = math.floor((1 - coverage) * (len(given) + 1))
+        # With too few pixels nothing can be ruled out.
+        return float(given[below - 1]) if below else 0.0
+
+    def sets(self, outputs: Array, limit: float) -> Array:
+        """Classes at least as probable as the limit, and the most probable one in any case."""
+        own = outputs[..., : len(self.names)]
+        return np.asarray(own >= np.minimum(limit, own.max(axis=-1, keepdims=True)))
+
+    def confidence(self, name: str, outputs: Any, certainty: Certainty) -> Any:
+        """As `ConfidenceSide.confidence`."""
+        own = outputs.arraySlice(0, 0, len(self.names))
+        largest = own.arrayReduce(ee.Reducer.max(), [0]).arrayGet([0])
+        if name == PROBABILITY:
+            return largest.rename([name])
+        if name == MARGIN:
+            # Sorted upwards: the last two.
+            return largest.subtract(own.arraySort().arrayGet([len(self.names) - 2])).rename([name])
+        if name == SET_SIZE:
+            if certainty.set_limit is None:
+                raise ValueError(f"predict.bands: the model has no limit for '{SET_SIZE}'; train it again")
+            held = own.gte(certainty.set_limit).arrayReduce(ee.Reducer.sum(), [0]).arrayGet([0])
+            return held.max(1).rename([name])
+        return super().confidence(name, outputs, certainty)
