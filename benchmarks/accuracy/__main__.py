@@ -67,9 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         cells = [
             Cell(set=name, model=model, variant=variant, seed=seed)
             for model in parsed.models
-            for variant in parsed.variants
+            for variant, changes in parsed.variants.items()
             for name, seed in there
-            if models.suits(model, name) and (variant == PLAIN or models.baseline(model) is None)
+            if models.suits(model, changes, name)
         ]
         failed = _run([cell for cell in cells if not (parsed.output / cell.path).is_file()], parsed)
     shown = {name: sets.find(name) for name in parsed.sets}

@@ -1,5 +1,6 @@
 """The models of the benchmark and their settings, which are the same on every set."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,24 +19,29 @@ def names() -> tuple[str, ...]:
     return tuple(_content()["models"])
 
 
-def suits(name: str, of_set: str) -> bool:
-    """Whether a model is for a set: one that reads a series needs a set with one.
+def suits(name: str, changes: Mapping[str, Any], of_set: str) -> bool:
+    """Whether a model with a variant is for a set: both may name the sets that they are for. Baselines have no variant.
 
     Args:
         name: Of the model.
+        changes: Of the variant.
         of_set: Name of the set.
     """
-    return of_set in _content()["models"][name].get("sets", [of_set])
+    entry = _content()["models"][name]
+    if changes and "baseline" in entry:
+        return False
+    return all(of_set in each.get("sets", [of_set]) for each in (entry, changes))
 
 
 def variants(path: Path | None) -> dict[str, dict[str, Any]]:
     """Changes of settings by the variant's name; `plain`, which changes nothing, comes first.
 
     Args:
-        path: YAML of such changes, such as `{no_flips: {augment: false}}`; keys may have dots.
+        path: YAML of such changes, such as `{no_flips: {augment: false}}`; keys may have dots. `sets` names the sets
+            that a variant is for.
 
     Raises:
-        ValueError: Not a mapping of mappings.
+        ValueError: Not a mapping of mappings, or a name that cannot be part of a file's name.
     """
     found: dict[str, dict[str, Any]] = {PLAIN: {}}
     if path is not None:
@@ -44,6 +50,9 @@ def variants(path: Path | None) -> dict[str, dict[str, Any]]:
             raise ValueError(
                 f"--variants: {path} is no mapping from names to settings, as {{no_flips: {{augment: false}}}}"
             )
+        wrong = [name for name in content if not re.fullmatch(r"[\w .-]+", str(name))]
+        if wrong:
+            raise ValueError(f"--variants: '{wrong[0]}' in {path}: names are of letters, digits, spaces and _ . -")
         found |= {str(name): dict(changes) for name, changes in content.items()}
     return found
 
@@ -70,9 +79,9 @@ def section(name: str, changes: Mapping[str, Any], manifest: Manifest, seed: int
     if name not in content["models"]:
         raise ValueError(f"--models: '{name}' is no model of {FILE.name}; known: {', '.join(content['models'])}")
     settings: dict[str, Any] = {**content["common"], **content["models"][name], "seed": seed}
-    settings.pop("sets", None)
     for key, value in changes.items():
         _put(settings, key.split("."), value)
+    settings.pop("sets", None)
     if "epochs" not in settings:
         steps = max(1, manifest.splits["train"].examples // int(settings["batch_size"]))
         least, most = content["epochs"]

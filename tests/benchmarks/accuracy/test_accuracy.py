@@ -120,6 +120,8 @@ def test_every_model_has_settings_that_the_product_takes(tmp_path: Path) -> None
     manifest = Manifest.read(datasets.prepared("square_fields", 0, tmp_path))
     for name in (name for name in models.names() if models.baseline(name) is None):
         assert models.section(name, {}, manifest, 7).seed == 7
+    for changes in models.variants(command.HERE / "ablations.yaml").values():
+        assert models.section("unet", changes, manifest, 0).model.name == "unet"
     changed = models.section("unet", {"augment": False, "model.depth": 1}, manifest, 0)
     assert not changed.augment and changed.model.stride == 2
     with pytest.raises(ValueError, match="no_such"):
@@ -136,6 +138,17 @@ def test_a_baseline_learns_a_clean_border(tmp_path: Path, kind: str) -> None:
         fitted = baselines.Baseline.fitted(kind, task_of_record(manifest.task), train, 0)
     assert fitted.pixels == train.labelled.sum()
     assert (fitted.predicted(test) == test.label[test.labelled]).mean() > 0.95
+
+
+def test_models_and_variants_are_for_some_sets_alone(tmp_path: Path) -> None:
+    assert models.suits("temporal", {}, "ljubljana") and not models.suits("temporal", {}, "leipzig")
+    assert not models.suits("unet", {"augment": False, "sets": ["leipzig"]}, "virginia")
+    assert models.suits("baseline_forest", {}, "virginia")
+    assert not models.suits("baseline_forest", {"augment": False}, "virginia")
+    file = tmp_path / "variants.yaml"
+    file.write_text("../up: {augment: false}\n")
+    with pytest.raises(ValueError, match=r"'\.\./up'"):
+        models.variants(file)
 
 
 def test_a_gain_is_paired_by_seed_and_ground() -> None:
