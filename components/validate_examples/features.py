@@ -7,18 +7,14 @@ from typing import Any
 import numpy as np
 import shapely
 
-from components.validate_examples.findings import Findings, listed
+from components.validate_examples.findings import Findings
 from earthline.formats.examples import Patch
 from earthline.formats.label_features import FeatureRecords
+from earthline.label_features import floors
 from earthline.label_features.on_grid import pixels
 from earthline.task import Task
 
 Array = np.ndarray[Any, Any]
-
-LEAST_TRAINING_FEATURES = 10
-"""Fewer places say little of what else a stratum looks like: of ten, one that is odd is a tenth."""
-LEAST_TEST_FEATURES = 10
-"""With fewer, one place more or less that is right changes a class's accuracy by more than ten percent."""
 
 
 class FeatureIndex:
@@ -127,40 +123,11 @@ def _check_owners(seen: FeatureStatistics, owners: Mapping[int, list[str]], find
 
 
 def _check_numbers(seen: FeatureStatistics, ground: Mapping[str, tuple[int, ...]], findings: Findings) -> None:
-    word, names = seen.task.stratum_word, seen.task.strata
-    strata, features = seen.strata, seen.records.features
-    single = {
-        names[stratum]: "one point" if features[strata.index(stratum)].point else "one polygon"
-        for stratum in range(len(names))
-        if strata.count(stratum) == 1
-    }
-    if single:
-        findings.warning(
-            "single features",
-            f"{listed(single)} in all: a single feature lies in one split alone, so such a {word} is learned or "
-            f"judged, never both; collect at least {LEAST_TRAINING_FEATURES} of each, in different places",
-        )
-    for stratum, name in enumerate(names):
-        for split, least, meaning in (
-            ("train", LEAST_TRAINING_FEATURES, "it is learned from few places, and may be wrong elsewhere"),
-            ("test", LEAST_TEST_FEATURES, "each place counts for more than a tenth of its accuracy"),
-        ):
-            if split not in ground or name in single:
-                continue
-            points, polygons = seen.counts(split, stratum)
-            if 0 < points + polygons < least:
-                findings.warning(
-                    f"few features in {split}",
-                    f"{word} '{name}' has {told(points, polygons)} ({ground[split][stratum]:,} pixels) in "
-                    f"{split}, fewer than {least}: {meaning}; collect more, or merge it with a similar {word}",
-                )
-
-
-def told(points: int, polygons: int) -> str:
-    """Numbers of points and polygons in words."""
-    parts = [
-        f"{count:,} {what}{'' if count == 1 else 's'}"
-        for count, what in ((points, "point"), (polygons, "polygon"))
-        if count
-    ]
-    return " and ".join(parts) or "no feature"
+    names, strata = seen.task.strata, seen.strata
+    totals = [[0, 0] for _ in names]
+    for stratum, record in zip(strata, seen.records.features, strict=True):
+        totals[stratum][not record.point] += 1
+    counts = {split: [seen.counts(split, place) for place in range(len(names))] for split in ground}
+    whole = [(points, polygons) for points, polygons in totals]
+    for title, text in floors.few(seen.task.stratum_word, names, whole, counts, ground):
+        findings.warning(title, text)

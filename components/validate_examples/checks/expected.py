@@ -77,7 +77,7 @@ def check(
             share = count / of_split.pixels
             if share > most:
                 findings.warning(
-                    "expected",
+                    f"{key} pixels",
                     f"{split}: {100 * share:.1f} % of the pixels are {key}, the schema expects at most "
                     f"{100 * most:.3g} %; look at the imagery's dates and masks, or raise `{key}` in the schema",
                 )
@@ -89,7 +89,7 @@ def check(
         wanted = expected.labels[name]
         if not wanted.least <= share <= wanted.most:
             findings.warning(
-                "expected",
+                "label shares",
                 f"'{name}' has {100 * share:.2g} % of the labelled ground, the schema expects {100 * wanted.least:.3g} "
                 f"to {100 * wanted.most:.3g} %; look at the labels, or change `labels.{name}` in the schema",
             )

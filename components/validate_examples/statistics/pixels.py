@@ -110,11 +110,23 @@ def _chosen(rank: Array, stratum: Array, patch: Array, most: int) -> Array:
     kept = []
     for each in np.unique(stratum):
         mine = np.flatnonzero(stratum == each)
-        ranks = np.unique(rank[mine])
-        kept.append(mine[rank[mine] <= ranks[min(most, len(ranks)) - 1]])
+        kept.append(mine[rank[mine] <= _limit(rank[mine], most)])
     chosen = np.concatenate(kept) if kept else np.zeros(0, np.int64)
     ordered = chosen[np.lexsort((patch[chosen, 1], patch[chosen, 0], rank[chosen]))]
     return ordered[np.unique(rank[ordered], return_index=True)[1]]
+
+
+def _limit(rank: Array, most: int) -> Any:
+    """The largest of so many least ranks, each counted once; the largest of all where there are fewer."""
+    wanted = 2 * most
+    while wanted < len(rank):
+        # To sort all ranks of many patches would take longer than all else.
+        least = np.unique(np.partition(rank, wanted)[:wanted])
+        if len(least) > most:
+            return least[most - 1]
+        wanted *= 2
+    least = np.unique(rank)
+    return least[min(most, len(least)) - 1]
 
 
 def _around(image: Array, valid: Array, patch: Array, row: Array, column: Array) -> Array:
