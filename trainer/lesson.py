@@ -7,19 +7,25 @@ from pkgutil import resolve_name
 from typing import Any
 
 from earthline.config import Train
-from earthline.config.model import Finished, Model, Network
+from earthline.config.model import Finished, Fitted, Model, Network
+from earthline.formats.evaluations import Choice
 from earthline.formats.manifest import Manifest
 from trainer import heads, statistics
 from trainer.heads import Head
 from trainer.history import State
 from trainer.input.store import Store
+from trainer.models.auto import Auto
+from trainer.models.ensemble import Ensemble
 from trainer.statistics import Statistics
 
 _PASS = 64
 """Patches that are read at a time for statistics."""
 
 TEACHERS: Mapping[type, str] = {
+    Auto: "trainer.several.choosing:choose",
+    Ensemble: "trainer.several.averaging:average",
     Finished: "trainer.finished:take",
+    Fitted: "trainer.trees.fitting:fit",
     Network: "trainer.loop.teacher:teach",
 }
 """Who trains what, as `module:function` by a class of architectures; the nearest class of an architecture counts.
@@ -101,10 +107,14 @@ class Learned:
     Attributes:
         network: Keras model from image and mask to the task's output (see `trainer.network.build`).
         state: Metrics of every epoch, and which one the network is of. What learns in one pass has one epoch.
+        model: The architecture that it is of, where that was chosen among several; else None.
+        choice: How it was chosen; else None.
     """
 
     network: Any
     state: State
+    model: Model | None = None
+    choice: Choice | None = None
 
 
 def learn(model: Model, lesson: Lesson) -> Learned:

@@ -11,6 +11,8 @@ import tensorflow as tf
 from earthline.config import Train
 from earthline.formats.examples import IMAGE, VALID
 from trainer import distribution
+from trainer.confidence import applicability
+from trainer.confidence.completion import complete
 from trainer.description import HISTORY, KERAS_MODEL, LOGS, SAVED_MODEL, Description
 from trainer.history import State, write_history
 from trainer.lesson import Lesson, learn
@@ -22,8 +24,8 @@ def run(train: Train, examples: Path, model_folder: Path, checkpoint: Path | Non
     """Trains a model and saves it.
 
     `model_folder` then holds `model.keras`, `saved_model/` (plain arrays in and out), `history.json` and
-    `description.json`, and `logs/` for TensorBoard unless AIP_TENSORBOARD_LOG_DIR names another folder. A run that finds
-    a checkpoint goes on from it.
+    `description.json`, and `logs/` for TensorBoard unless AIP_TENSORBOARD_LOG_DIR names another folder. A run that
+    finds a checkpoint goes on from it.
 
     Args:
         train: Section `train` of the config.
@@ -48,25 +50,32 @@ def run(train: Train, examples: Path, model_folder: Path, checkpoint: Path | Non
         checkpoint=folder,
         logs=mounted(logs) if logs else model_folder / LOGS,
     )
+    # Before the hours that a training may take: examples that tell nothing of where a model reaches are refused here.
+    ground = applicability.measured(lesson) if train.certainty.applicability else None
     learned, manifest = learn(train.model, lesson), lesson.manifest
+    model = learned.model or train.model
     if distribution.is_chief():
         model_folder.mkdir(parents=True, exist_ok=True)
-        _save(learned.network, model_folder, train.model.stride, manifest.task.output)
+        whole = complete(learned.network, lesson, ground)
+        _save(whole.network, model_folder, model.stride, manifest.task.output)
         write_history(learned.state, model_folder / HISTORY)
+        if learned.choice is not None:
+            learned.choice.write(model_folder)
         Description(
             bands=manifest.bands,
             data_type=manifest.data_type,
             task=manifest.task,
-            further=_further(learned.network, lesson),
+            further=(*_further(learned.network, lesson), *whole.further),
+            certainty=whole.certainty,
             labels=manifest.splits["train"].labels,
-            stride=train.model.stride,
-            receptive_field=train.model.receptive_field,
+            stride=model.stride,
+            receptive_field=model.receptive_field,
             patch_shape=manifest.patch_shape,
             mean=lesson.measured.mean,
             std=lesson.measured.std,
             parameters=learned.network.count_params(),
             expression_hash=manifest.expression_hash,
-            modules=train.model.modules,
+            modules=model.modules,
         ).write(model_folder)
         remove(folder)
     distribution.wait_for_all(strategy)

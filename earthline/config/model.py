@@ -8,6 +8,7 @@ bring another (https://packaging.python.org/en/latest/specifications/entry-point
 of the user's own, which the architecture registered as `FACTORY` calls.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -15,7 +16,7 @@ from importlib.metadata import entry_points
 from pkgutil import resolve_name
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, SerializeAsAny, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler, SerializeAsAny, ValidationInfo
 from pydantic.json_schema import JsonSchemaValue
 
 from earthline.config.section import Section
@@ -104,6 +105,36 @@ class Finished(Model):
         """
 
 
+class Compound(Model):
+    """An architecture that is made of others, which each learn as they would alone."""
+
+    @property
+    @abstractmethod
+    def parts(self) -> "tuple[Model, ...]":
+        """The others."""
+
+    @property
+    def stride(self) -> int:
+        """The least one that is good for all parts."""
+        return math.lcm(*(part.stride for part in self.parts))
+
+    @property
+    def receptive_field(self) -> int:
+        """The largest of all parts."""
+        return max(part.receptive_field for part in self.parts)
+
+    def suited(self, bands: Sequence[str]) -> Self:
+        """As `Model.suited`; the parts are made suited where they learn."""
+        for part in self.parts:
+            part.suited(bands)
+        return self
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """Those of all parts."""
+        return tuple(dict.fromkeys(module for part in self.parts for module in part.modules))
+
+
 @cache
 def known() -> Mapping[str, str]:
     """Where each architecture that is installed here is, as `module:class` by name."""
@@ -152,12 +183,26 @@ def _read(value: Any, info: ValidationInfo) -> Any:
 class _Schema:
     """The JSON schema of every architecture that is installed here."""
 
+    def __init__(self, *, compound: bool) -> None:
+        """With or without those that are made of others."""
+        self._compound = compound
+
     def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return {"anyOf": [handler(find(name).__pydantic_core_schema__) for name in sorted(known())]}
+        found = [find(name) for name in sorted(known())]
+        chosen = [model for model in found if self._compound or not issubclass(model, Compound)]
+        return {"anyOf": [handler(model.__pydantic_core_schema__) for model in chosen]}
 
 
-AnyModel = Annotated[SerializeAsAny[Model], BeforeValidator(_read), _Schema()]
+def _simple(model: Model) -> Model:
+    if isinstance(model, Compound):
+        raise ValueError(f"'{model.name}' is made of other models itself; name those, such as random_forest or unet")
+    return model
+
+
+AnyModel = Annotated[SerializeAsAny[Model], BeforeValidator(_read), _Schema(compound=True)]
 """The section of one architecture; without `name` it is a U-Net's."""
+AnyPart = Annotated[SerializeAsAny[Model], BeforeValidator(_read), AfterValidator(_simple), _Schema(compound=False)]
+"""The same of one that is not made of others."""
 
 
 def default() -> Model:

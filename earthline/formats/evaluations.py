@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from earthline.formats.task_record import TaskRecord
 
 EVALUATION = "evaluation.json"
+CHOICE = "choice.json"
 BLESSED = "blessed"
 REJECTED = "rejected"
 
@@ -140,6 +141,46 @@ class SplitEffect(_Record):
     blocked: dict[str, Metric] = Field(description="Metrics where whole blocks were left out, by name.")
 
 
+class Candidate(_Record):
+    """One of several models that were trained to choose among them."""
+
+    name: str = Field(description="Of its architecture; that of an average names its members.")
+    options: dict[str, Any] = Field(description="Its section of the config.")
+    value: float | None = Field(default=None, description="The metric on the validation pixels; None if it failed.")
+    interval: Interval | None = Field(default=None, description="Of the value; None with too few blocks.")
+    gain: float | None = Field(default=None, description="How much better it is than the best; at most 0.")
+    gain_interval: Interval | None = Field(default=None, description="Of the gain, on the same pixels.")
+    seconds: float = Field(default=0.0, description="Duration of its training in seconds.")
+    map_seconds: float | None = Field(
+        default=None, description="Seconds a million validation pixels took, on the machine that trained."
+    )
+    parameters: int = Field(default=0, description="Number of weights.")
+    fault: str = Field(default="", description="Why it could not be trained; else empty.")
+
+
+class Choice(_Record):
+    """How a model was chosen among several, as `choice.json` in the model's folder."""
+
+    metric: str = Field(description="Name of the metric that was compared.")
+    measure: Measure = Field(description="What it means.")
+    candidates: tuple[Candidate, ...] = Field(min_length=1, description="From cheap to dear.")
+    chosen: int = Field(ge=0, description="Place of the one that was taken, from 0.")
+    pixels: int = Field(description="Labelled validation pixels, each pixel of the ground counted once.")
+    blocks: int = Field(description="Blocks that they lie in: the observations of the intervals.")
+    confidence: float = Field(description="Confidence of the intervals, 0 to 1.")
+    reason: str = Field(description="One sentence for people.")
+
+    def write(self, folder: Path) -> None:
+        """Writes `choice.json`."""
+        (folder / CHOICE).write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def found(cls, folder: Path) -> "Choice | None":
+        """Reads `choice.json`; None where a model was not chosen among several."""
+        path = folder / CHOICE
+        return cls.model_validate_json(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
 class Evaluation(_Record):
     """Everything that an evaluation found."""
 
@@ -157,6 +198,7 @@ class Evaluation(_Record):
         default=None, description="What a random split would have made of accuracy; None where it cannot be told."
     )
     gate: Gate = Field(description="The decision.")
+    choice: Choice | None = Field(default=None, description="How the model was chosen, where it was one of several.")
 
     @property
     def measure(self) -> Measure:

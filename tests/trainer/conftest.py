@@ -21,7 +21,8 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
             split: [datasets.square(random, index * 100, noise=300, masked=2) for index in range(count)]
             for split, count in zip(SPLITS, counts, strict=True)
         }
-        datasets.write(folder, patches, bands=BANDS, class_names=datasets.CLASSES)
+        grid = {"shape": [100 * max(counts), datasets.SIDE]}
+        datasets.write(folder, patches, bands=BANDS, class_names=datasets.CLASSES, grid=grid)
         return folder
 
     return write

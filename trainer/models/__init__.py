@@ -6,12 +6,16 @@ Keras is imported where layers are built and not before: whoever checks a config
 from earthline.config.model import FACTORY
 
 MODELS = {
+    "auto": "trainer.models.auto:Auto",
     "context_unet": "trainer.models.context_unet:ContextUNet",
+    "ensemble": "trainer.models.ensemble:Ensemble",
     "fcn": "trainer.models.fcn:Fcn",
     "file": "trainer.models.file:File",
+    "gradient_boosting": "trainer.models.gradient_boosting:GradientBoosting",
     "linear": "trainer.models.linear:Linear",
     FACTORY: "trainer.models.factory:Factory",
     "pixel_mlp": "trainer.models.pixel_mlp:PixelMlp",
+    "random_forest": "trainer.models.random_forest:RandomForest",
     "residual": "trainer.models.residual:Residual",
     "temporal": "trainer.models.temporal:Temporal",
     "unet": "trainer.models.unet:UNet",

@@ -1,0 +1,1 @@
+"""Models that are made of others: averages, and a choice among candidates."""
