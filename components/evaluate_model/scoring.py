@@ -17,7 +17,7 @@ from components.evaluate_model.slices import regions, slices
 from earthline import patches
 from earthline.config import Evaluate
 from earthline.formats.contract import Contract
-from earthline.formats.evaluations import Baseline, Champion, Evaluation, Scores, TestGround
+from earthline.formats.evaluations import Baseline, Champion, Choice, Evaluation, Scores, TestGround
 from earthline.formats.manifest import Manifest
 from earthline.grid import Grid
 from earthline.patches import Patches
@@ -147,6 +147,7 @@ def score(section: Evaluate, examples: Path, model_folder: Path, deployed: Deplo
             parts=task.parts(scores),
             floors=section.floors,
         ),
+        choice=Choice.found(model_folder),
     )
 
 
