@@ -48,7 +48,7 @@ class Answers:
         labels_file: Their file.
         label_band: Band of a label raster.
         field: Field of a table or a file that holds the class, or the value.
-        value: Name of a continuous value that the labels are; empty where they are classes, or nobody said.
+        value: Name of a continuous value that the labels are; empty where nobody said so.
         unit: Its unit.
         region: `WEST,SOUTH,EAST,NORTH`, a vector file, or the id of a table.
         crs: CRS of patches and map.

@@ -190,7 +190,7 @@ def _meaning(
     elif grid is not None and (answers.value or answers.label_band in seen.fractions):
         where = f"the band {answers.label_band} of {answers.labels}"
         spread = survey.label_spread(_config(answers, {**labels, "value": _ANY_VALUE}, place, folder).data, grid)
-        if spread.is_of_classes and not answers.value:
+        if spread.is_of_few_whole and not answers.value:
             spread = None
     elif grid is None and answers.value:
         said.to_do.append("data.labels.value: the range of your labels; the one here only holds its place")

@@ -12,7 +12,7 @@ from cli.drafts.answers import DraftError
 QUANTILES = (25, 50, 75, 95)
 """In percent, between the parts: the last one holds what is rare and high."""
 _DIGITS = 3
-_MOST_CLASSES = 255
+_MOST_KINDS = 255
 _PLACEHOLDER = (0.0, 1.0)
 
 
@@ -61,10 +61,10 @@ class Spread:
     quantiles: tuple[float, ...]
 
     @property
-    def is_of_classes(self) -> bool:
-        """True where every number is whole and there are few: they may be classes in a band of fractions."""
+    def is_of_few_whole(self) -> bool:
+        """True where every number is whole and there are few: they may stand for kinds."""
         every = (self.low, self.high, *self.quantiles)
-        return self.high - self.low < _MOST_CLASSES and all(number.is_integer() for number in every)
+        return self.high - self.low < _MOST_KINDS and all(number.is_integer() for number in every)
 
 
 def numbers(counts: Mapping[Any, float]) -> dict[float, float] | None:
@@ -107,7 +107,7 @@ def spread_of(counts: Mapping[Any, float], where: str) -> Spread:
     found = numbers(counts)
     if found is None:
         texts = [str(value) for value in counts if numbers({value: 1}) is None]
-        raise DraftError(f"--value: {where} holds {texts[0]!r}, which is no number; leave --value out for classes")
+        raise DraftError(f"--value: {where} holds {texts[0]!r}, which is no number; leave --value out")
     if not found:
         raise DraftError(f"{where} holds no value in the region; name other labels, or another region")
     ordered = sorted(found)

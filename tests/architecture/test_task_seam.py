@@ -43,6 +43,7 @@ EXCEPTIONS = {
     "earthline/config/sections/loss.py": "options that stood in `train` before they were the loss's, for a message",
     "earthline/config/sections/evaluate.py": "the description of min_gain says what the gate's metric is for classes",
     "earthline/config/sections/labels/class_labels.py": _SECTION,
+    "earthline/config/sections/labels/value_labels.py": "the section of the config that declares a value",
     "earthline/config/sections/labels/class_rules.py": _SECTION,
     "earthline/config/sections/labels/__init__.py": _SECTION,
     "cli/init.py": _INIT,
