@@ -281,18 +281,18 @@ def records(found: Placed, owned: Array) -> FeatureRecords:
     )
 
 
-def counted(told: FeatureRecords, task: Task) -> dict[str, list[int]]:
-    """Features of each stratum by the split that owns them.
+def counted(told: FeatureRecords, task: Task) -> dict[str, list[tuple[int, int]]]:
+    """Points and polygons of each stratum by the split that owns them.
 
     Args:
         told: The features.
         task: What labels tell.
     """
-    counts = {split: [0] * len(task.strata) for split in SPLITS}
+    counts = {split: np.zeros((len(task.strata), 2), np.int64) for split in SPLITS}
     strata = task.strata_of(np.array([each.value for each in told.features]))
     for each, stratum in zip(told.features, strata.tolist(), strict=True):
-        counts[each.split][stratum] += 1
-    return counts
+        counts[each.split][stratum, int(not each.point)] += 1
+    return {split: [(points, polygons) for points, polygons in mine.tolist()] for split, mine in counts.items()}
 
 
 def _spread(mine: LabelPixels, random: np.random.Generator) -> LabelPixels:

@@ -23,6 +23,7 @@ from earthline.finding import Finding
 from earthline.formats.examples import labelled
 from earthline.formats.manifest import SPLITS
 from earthline.grid import Grid, GridError
+from earthline.label_features import floors
 from earthline.outlines import on_grid
 from earthline.reports import pictures, splits
 from earthline.reports.maps import scene
@@ -36,6 +37,8 @@ PICTURE_PIXELS = 700
 MOST_BLOCKS_DRAWN = 3000
 """More edges would hide the picture."""
 _PREFIX = "export_examples: "
+_ENOUGH = 100
+"""Pixels of the grid that one of a thinned picture stands for, at most, where it is asked whether they are enough."""
 _SPARSE, _SPOT = 0.02, 2
 """Share of labelled pixels below which each is drawn as a spot, and how many pixels that reaches to each side."""
 
@@ -114,11 +117,15 @@ def look(data: Data, export: Export, grid: Grid) -> Preview:
 
     if selected is not None and selected.records is not None:
         # Of thinned pictures nobody could tell how many points there are.
-        by_split = features.counted(selected.records, task)
-        everywhere = [sum(counts) for counts in zip(*by_split.values(), strict=True)]
+        kinds = features.counted(selected.records, task)
+        totals = [(sum(points), sum(polygons)) for points, polygons in _together(kinds)]
+        by_split = {split: [sum(each) for each in mine] for split, mine in kinds.items()}
+        everywhere = [sum(total) for total in totals]
+        notes += [text for _, text in floors.few(task.stratum_word, task.strata, totals, kinds)]
     else:
         by_split = {split: counted(there & (where == place)) for place, split in enumerate(SPLITS)}
         everywhere = counted(there)
+        notes += [] if selected is None else _too_few(task, labels, there, where, step)
     return Preview(
         grid=grid,
         step=step,
@@ -179,6 +186,23 @@ def write(path: Path, name: str, data: Data, export: Export, seen: Preview, find
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8")
+
+
+def _together(kinds: Mapping[str, Sequence[tuple[int, int]]]) -> Iterator[tuple[list[int], list[int]]]:
+    """For each stratum points, and polygons, of every split."""
+    for of_stratum in zip(*kinds.values(), strict=True):
+        yield [points for points, _ in of_stratum], [polygons for _, polygons in of_stratum]
+
+
+def _too_few(task: Task, labels: Array, there: Array, where: Array, step: int) -> list[str]:
+    """What the validation would say of the labelled ground, were all of it in patches: it will be less."""
+    ground = {
+        # A pixel of a thinned picture stands for many; of more than `_ENOUGH` of them nobody asks how many.
+        split: task.statistics(np.repeat(labels[there & (where == place)], min(step**2, _ENOUGH)))
+        for place, split in enumerate(SPLITS)
+    }
+    found = task.label_findings(ground, sparse=False)
+    return [*(f"validation would stop the run: {text}" for _, text in found.anomalies), *found.warnings]
 
 
 def _labels(seen: Preview, task: Task) -> Array:

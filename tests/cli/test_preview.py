@@ -159,6 +159,15 @@ def test_what_the_run_warns_of_is_told_beforehand(seen: Mapping[str, Any]) -> No
     assert not any(note.startswith("export_examples") for note in seen["notes"])
 
 
+def test_what_the_validation_will_say_of_few_labels_is_told_beforehand(seen: Mapping[str, Any]) -> None:
+    counts = seen["rows"]["far off"][1:]
+    assert 0 in counts, "the corner of one class lies in few blocks"
+    for split, count in zip(SPLITS, counts, strict=True):
+        said = [note for note in seen["notes"] if f"class 'far off' has no pixel in {split}: " in note]
+        stops = [note for note in seen["notes"] if note.startswith("validation would stop the run: 'far off'")]
+        assert bool(stops if split == "train" else said) == (count < (30 if split == "train" else 1))
+
+
 def test_it_asks_little(seen: Mapping[str, Any]) -> None:
     assert seen["requests"] < 30
     assert seen["pixels"] <= 1_000_000
@@ -204,6 +213,9 @@ def test_points_are_counted_one_by_one(here: Shell) -> None:
         spots = [on_grid.transform(lon, lat) for lon, lat, kind in places if kind == wanted]
         there = sum(0 < x - 600_000 < 10 * SIDE and 0 < 5_000_000 - y < 10 * SIDE for x, y in spots)
         assert 20 < there == sum(counts[wanted]) < 50
+        for split, count in zip(SPLITS, counts[wanted], strict=True):
+            few = f"class '{wanted}' has {count} points in {split}, fewer than 10"
+            assert (few in out) == (split != "validation" and 0 < count < 10)
     assert "Points and polygons" in (here.folder / "points.html").read_text()
 
 
