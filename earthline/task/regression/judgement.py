@@ -11,6 +11,7 @@ from earthline.task.judgement import JudgementSide, number
 from earthline.task.regression import errors, intervals
 from earthline.task.regression.errors import ErrorDetails
 from earthline.task.regression.intervals import IntervalDetails
+from earthline.task.regression.losses import is_quantile
 from earthline.task.regression.values import Values
 
 if TYPE_CHECKING:
@@ -69,9 +70,12 @@ class ValueJudgementSide(Values, JudgementSide):
         self, labels: Array, outputs: Array, names: Sequence[str], blocks: Array, bootstrap: "Bootstrap"
     ) -> dict[str, Any]:
         """How often the interval holds the label, where the model gives one."""
-        if not names:
+        # Other outputs, such as how unlike the training pixels a pixel is, may stand beside the bounds.
+        places = [place for place, name in enumerate(names) if is_quantile(name)]
+        if not places:
             return {}
-        found = intervals.measured(labels, outputs, names, blocks, bootstrap)
+        bounds = [names[place] for place in places]
+        found = intervals.measured(labels, outputs[:, places], bounds, blocks, bootstrap)
         return {intervals.KEY: found.model_dump(mode="json")}
 
     def estimator(self, trees: int, seed: int) -> Any:

@@ -3,6 +3,7 @@
 Errors count in standard deviations of the training labels, so that the same learning rate fits any unit.
 """
 
+import re
 from typing import Literal
 
 from pydantic import Field
@@ -67,6 +68,15 @@ def quantile_name(share: float) -> str:
         share: Of labels that lie below it, 0 to 1.
     """
     return f"q{share:.6g}"
+
+
+def is_quantile(name: str) -> bool:
+    """Whether an output is a quantile.
+
+    Args:
+        name: Of the output.
+    """
+    return re.fullmatch(r"q0\.\d+", name) is not None
 
 
 def quantile_of(name: str) -> float:
