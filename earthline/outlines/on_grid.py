@@ -15,6 +15,8 @@ from earthline.outlines.lines import carried
 
 _TOLERANCE = 0.001
 """Pixels by which an edge, straight in longitude and latitude, may leave its course on the grid."""
+_STRIP = 2**24
+"""Pixels that are looked at in one go."""
 _ROUNDED = 10_000
 """Parts of a pixel to which corners are rounded, so that they take fewer letters."""
 
@@ -76,3 +78,23 @@ def in_pixels(shape: BaseGeometry, grid: Grid) -> BaseGeometry:
     inverse = ~grid.affine
     terms = [inverse.a, inverse.b, inverse.d, inverse.e, inverse.c, inverse.f]
     return affine_transform(in_crs(shape, grid), terms)
+
+
+def pixels_outside(shape: BaseGeometry, grid: Grid) -> int:
+    """How many pixels of a grid have their centre outside of an outline.
+
+    Args:
+        shape: In pixels, as `in_pixels` gives it.
+        grid: The grid.
+    """
+    # It loads slowly, and outlines are read with every config.
+    from affine import Affine
+    from rasterio.features import rasterize
+
+    height, width = grid.shape
+    rows, outside = max(1, _STRIP // width), 0
+    for top in range(0, height, rows):
+        strip = min(rows, height - top), width
+        covered = rasterize([(shape, 1)], out_shape=strip, transform=Affine.translation(0, top), dtype="uint8")
+        outside += covered.size - int(covered.sum(dtype="int64"))
+    return outside

@@ -368,6 +368,10 @@ def test_areas_are_of_the_ground_inside(outcome: dict[str, Any]) -> None:
     for class_id in range(3):
         # 30 m pixels, which the projection makes larger or smaller by less than a thousandth.
         assert f"<td>{(expected == class_id).sum() * 0.09:,.0f}</td>" in page
+    with rasterio.open(Path(outcome["district"]["map"]) / "map.tif") as file:
+        whole = file.read(1)
+    outside = whole.size - int(DISTRICT.inside(LAND).sum())
+    assert f"of which {outside:,} lie outside of the region" in page
 
 
 def test_a_preview_shows_a_part_inside(outcome: dict[str, Any]) -> None:

@@ -9,9 +9,11 @@ import ee
 import numpy as np
 
 from earthline.config import Data, Region
+from earthline.earth_engine import imagery
 from earthline.formats.evaluations import Evaluation
 from earthline.formats.manifest import Manifest
 from earthline.grid import Grid
+from earthline.outlines import on_grid
 from earthline.reports import pictures
 from earthline.reports.maps import raster, scene
 from earthline.reports.page import render
@@ -66,6 +68,7 @@ def write(
     labels = scene.label_picture(subject.data, grid, task, PICTURE_PIXELS, subject.region)
     prediction = raster.picture(map, task, PICTURE_PIXELS)
     found = Evaluation.read(evaluation)
+    outline = imagery.in_pixels(subject.data, grid, subject.region)
     page = render(
         Path(__file__).with_name("map.html.j2"),
         {
@@ -75,6 +78,7 @@ def write(
             "evaluation": found,
             "legend": task.legend,
             "mapped": coverage.shown(),
+            "outside": 0 if outline is None else on_grid.pixels_outside(outline, grid),
             "judged": task.shown(found),
             "manifest": manifest,
             "image": _uri(image, grid),

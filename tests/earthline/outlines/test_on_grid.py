@@ -94,3 +94,14 @@ def test_the_extent_is_right_where_a_grid_lies_aslant_or_runs_north(
 def test_an_outline_between_pixels_is_refused() -> None:
     with pytest.raises(GridError, match="holds no pixel's centre"):
         on_grid.extent(shapely.box(9, 50, 9.00001, 50.00001), plane("EPSG:32632", 1000))
+
+
+def test_pixels_outside_are_those_whose_centre_is(monkeypatch):
+    grid = Grid("EPSG:32633", (10.0, 0.0, 500_000.0, 0.0, -10.0, 5_500_000.0), (7, 9))
+    shape = shapely.Polygon([(1.2, 0.8), (8.3, 2.1), (4.4, 6.7)], [[(4, 2), (5, 2), (4.5, 3.2)]])
+    rows, columns = np.mgrid[0:7, 0:9] + 0.5
+    expected = int((~shapely.contains_xy(shape, columns, rows)).sum())
+    assert 30 < expected < 60
+    assert on_grid.pixels_outside(shape, grid) == expected
+    monkeypatch.setattr(on_grid, "_STRIP", 20)
+    assert on_grid.pixels_outside(shape, grid) == expected
