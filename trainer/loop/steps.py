@@ -124,7 +124,8 @@ class Steps:
         variables = self._learner.trainable_variables
         found = [tf.cast(loss, tf.float64), *self._measures.of_batch(label, output)]
         gradients = tape.gradient(small, [variable.value for variable in variables])
-        gradients, (loss, *states) = self._summed((gradients, found))
+        # One after the other: what is summed together has to be of one type.
+        gradients, (loss, *states) = self._summed(gradients), self._summed(found)
         gradients, _ = tf.clip_by_global_norm(gradients, LARGEST_NORM)
         self._optimizer.apply(gradients, variables)
         weight = tf.cast(whole, tf.float64)

@@ -13,7 +13,7 @@ from trainer.history import Epoch
 from trainer.input.feed import Feed
 from trainer.lesson import Learned, Lesson
 from trainer.loop import faults, speed
-from trainer.loop.checkpoint import Checkpoint, settings_of
+from trainer.loop.checkpoint import Array, Checkpoint, settings_of
 from trainer.loop.early_stopping import EarlyStopping
 from trainer.loop.steps import Measures, Sums
 from trainer.loop.student import Student, built
@@ -52,6 +52,7 @@ class _Course:
         distribution.require_agreement(self._strategy, self._record.step, f"the checkpoint in {lesson.checkpoint}")
         self._student = self._new_student(self._record.speed or speed.asked(self._train))
         self._sums: Sums = self._measures.nothing()
+        self._best: list[Array] = []
         self._saved = time.monotonic()
 
     def run(self) -> Learned:
@@ -77,7 +78,7 @@ class _Course:
             flush=True,
         )
         network = built(self._model, self._lesson, half=False, devices=1)
-        network.set_weights(self._checkpoint.weights(self._record))
+        network.set_weights(self._best)
         return Learned(network, state)
 
     @property
@@ -122,7 +123,7 @@ class _Course:
                 self._choose(seconds)
             if time.monotonic() - self._saved >= self._train.checkpoint_minutes * 60 and left > count:
                 record.seconds = time.monotonic() - began
-                self._save(kept=False)
+                self._save(best=False)
 
     def _end_epoch(
         self, trained: Mapping[str, float], validated: Mapping[str, float], began: float, summaries: Summaries
@@ -148,7 +149,9 @@ class _Course:
         )
         summaries.write(number, {**metrics, "seconds": seconds})
         self._sums = self._measures.nothing()
-        self._save(kept=best == number)
+        if best == number:
+            self._best = self._student.weights()
+        self._save(best=best == number)
 
     def _choose(self, seconds: float) -> None:
         """Chooses how the other steps are computed, by the time that the last ones took."""
@@ -180,10 +183,10 @@ class _Course:
     def _new_student(self, way: speed.Speed) -> Student:
         return Student(self._model, self._lesson, self._measures, self._feed.steps, way)
 
-    def _save(self, *, kept: bool) -> None:
+    def _save(self, *, best: bool) -> None:
         values = self._student.values()
         arrays = [*(array for group in values.values() for array in group), *(each.numpy() for each in self._sums)]
-        self._checkpoint.save(self._record, arrays, self._student.weights() if kept else None)
+        self._checkpoint.save(self._record, arrays, self._best if best else None)
         self._saved = time.monotonic()
 
     def _restore(self) -> None:
@@ -191,6 +194,8 @@ class _Course:
         values = {name: [next(arrays) for _ in group] for name, group in self._student.values().items()}
         self._student.take(values)
         self._sums = [tf.constant(array) for array in arrays]
+        if self._record.weights:
+            self._best = self._checkpoint.weights(self._record)
         epoch, inside = divmod(self._record.step, self._feed.steps)
         print(f"restored the checkpoint of epoch {epoch}, step {inside} of the next", flush=True)
 
