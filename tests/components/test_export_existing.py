@@ -85,6 +85,26 @@ def test_every_layout_gives_the_same_pixels(packed: bool, kinds: dict[str, str],
     assert {split: manifest.splits[split].examples for split in SPLITS} == dict.fromkeys(SPLITS, 2)
 
 
+def test_a_value_is_taken_in_its_unit(tmp_path: Path) -> None:
+    pictures = [{**foreign.picture(index), "height": np.arange(SIDE * SIDE) / 4.0 + index} for index in range(3)]
+    pictures[1]["height"][5] = np.nan
+    for number, values in enumerate(pictures):
+        values["height"][0] = -1
+        foreign.write(tmp_path / f"{number}.tfrecord", [foreign.example(values)])
+    section = foreign.data(files=[str(tmp_path / "*.tfrecord")], split={"by": "file"})
+    value = {"name": "height", "unit": "m", "range": [0, 10], "multiply": 0.5}
+    manifest = take(tmp_path, {**section, "labels": {"feature": "height", "ignore": [-1], "value": value}})
+    assert (manifest.label_type, manifest.task.name) == ("float32", "regression")
+    for index, patch in every(tmp_path, manifest).items():
+        expected = (pictures[index]["height"] * 0.5).astype(np.float32)
+        expected[[0, 5] if index == 1 else [0]] = np.finfo(np.float32).min
+        np.testing.assert_array_equal(patch.label.ravel(), expected)
+    train = every(tmp_path, manifest)
+    labels = np.concatenate([patch.label.ravel() for patch in train.values()])
+    counted = [manifest.splits[split].labels["pixels"] for split in SPLITS]
+    assert sum(counted) == (labels >= 0).sum() == 3 * SIDE * SIDE - 4
+
+
 def test_features_have_other_names_and_what_is_not_finite_is_masked(tmp_path: Path) -> None:
     pictures = [foreign.picture(index) for index in range(3)]
     for number, values in enumerate(pictures):
