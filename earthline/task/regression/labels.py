@@ -171,7 +171,10 @@ class ValueLabelSide(Values, LabelSide):
         wrong = values[self._beyond(values)]
         if not len(wrong):
             return ""
-        return f"{len(wrong):,} values outside of {self.ends[0]:g} to {self.ends[1]:g}, such as {wrong[0]:g}"
+        return (
+            f"{len(wrong):,} values outside of {self.ends[0]:g} to {self.ends[1]:g}, such as {wrong[0]:g}; widen "
+            "data.labels.value.range, or add to data.labels.ignore what means no label"
+        )
 
     def _beyond(self, values: Array) -> Array:
         slack = 1e-6 * max(self.ends[1] - self.ends[0], *map(abs, self.ends))
