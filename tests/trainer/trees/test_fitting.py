@@ -1,5 +1,6 @@
 """Models of trees go the way of every other model: from examples to a saved network."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,10 @@ import tensorflow as tf
 
 from earthline.config import Train
 from earthline.config.model import Model
+from earthline.formats import shards
+from earthline.formats.examples import Patch, no_label
+from earthline.formats.manifest import Manifest
+from earthline.task.regression.task import Regression
 from trainer import saved_network, training
 from trainer.description import SAVED_MODEL, Description
 from trainer.models.gradient_boosting import GradientBoosting
@@ -20,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't
 
 SMALL: dict[str, Model] = {
     "forest": RandomForest(trees=5, windows=(5,), balance=0.5),
-    "boosting": GradientBoosting(rounds=5, windows=(5,), leaf_pixels=5),
+    "boosting": GradientBoosting(rounds=5, windows=(5,), leaf_pixels=5, learning_rate=0.5),
 }
 
 
@@ -54,6 +59,41 @@ def test_a_seed_determines_a_forest(dataset: Callable[..., Path], tmp_path: Path
         for place, seed in enumerate((1, 1, 2))
     )
     assert one == other != third
+
+
+def values(folder: Path) -> Path:
+    """Makes the labels of a dataset a value: a thousandth of the first band."""
+    manifest = Manifest.read(folder)
+    splits = {}
+    for split, summary in manifest.splits.items():
+        patches = [
+            Patch.decode(record, manifest.patch_shape, len(manifest.bands), manifest.data_type, manifest.label_type)
+            for path in manifest.shards(folder, split)
+            for record in shards.read(path)
+        ]
+        found = []
+        for patch in patches:
+            label = np.where(patch.valid, patch.image[..., 0] / np.float32(1000), no_label("float32"))
+            found.append(dataclasses.replace(patch, label=label.astype(np.float32)))
+        (folder / summary.shards[0].name).write_bytes(b"".join(shards.frame(patch.encode()) for patch in found))
+        splits[split] = summary.model_copy(update={"labels": {"mean": 2.0, "std": 1.0}})
+    task = Regression("height", "m", (0.0, 4.0), (1.0, 2.0)).record
+    manifest.model_copy(update={"task": task, "label_type": "float32", "splits": splits}).write(folder)
+    return folder
+
+
+@pytest.mark.parametrize("loss", [None, {"name": "quantile"}])
+@pytest.mark.parametrize("name", sorted(SMALL))
+def test_trees_learn_a_value(
+    name: str, loss: dict[str, str] | None, dataset: Callable[..., Path], tmp_path: Path
+) -> None:
+    state = training.run(Train(model=SMALL[name], loss=loss), values(dataset()), tmp_path)
+    # Values are from 1 to 3.3.
+    assert state.history[0].metrics["val_rmse"] < 0.5
+    image = np.full((1, 8, 8, 3), 3000, np.float32)
+    found = saved_network.read(tmp_path)([image, np.ones((1, 8, 8, 1), np.float32)])
+    assert found.shape == (1, 8, 8, 1) and np.all((found > 2) & (found < 3.4))
+    assert Description.read(tmp_path).further == ()
 
 
 class _Constant:
