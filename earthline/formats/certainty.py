@@ -11,6 +11,11 @@ class Certainty(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    temperature: float | None = Field(
+        default=None,
+        description="What the logarithms of outputs were divided by, from the validation split, so that they are as "
+        "certain as they are right: above 1 the network was too sure. It is part of the model already.",
+    )
     coverage: float | None = Field(
         default=None, description="Share of pixels whose label a set of entries should hold, 0 to 1."
     )

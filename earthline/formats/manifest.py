@@ -37,7 +37,7 @@ class SplitSummary(_Record):
 
 
 class StratumSample(_Record):
-    """How patches were drawn from one stratum of a split: at random, each with the probability `drawn / frame`."""
+    """How patches were drawn from one stratum of a split: at random, each with the chance `drawn / frame`."""
 
     name: str = Field(description="Name of the stratum.")
     frame: int = Field(ge=0, description="Pixels of the split's area on which a patch could have been centred.")
@@ -84,7 +84,7 @@ class Manifest(_Record):
     sampling: dict[str, tuple[StratumSample, ...]] = Field(
         default={},
         description="By split, how many of how many patches were drawn from each stratum, in the task's order. The "
-        "label of a patch's middle pixel (height // 2, width // 2) tells its stratum. Empty where no probability is "
+        "label of a patch's middle pixel (height // 2, width // 2) tells its stratum. Empty where no chance is "
         "known: somebody chose the places of points, polygons and of examples made elsewhere.",
     )
     placed: bool = Field(
@@ -109,10 +109,15 @@ class Manifest(_Record):
         """Why accuracy on these examples may look better than it is, in a sentence; empty where splits lie apart."""
         if self.placed:
             return ""
+        together = (
+            "each patch as independent of all others, which neighbours are not, so they are too narrow"
+            if self.block_shape == self.patch_shape
+            else "the patches that came together, in one file or with one value of the key, as one observation"
+        )
         return (
             "leakage cannot be excluded: the examples were made elsewhere and do not say where they lie (split "
             f"{self.told}), so patches of the test split may lie on or beside ground that was trained on, and accuracy "
-            "may look better than it is; its intervals take each patch as independent of all others"
+            f"may look better than it is; its intervals take {together}"
         )
 
     @property

@@ -36,11 +36,15 @@ _INIT = "`earthline init` asks for classes, and writes a config of these alone"
 EXCEPTIONS = {
     "earthline/task/__init__.py": "the registry",
     "trainer/heads/__init__.py": "the registry of heads",
+    "components/evaluate_model/calibration.py": "NumPy's bincount counts pixels by certainty",
     "components/evaluate_model/component.py": "an output of the pipeline has one name and type for all tasks; the one "
     "for Vertex AI's confusion view stays empty where a task has nothing for it",
     "components/export_examples/dealing.py": "NumPy's bincount counts patches by stratum",
     "components/export_examples/features.py": "NumPy's bincount counts features by group",
     "earthline/config/sections/loss.py": "options that stood in `train` before they were the loss's, for a message",
+    "earthline/accuracy/patch_sample.py": "NumPy's bincount adds up pixels by patch and block",
+    "earthline/accuracy/stratified.py": "NumPy's bincount counts units by stratum; the title of a paper",
+    "earthline/config/sections/certainty.py": "descriptions say what certainty means for classes",
     "earthline/config/sections/evaluate.py": "the description of min_gain says what the gate's metric is for classes",
     "earthline/config/sections/labels/class_labels.py": _SECTION,
     "earthline/config/sections/labels/value_labels.py": "the section of the config that declares a value",

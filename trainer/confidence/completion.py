@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -16,7 +17,7 @@ from trainer.trees.sample import corners, drawn
 Array = np.ndarray[Any, Any]
 
 _PIXELS = 200_000
-"""Validation pixels that set the limit of a set."""
+"""Validation pixels that set the temperature, and the limit of a set."""
 _BATCH = 16
 
 
@@ -43,15 +44,22 @@ def complete(network: Any, lesson: Lesson, ground: Applicability | None) -> Comp
         lesson: What it learned from.
         ground: Of the training pixels; None where nobody asks for the area of applicability.
     """
-    limit = _set_limit(network, lesson)
-    certainty = Certainty(coverage=None if limit is None else lesson.train.certainty.coverage, set_limit=limit)
+    asked, task = lesson.train.certainty, task_of_record(lesson.manifest.task)
+    outputs, labels = _validated(network, lesson)
+    temperature = task.temperature(outputs, labels) if asked.temperature else None
+    if temperature is not None:
+        network = keras.Model(network.inputs, lesson.head.tempered(network.outputs[0], temperature), name=network.name)
+        outputs = np.asarray(lesson.head.tempered(outputs, temperature))
+    limit = task.set_limit(outputs, labels, asked.coverage)
+    certainty = Certainty(temperature=temperature, coverage=None if limit is None else asked.coverage, set_limit=limit)
     if ground is None:
         return Complete(network, (), certainty)
     whole = applicability.attached(network, ground)
     return Complete(whole, (DISSIMILARITY,), certainty.model_copy(update={"dissimilarity_limit": ground.limit}))
 
 
-def _set_limit(network: Any, lesson: Lesson) -> float | None:
+def _validated(network: Any, lesson: Lesson) -> tuple[Array, Array]:
+    """What a network gives for validation pixels, (pixels, outputs), and their labels, (pixels,)."""
     task, kept = task_of_record(lesson.manifest.task), lesson.store.validation
     draw = drawn(
         kept.label,
@@ -67,4 +75,4 @@ def _set_limit(network: Any, lesson: Lesson) -> float | None:
         some = slice(first, first + _BATCH)
         given = call(tf.constant(kept.image[some].astype(np.float32)), tf.constant(kept.valid[some].astype(np.float32)))
         parts.append(given.numpy()[draw.chosen[some]])
-    return task.set_limit(np.concatenate(parts), kept.label[draw.chosen], lesson.train.certainty.coverage)
+    return np.concatenate(parts), kept.label[draw.chosen]

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from keras import layers
+from keras import layers, ops
 
 from earthline.config import Train
 from earthline.formats.manifest import Manifest
+from earthline.task.classification.confidence import LEAST
 from earthline.task.classification.labels import PIXELS
 from earthline.task.classification.losses import CrossEntropy
 from trainer.heads.class_metrics import metrics
@@ -44,3 +45,10 @@ class ClassificationHead(Head):
     def metrics(self) -> list[Any]:
         """`accuracy` and `mean_iou`."""
         return metrics(len(self._weights))
+
+    def tempered(self, outputs: Any, temperature: float) -> Any:
+        """Logarithms of probabilities differ from logits by a number per pixel, which the softmax takes out again."""
+        classes = len(self._weights)
+        own = ops.softmax(ops.log(ops.maximum(outputs[..., :classes], LEAST)) / temperature, axis=-1)
+        after = outputs[..., classes:]
+        return ops.concatenate([own, after], axis=-1) if outputs.shape[-1] > classes else own

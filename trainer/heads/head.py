@@ -54,3 +54,12 @@ class Head(ABC):
     @abstractmethod
     def metrics(self) -> list[Any]:
         """The Keras metrics of training and validation, likewise."""
+
+    def tempered(self, outputs: Any, temperature: float) -> Any:
+        """Outputs whose certainty is scaled; the map stays the same.
+
+        Args:
+            outputs: Keras tensor, or an array, (..., entries and what comes after them).
+            temperature: As the task's `temperature` gives it.
+        """
+        return outputs

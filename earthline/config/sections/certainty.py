@@ -15,6 +15,11 @@ class Certainty(Section):
         description="Share of pixels whose class a set of classes should hold, 0.5 to 0.999, for the map's band "
         "`set_size`. The validation split decides how large sets have to be; the test blocks tell whether it was kept.",
     )
+    temperature: bool = Field(
+        default=True,
+        description="Whether the model's certainty is scaled so that it fits the validation split (temperature "
+        "scaling). No pixel gets another class by it.",
+    )
     applicability: bool = Field(
         default=False,
         description="Whether the model also tells how unlike the training pixels each pixel is, for the map's bands "

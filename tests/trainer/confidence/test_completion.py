@@ -77,3 +77,36 @@ def test_sets_hold_the_label_as_often_as_asked(coverage: float) -> None:
     assert sets.shape == (8000, 3) and sets.any(axis=1).all()
     assert abs(np.take_along_axis(sets, truth[:, np.newaxis], 1).mean() - coverage) < 0.02
     assert task.set_limit(outputs[:3], labels[:3], 0.95) == 0.0
+
+
+def sure(count: int, power: float, seed: int) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+    """Probabilities of a model that is too sure of itself by this power, and labels drawn by the true ones."""
+    random = np.random.default_rng(seed)
+    truth = random.dirichlet((1, 1, 1), count)
+    labels = np.array([random.choice(3, p=each) for each in truth])
+    return truth**power / (truth**power).sum(axis=1, keepdims=True), labels
+
+
+@pytest.mark.parametrize("power", [0.5, 1.0, 3.0])
+def test_the_temperature_is_the_power_by_which_a_model_is_too_sure(power: float) -> None:
+    task = Classification(("a", "b", "c"), (), (), ())
+    found = task.temperature(*sure(6000, power, 1))
+    assert found == pytest.approx(power, rel=0.1)
+
+
+def test_a_tempered_model_is_right_as_often_as_it_says_and_maps_the_same(trained: Path, tmp_path: Path) -> None:
+    described, network = Description.read(trained), saved_network.read(trained)
+    temperature = described.certainty.temperature
+    assert temperature is not None and 0.2 <= temperature <= 5
+    # The saved model has it inside: dividing its logarithms once more changes nothing.
+    section = Train(model=PixelMlp(), epochs=3, certainty=Certainty(temperature=False))
+    training.run(section, written(tmp_path / "examples", (12, 4, 4)), tmp_path / "plain")
+    plain = saved_network.read(tmp_path / "plain")
+    assert Description.read(tmp_path / "plain").certainty.temperature is None
+    random = np.random.default_rng(0)
+    image = random.uniform(0, 5000, (2, 16, 16, 3)).astype(np.float32)
+    valid = np.ones((2, 16, 16, 1), np.float32)
+    one, other = network([image, valid]).numpy()[..., :2], plain([image, valid]).numpy()
+    np.testing.assert_array_equal(one.argmax(axis=-1), other.argmax(axis=-1))
+    logits = np.log(other) / temperature
+    np.testing.assert_allclose(one, np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True), atol=1e-4)
