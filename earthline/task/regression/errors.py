@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from earthline.formats.evaluations import Interval, Metric, Scores
+from earthline.task.regression.estimates import GroundErrors
 from earthline.task.regression.values import Ends
 
 if TYPE_CHECKING:
@@ -52,6 +53,9 @@ class ErrorDetails(_Record):
         "counts in the outermost ones."
     )
     ends: Ends = Field(description="Lowest and highest value of the scatter.")
+    estimated: GroundErrors | None = Field(
+        default=None, description="Of all ground; None where nobody knows how patches were drawn."
+    )
 
     @classmethod
     def of(cls, scores: Scores) -> "ErrorDetails":

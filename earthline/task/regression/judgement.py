@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from earthline.formats.evaluations import Evaluation, Measure, Scores
-from earthline.task.judgement import JudgementSide, number
+from earthline.task.judgement import JudgementSide, number, with_interval
 from earthline.task.regression import errors, intervals
 from earthline.task.regression.errors import ErrorDetails
+from earthline.task.regression.estimates import estimated
 from earthline.task.regression.intervals import IntervalDetails
 from earthline.task.regression.losses import is_quantile
 from earthline.task.regression.values import Values
 
 if TYPE_CHECKING:
+    from earthline.accuracy.patch_sample import PatchSample
     from earthline.task.bootstrap import Bootstrap
 
 Array = np.ndarray[Any, Any]
@@ -78,6 +80,10 @@ class ValueJudgementSide(Values, JudgementSide):
         found = intervals.measured(labels, outputs[:, places], bounds, blocks, bootstrap)
         return {intervals.KEY: found.model_dump(mode="json")}
 
+    def estimates(self, sample: "PatchSample", labels: Array, mapped: Array) -> dict[str, Any]:
+        """RMSE, bias and means of all ground."""
+        return {"estimated": estimated(sample, labels, mapped).model_dump(mode="json")}
+
     def estimator(self, trees: int, seed: int) -> Any:
         """A forest of regression trees."""
         from sklearn.ensemble import RandomForestRegressor
@@ -116,6 +122,13 @@ class ValueJudgementSide(Values, JudgementSide):
                     f"{f'{part.low:g} to {part.high:g}':<22} {part.pixels:>8} {part.blocks:>6} "
                     f"{number(part.bias):>10} {number(part.rmse):>10}"
                 )
+        details = ErrorDetails.of(evaluation.model)
+        if details.estimated is not None:
+            rmse, bias = details.estimated.rmse, details.estimated.bias
+            lines.append(
+                f"of all ground ({100 * details.estimated.confidence:g} %): RMSE "
+                f"{with_interval(rmse.value, rmse.interval)}, bias {with_interval(bias.value, bias.interval)}"
+            )
         found = IntervalDetails.of(evaluation)
         return lines if found is None else [*lines, found.told]
 
@@ -136,4 +149,5 @@ class ValueJudgementSide(Values, JudgementSide):
             "parts": [part for part in ErrorDetails.of(evaluation.model).parts if part.pixels],
             "scatter": figures.uri(figures.scatter(evaluation.model, self)),
             "intervals": IntervalDetails.of(evaluation),
+            "ground": ErrorDetails.of(evaluation.model).estimated,
         }
