@@ -1,20 +1,45 @@
-"""Runs every benchmark and prints one table: `python -m benchmarks`."""
+"""Runs every benchmark, or those that are named, and prints one table: `python -m benchmarks [NAME ...]`."""
 
+import argparse
 import contextlib
 import io
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import command_line, earthengine, many_tasks, pipeline_overhead
+from benchmarks import (
+    command_line,
+    earthengine,
+    many_tasks,
+    pipeline_overhead,
+    reading_patches,
+    training_steps,
+    two_machines,
+)
+
+ALL = {
+    module.__name__.rpartition(".")[2]: module.measure
+    for module in (
+        command_line,
+        pipeline_overhead,
+        many_tasks,
+        earthengine,
+        reading_patches,
+        training_steps,
+        two_machines,
+    )
+}
 
 
 def main() -> None:
-    """Measures and prints; what kfp.local prints meanwhile is left out."""
+    """Measures and prints; what else is printed meanwhile is left out."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("names", nargs="*", choices=list(ALL), metavar="NAME", help=f"one of {', '.join(ALL)}")
+    names = parser.parse_args().names or list(ALL)
     table = Table("measured", "value", "beside", "value", "ratio")
-    for measure in (command_line.measure, pipeline_overhead.measure, many_tasks.measure, earthengine.measure):
+    for name in names:
         with contextlib.redirect_stdout(io.StringIO()):
-            measurements = measure()
+            measurements = ALL[name]()
         for measurement in measurements:
             table.add_row(
                 measurement.name,

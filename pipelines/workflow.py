@@ -207,6 +207,8 @@ def _train_job(config: Config) -> Any:
         accelerator_type=train.accelerator_type or "",
         accelerator_count=train.accelerator_count,
         replica_count=train.replicas,
+        # TensorFlow's machines cannot take one of them back: all begin anew, from the checkpoint.
+        restart_job_on_worker_restart=train.replicas > 1,
         service_account=config.environment.service_account or "",
         labels=labels_of(config),
     )

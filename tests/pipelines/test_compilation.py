@@ -281,6 +281,19 @@ def test_machines_of_the_config_train_the_model() -> None:
     assert json.loads(spec["root"]["inputDefinitions"]["parameters"]["resource_labels"]["defaultValue"]) == labels
 
 
+def test_several_machines_are_a_chief_and_workers_that_begin_anew_together() -> None:
+    spec = compiled("train.replicas=3", "train.batch_size=12", "train.machine_type=n1-highmem-8")
+    chief, workers = train_pools(spec)
+    assert (chief["replica_count"], workers["replica_count"]) == (1, 2)
+    assert {key: chief[key] for key in ("machine_spec", "container_spec")} == {
+        key: workers[key] for key in ("machine_spec", "container_spec")
+    }
+    parameters = spec["components"]["comp-train-model"]["inputDefinitions"]["parameters"]
+    assert parameters["restart_job_on_worker_restart"]["defaultValue"] is True
+    alone = compiled("train.replicas=1")["components"]["comp-train-model"]["inputDefinitions"]["parameters"]
+    assert alone["restart_job_on_worker_restart"]["defaultValue"] is False
+
+
 def test_without_accelerators_none_is_asked_for(spec: dict[str, Any]) -> None:
     assert train_pools(spec)[0]["machine_spec"] == {"machine_type": "n1-standard-8"}
 
