@@ -47,7 +47,9 @@ def run(cell: Cell, changes: dict[str, object], examples: Path, group: int) -> R
     else:
         predicted, told = _fitted(kind, patches.read(examples, manifest, "train"), test, task, cell.seed)
     row, column = test.ground
-    of_pixel = number(row, column, tuple(manifest.grid["shape"]), manifest.block_shape) // group
+    alone = manifest.block_shape == manifest.patch_shape  # else what came together is a block already
+    shape = tuple(manifest.grid["shape"])
+    of_pixel = number(row, column, shape, manifest.block_shape) // (group if alone else 1)
     ground, block = np.unique(of_pixel, return_inverse=True)
     sums = task.gate_sums(task.tally(test.label[test.labelled], predicted, block))
     total = sums.sum(axis=0)

@@ -29,7 +29,8 @@ def page(results: Sequence[Result], sets: Mapping[str, Source]) -> str:
     parts = []
     for name, source in sets.items():
         of_set = [result for result in results if result.cell.set == name]
-        parts.append(f"## {source.title}\n\n{source.about[0].upper()}{source.about[1:]}.\n\n" + _set(of_set))
+        about = f"{source.about[0].upper()}{source.about[1:]}."
+        parts.append("\n\n".join([f"## {source.title}", about, _set(of_set), *_missing(name, of_set)]))
     changed = [result for result in results if result.cell.variant != PLAIN and result.cell.set in sets]
     if changed:
         parts.append("## Settings, each against the model without it\n\n" + _variants(results, sets))
@@ -81,6 +82,13 @@ def _set(results: Sequence[Result]) -> str:
         *(_verdict(pool, plain, name, decides) for name in others),
     ]
     return "\n".join(lines) + "\n\n" + " ".join(told)
+
+
+def _missing(name: str, results: Sequence[Result]) -> list[str]:
+    """Which models have no result on a set, in a sentence; nothing where all have."""
+    there = {result.cell.model for result in results if result.cell.variant == PLAIN}
+    lacking = [f"`{model}`" for model in models.names() if models.suits(model, {}, name) and model not in there]
+    return [f"Not measured here yet: {', '.join(lacking)}."] if there and lacking else []
 
 
 def _verdict(pool: Pool, plain: Runs, other: str, metric: str) -> str:

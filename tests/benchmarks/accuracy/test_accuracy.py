@@ -197,6 +197,7 @@ def test_the_table_says_where_nothing_beats_the_forest(monkeypatch: pytest.Monke
     text = table.page([*forest, *worse, *better], {"square_fields": sets.CHECKS["square_fields"]})
     assert "**No model beats the pixel mlp here.**" in text
     assert "| `unet` | 5 | 0.700 [0.700, 0.700] |" in text and "**-0.100 [-0.100, -0.100]**" in text
+    assert "Not measured here yet: `baseline_forest`," in text and "`unet`, `context" not in text
     assert "| `unet` | no_flips | **+0.200 [+0.200, +0.200]**, 5 seeds |" in text
 
 
