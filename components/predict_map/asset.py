@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import ee
 from earthline.earth_engine import ee_assets
 from earthline.earth_engine.imagery import ImageryError
 from earthline.earth_engine.retry import PixelsError, ask, is_transient
+from earthline.reports.maps.confidence import NO_DATA
 from earthline.reports.maps.raster import MapError
 from earthline.task import Task, known
 
@@ -47,7 +48,7 @@ def require_writable(asset: str) -> str:
         return f"{asset} is not there yet"
     kind = str(there.get("type", "")).upper()
     bands = [band.get("id") for band in there.get("bands", ())]
-    ours = any(bands == [task.map_band] and task.map_mark in there.get("properties", {}) for task in known())
+    ours = any(bands[:1] == [task.map_band] and task.map_mark in there.get("properties", {}) for task in known())
     if kind != "IMAGE" or not ours:
         what = f"an image with the bands {', '.join(map(str, bands))}" if kind == "IMAGE" else f"of type {kind}"
         raise AssetError(
@@ -57,7 +58,15 @@ def require_writable(asset: str) -> str:
     return f"{asset} is a map of an earlier run, which the next one replaces"
 
 
-def ingest(uri: str, asset: str, kind: Task, tags: dict[str, str], folder: Path) -> str:
+def ingest(
+    uri: str,
+    asset: str,
+    kind: Task,
+    tags: dict[str, str],
+    folder: Path,
+    beside: str | None = None,
+    bands: Sequence[str] = (),
+) -> str:
     """Imports the GeoTIFF, over the map of an earlier run, and waits for it.
 
     Args:
@@ -66,6 +75,8 @@ def ingest(uri: str, asset: str, kind: Task, tags: dict[str, str], folder: Path)
         kind: What the map tells; becomes properties that Earth Engine draws it from.
         tags: Further properties.
         folder: Folder to write the id of the import into, as `asset_task.json`.
+        beside: gs:// address of the GeoTIFF of further bands; None where there are none.
+        bands: Their names.
 
     Returns:
         Id of the task.
@@ -79,10 +90,15 @@ def ingest(uri: str, asset: str, kind: Task, tags: dict[str, str], folder: Path)
     ee_assets.make_folders(asset)
     manifest = {
         "name": asset,
-        "tilesets": [{"sources": [{"uris": [uri]}]}],
-        "bands": [{"id": kind.map_band}],
-        "missing_data": {"values": [kind.no_data]},
-        "pyramiding_policy": kind.pyramiding_policy,
+        "tilesets": [
+            {"id": name, "sources": [{"uris": [each]}]}
+            for name, each in (("map", uri), ("confidence", beside))
+            if each is not None
+        ],
+        "bands": [
+            _band(kind.map_band, "map", 0, kind.no_data, kind.pyramiding_policy),
+            *(_band(name, "confidence", place, NO_DATA, "MEAN") for place, name in enumerate(bands)),
+        ],
         "properties": {**tags, **kind.asset_properties()},
     }
     # Where the answer to a first try is lost, the same file is imported twice over the same asset: no harm. The client
@@ -100,6 +116,16 @@ def ingest(uri: str, asset: str, kind: Task, tags: dict[str, str], folder: Path)
             "tries again"
         )
     return task
+
+
+def _band(name: str, tileset: str, index: int, no_data: float, policy: str) -> dict[str, Any]:
+    return {
+        "id": name,
+        "tileset_id": tileset,
+        "tileset_band_index": index,
+        "missing_data": {"values": [no_data]},
+        "pyramiding_policy": policy,
+    }
 
 
 def _wait(task: str, asset: str) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def predict_map(
         examples: Of `export_examples`.
         model: Of `train_model`.
         evaluation: Of `evaluate_model`.
-        map: Folder with `map.tif` and `map.png`.
+        map: Folder with `map.tif`, `map.png` and, if the config asks for it, `confidence.tif`.
         report: Imagery, labels and map, accuracy, areas, sources.
     """
     from components.predict_map.run import run

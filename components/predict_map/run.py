@@ -2,21 +2,27 @@
 
 import json
 import logging
+from contextlib import ExitStack
 from pathlib import Path
 
 from kfp import dsl
 
 from components.predict_map import asset, tiles
 from earthline.config import Data, Predict, Serving
-from earthline.earth_engine import ee_model, imagery
+from earthline.earth_engine import confidence, ee_model, imagery
 from earthline.earth_engine.connection import connect
 from earthline.earth_engine.registration import REGISTRATION
 from earthline.entry_point import entry_point
+from earthline.formats.certainty import Certainty
 from earthline.formats.manifest import Manifest
+from earthline.reports.maps.confidence import NO_DATA, ConfidenceRaster
 from earthline.reports.maps.files import Files
 from earthline.reports.maps.report import Subject
 from earthline.task import task_of
 from trainer.description import CURVES
+
+CONFIDENCE = "confidence.tif"
+"""File beside the map, where the config asks for further bands."""
 
 _logger = logging.getLogger(__name__)
 
@@ -48,7 +54,7 @@ def run(
         examples: Folder of shards and manifest.
         model: The trained model.
         evaluation: Folder of `evaluation.json`.
-        map: Folder to write `map.tif` and `map.png` into.
+        map: Folder to write `map.tif`, `map.png` and, with `predict.bands`, `confidence.tif` into.
         report_file: HTML file to write.
 
     Raises:
@@ -66,34 +72,45 @@ def run(
         # Before the hours that a large map takes, not after them.
         asset.require_writable(predict.asset)
     task = task_of(data)
-    predicted = ee_model.predict(ee_model.build(described), imagery.network_input(data), registered["output"], task)
+    taken = imagery.network_input(data)
+    given = ee_model.outputs(ee_model.build(described), taken, registered["output"])
     shape = tiles.request_shape(predict.tile_shape, serving.tile_shape)
-    cut = task.unmasked(imagery.clipped(predicted, data, grid, predict.region))
-    outline = imagery.in_pixels(data, grid, predict.region)
-    blocks = tiles.predict(cut, task, grid, shape, predict.concurrency, outline)
-    subject = Subject(
-        name=name,
-        data=data,
-        grid=grid,
-        task=task,
-        predicted="Map, predicted through Earth Engine",
-        region=predict.region,
-        rows={
-            "Earth Engine model": registered["asset"],
-            "endpoint": described["endpoint"],
-            "tile, overlap": f"{_by(described['inputTileSize'])}, {_by(described['inputOverlapSize'])} pixels "
-            "(width x height)",
-        },
-    )
+    image = task.unmasked(imagery.clipped(ee_model.mapped(given, taken, task), data, grid, predict.region))
     tags = {"title": name, "source": manifest.attribution, "ee_model": registered["asset"]}
     files = Files(Path(map.path), "map", Path(report_file.path), name, tags)
-    files.write(blocks, subject, manifest, Path(evaluation.path), Path(model.path) / CURVES)
+    further, certainty = registered["further"], Certainty.model_validate(registered["certainty"])
+    with ExitStack() as stack:
+        aside: ConfidenceRaster | None = None
+        if predict.bands:
+            asked = confidence.bands(given, predict.bands, task, len(task.entries), further, certainty)
+            image = image.addBands(asked.unmask(NO_DATA, False))
+            told = confidence.titles(task, further)
+            titles = {band: told[band] for band in predict.bands}
+            aside = stack.enter_context(ConfidenceRaster(files.folder / CONFIDENCE, grid, titles, tags))
+        outline = imagery.in_pixels(data, grid, predict.region)
+        blocks = tiles.predict(image, task, grid, shape, predict.concurrency, outline, aside)
+        subject = Subject(
+            name=name,
+            data=data,
+            grid=grid,
+            task=task,
+            predicted="Map, predicted through Earth Engine",
+            region=predict.region,
+            rows={
+                "Earth Engine model": registered["asset"],
+                "endpoint": described["endpoint"],
+                "tile, overlap": f"{_by(described['inputTileSize'])}, {_by(described['inputOverlapSize'])} pixels "
+                "(width x height)",
+            },
+        )
+        files.write(blocks, subject, manifest, Path(evaluation.path), Path(model.path) / CURVES)
     map.metadata.update(crs=grid.crs, height=grid.shape[0], width=grid.shape[1])
     uri = f"{map.uri}/{files.raster.name}"
     _logger.info("predict_map: %d x %d pixels in %s", *grid.shape, uri)
     if predict.asset is not None:
         # Last: whatever becomes of the import, GeoTIFF and report are there.
-        map.metadata["task"] = asset.ingest(uri, predict.asset, task, tags, files.folder)
+        beside = f"{map.uri}/{CONFIDENCE}" if predict.bands else None
+        map.metadata["task"] = asset.ingest(uri, predict.asset, task, tags, files.folder, beside, predict.bands)
         map.metadata["asset"] = predict.asset
 
 

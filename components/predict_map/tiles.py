@@ -9,6 +9,7 @@ from shapely.geometry.base import BaseGeometry
 
 from earthline.earth_engine.tiles import Tile, fetch_tiles
 from earthline.grid import Grid
+from earthline.reports.maps.confidence import ConfidenceRaster
 from earthline.task import Task
 
 
@@ -24,17 +25,24 @@ def request_shape(asked: tuple[int, int], tile: tuple[int, int]) -> tuple[int, i
 
 
 def predict(
-    image: Any, task: Task, grid: Grid, shape: tuple[int, int], threads: int, outline: BaseGeometry | None = None
+    image: Any,
+    task: Task,
+    grid: Grid,
+    shape: tuple[int, int],
+    threads: int,
+    outline: BaseGeometry | None = None,
+    aside: ConfidenceRaster | None = None,
 ) -> Iterator[tuple[int, int, np.ndarray[Any, Any]]]:
     """Predicts a whole grid.
 
     Args:
-        image: The `ee.Image` of the map, unmasked.
+        image: The `ee.Image` of the map, and of the bands of `aside`, unmasked.
         task: What it tells.
         grid: Of the map.
         shape: Pixels of each request `(height, width)`.
         threads: Requests under way at once.
         outline: In pixels of the grid; tiles that lie outside of it are not asked for. None where all of it counts.
+        aside: Where further bands go.
 
     Yields:
         First row, first column and values (height, width), in the order of arrival.
@@ -51,7 +59,12 @@ def predict(
         there = outline is None or outline.intersects(shapely.box(column, row, column + width, row + height))
         (wanted if there else left_out).append(tile)
     for row, column, inner in left_out:
+        if aside is not None:
+            aside.empty(row, column, inner)
         yield row, column, np.full(inner, task.no_data, task.data_type)
     found = fetch_tiles(image, grid, shape, threads, step="predict_map", place="map tile", tiles=wanted)
     for (row, column, _), pixels in found:
-        yield row, column, pixels[task.map_band]
+        values = pixels[task.map_band]
+        if aside is not None:
+            aside.write(row, column, pixels, values != task.no_data)
+        yield row, column, values

@@ -69,18 +69,27 @@ def build(described: Mapping[str, Any]) -> Any:
     )
 
 
-def predict(model: Any, image: Any, output: str, task: Task) -> Any:
-    """The map: the one band of the task, masked where any input band is and where the model gives no number.
+def outputs(model: Any, image: Any, output: str) -> Any:
+    """What a model gives, as one band that holds an array per pixel.
 
     Args:
         model: The `ee.Model`.
         image: What `imagery.network_input` gives: the bands that the model was trained on and their validity.
-        output: Name of the output, an array per pixel.
-        task: What the outputs mean.
+        output: Name of the output.
     """
     # Google's texts differ on whether the input's bands come along; selecting the output is right either way.
-    outputs = model.predictImage(image.toFloat()).select([output])
-    return task.mapped(outputs).updateMask(image.select([VALID_BAND]))
+    return model.predictImage(image.toFloat()).select([output])
+
+
+def mapped(given: Any, image: Any, task: Task) -> Any:
+    """The map: the one band of the task, masked where any input band is and where the model gives no number.
+
+    Args:
+        given: From `outputs`.
+        image: As there.
+        task: What the outputs mean.
+    """
+    return task.mapped(given).updateMask(image.select([VALID_BAND]))
 
 
 def map_function(described: Mapping[str, Any], output: str, section: Imagery, task: Task) -> Any:
@@ -94,7 +103,8 @@ def map_function(described: Mapping[str, Any], output: str, section: Imagery, ta
     """
 
     def to_map(image: Any) -> Any:
-        return predict(build(described), imagery.network_input_of(ee.Image(image), section), output, task)
+        taken = imagery.network_input_of(ee.Image(image), section)
+        return mapped(outputs(build(described), taken, output), taken, task)
 
     return ee.CustomFunction.create(to_map, "Image", ["Image"])
 

@@ -42,8 +42,9 @@ def register(name: str, data: Data, contract: Contract, project: str, location: 
         endpoint: Resource name of the endpoint.
 
     Returns:
-        What `ee_model.json` holds: `asset`, `arguments`, `output`, the expressions `ee_model` and `ee_map`, and the
-        lines `python` and `javascript` that apply them.
+        What `ee_model.json` holds: `asset`, `arguments`, `output`, what the output holds after the task's entries
+        (`further`), the limits of `certainty`, the expressions `ee_model` and `ee_map`, and the lines `python` and
+        `javascript` that apply them.
 
     Raises:
         SmokeTestError: Earth Engine's answer is no map of the task.
@@ -65,7 +66,15 @@ def register(name: str, data: Data, contract: Contract, project: str, location: 
         **expressions,
     }
     ee_model.store(asset, properties)
-    return {"asset": asset, "arguments": described, "output": contract.output, **lines, **expressions}
+    return {
+        "asset": asset,
+        "arguments": described,
+        "output": contract.output,
+        "further": list(contract.further),
+        "certainty": contract.certainty.model_dump(),
+        **lines,
+        **expressions,
+    }
 
 
 def _smoke_test(data: Data, contract: Contract, grid: Grid, to_map: str) -> None:

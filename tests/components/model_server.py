@@ -3,7 +3,8 @@
 Its class depends on the 5 x 5 pixels around, so that a seam between tiles, a shifted grid or bands in the wrong order
 all change the map. OPTIONS, JSON: `factor` multiplies every probability, `warming` is how many requests are answered
 503 at first, `nan_above` the value of b1 above which no number is given, `starts` a file that counts starts,
-`wrong_from` the start from which on the answers are wrong.
+`wrong_from` the start from which on the answers are wrong, `doubts` whether it is the less sure the larger b2 is and
+gives b1 / 100 as dissimilarity too.
 """
 
 import json
@@ -27,6 +28,14 @@ def probabilities(b1: Array, b2: Array, valid: Array) -> Array:
     return np.eye(3, dtype=np.float32)[np.digitize(total, [-800, 400])]
 
 
+def doubtful(found: Array, b1: Array, b2: Array) -> Array:
+    """The same classes with doubts about them, and a fourth number, (height, width, 4)."""
+    doubt = b2[..., np.newaxis] / 250
+    other, third = (np.roll(found, places, axis=-1) for places in (1, 2))
+    sure = (1 - doubt) * found + 0.75 * doubt * other + 0.25 * doubt * third
+    return np.concatenate([sure, b1[..., np.newaxis] / 100], axis=-1).astype(np.float32)
+
+
 class Handler(BaseHTTPRequestHandler):
     """What was asked of this process."""
 
@@ -46,6 +55,8 @@ class Handler(BaseHTTPRequestHandler):
         for instance in request["instances"]:
             b1, b2, valid = (tensors.decode(instance[name], 10**6)[..., 0] for name in ("b1", "b2", "earthline_valid"))
             found = probabilities(b1, b2, valid) * float(self.options.get("factor", 1))
+            if self.options.get("doubts"):
+                found = doubtful(found, b1, b2)
             found[b1 > self.options.get("nan_above", np.inf)] = np.nan
             if self.starts >= self.options.get("wrong_from", 10**6):
                 found = np.roll(found, 1, axis=-1)

@@ -27,6 +27,8 @@ NAMES = ("low", "middle US$ 5 and US$ 10", "高い")
 TILE, OVERLAP = (16, 24), (4, 8)
 FOLDER = "projects/sandbox/assets/predict_test"
 NAN_ABOVE = 150
+BANDS = ("set_size", "probability", "margin", "dissimilarity", "applicable")
+SET_LIMIT, UNLIKE = 0.3, 0.7
 STEPS = """
 import json, sys
 from pathlib import Path
@@ -51,18 +53,19 @@ def problem(call, *arguments):
 aiplatform.init(project="sandbox", location="us-central1")
 model = aiplatform.Model.upload(
     display_name="predict-test", serving_container_image_uri="test:1",
-    serving_container_command=["python3", case["server"], json.dumps({"nan_above": case["nan_above"]})],
+    serving_container_command=["python3", case["server"], json.dumps({"nan_above": case["nan_above"], "doubts": True})],
     serving_container_ports=[8080], serving_container_predict_route="/p", serving_container_health_route="/h")
 endpoint = aiplatform.Endpoint.create(display_name="predict-test")
 endpoint.deploy(model, machine_type="n1-standard-4")
 from earthline.task.classification.task import Classification
 task = Classification(tuple(case["names"])).record
 contract = Contract(bands=("b1", "b2"), task=task, tile_shape=case["tile"], overlap=case["overlap"],
-                    stride=4, max_payload_bytes=1_500_000)
+                    stride=4, max_payload_bytes=1_500_000, further=("dissimilarity",))
 registration = artifact(dsl.Artifact, "registration")
 Path(registration.path).mkdir()
 (Path(registration.path) / "ee_model.json").write_text(json.dumps({
     "asset": "projects/sandbox/assets/earthline/predict-test", "output": contract.output,
+    "further": list(contract.further), "certainty": case["certainty"],
     "arguments": ee_model.arguments(endpoint.resource_name, contract, Grid.from_json(case["grid"]))}))
 examples, evaluation = artifact(dsl.Dataset, "examples"), artifact(dsl.Artifact, "evaluation")
 inputs = dict(name="predict-test", data=case["data"], serving=case["serving"], project="sandbox", examples=examples,
@@ -76,6 +79,9 @@ def histogram(image):
     counts = image.reduceRegion("frequencyHistogram", ee.Image(case["scene"]).geometry(), 30).getInfo()["class_id"]
     return {value: round(count) for value, count in counts.items()}
 outcome["asset"] = histogram(ee.Image(case["asset"]))
+wide = ee.data.computePixels({"expression": ee.Image(case["asset"]).unmask(-9999, False).toFloat(),
+                              "fileFormat": "NUMPY_NDARRAY", "grid": case["pixels"]})
+outcome["asset bands"] = {name: wide[name].tolist() for name in wide.dtype.names}
 outcome["properties"] = ee.data.getAsset(case["asset"])["properties"]
 outcome["task"] = ee.data.getTaskStatus(map_.metadata["task"])[0]["state"]
 outcome["writable"] = {
@@ -198,6 +204,20 @@ def write_inputs(folder: Path) -> None:
     ).write(folder / "examples")
 
 
+def imported() -> dict[str, Any]:
+    """The grid of the whole map, as Earth Engine takes it."""
+    scale_x, shear_x, left, shear_y, scale_y, top = TRANSFORM
+    affine = {
+        "scaleX": scale_x,
+        "shearX": shear_x,
+        "translateX": left,
+        "shearY": shear_y,
+        "scaleY": scale_y,
+        "translateY": top,
+    }
+    return {"dimensions": {"width": SHAPE[1], "height": SHAPE[0]}, "affineTransform": affine, "crsCode": CRS}
+
+
 @pytest.fixture(scope="module")
 def outcome(sandbox: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("predict")
@@ -215,9 +235,11 @@ def outcome(sandbox: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
         "grid": GRID,
         "data": DATA.model_dump_json(),
         "serving": Serving(tile_shape=TILE, overlap=OVERLAP).model_dump_json(),
-        "predict": Predict(tile_shape=(40, 50), asset=asset).model_dump_json(),
+        "predict": Predict(tile_shape=(40, 50), asset=asset, bands=BANDS).model_dump_json(),
         "scene": f"{FOLDER}/scene",
         "asset": asset,
+        "certainty": {"coverage": 0.9, "set_limit": SET_LIMIT, "dissimilarity_limit": UNLIKE},
+        "pixels": imported(),
     }
     (folder / "case.json").write_text(json.dumps(case))
     command = [sys.executable, "-c", STEPS, str(folder / "case.json")]
@@ -245,6 +267,26 @@ def test_the_map_is_right_to_the_last_pixel_and_what_is_no_number_is_no_class(ou
     assert not list(Path(path).glob("*.part.*"))
 
 
+def test_the_map_says_how_far_it_can_be_believed(outcome: dict[str, Any]) -> None:
+    imagery, mapped = scene().astype(np.float64), expected(NAN_ABOVE) != UNLABELLED
+    doubt = imagery[1] / 250
+    wanted = {
+        "set_size": 1 + (0.75 * doubt >= SET_LIMIT),
+        "probability": 1 - doubt,
+        "margin": 1 - doubt - 0.75 * doubt,
+        "dissimilarity": imagery[0] / 100,
+        "applicable": imagery[0] / 100 <= UNLIKE,
+    }
+    with rasterio.open(Path(outcome["map"][0]) / "confidence.tif") as file:
+        assert file.descriptions == BANDS and file.nodata == -9999
+        assert file.tags(4)["title"].startswith("distance to the nearest training pixel")
+        found = dict(zip(BANDS, file.read(), strict=True))
+    for name, values in wanted.items():
+        np.testing.assert_allclose(found[name], np.where(mapped, values, -9999), atol=1e-6, err_msg=name)
+        np.testing.assert_array_equal(outcome["asset bands"][name], found[name], err_msg=name)
+    assert list(outcome["asset bands"]) == ["class_id", *BANDS]
+
+
 def test_the_report_needs_nothing_else_escapes_what_it_shows_and_says_what_its_figures_rest_on(
     outcome: dict[str, Any],
 ) -> None:
@@ -255,11 +297,13 @@ def test_the_report_needs_nothing_else_escapes_what_it_shows_and_says_what_its_f
         assert text in page
     assert "90 % intervals from resampling the 6 test blocks" in page
     assert f"Without test labels, and in no mean: {NAMES[2]}" in page
-    assert "Areas are geodesic" in page and "adjusted" not in page
+    assert "Areas are geodesic" in page and "errors included" in page
     # 30 m pixels, which the projection makes a little larger or smaller than they are.
     mapped = counts(expected(NAN_ABOVE))["0"] * 0.09
     assert f"<td>{mapped:,.0f}</td>" in page
     assert (Path(outcome["map"][0]) / "map.png").read_bytes().startswith(b"\x89PNG")
+    card = (Path(outcome["map"][0]) / "map_card.md").read_text()
+    assert "Nobody & <Co>; licence: CC0" in card and "| trees & <shrubs> |" in card
 
 
 def test_the_map_becomes_an_asset_with_its_palette_in_folders_that_are_made(outcome: dict[str, Any]) -> None:

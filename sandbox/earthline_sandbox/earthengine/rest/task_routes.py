@@ -17,6 +17,7 @@ from earthline_sandbox.earthengine.language import results
 from earthline_sandbox.earthengine.learning.learners import Classifier
 from earthline_sandbox.earthengine.limits import Limits
 from earthline_sandbox.earthengine.rest.dispatch import Call, Dispatcher, unsupported
+from earthline_sandbox.earthengine.rest.field_names import in_camel_case
 from earthline_sandbox.earthengine.tasks import exports
 from earthline_sandbox.earthengine.tasks.destinations import Destination
 from earthline_sandbox.earthengine.tasks.operations import Operations, Task
@@ -70,7 +71,7 @@ class TaskRoutes:
         return found
 
     def _import_image(self, call: Call) -> Any:
-        manifest, overwrite = call.section("imageManifest"), bool(call.body.get("overwrite"))
+        manifest, overwrite = in_camel_case(call.section("imageManifest")), bool(call.body.get("overwrite"))
         name = name_of(required(manifest, "name"))
         # What can be refused at once is, so that the client hears of it before it waits.
         self.assets.check_target(name, "IMAGE", overwrite=overwrite)
@@ -82,12 +83,12 @@ class TaskRoutes:
         return self._submit(call, "INGEST_IMAGE", f'Ingest image: "{name}"', work)
 
     def _import_external(self, call: Call) -> Any:
-        manifest = call.section("imageManifest")
+        manifest = in_camel_case(call.section("imageManifest"))
         asset = self.ingestion.image(manifest, overwrite=bool(call.body.get("overwrite")))
         return {"name": asset.name}
 
     def _import_table(self, call: Call) -> Any:
-        manifest, overwrite = call.section("tableManifest"), bool(call.body.get("overwrite"))
+        manifest, overwrite = in_camel_case(call.section("tableManifest")), bool(call.body.get("overwrite"))
         name = name_of(required(manifest, "name"))
         self.assets.check_target(name, "TABLE", overwrite=overwrite)
 

@@ -36,32 +36,36 @@ def read(ee, asset):
     return ee.data.getPixels({"assetId": asset, "fileFormat": "NUMPY_NDARRAY"})
 
 
-def test_an_image_is_ingested_from_cloud_storage(ee, sandbox, bucket, folder):
+@pytest.mark.parametrize("spelling", ["camelCase", "snake_case"])
+def test_an_image_is_ingested_from_cloud_storage(ee, sandbox, bucket, folder, spelling):
     values = np.random.default_rng(1).integers(0, 5000, (2, 40, 30)).astype("uint16")
     uri = put_raster(sandbox, bucket, "scenes/a.tif", values)
     name = f"{folder}/scene"
-    operation = ingested(
-        ee,
-        {
-            "name": name,
-            "tilesets": [{"id": "t", "sources": [{"uris": [uri]}]}],
-            "bands": [
-                {"id": "green", "tilesetId": "t", "tilesetBandIndex": 1},
-                {
-                    "id": "red",
-                    "tilesetId": "t",
-                    "tilesetBandIndex": 0,
-                    "missingData": {"values": [int(values[0, 0, 0])]},
-                },
-            ],
-            "pyramidingPolicy": "SAMPLE",
-            "startTime": "2021-06-01T00:00:00Z",
-            "properties": {"sensor": "x"},
-        },
-    )
+    manifest = {
+        "name": name,
+        "tilesets": [{"id": "t", "sources": [{"uris": [uri]}]}],
+        "bands": [
+            {"id": "green", "tilesetId": "t", "tilesetBandIndex": 1},
+            {
+                "id": "red",
+                "tilesetId": "t",
+                "tilesetBandIndex": 0,
+                "missingData": {"values": [int(values[0, 0, 0])]},
+            },
+        ],
+        "pyramidingPolicy": "SAMPLE",
+        "startTime": "2021-06-01T00:00:00Z",
+        "properties": {"sensorName": "x", "of_sensor": "y"},
+    }
+    if spelling == "snake_case":
+        text = json.dumps(manifest)
+        for key in ("tilesetId", "tilesetBandIndex", "missingData", "pyramidingPolicy", "startTime"):
+            text = text.replace(key, "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in key))
+        manifest = json.loads(text)
+    operation = ingested(ee, manifest)
     assert operation["metadata"]["state"] == "SUCCEEDED" and operation["metadata"]["type"] == "INGEST_IMAGE"
     shown = ee.data.getAsset(name)
-    assert shown["startTime"].startswith("2021-06-01") and shown["properties"] == {"sensor": "x"}
+    assert shown["startTime"].startswith("2021-06-01") and shown["properties"] == {"sensorName": "x", "of_sensor": "y"}
     assert [(band["id"], band["pyramidingPolicy"]) for band in shown["bands"]] == [
         ("green", "SAMPLE"),
         ("red", "SAMPLE"),
