@@ -17,6 +17,7 @@ from shapely.geometry import mapping
 
 from components.export_examples import owners
 from components.export_examples.blocks import SplitError
+from components.export_examples.layout import Layout
 from components.export_examples.mixer import Mixer, MixerError
 from components.export_examples.owners import ByMixer, Features, Owners, Place
 from components.export_examples.pipeline import PROGRESS_SECONDS, WriteManifest, WrittenShard
@@ -63,7 +64,8 @@ def take(data: Data, export: Export, project: str, folder: Path) -> None:
     owned, told = _owners(section, export, found, project)
     with ExitStack() as stack:
         splits = {split: _Split(split, folder, export.shards, task_of(data), stack) for split in SPLITS}
-        count = _write(data, export, files, owned, splits, project)
+        layout = Layout(export.patch_shape, section.split.key if section.split is not None else None)
+        count = _write(data, export, files, owned, splits, layout, project)
     if isinstance(owned, ByMixer) and count != owned.mixer.total:
         raise MixerError(
             f"{owned.mixer.name}: tells of {owned.mixer.total:,} patches, the files hold {count:,}; name all files of "
@@ -79,7 +81,7 @@ def take(data: Data, export: Export, project: str, folder: Path) -> None:
     if dropped:
         told += f"; {dropped:,} of {count:,} patches are left out to keep the splits apart"
     _logger.info("export_examples: %d records, split %s", count, told)
-    WriteManifest(str(folder), _manifest(data, export, files, owned, told, count))(written)
+    WriteManifest(str(folder), _manifest(data, export, files, owned, told, layout))(written)
 
 
 def look(data: Data, export: Export, project: str) -> str:
@@ -174,7 +176,13 @@ def _told(place: Place, error: ValueError) -> ValueError:
 
 
 def _write(
-    data: Data, export: Export, files: Sequence[Found], owned: Owners, splits: dict[str, "_Split"], project: str
+    data: Data,
+    export: Export,
+    files: Sequence[Found],
+    owned: Owners,
+    splits: dict[str, "_Split"],
+    layout: Layout,
+    project: str,
 ) -> int:
     """Writes every record into its split's shards; gives how many records there were."""
     task, count, said = task_of(data), 0, time.monotonic()
@@ -187,7 +195,7 @@ def _write(
             if isinstance(owned, ByMixer):
                 row, column = owned.mixer.corner(place.overall)
             else:
-                row, column = place.overall * export.patch_shape[0], 0
+                row, column = layout.corner(place, found, split)
             splits[split].add(to_patch(found, data, task, export.patch_shape, row, column))
         except ValueError as error:
             raise _told(place, error) from error
@@ -306,13 +314,12 @@ class _Split:
         return self._folder / f"{self.name}-{place:05d}.part"
 
 
-def _manifest(data: Data, export: Export, files: Sequence[Found], owned: Owners, told: str, count: int) -> Manifest:
+def _manifest(data: Data, export: Export, files: Sequence[Found], owned: Owners, told: str, layout: Layout) -> Manifest:
     assert data.examples is not None
     taken = [[file.name, file.size, file.version] for file in files]
     described = json.dumps([taken, data.examples.model_dump(mode="json"), data.labels.model_dump(mode="json")])
     placed = owned if isinstance(owned, ByMixer) else None
-    height, width = export.patch_shape
-    nowhere = {"crs": "", "transform": [1, 0, 0, 0, 1, 0], "shape": [count * height, width]}
+    nowhere = {"crs": "", "transform": [1, 0, 0, 0, 1, 0], "shape": list(layout.shape)}
     return Manifest(
         grid=placed.mixer.grid.to_json() if placed else nowhere,
         bands=data.imagery.band_names,
@@ -322,7 +329,7 @@ def _manifest(data: Data, export: Export, files: Sequence[Found], owned: Owners,
         label_type=task_of(data).data_type,
         splits={},
         gap=min(export.patch_shape) if placed else 0,
-        block_shape=placed.block_shape if placed else export.patch_shape,
+        block_shape=placed.block_shape if placed else layout.block_shape,
         split_areas={split: mapping(area) for split, area in placed.areas().items()} if placed else {},
         seed=export.seed,
         placed=placed is not None,

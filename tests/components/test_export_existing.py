@@ -22,6 +22,7 @@ from earthline.formats import shards
 from earthline.formats.examples import Patch
 from earthline.formats.learned_ground import LearnedGround
 from earthline.formats.manifest import SPLITS, Manifest
+from earthline.patches import read as read_patches
 from earthline.vertex.champion import NONE
 
 from . import foreign
@@ -52,9 +53,13 @@ def patches(folder: Path, manifest: Manifest, split: str) -> list[Patch]:
     ]
 
 
-def every(folder: Path, manifest: Manifest) -> dict[int, Patch]:
-    """All patches by the place of their record."""
-    return {patch.row // SIDE: patch for split in SPLITS for patch in patches(folder, manifest, split)}
+def every(folder: Path, manifest: Manifest, each: int = 1) -> dict[int, Patch]:
+    """All patches by the place of their record, where files of so many records each are strips."""
+    return {
+        patch.row // SIDE * each + patch.column // SIDE: patch
+        for split in SPLITS
+        for patch in patches(folder, manifest, split)
+    }
 
 
 def write_files(folder: Path, count: int = 6, each: int = 4, *, packed: bool = False, **more: Any) -> None:
@@ -73,7 +78,7 @@ def test_every_layout_gives_the_same_pixels(packed: bool, kinds: dict[str, str],
     for number in range(3):
         foreign.write(tmp_path / f"part-{number}.tfrecord", records[2 * number : 2 * number + 2], packed=packed)
     manifest = take(tmp_path, foreign.data(files=[str(tmp_path / "part-*")], split={"by": "file"}))
-    found = every(tmp_path, manifest)
+    found = every(tmp_path, manifest, 2)
     assert sorted(found) == list(range(6))
     for index, patch in found.items():
         expected = foreign.picture(index)
@@ -124,16 +129,34 @@ def test_no_file_and_no_value_of_a_key_is_in_two_splits(tmp_path: Path) -> None:
         values = [{**foreign.picture(number * 5 + index), "region": float(number % 7)} for index in range(5)]
         foreign.write(tmp_path / f"{number:02}.tfrecord", [foreign.example(each) for each in values])
     files = [str(tmp_path / "*.tfrecord")]
-    for split, unit in (({"by": "file"}, lambda place: place // 5), ({"by": "key", "key": "region"}, region_of)):
+    for split, count in (({"by": "file"}, 12), ({"by": "key", "key": "region"}, 7)):
         manifest = take(tmp_path, foreign.data(files=files, split=split))
-        owners = [{unit(patch.row // SIDE) for patch in patches(tmp_path, manifest, name)} for name in SPLITS]
-        assert all(owners) and len(set.union(*owners)) == sum(map(len, owners))
+        # What came together is a strip, as its pixels tell.
+        strips = [{patch.row // SIDE for patch in patches(tmp_path, manifest, name)} for name in SPLITS]
+        assert all(strips) and len(set.union(*strips)) == sum(map(len, strips)) == count
         assert sum(manifest.splits[name].examples for name in SPLITS) == 60
         assert manifest.splits["train"].examples >= 25
+        together: dict[int, set[int]] = {}
+        pictures = {foreign.picture(place)["red"].astype(float).tobytes(): place for place in range(60)}
+        for name in SPLITS:
+            for patch in patches(tmp_path, manifest, name):
+                place = pictures[patch.image[..., 2].astype(float).tobytes()]
+                together.setdefault(patch.row // SIDE, set()).add(place // 5 if count == 12 else place // 5 % 7)
+        assert all(len(units) == 1 for units in together.values())
 
 
-def region_of(place: int) -> int:
-    return place // 5 % 7
+def test_what_came_together_is_one_block_where_there_is_enough_of_it(tmp_path: Path) -> None:
+    write_files(tmp_path, 24, 3)
+    files = [str(tmp_path / "part-*.tfrecord")]
+    manifest = take(tmp_path, foreign.data(files=files, split={"by": "file"}))
+    assert manifest.grid["shape"] == [24 * SIDE, 3 * SIDE] and manifest.block_shape == (SIDE, 3 * SIDE)
+    test = read_patches(tmp_path / "out", manifest, "test")
+    of_file = test.corner[np.nonzero(test.labelled)[0], 0] // SIDE
+    assert len(set(of_file.tolist())) >= 5
+    np.testing.assert_array_equal(test.blocks(manifest), np.unique(of_file, return_inverse=True)[1])
+    assert manifest.caveat.endswith("in one file or with one value of the key, as one observation")
+    few = take(tmp_path, foreign.data(files=[str(tmp_path / "part-?.tfrecord")], split={"by": "file"}))
+    assert few.block_shape == (SIDE, SIDE) and few.caveat.endswith("so they are too narrow")
 
 
 def test_a_key_that_names_the_split_and_files_of_each_split_are_taken_at_their_word(tmp_path: Path) -> None:
