@@ -199,7 +199,7 @@ def _meaning(
     if spread is None:
         return _classes(answers, labels, place, folder, grid, said)
     if not answers.unit:
-        said.to_do.append(f"data.labels.value: add the `unit` of {name}, such as m, for axes and legends, if it has one")
+        said.to_do.append(f"data.labels.value: add the `unit` of {name}, such as m, for axes and legends, if any")
     said.remarks["data.labels.value"] = "a continuous value: the model learns numbers, not classes"
     said.remarks["data.labels.value.range"] = f"labels hold {spread.low:.6g} to {spread.high:.6g}; none may lie outside"
     said.remarks["data.labels.value.breaks"] = (
