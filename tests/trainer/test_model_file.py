@@ -129,6 +129,25 @@ def test_a_network_that_knows_no_masks_is_taken_and_masked(examples: Path, tmp_p
     np.testing.assert_allclose(found[np.asarray(inner)], whole[np.asarray(inner)], atol=1e-6)
 
 
+def test_a_network_that_needs_some_pixels_declares_a_stride_of_as_many(tmp_path: Path) -> None:
+    """As the land cover sample of People and Planet AI: what a convolution takes off, a transposed one gives back."""
+    image = keras.Input((None, None, 3))
+    x = keras.layers.Conv2D(4, 5, activation="relu")(image)
+    x = keras.layers.Conv2DTranspose(4, 5, activation="relu")(x)
+    keras.Model(image, keras.layers.Dense(2, activation="softmax")(x)).save(tmp_path / "fcn.keras")
+    values = np.random.default_rng(0).normal(size=(1, 16, 16, 3)).astype(np.float32)
+    for stride in (8, 1):
+        declares = {"stride": stride, "receptive_field": 9}
+        section = File(file=str(tmp_path / "fcn.keras"), declares=declares)  # type: ignore[arg-type]
+        if stride == 1:
+            with pytest.raises(ValueError, match="declare a larger stride"):
+                section.network([0.0] * 3, [1.0] * 3, (2,))
+        else:
+            network = section.network([0.0] * 3, [1.0] * 3, (2,))
+            expected = keras.models.load_model(tmp_path / "fcn.keras")(values)
+            np.testing.assert_allclose(network([values, np.ones((1, 16, 16, 1), np.float32)]), expected, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("made", "section", "said"),
     [

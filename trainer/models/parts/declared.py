@@ -70,15 +70,15 @@ def _output(network: Callable[[Any, Any], Any], image: Any, stride: int) -> Any:
 
     shape = tuple(image.shape[:3])
     rule = (
-        f"an output must have the image's height and width wherever these divide by stride {stride}, as that of "
-        "convolutions with padding 'same'"
+        f"an output must have the image's height and width wherever these divide by stride {stride}; use padding "
+        "'same', or declare a larger stride for a network that needs more pixels"
     )
     try:
         output = network(image, tf.ones((*shape, 1)))
     except (tf.errors.InvalidArgumentError, ValueError) as error:
-        lines = [line for line in str(error).splitlines() if line.strip()]
         raise ValueError(
-            f"it cannot be called with an image of {shape[1]} x {shape[2]} px ({' '.join(lines[:2])[:300]}); {rule}"
+            f"it cannot be called with an image of {shape[1]} x {shape[2]} px ({' '.join(str(error).split())[:200]}); "
+            f"{rule}"
         ) from error
     if tuple(output.shape[:3]) != shape:
         raise ValueError(

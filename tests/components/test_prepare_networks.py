@@ -1,0 +1,47 @@
+"""Networks with layers of our own pass the proof in a process that knows none of these layers."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from components.prepare_saved_model import export, run
+from earthline.config.model import Network
+from earthline.formats.contract import Contract
+from earthline.task.classification.task import Classification
+from trainer import network
+from trainer.models.pixel_mlp import PixelMlp
+from trainer.models.temporal import Temporal
+from trainer.statistics import Statistics
+
+BANDS = ("red_t00", "nir_t00", "red_t01", "nir_t01")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "architecture",
+    [PixelMlp(units=8, context=3, windows=(5, 9)), Temporal(filters=4).suited(BANDS)],
+    ids=lambda architecture: architecture.name,
+)
+def test_they_pass_the_proof(architecture: Network, tmp_path: Path) -> None:
+    keras.utils.set_random_seed(5)
+    statistics = Statistics((20.0,) * len(BANDS), (10.0,) * len(BANDS), 1)
+    built: Any = network.build(architecture, statistics, lambda x: keras.layers.Conv2D(2, 1, activation="softmax")(x))
+    contract = Contract(
+        bands=BANDS,
+        task=Classification(("dark", "bright")).record,
+        tile_shape=(16, 16),
+        overlap=(4, 4),
+        stride=architecture.stride,
+        max_payload_bytes=1_500_000,
+    )
+    export.save(built, contract, tmp_path)
+    image = np.random.default_rng(0).normal(20, 10, (2, 16, 16, len(BANDS))).astype(np.float32)
+    # Flat ground, where the std of a window is 0 in every runtime or in none.
+    image[0, :, 8:] = 3.3
+    valid = np.ones((2, 16, 16), np.float32)
+    valid[1, 2:9] = 0
+    outputs = np.asarray(built([image, valid[..., np.newaxis]], training=False))
+    assert run.prove(tmp_path, image, valid, BANDS, outputs) < 1e-5
