@@ -79,14 +79,14 @@ def run(
     found.write(Path(changes.path))
     _write(fingerprint, _digest(str([source.model_dump() for source in snapshot.sources])))
     _write(champion_file, serving.name if serving else champion.NONE)
-    _write(accepted_statistics_file, last.statistics if last and _other_examples(snapshot, last.snapshot) else "")
+    _write(accepted_statistics_file, last.statistics if last and other_examples(snapshot, last.snapshot) else "")
     changes.metadata["decision"] = found.decision
     for reason in found.reasons:
         _logger.info("detect_changes: %s: %s", found.decision.replace("_", " "), reason)
     return found.decision
 
 
-def _other_examples(now: Snapshot, before: Snapshot) -> bool:
+def other_examples(now: Snapshot, before: Snapshot) -> bool:
     """Whether examples may differ from those of a run before; where not, results can be taken from the cache."""
     sections = ("data", "export")
     return now.sources != before.sources or any(now.sections[key] != before.sections.get(key) for key in sections)

@@ -2,11 +2,23 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.detect_changes.changes import NOTHING_NEW, RETRAIN, Band, Changes, Snapshot, Source, decide, drifts
+from components.detect_changes.changes import (
+    NOTHING_NEW,
+    QUANTILES,
+    RETRAIN,
+    Band,
+    Changes,
+    Snapshot,
+    Source,
+    decide,
+    drifts,
+)
+from components.detect_changes.run import other_examples
 from components.detect_changes.sources import statistics
 from earthline.grid import Grid
 
@@ -15,7 +27,7 @@ SOURCES = (
     Source(role="labels", asset="classes", images=1, version=3),
 )
 BANDS = {"B1": Band(mean=100, std=20), "B2": Band(mean=5, std=0)}
-THEN = Snapshot(sections={"data": "a", "train": "b"}, sources=SOURCES, bands=BANDS)
+THEN = Snapshot(sections={"data": "a", "export": "e", "train": "b"}, sources=SOURCES, bands=BANDS)
 
 
 def judge(now: Snapshot, then: Snapshot | None = THEN, *, deployed: bool = True, force: bool = False) -> Changes:
@@ -93,6 +105,35 @@ def test_drift_is_measured_in_std_and_has_no_direction(
         return
     now = {"B": Band(mean=mean + (moved if up else -moved) * std, std=1)}
     assert bool(drifts(now, {"B": Band(mean=mean, std=std)}, limit, 1)) is (moved > limit)
+
+
+def normal(mean: float = 0.0, std: float = 1.0) -> Band:
+    values = np.random.default_rng(0).normal(mean, std, 50_000)
+    return Band(mean=mean, std=std, quantiles=tuple(np.percentile(values, QUANTILES).tolist()))
+
+
+@pytest.mark.parametrize(
+    ("now", "said"),
+    [
+        (normal(0.1, 1.05), []),
+        (normal(0.4), ["its mean went from 0 to 0.4"]),
+        # The mean stays, and what is wide became narrow.
+        (normal(0.0, 0.5), ["its values are distributed otherwise, with a population stability index of"]),
+        (Band(mean=0.0, std=0.5), []),
+    ],
+    ids=["alike", "moved", "narrower", "unknown"],
+)
+def test_values_that_are_distributed_otherwise_are_drift_though_the_mean_stays(now: Band, said: list[str]) -> None:
+    found = drifts({"B": now}, {"B": normal()}, 0.25, 0.25)
+    assert len(found) == len(said) and all(text in line for text, line in zip(said, found, strict=True))
+    assert not drifts({"B": now}, {"B": normal()}, 5, 100)
+
+
+def test_examples_of_the_same_sources_and_settings_are_not_compared() -> None:
+    assert not other_examples(THEN, THEN)
+    assert not other_examples(changed(sections={**THEN.sections, "train": "other"}), THEN)
+    assert other_examples(changed(sections={**THEN.sections, "data": "other"}), THEN)
+    assert other_examples(changed(sources=()), THEN)
 
 
 @given(st.integers(1, 50_000), st.integers(1, 50_000))

@@ -136,4 +136,6 @@ def test_the_bands_are_those_of_the_composite(said: dict[str, Any]) -> None:
     dim, both = said["first"]["bands"]["b1"], said["more"]["bands"]["b1"]
     assert dim["mean"] == pytest.approx(150, abs=3)
     assert dim["std"] == pytest.approx(29, abs=3)
+    assert len(dim["quantiles"]) == 21 and dim["quantiles"][0] <= dim["quantiles"][10] <= dim["quantiles"][20]
+    assert dim["quantiles"][10] == pytest.approx(150, abs=6)
     assert both["mean"] > 250

@@ -1,4 +1,4 @@
-"""The same picture in two splits is found, whether in part, moved, brightened or noisy; what is merely smooth is not."""
+"""The same picture in two splits is found, be it in part, moved, brighter or noisy; what is merely smooth is not."""
 
 import time
 from types import SimpleNamespace

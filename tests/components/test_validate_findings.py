@@ -56,8 +56,8 @@ def test_images_with_another_number_of_bands_say_how_many_and_where(folder):
     shard.write_bytes(b"".join(frame(patch.encode()) for patch in other))
     told = errors(folder)
     assert told == [
-        f"schema: validation-00000-of-00001.tfrecord, record {index}: feature 'image' holds 3 bands, the manifest has 2 "
-        "(B1, B2); export the examples again"
+        f"schema: validation-00000-of-00001.tfrecord, record {index}: feature 'image' holds 3 bands, the manifest has "
+        "2 (B1, B2); export the examples again"
         for index in range(2)
     ]
     found = json.loads((folder.parent / "statistics" / "statistics.json").read_text())["findings"]

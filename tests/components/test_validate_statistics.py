@@ -1,6 +1,7 @@
-"""What is gathered of examples equals NumPy on the whole, however shards are cut and in whatever order they are added."""
+"""What is gathered of examples equals NumPy on the whole, however shards are cut and whatever is added first."""
 
 import functools
+import itertools
 import operator
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ TASK = Classification(NAMES)
 
 def cut(count: int, cuts: list[int]) -> list[slice]:
     ends = sorted({0, count, *(each % (count + 1) for each in cuts)})
-    return [slice(one, two) for one, two in zip(ends[:-1], ends[1:], strict=True)]
+    return [slice(one, two) for one, two in itertools.pairwise(ends)]
 
 
 @given(
