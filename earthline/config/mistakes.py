@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from earthline.config.model import DEFAULT, MOVED, Model, find
 from earthline.config.sections.imagery import READY, Imagery, OneSource, Ready, SeveralSources
 from earthline.config.sections.labels import Labels
+from earthline.config.sections.labels import known as known_labels
 from earthline.config.sections.labels import meant as meant_labels
 from earthline.config.sections.loss import MOVED as MOVED_TO_LOSS
 from earthline.config.sections.loss import Loss, moved
@@ -126,7 +127,9 @@ def _fix(place: Place, kind: str, value: Any, message: str, sections: "_Sections
         hint = f"did you mean `{close[0]}`?" if close else f"known here: {', '.join(known)}"
         return f"unknown key (value {shown(value)}); {hint}"
     if kind == "missing":
-        return "required but not given; add it"
+        others = [key for key in _label_keys() if place[:-1] == ("data", "labels") and key != place[-1]]
+        instead = f", or {' or '.join(f'`{key}`' for key in others)} for another kind of map" if others else ""
+        return f"required but not given; add it{instead if place[-1] in _label_keys() else ''}"
     if kind == "invalid_key":
         return "a key is text; write a known one"
     if value is None and kind in _WHOLE | _NUMBER | _SWITCH | _LIST | _SECTION | {"string_type"}:
@@ -141,7 +144,9 @@ def _fix(place: Place, kind: str, value: Any, message: str, sections: "_Sections
         written = str(value).lower() if isinstance(value, bool) else str(value)
         return f'{shown(value)} is no text; write it in quotes, such as "{written[:40]}"'
     if kind in _LIST:
+        ends = _RANGE.fullmatch(value) if isinstance(value, str) else None
         item = f"[{value}]" if isinstance(value, str | int | float) and len(str(value)) < 60 else "[a, b]"
+        item = f"[{ends[1]}, {ends[2]}]" if ends else item
         return f"{shown(value)} is no list; write it in brackets, such as {item}"
     if kind in _SECTION:
         keys = ", ".join(sections.known_keys(place))
@@ -260,6 +265,11 @@ def _loss(content: Any) -> type[BaseModel]:
         return find_loss(name) if isinstance(name, str) else Loss
     except ValueError:
         return Loss
+
+
+def _label_keys() -> list[str]:
+    """The key of each task in `data.labels`."""
+    return [kinds[0].KEY for kinds in known_labels()]
 
 
 def _labels(content: Any) -> type[BaseModel]:

@@ -65,6 +65,14 @@ def test_losses_metrics_and_floors_are_those_of_values() -> None:
     assert "give one of `classes` and `value`" in refused({**RASTER, "classes": classes})
 
 
+def test_what_is_missing_or_no_list_is_told_with_what_to_write() -> None:
+    said = refused({"image": "a/c", "band": "b1"})
+    assert "data.labels.classes: required but not given; add it, or `value` for another kind of map" in said
+    assert "'0-60' is no list; write it in brackets, such as [0, 60]" in refused(
+        {**RASTER, "value": {**VALUE, "range": "0-60"}}
+    )
+
+
 def test_an_interval_makes_the_answer_of_the_endpoint_three_times_as_large() -> None:
     one, three = config(RASTER), config(RASTER, train={"loss": {"name": "quantile"}})
     assert three.response_bytes > 2.9 * (one.response_bytes - 1152)

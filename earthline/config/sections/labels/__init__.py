@@ -10,7 +10,7 @@ from earthline.config.sections.labels.class_labels import (
     VectorClassLabels,
 )
 from earthline.config.sections.labels.classes import FeatureClass, LabelClass, RasterClass
-from earthline.config.sections.labels.kinds import AnyLabels, Parts, installed, meant
+from earthline.config.sections.labels.kinds import AnyLabels, Parts, installed, known, meant
 from earthline.config.sections.labels.of_examples import ExampleLabels
 from earthline.config.sections.labels.raster import RasterLabels
 from earthline.config.sections.labels.section import Labels
@@ -40,5 +40,6 @@ __all__ = [
     "VectorClassLabels",
     "VectorLabels",
     "installed",
+    "known",
     "meant",
 ]
