@@ -10,6 +10,7 @@ from cli.canary import canary
 from cli.check import check
 from cli.compile import compile_config
 from cli.init import init
+from cli.label import label
 from cli.preview import preview
 from cli.rollback import rollback
 from cli.run import run
@@ -38,6 +39,7 @@ app.command("check")(check)
 app.command("canary")(canary)
 app.command("rollback")(rollback)
 app.add_typer(runs, name="runs")
+app.add_typer(label, name="label")
 app.add_typer(schedule, name="schedule")
 app.command("sandbox", context_settings={"ignore_unknown_options": True, "help_option_names": []})(sandbox)
 app.command("schema")(schema)
