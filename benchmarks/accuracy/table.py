@@ -81,7 +81,7 @@ def _set(results: Sequence[Result]) -> str:
         f"Gains are in {pool.task.measures[decides].title}; a split tests about {pixels:,.0f} pixels.",
         *(_verdict(pool, plain, name, decides) for name in others),
     ]
-    return "\n".join(lines) + "\n\n" + " ".join(told)
+    return "\n".join(lines) + "\n\n" + " ".join(filter(None, told))
 
 
 def _missing(name: str, results: Sequence[Result]) -> list[str]:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from benchmarks.accuracy.sets.source import Source, shared
-from components.export_examples import existing
+from components.export_examples.existing import dataset
 from earthline.config import Data, Export
 
 BANDS = ("B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B9", "B10", "B11", "B12")
@@ -38,7 +38,7 @@ def write(folder: Path, seed: int) -> None:
             },
         }
     )
-    existing.take(data, Export(patch_shape=(16, 16), block_shape=(32, 32), seed=seed), "", folder)
+    dataset.take(data, Export(patch_shape=(16, 16), block_shape=(32, 32), seed=seed), "", folder)
 
 
 SOURCE = Source(
