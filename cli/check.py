@@ -83,6 +83,7 @@ def _findings(settings: "Config", reachable: bool, skipped: str) -> "Iterator[Fi
         ),
     )
     if not reachable:
+        yield from _local_examples(settings)
         project = ("project and its accounts",) if environment.target == "cloud" else ()
         for name in ("Earth Engine", *(name for name, _, _ in services), *project):
             yield Finding(name, None, skipped)
@@ -95,6 +96,17 @@ def _findings(settings: "Config", reachable: bool, skipped: str) -> "Iterator[Fi
     if environment.target == "cloud":
         # A project's APIs, roles and quotas: the sandbox is one project that may do everything.
         yield from _ask_cloud(settings)
+
+
+def _local_examples(settings: "Config") -> "Iterator[Finding]":
+    """Looks at examples that are files of this machine, all of them."""
+    examples = settings.data.examples
+    if examples is None or any(name not in examples.local for names in examples.patterns.values() for name in names):
+        return
+    from cli.launch.questions import of_examples
+
+    question = of_examples(settings)
+    yield findings.ask(question.name, question.ask, "")
 
 
 def _ask_cloud(settings: "Config") -> "Iterator[Finding]":

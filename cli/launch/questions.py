@@ -33,9 +33,14 @@ def questions(settings: Config) -> tuple[Question, ...]:
         *verification.questions(settings.data, settings.predict.region, grid),
         Question("splits", partial(_splits, settings, grid))
         if settings.data.examples is None
-        else Question("examples", partial(_examples, settings)),
+        else of_examples(settings),
         *([Question("map's asset", partial(_map_asset, asset))] if asset is not None else []),
     )
+
+
+def of_examples(settings: Config) -> Question:
+    """What `data.examples` holds; of local files it is answered without Google."""
+    return Question("examples", partial(_examples, settings))
 
 
 def _splits(settings: Config, grid_of_region: Callable[[], Grid]) -> str:
@@ -50,10 +55,10 @@ def _splits(settings: Config, grid_of_region: Callable[[], Grid]) -> str:
 
 def _examples(settings: Config) -> str:
     """Looks at the files of `data.examples`, and at one record of each split."""
-    from components.export_examples import existing
+    from components.export_examples.existing import records
 
     try:
-        return existing.look(settings.data, settings.export, settings.environment.project)
+        return records.look(settings.data, settings.export, settings.environment.project)
     except (ValueError, OSError) as error:
         raise ConfigError(str(error)) from error
 

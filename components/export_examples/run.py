@@ -11,7 +11,8 @@ import ee
 from kfp import dsl
 from shapely.geometry import mapping
 
-from components.export_examples import existing, features, fetching, pipeline, plan, points
+from components.export_examples import features, fetching, pipeline, plan, points
+from components.export_examples.existing import dataset
 from components.export_examples.selection import Selection, select
 from earthline.config import Data, Export, Labels, VectorLabels
 from earthline.earth_engine import verification
@@ -59,13 +60,13 @@ def run(
         PointsError: There is nothing to sample.
         PixelsError: Earth Engine does not answer.
         ExportError: A full disk.
-        ValueError: Of `existing.take`, where the examples exist already.
+        ValueError: Of `existing.dataset.take`, where the examples exist already.
     """
     logging.getLogger("apache_beam").setLevel(logging.WARNING)
     folder = Path(examples.path)
     _clear(folder)
     if data.examples is not None:
-        existing.take(data, export, project, folder)
+        dataset.take(data, export, project, folder)
         _tell(examples, Manifest.read(folder))
         return
     connect(project)

@@ -12,6 +12,9 @@ import pytest
 import rasterio
 from rasterio import Affine
 
+from cli import check
+from earthline.config import load
+
 SIDE = 96
 CONFIG = """\
 name: checked
@@ -151,3 +154,31 @@ def test_a_run_starts_nothing_where_a_check_would_fail(
     assert reply.stderr.startswith(f"error: {words}")
     assert len(reply.stderr.splitlines()) == 1
     assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_local_examples_are_looked_at_without_google(tmp_path: Path) -> None:
+    from tests.components import foreign
+
+    content = {
+        "name": "elsewhere",
+        "data": foreign.data(files=["part-*.tfrecord"], split={"by": "file"}),
+        "export": {"patch_shape": [foreign.SIDE, foreign.SIDE]},
+        "train": {"model": {"depth": 1}},
+        "serving": {"tile_shape": [32, 32], "overlap": [8, 8]},
+    }
+    path = tmp_path / "elsewhere.yaml"
+    path.write_text(json.dumps(content))
+
+    def said() -> dict[str, tuple[bool | None, str]]:
+        return {each.name: (each.passed, each.detail) for each in check._findings(load(path), False, "skipped")}
+
+    assert said()["examples"] == (False, f"{tmp_path}/part-*.tfrecord matches no file; check the name")
+    foreign.write(tmp_path / "part-0.tfrecord", [foreign.example(foreign.picture(0))])
+    found = said()
+    assert found["examples"][0] and found["examples"][1].startswith("1 files, 0.0 MB; the first record has every band")
+    assert found["Earth Engine"] == (None, "skipped")
+    foreign.write(tmp_path / "part-0.tfrecord", [foreign.example({**foreign.picture(0), "red": np.ones(3)})])
+    assert said()["examples"][0] is False and "feature 'red' holds 3 values" in said()["examples"][1]
+    content["data"] = foreign.data(files=["gs://bucket/part-*.tfrecord"], split={"by": "file"})
+    path.write_text(json.dumps(content))
+    assert "examples" not in said(), "Cloud Storage is not asked"

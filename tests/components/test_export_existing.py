@@ -11,7 +11,7 @@ from shapely.geometry import shape as geometry
 
 from components.detect_changes.sources import examples as of_examples
 from components.evaluate_model.run import run as evaluate
-from components.export_examples.existing import look
+from components.export_examples.existing.records import look
 from components.export_examples.run import run
 from components.prepare_saved_model.run import prepare
 from components.train_model.run import run as train

@@ -10,7 +10,7 @@ import shapely
 
 from components.export_examples import dealing
 from components.export_examples.blocks import SplitError
-from components.export_examples.mixer import Mixer, MixerError
+from components.export_examples.existing.mixer import Mixer, MixerError
 from earthline.blocks import edges
 from earthline.config import Export
 from earthline.formats.manifest import SPLITS

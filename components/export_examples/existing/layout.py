@@ -7,7 +7,7 @@ observation: what is in one file is seldom independent.
 
 from collections import Counter
 
-from components.export_examples.owners import Features, Place, key_of
+from components.export_examples.existing.owners import Features, Place, key_of
 
 LEAST_BLOCKS = 5
 """Strips with test patches from which on they are the blocks; resampling fewer tells too little."""
