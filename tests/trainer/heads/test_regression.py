@@ -65,6 +65,11 @@ def test_losses_by_hand_count_labelled_pixels_in_standard_deviations(loss: Any, 
     np.testing.assert_array_equal(tape.gradient(nothing, values), 0)
 
 
+def test_the_median_alone_counts_as_half_its_error() -> None:
+    median = MaskedPinball(2.0, [0.5, 0.1, 0.9])(LABEL, OUTPUT[..., :1])
+    assert float(median) == pytest.approx(float(MaskedAbsoluteError(2.0)(LABEL, OUTPUT)) / 2)
+
+
 def test_metrics_are_in_the_label_s_unit_and_skip_unlabelled_pixels() -> None:
     rmse, mae = metrics()
     for metric in (rmse, mae):
