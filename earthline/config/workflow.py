@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
+from earthline.config.model import Finished, Fitted
 from earthline.config.model_file import ModelFile
 from earthline.config.section import Section
 from earthline.config.sections.data import Data
@@ -199,6 +200,11 @@ class Config(Section):
             self.train.model.suited(self.data.imagery.band_names)
         except ValueError as error:
             return [f"train.model: {error}"]
+        if self.train.init is not None and isinstance(self.train.model, Fitted | Finished):
+            return [
+                f"train.init: '{self.train.model.name}' is no network that could begin at the weights of a file; remove "
+                "`init`, or use another train.model"
+            ]
         files = {"train.model.file": self.train.model, "train.init.file": self.train.init}
         return [
             f"{key}: {named.file} is on this machine, where a run on Google Cloud cannot read it; copy it by `gcloud "

@@ -1,5 +1,6 @@
 """`train.model`: an architecture by name, each with its own options; refusals say what to write."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -21,7 +22,7 @@ def refused(*overrides: str, path: Path = QUICKSTART) -> list[str]:
 
 def test_each_architecture_has_its_own_options() -> None:
     config = load(QUICKSTART, ["train.model={name: pixel_mlp, units: 5}"])
-    assert config.train.model.model_dump() == {"name": "pixel_mlp", "units": 5, "dropout": 0.1}
+    assert config.train.model.model_dump(exclude_defaults=True) == {"units": 5}
     assert (config.train.model.stride, config.train.model.receptive_field) == (1, 1)
     assert Train.model_validate_json(config.train.model_dump_json()) == config.train
     assert load(QUICKSTART, ["train.model.depth=1"]).train.model.stride == 2
@@ -32,10 +33,29 @@ def test_each_architecture_has_its_own_options() -> None:
 @pytest.mark.parametrize(
     ("override", "said"),
     [
-        ("train.model.name=unett", "train.model: name 'unett' is no model; known here: pixel_mlp, unet"),
+        ("train.model.name=unett", "train.model: name 'unett' is no model; known here: auto, context_unet, "),
         ("train.model.dept=1", "train.model.dept: unknown key (value 1); did you mean `depth`?"),
         ("train.model.depth=x", "train.model.depth: 'x' is no whole number; write a whole number such as 3"),
         ("train.model.depth=9", "train.model.depth: 9 is not allowed: input should be less than or equal to 6"),
+        (
+            "train.model={name: pixel_mlp, windows: [9, 4]}",
+            "train.model.windows.1: 4 is even, so that the window has no",
+        ),
+        ("train.model={name: temporal}", "train.model: name 'temporal' needs bands with steps in time, such as B4_t00"),
+        ("train.model={name: 'mine:build'}", "train.model.declares: required but not given; add it"),
+        (
+            "train.model={name: 'mine.build:', declares: {stride: 1, receptive_field: 5}}",
+            "train.model.name: 'mine.build:' is not allowed",
+        ),
+        ("train.init=europe.keras", "europe.keras is not there; correct the name"),
+        (
+            "train.init=gs://models/europe.onnx",
+            "train.init.file: gs://models/europe.onnx is ONNX, which cannot be read",
+        ),
+        (
+            "train={init: gs://m/x.keras, model: {name: random_forest}}",
+            "train.init: 'random_forest' is no network that",
+        ),
         ("train.model={name: pixel_mlp, units: 0}", "train.model.units: 0 is not allowed"),
         (
             "train.model={name: pixel_mlp, depth: 1}",
@@ -82,8 +102,22 @@ def test_the_flat_keys_of_before_are_refused_with_the_new_spelling(
 def test_the_schema_tells_the_options_of_each() -> None:
     schema = Config.model_json_schema()
     choices = schema["$defs"]["Train"]["properties"]["model"]["anyOf"]
-    assert {each["properties"]["name"]["const"] for each in choices} == {"pixel_mlp", "unet"}
-    assert all(each["additionalProperties"] is False for each in choices)
+    sections = [each if "properties" in each else schema["$defs"][each["$ref"].rpartition("/")[2]] for each in choices]
+    names = {each["properties"]["name"].get("const") for each in sections}
+    assert {"pixel_mlp", "unet", "temporal", "file", None} <= names, "a function of one's own has no fixed name"
+    assert all(each["additionalProperties"] is False for each in sections)
+
+
+def test_a_file_travels_by_its_whole_name_and_its_content(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(QUICKSTART.read_text())
+    (tmp_path / "europe.keras").write_bytes(b"weights")
+    init = load(config, ["train.init=europe.keras"]).train.init
+    assert init is not None and init.file == str(tmp_path / "europe.keras")
+    assert init.sha256 == hashlib.sha256(b"weights").hexdigest()
+    cloud = ["environment.target=cloud", "environment.image=registry/earthline:1", "environment.bucket=mine"]
+    lines = refused("train.init=europe.keras", *cloud, path=config)
+    assert any("train.init.file" in line and "gs://mine/models/" in line for line in lines)
 
 
 def test_a_config_is_checked_without_tensorflow() -> None:
