@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from components.evaluate_model import baseline, champion, split_effect
+from components.evaluate_model.believed import applicability, prediction_sets
 from components.evaluate_model.calibration import calibration
 from components.evaluate_model.design import sample_of
 from components.evaluate_model.gate import decide
@@ -78,7 +79,8 @@ def score(section: Evaluate, examples: Path, model_folder: Path, deployed: Deplo
     test = _Test(task, of_test.label[of_test.labelled], of_test.blocks(manifest), row, column)
     bootstrap = Bootstrap(int(test.block.max()) + 1, section.confidence, section.seed)
     _logger.info("evaluate_model: the model predicts %d test patches", len(of_test.image))
-    found = predict(saved_network.read(model_folder), of_test, task)
+    certainty = description.certainty
+    found = predict(saved_network.read(model_folder), of_test, task, certainty.set_limit)
     predicted = found.mapped[of_test.labelled]
     mine = test.tally(predicted)
     baselines, pixels = _baselines(task, section, examples, manifest, of_test)
@@ -123,9 +125,15 @@ def score(section: Evaluate, examples: Path, model_folder: Path, deployed: Deplo
         calibration=None
         if found.certainty is None
         else calibration(found.certainty[of_test.labelled], predicted == test.label, test.block, bootstrap),
+        sets=None
+        if found.sets is None or certainty.coverage is None
+        else prediction_sets(found.sets, test.label, certainty.coverage, test.block, bootstrap),
         slices=slices(
             task,
-            _parts(task, manifest, of_test),
+            {
+                **_parts(task, manifest, of_test),
+                "area of applicability": applicability(found.further, description.further, certainty),
+            },
             test.label,
             test.block,
             {"model": predicted, scored[best].name: baselines[best][2]},

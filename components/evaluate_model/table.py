@@ -45,6 +45,12 @@ def _further_lines(result: Evaluation) -> list[str]:
     if result.calibration is not None:
         error = result.calibration.error
         lines.append(f"expected calibration error {with_interval(error.value, error.interval)}")
+    if result.sets is not None:
+        held, size = result.sets.held, result.sets.size
+        lines.append(
+            f"sets that should hold the label for {100 * result.sets.coverage:g} % of the pixels hold it for "
+            f"{with_interval(held.value, held.interval)}, with {with_interval(size.value, size.interval)} in each"
+        )
     for part in result.slices:
         cells = ", ".join(
             f"{column} {with_interval(found[metric].value, found[metric].interval)}"

@@ -121,6 +121,14 @@ class Calibration(_Record):
     error: Metric = Field(description="Expected calibration error: the mean distance of certainty and share right.")
 
 
+class PredictionSets(_Record):
+    """Whether the sets of classes that cannot be ruled out are what they promise."""
+
+    coverage: float = Field(description="Share of pixels whose label their set should hold, 0 to 1.")
+    held: Metric = Field(description="Share of test pixels whose label it holds.")
+    size: Metric = Field(description="Mean number of entries of a set.")
+
+
 class Slice(_Record):
     """Metrics of a part of the test ground."""
 
@@ -192,6 +200,9 @@ class Evaluation(_Record):
     test: TestGround = Field(description="What the metrics rest on.")
     calibration: Calibration | None = Field(
         default=None, description="Of the model's certainty; None where a task knows none."
+    )
+    sets: PredictionSets | None = Field(
+        default=None, description="Of the model's sets of classes; None where a task knows none."
     )
     slices: tuple[Slice, ...] = Field(default=(), description="The model and the better baseline, part by part.")
     split_effect: SplitEffect | None = Field(

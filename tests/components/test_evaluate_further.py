@@ -6,8 +6,10 @@ from scipy.ndimage import gaussian_filter
 
 from components.evaluate_model import split_effect
 from components.evaluate_model.baseline import Pixels
+from components.evaluate_model.believed import applicability, prediction_sets
 from components.evaluate_model.calibration import calibration
 from components.evaluate_model.slices import regions, slices
+from earthline.formats.certainty import Certainty
 from earthline.formats.manifest import Manifest
 from earthline.task.bootstrap import Bootstrap
 from earthline.task.classification.classes import UNLABELLED
@@ -60,6 +62,22 @@ def test_each_part_has_metrics_and_blocks_of_its_own() -> None:
     left, right = slices(TASK, parts, label, block, {"model": good}, 0.9, 0)
     assert (left.name, left.pixels, left.blocks, left.metrics["model"]["accuracy"].value) == ("left", 40, 2, 0)
     assert (right.name, right.pixels, right.blocks, right.metrics["model"]["accuracy"].value) == ("right", 60, 3, 1)
+
+
+def test_sets_are_held_to_their_promise_and_ground_is_told_apart_by_where_the_model_applies() -> None:
+    label, block = np.tile([0, 1, 1, 0], 30), np.repeat(np.arange(6), 20)
+    sets = np.ones((120, 2), bool)
+    sets[block < 2, 1] = False  # of two blocks in six, the sets lack a class
+    found = prediction_sets(sets, label, 0.9, block, Bootstrap(6, 0.9, 0))
+    assert found.held.value == pytest.approx(1 - 1 / 6) and found.size.value == pytest.approx(10 / 6)
+    assert found.held.interval is not None and found.held.interval.low < 0.8 < 0.95 < found.held.interval.high
+    certainty = Certainty(dissimilarity_limit=0.5)
+    parts = applicability(np.array([[9, 0.2], [9, 0.6]]), ("q0.05", "dissimilarity"), certainty)
+    assert {name: chosen.tolist() for name, chosen in parts.items()} == {
+        "inside": [True, False],
+        "outside": [False, True],
+    }
+    assert applicability(np.zeros((2, 0)), (), Certainty()) == {}
 
 
 def test_a_random_split_flatters_where_labels_hang_together_and_the_image_tells_nothing() -> None:
