@@ -35,7 +35,7 @@ def of_labels(config: Config) -> Iterator[Finding]:
         yield Finding(
             "contradictions",
             None,
-            f"{count:,} features share ground with one of another {task.stratum_word} ({len(pairs):,} pairs), such as "
+            f"{count:,} features share ground with one of another label ({len(pairs):,} pairs), such as "
             f"{' and '.join(_told(held, task, index) for index in pairs[0])} at {_place(held, pairs[0, 0])}: pixels "
             "there have no label",
         )
@@ -55,7 +55,7 @@ def _by_stratum(held: LabelFeatures, task: Task) -> str:
 
 
 def _told(held: LabelFeatures, task: Task, index: int) -> str:
-    return f"'{task.strata[task.strata_of(held.values[index : index + 1])[0]]}'"
+    return f"'{task.label_name(float(held.values[index]))}'"
 
 
 def _outside(held: LabelFeatures, region: object, labels: VectorLabels) -> Iterator[Finding]:

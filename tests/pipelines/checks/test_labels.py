@@ -65,6 +65,17 @@ def test_overlapping_features_of_different_classes_are_told(findings):
     detail = found["contradictions"].detail
     assert found["contradictions"].passed is None
     assert "3 features share ground" in detail and "2 pairs" in detail and "no label" in detail
+    assert "'forest' and 'water'" in detail
+
+
+def test_contradictions_of_a_value_are_told_by_number():
+    value = {"name": "h", "unit": "m", "range": [0, 10]}
+    shapes = [[1.5, mapping(box(10, 50, 10.2, 50.2))], [2.25, mapping(box(10.1, 50.1, 10.3, 50.3))]]
+    labels = {"features": shapes, "value": value}
+    config = parse({"name": "plots", "data": {"imagery": {"image": "a/b", "bands": ["B1"]}, "labels": labels}}, "x")
+    found = {each.name: each.detail for each in of_labels(config)}
+    assert "such as '1.5' and '2.25' at" in found["contradictions"]
+    assert "0 to 2 m 1 polygon" in found["labels of the file"]
 
 
 def test_labels_of_a_raster_have_none_of_these(tmp_path):
