@@ -28,6 +28,8 @@ MADE = {
     "ee_model.json",
     "changes.json",
     "saved_model/",
+    "schema.yaml",
+    "statistics.json",
 }
 """Files that a run makes."""
 

@@ -38,6 +38,8 @@ def write_files(folder: Path) -> None:
     """The files that examples name."""
     page = (ROOT / "docs" / "how-to" / "imagery.md").read_text("utf-8")
     (folder / "my_imagery.py").write_text(page.partition("```python\n")[2].partition("```")[0])
+    page = (ROOT / "docs" / "how-to" / "validation.md").read_text("utf-8")
+    (folder / "schema.yaml").write_text(page.partition("```yml\n")[2].partition("```")[0])
     ring = [[10.5, 45.4], [11.0, 45.4], [10.8, 45.7], [10.5, 45.4]]
     features = [
         {"type": "Feature", "properties": {"name": name}, "geometry": {"type": "Polygon", "coordinates": [ring]}}
