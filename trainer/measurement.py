@@ -13,7 +13,7 @@ from trainer.input.store import Kept
 from trainer.lesson import Lesson
 from trainer.loop.steps import Measures
 
-_MOST_PIXELS = 4_000_000
+_MOST_PIXELS = 1_000_000
 """Pixels of each split that are measured at most, labelled or not."""
 
 

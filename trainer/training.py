@@ -18,6 +18,7 @@ from trainer.history import State, write_history
 from trainer.lesson import Lesson, learn
 from trainer.loop.checkpoint import remove
 from trainer.mounts import mounted
+from trainer.several.tuning import tuned
 
 
 def run(train: Train, examples: Path, model_folder: Path, checkpoint: Path | None = None) -> State:
@@ -52,6 +53,10 @@ def run(train: Train, examples: Path, model_folder: Path, checkpoint: Path | Non
     )
     # Before the hours that a training may take: examples that tell nothing of where a model reaches are refused here.
     ground = applicability.measured(lesson) if train.certainty.applicability else None
+    tried = None
+    if train.tune is not None:
+        lesson, tried = tuned(lesson)
+        train = lesson.train
     learned, manifest = learn(train.model, lesson), lesson.manifest
     model = learned.model or train.model
     if distribution.is_chief():
@@ -61,6 +66,8 @@ def run(train: Train, examples: Path, model_folder: Path, checkpoint: Path | Non
         write_history(learned.state, model_folder / HISTORY)
         if learned.choice is not None:
             learned.choice.write(model_folder)
+        if tried is not None:
+            tried.write(model_folder)
         Description(
             bands=manifest.bands,
             data_type=manifest.data_type,

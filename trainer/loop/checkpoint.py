@@ -21,8 +21,8 @@ STATE = "state.json"
 _ARRAYS = "step-*.npz"
 _WEIGHTS = "epoch-*.npz"
 _PARTIAL = "*.partial"
-_FINISHED = "finished.*"
-"""What `trainer.several` keeps of a part that has learned."""
+_FINISHED = ("finished.*", "tuning.json")
+"""What `trainer.several` keeps of a part that has learned, and of settings that were tried."""
 
 _MACHINE = frozenset(
     (
@@ -146,7 +146,7 @@ def remove(folder: Path) -> None:
     Args:
         folder: Of the run; each of its parts may have a folder in it.
     """
-    for pattern in (_ARRAYS, _WEIGHTS, STATE, _PARTIAL, _FINISHED):
+    for pattern in (_ARRAYS, _WEIGHTS, STATE, _PARTIAL, *_FINISHED):
         for path in folder.rglob(pattern):
             path.unlink(missing_ok=True)
     parts = sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True)

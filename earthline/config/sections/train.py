@@ -1,6 +1,7 @@
 """The section `train`: the model and how it learns."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -11,6 +12,7 @@ from earthline.config.sections.environment import Image
 from earthline.config.sections.init import AnyInit
 from earthline.config.sections.loss import AnyLoss, Loss
 from earthline.config.sections.loss import default as default_loss
+from earthline.config.sections.tune import Range, Tune
 
 
 class Train(Section):
@@ -131,6 +133,10 @@ class Train(Section):
         "ends with one. 0: after each call of the step.",
     )
 
+    tune: Tune | None = Field(
+        default=None, description="Settings that are tried before the training; left out, those of the config are used."
+    )
+
     @property
     def devices(self) -> int:
         """Parts that each batch is cut into: one for each accelerator, or each machine without one."""
@@ -143,6 +149,47 @@ class Train(Section):
             task: Name of the labels' task.
         """
         return self.loss if self.loss is not None else default_loss(task)
+
+    def changed(self, settings: Mapping[str, Any]) -> Self:
+        """The section with other settings, and nothing to try any more.
+
+        Args:
+            settings: By key below `train`, such as `model.filters`.
+
+        Raises:
+            ValueError: A key leads nowhere, or a value is refused.
+        """
+        content = self.model_dump(mode="json") | {"tune": None}
+        for key, value in settings.items():
+            *outer, last = key.split(".")
+            place: Any = content
+            for name in outer:
+                place = place.get(name) if isinstance(place, dict) else None
+            if not isinstance(place, dict) or last not in place:
+                hint = (
+                    f"known there: {', '.join(place)}" if isinstance(place, dict) else f"write out `{outer[0]}` first"
+                )
+                raise ValueError(f"'{key}' is no key of `train`; {hint}")
+            place[last] = value
+        return type(self).model_validate(content)
+
+    @model_validator(mode="after")
+    def _can_try(self) -> Self:
+        for key, choices in self.tune.over.items() if self.tune else ():
+            if key.split(".")[0] in ("epochs", "seed", "tune"):
+                raise ValueError(f"tune.over: '{key}' is the same for all trials; leave it out")
+            for value in (choices.low, choices.high) if isinstance(choices, Range) else choices:
+                try:
+                    other = self.changed({key: value}).model
+                except ValueError as error:
+                    raise ValueError(f"tune.over: {key}: {value} cannot be tried: {error}") from error
+                if (other.stride, other.receptive_field) != (self.model.stride, self.model.receptive_field):
+                    raise ValueError(
+                        f"tune.over: {key}: {value} gives the model a stride of {other.stride} px and a receptive "
+                        f"field of {other.receptive_field} px instead of {self.model.stride} and "
+                        f"{self.model.receptive_field}, which tiles are made for; leave it out"
+                    )
+        return self
 
     @model_validator(mode="after")
     def _has_whole_accelerators(self) -> Self:
