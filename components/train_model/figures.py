@@ -17,11 +17,13 @@ def learning_curves(history: Path, path: Path, watched: Mapping[str, str]) -> No
     """
     content = json.loads(history.read_text())
     epochs = [each["epoch"] for each in content["epochs"]]
+    # What learns in one pass has one epoch, of which a line shows nothing.
+    marker = "o" if len(epochs) == 1 else None
     figure = Figure(figsize=(8, 3), layout="constrained")
     for place, (key, title) in enumerate((("loss", "loss"), *list(watched.items())[:1]), start=1):
         axes = figure.add_subplot(1, 2, place)
         for name, measured in (("training", key), ("validation", f"val_{key}")):
-            axes.plot(epochs, [each["metrics"][measured] for each in content["epochs"]], label=name)
+            axes.plot(epochs, [each["metrics"][measured] for each in content["epochs"]], label=name, marker=marker)
         axes.axvline(content["best_epoch"], color="grey", linestyle=":", linewidth=1)
         axes.set_xlabel("epoch")
         axes.set_title(title, fontsize=11)
