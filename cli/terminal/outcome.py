@@ -161,11 +161,12 @@ def _tell_evaluation(record: "Record", console: Console) -> None:
     except ValueError:
         # Of a run by another version: the file is there, and what it says may be called otherwise.
         return
-    metric, forest = found.gated(found.model), found.gated(found.best_baseline.scores).value
+    metric, best = found.gated(found.model), found.best_baseline
+    other = found.gated(best.scores).value
     interval = metric.interval
     shown = f"{metric.value:.3f}" + (f" ({interval.low:.3f} to {interval.high:.3f})" if interval else "")
     name = escape(found.measure.short)
-    console.print(f"{name:<10} {shown} on the test blocks, random forest {forest:.3f}", highlight=False)
+    console.print(f"{name:<10} {shown} on the test blocks, {escape(best.name)} {other:.3f}", highlight=False)
     if not found.gate.blessed:
         reason = escape(found.gate.reason)
         console.print(f"[yellow]the model was not deployed:[/] {reason}", soft_wrap=True, highlight=False)

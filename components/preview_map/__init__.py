@@ -4,7 +4,7 @@ from earthline.config.step import Output, Step
 
 STEP = Step(
     outputs=(
-        Output("preview", shown={"preview.tif": "preview", "preview.png": "picture"}),
+        Output("preview", shown={"preview.tif": "preview", "preview.png": "picture", "preview_card.md": "card"}),
         Output("report", file="report.html", shown={"report.html": "report"}),
     ),
 )

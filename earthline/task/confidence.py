@@ -16,6 +16,18 @@ class ConfidenceSide:
     confidence_bands: ClassVar[Mapping[str, str]] = {}
     """Further bands that a map may have, by name, with what each tells; the names stand in the labels' section too."""
 
+    def temperature(self, outputs: Array, labels: Array) -> float | None:
+        """By what certainty has to be cooled so that it is right as often as it says.
+
+        Args:
+            outputs: Of a model, (pixels, entries), of labelled pixels that it did not learn from.
+            labels: Theirs, (pixels,).
+
+        Returns:
+            Above 1 where the model is too sure, below 1 where it is not sure enough; None where there is no such thing.
+        """
+        return None
+
     def set_limit(self, outputs: Array, labels: Array, coverage: float) -> float | None:
         """The limit from which on an entry belongs to a pixel's set, so that sets hold the label as often as is asked.
 

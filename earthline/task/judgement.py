@@ -208,6 +208,24 @@ class JudgementSide(ABC):
         """
         return {}
 
+    def corrected(self, mapped: Mapping[str, Any], evaluation: Evaluation) -> Mapping[str, Any]:
+        """What the macro `mapped` shows besides, of a map whose errors are known.
+
+        Args:
+            mapped: As the coverage of the map gives it.
+            evaluation: Of the model.
+        """
+        return {}
+
+    def card_lines(self, evaluation: Evaluation, mapped: Mapping[str, Any]) -> list[str]:
+        """What the card of a map says of the task's own accuracy, as lines of Markdown.
+
+        Args:
+            evaluation: Of the model.
+            mapped: As the coverage of the map gives it, with what `corrected` gives.
+        """
+        return []
+
 
 def with_interval(value: float | None, interval: Interval | None) -> str:
     """A number of a table, with its interval where there is one."""

@@ -67,7 +67,7 @@ def test_list_shows_states(shell: Shell, jobs: list[str]) -> None:
 def test_show_fetches_the_results_of_a_run_that_ended(shell: Shell, jobs: list[str]) -> None:
     code, out, err = shell.earthline("runs", "show", jobs[0])
     assert (code, err) == (0, "")
-    assert "accuracy   0.700 (0.650 to 0.750) on the test blocks, random forest 0.600" in out
+    assert "accuracy   0.700 (0.650 to 0.750) on the test blocks, forest 0.600" in out
     assert (shell.folder / "runs" / jobs[0] / "map.tif").read_bytes() == b"tif"
 
 

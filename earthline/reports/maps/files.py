@@ -1,4 +1,4 @@
-"""The files of a map, whoever predicted it: raster, picture and report."""
+"""The files of a map, whoever predicted it: raster, picture, report and card."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from earthline.formats.evaluations import Evaluation
 from earthline.formats.manifest import Manifest
-from earthline.reports.maps import figure, raster, report
+from earthline.reports.maps import card, figure, raster, report
 from earthline.reports.maps.report import Subject
 
 PICTURE_PIXELS = 1400
@@ -20,7 +21,7 @@ class Files:
     """Where a map goes, and what its files are called.
 
     Attributes:
-        folder: Folder of GeoTIFF and PNG.
+        folder: Folder of GeoTIFF, PNG and card.
         stem: Their name without its ending.
         report: HTML file.
         title: Above the PNG's map.
@@ -43,6 +44,11 @@ class Files:
         """The PNG."""
         return self.folder / f"{self.stem}.png"
 
+    @property
+    def card(self) -> Path:
+        """The map's card."""
+        return self.folder / f"{self.stem}_card.md"
+
     def write(
         self,
         blocks: Iterable[tuple[int, int, np.ndarray[Any, Any]]],
@@ -51,7 +57,7 @@ class Files:
         evaluation: Path,
         curves: Path,
     ) -> None:
-        """Writes all three.
+        """Writes all of them.
 
         Args:
             blocks: As `raster.write` takes them.
@@ -68,4 +74,8 @@ class Files:
         coverage = raster.write(blocks, grid, task, self.raster, dict(self.tags))
         drawn = raster.picture(self.raster, task, PICTURE_PIXELS)
         figure.write(self.picture, drawn, grid, task, self.title, manifest.attribution)
-        report.write(self.report, subject, self.raster, coverage, manifest, evaluation, curves)
+        found = Evaluation.read(evaluation)
+        shown = coverage.shown()
+        mapped = {**shown, **task.corrected(shown, found)}
+        self.card.write_text(card.text(subject, mapped, manifest, found), encoding="utf-8")
+        report.write(self.report, subject, self.raster, mapped, manifest, found, curves)

@@ -18,7 +18,6 @@ from earthline.reports import pictures
 from earthline.reports.maps import raster, scene
 from earthline.reports.page import render
 from earthline.task import Task
-from earthline.task.maps import Coverage
 
 PICTURE_PIXELS = 700
 """Most pixels a side of the report's pictures."""
@@ -50,7 +49,13 @@ class Subject:
 
 
 def write(
-    path: Path, subject: Subject, map: Path, coverage: Coverage, manifest: Manifest, evaluation: Path, curves: Path
+    path: Path,
+    subject: Subject,
+    map: Path,
+    mapped: Mapping[str, Any],
+    manifest: Manifest,
+    evaluation: Evaluation,
+    curves: Path,
 ) -> None:
     """Writes the report.
 
@@ -58,16 +63,15 @@ def write(
         path: HTML file to write.
         subject: What it is about.
         map: The GeoTIFF.
-        coverage: What the map shows.
+        mapped: What the map shows, for the task's macro `mapped`.
         manifest: Of the examples.
-        evaluation: Folder that evaluate_model wrote.
+        evaluation: Of the model.
         curves: PNG of the learning curves; left out of the report where it is not there.
     """
     grid, task = subject.grid, subject.task
     image = scene.imagery_picture(subject.data, grid, PICTURE_PIXELS, subject.region)
     labels = scene.label_picture(subject.data, grid, task, PICTURE_PIXELS, subject.region)
     prediction = raster.picture(map, task, PICTURE_PIXELS)
-    found = Evaluation.read(evaluation)
     outline = imagery.in_pixels(subject.data, grid, subject.region)
     page = render(
         Path(__file__).with_name("map.html.j2"),
@@ -75,11 +79,11 @@ def write(
             "subject": subject,
             "grid": grid,
             "data": subject.data,
-            "evaluation": found,
+            "evaluation": evaluation,
             "legend": task.legend,
-            "mapped": coverage.shown(),
+            "mapped": mapped,
             "outside": 0 if outline is None else on_grid.pixels_outside(outline, grid),
-            "judged": task.shown(found),
+            "judged": task.shown(evaluation),
             "manifest": manifest,
             "image": _uri(image, grid),
             "labels": _uri(labels, grid),

@@ -14,6 +14,11 @@ from earthline.task.confidence import ConfidenceSide
 
 Array = np.ndarray[Any, Any]
 
+LEAST = 1e-12
+"""Probabilities are at least this before their logarithm is taken."""
+MOST_TEMPERATURE = 5.0
+"""And the inverse of the least one."""
+
 
 class ClassConfidenceSide(Classes, ConfidenceSide):
     """What classification knows of confidence."""
@@ -23,6 +28,22 @@ class ClassConfidenceSide(Classes, ConfidenceSide):
         MARGIN: "how much more probable the map's class is than the next one",
         SET_SIZE: "number of classes that cannot be ruled out",
     }
+
+    def temperature(self, outputs: Array, labels: Array) -> float:
+        """That with the least cross-entropy (Guo et al. 2017, "On Calibration of Modern Neural Networks")."""
+        from scipy.optimize import minimize_scalar  # not needed where a config is read
+
+        logarithms = np.log(np.maximum(outputs[:, : len(self.names)].astype(np.float64), LEAST))
+        own = logarithms[np.arange(len(labels)), labels.astype(np.int64)]
+
+        def loss(power: float) -> float:
+            scaled = logarithms / np.exp(power)
+            # The largest is taken out so that no exponential vanishes.
+            top = scaled.max(axis=1)
+            return float((np.log(np.exp(scaled - top[:, np.newaxis]).sum(axis=1)) + top - own / np.exp(power)).mean())
+
+        bound = math.log(MOST_TEMPERATURE)
+        return math.exp(float(minimize_scalar(loss, bounds=(-bound, bound), method="bounded").x))
 
     def set_limit(self, outputs: Array, labels: Array, coverage: float) -> float | None:
         """By split conformal prediction, as `ConfidenceSide.set_limit`.

@@ -9,6 +9,8 @@ import numpy as np
 from earthline.formats.evaluations import Evaluation, Measure, Scores
 from earthline.task.classification import accuracy
 from earthline.task.classification.accuracy import ClassDetails
+from earthline.task.classification.areas import ground_areas
+from earthline.task.classification.card import card_lines
 from earthline.task.classification.classes import UNLABELLED, Classes
 from earthline.task.classification.estimates import Estimate, MapAccuracy, estimated
 from earthline.task.judgement import JudgementSide, number, with_interval
@@ -150,6 +152,14 @@ class ClassJudgementSide(Classes, JudgementSide):
             "labelled": evaluation.test.details["classes"],
             "absent": evaluation.test.details["absent"],
         }
+
+    def corrected(self, mapped: Mapping[str, Any], evaluation: Evaluation) -> Mapping[str, Any]:
+        """Areas of classes without the map's errors, `ground`; empty where these are unknown."""
+        return {"ground": ground_areas(mapped["areas"], ClassDetails.of(evaluation.model).estimated)}
+
+    def card_lines(self, evaluation: Evaluation, mapped: Mapping[str, Any]) -> list[str]:
+        """Accuracy and area of each class."""
+        return card_lines(ClassDetails.of(evaluation.model), mapped)
 
 
 def _estimate_lines(found: MapAccuracy | None) -> list[str]:

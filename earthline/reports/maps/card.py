@@ -1,0 +1,156 @@
+"""The card of a map: what whoever is handed the map must know of it, as Markdown beside it.
+
+Made after model cards (Mitchell et al. 2019, Model Cards for Model Reporting): data and their terms, how the map was
+tested, what it is worth, what it is for and what it is not for.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from earthline.formats.evaluations import Evaluation, Measure, Metric
+from earthline.formats.manifest import Manifest
+from earthline.reports.maps.report import Subject
+
+FEW_BLOCKS = 10
+"""With fewer, intervals are rough."""
+
+
+def text(subject: Subject, mapped: Mapping[str, Any], manifest: Manifest, evaluation: Evaluation) -> str:
+    """The card.
+
+    Args:
+        subject: What the map is of.
+        mapped: What it shows, as the task's macro `mapped` takes it.
+        manifest: Of the examples.
+        evaluation: Of the model.
+    """
+    sections = {
+        "What it shows": _shown(subject),
+        "What it is for": _use(subject),
+        "Data": _data(manifest),
+        "How it was tested": _tested(manifest, evaluation),
+        "Accuracy": [*_accuracy(evaluation), "", *subject.task.card_lines(evaluation, mapped)],
+        "Limits": _limits(manifest, evaluation),
+    }
+    parts = [f"# {subject.name}"]
+    for title, lines in sections.items():
+        parts.append("\n".join([f"## {title}", "", *lines]).rstrip())
+    return "\n\n".join(parts) + "\n"
+
+
+def _shown(subject: Subject) -> list[str]:
+    grid = subject.grid
+    lines = [
+        f"{subject.data.labels.summary} ({', '.join(subject.data.labels.entries)}), {grid.shape[0]:,} x "
+        f"{grid.shape[1]:,} pixels of {abs(grid.transform[0]):g} x {abs(grid.transform[4]):g} in units of "
+        f"{grid.crs_name}. {subject.predicted}."
+    ]
+    if subject.preview_of is not None:
+        lines.append("It is a preview of a model that was not deployed.")
+    return [*lines, "", *(f"- {name}: {value}" for name, value in subject.rows.items())]
+
+
+def _use(subject: Subject) -> list[str]:
+    return [
+        f"To see how {subject.data.labels.KIND} are spread over this region, and to sum them up over areas of many "
+        "pixels. For totals take estimates on the ground where a table below has them, not counts of pixels.",
+        "",
+        "Not for single pixels, for borders of plots, for another region, sensor or year, or for what labels cannot "
+        f"tell: accuracy says how well the map agrees with the labels ({subject.data.labels.told}), not how true these "
+        "are.",
+    ]
+
+
+def _data(manifest: Manifest) -> list[str]:
+    lines = []
+    for source in manifest.sources:
+        made = f"; {source.attribution}" if source.attribution else ""
+        lines.append(
+            f"- {source.role}: {source.asset}{made}; licence: {source.license or 'none stated with the asset'}"
+        )
+    return [*lines, f"- bands: {', '.join(manifest.bands)}"]
+
+
+def _tested(manifest: Manifest, evaluation: Evaluation) -> list[str]:
+    test = evaluation.test
+    counts = ", ".join(f"{summary.examples:,} {split}" for split, summary in manifest.splits.items())
+    apart = (
+        f"blocks of {manifest.block_shape[0]} x {manifest.block_shape[1]} pixels or more dealt to splits as a whole, "
+        f"splits at least {manifest.gap} pixels apart"
+        if manifest.placed
+        else f"split {manifest.told}"
+    )
+    lines = [
+        f"Patches of {manifest.patch_shape[0]} x {manifest.patch_shape[1]} pixels ({counts}), {apart}. Figures rest on "
+        f"{test.pixels:,} labelled test pixels in {test.blocks} blocks, each pixel of the ground counted once.",
+        "",
+        f"The gate: {evaluation.gate.reason}.",
+    ]
+    effect = evaluation.split_effect
+    if effect is not None:
+        metric, measure = evaluation.gate.metric, evaluation.measure
+        lines += [
+            "",
+            f"A random split would have shown more than there is: of a forest on training pixels, {measure.title} is "
+            f"{_told(effect.random[metric], measure)} where random patches are left out, and "
+            f"{_told(effect.blocked[metric], measure)} where whole blocks are."
+            if _flatters(effect.random[metric], effect.blocked[metric], measure)
+            else f"A random split would have shown no more: of a forest on training pixels, {measure.title} is "
+            f"{_told(effect.random[metric], measure)} where random patches are left out, and "
+            f"{_told(effect.blocked[metric], measure)} where whole blocks are.",
+        ]
+    return lines
+
+
+def _accuracy(evaluation: Evaluation) -> list[str]:
+    measures = evaluation.measures
+    lines = [
+        f"On the test pixels, {100 * evaluation.test.confidence:g} % intervals by resampling blocks:",
+        "",
+        f"| | {' | '.join(measure.title for measure in measures.values())} |",
+        "|" + "---|" * (len(measures) + 1),
+    ]
+    for name, scores in evaluation.columns.items():
+        cells = (_told(scores.metrics[key], measure) for key, measure in measures.items())
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    if evaluation.calibration is not None:
+        error = evaluation.calibration.error
+        share = Measure(title="", short="", share=True)
+        lines += [
+            "",
+            f"The model's certainty and the share that is right differ by {_told(error, share)} on average.",
+        ]
+    return lines
+
+
+def _limits(manifest: Manifest, evaluation: Evaluation) -> list[str]:
+    lines, test = [], evaluation.test
+    if manifest.caveat:
+        lines.append(f"- {manifest.caveat[0].upper()}{manifest.caveat[1:]}.")
+    if test.blocks < FEW_BLOCKS:
+        lines.append(
+            f"- There are only {test.blocks} test blocks: intervals are rough, or cannot be given, and other blocks "
+            "may show other figures."
+        )
+    metric, measure = evaluation.gate.metric, evaluation.measure
+    for part in evaluation.slices:
+        found = next(iter(part.metrics.values()))[metric]
+        lines.append(f"- {part.kind}, {part.name}: {measure.title} {_told(found, measure)} ({part.pixels:,} pixels).")
+    lines.append(
+        "- Accuracy is of ground like that of the test blocks. Where the image shows what no patch has, it is unknown."
+    )
+    return lines
+
+
+def _flatters(random: Metric, blocked: Metric, measure: Measure) -> bool:
+    return (random.value - blocked.value) * (1 if measure.larger_is_better else -1) > 0
+
+
+def _told(metric: Metric, measure: Measure) -> str:
+    scale, ending = (100, " %") if measure.share else (1, f" {measure.unit}".rstrip())
+    value = f"{scale * metric.value:.1f}" if measure.share else f"{metric.value:.4g}"
+    if metric.interval is None:
+        return f"{value}{ending}"
+    low, high = (scale * bound for bound in (metric.interval.low, metric.interval.high))
+    bounds = f"{low:.1f} to {high:.1f}" if measure.share else f"{low:.4g} to {high:.4g}"
+    return f"{value}{ending} ({bounds})"

@@ -1,0 +1,136 @@
+"""The card of a map, and the parts of its report that tell what is true of all ground."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from earthline.accuracy.patch_sample import PatchSample
+from earthline.accuracy.stratified import Sample
+from earthline.config import load
+from earthline.formats.evaluations import Calibration, Evaluation, Metric, ReliabilityBin, Slice, SplitEffect
+from earthline.formats.manifest import Manifest, SourceRecord
+from earthline.grid import Grid
+from earthline.reports.maps import card
+from earthline.reports.maps.report import Subject
+from earthline.reports.page import render
+from earthline.task import task_of
+from tests.components.evaluated import evaluation
+
+ROOT = Path(__file__).parents[4]
+DATA = load(ROOT / "configs" / "quickstart.yaml").data
+TASK = task_of(DATA)
+NAMES = TASK.legend.names
+GRID = Grid("EPSG:32119", (30, 0, 630_000, 0, -30, 228_000), (40, 50))
+SUBJECT = Subject(name="quickstart", data=DATA, grid=GRID, task=TASK, predicted="Map, predicted here")
+MANIFEST = Manifest.model_construct(
+    sources=(SourceRecord(asset="a/b", role="imagery", attribution="Somebody", license="CC BY 4.0"),),
+    bands=("b1", "b2"),
+    block_shape=(64, 64),
+    patch_shape=(32, 32),
+    gap=32,
+    placed=True,
+    told="",
+    splits={},
+)
+
+
+def judged(blocks: int) -> Evaluation:
+    """A model of which it is known what it is worth on all ground: every class is as frequent as the others."""
+    count = len(NAMES)
+    found = evaluation(NAMES, blocks, 0.0)
+    block = np.repeat(np.arange(blocks), 400)
+    label = np.tile(np.arange(count), len(block) // count)
+    random = np.random.default_rng(0)
+    mapped = np.where(random.random(len(block)) < 0.8, label, (label + 1) % count)
+    patches = Sample(np.zeros(blocks, np.int64), np.array([500.0]))
+    sample = PatchSample(np.zeros(0), patches, block, block, np.full(len(block), 0.5))
+    details = {**found.model.details, **TASK.estimates(sample, label, mapped)}
+    metric = Metric(value=0.5)
+    return found.model_copy(
+        update={
+            "model": found.model.model_copy(update={"details": details}),
+            "calibration": Calibration(
+                bins=(ReliabilityBin(low=0.9, high=1, pixels=9, certainty=0.95, right=0.8),), error=Metric(value=0.15)
+            ),
+            "slices": (
+                Slice(kind="side", name="left", pixels=7, blocks=2, metrics={"model": {found.gate.metric: metric}}),
+            ),
+            "split_effect": SplitEffect(
+                forest="60 trees",
+                pixels=900,
+                blocks=8,
+                random={name: Metric(value=0.9) for name in found.measures},
+                blocked={name: Metric(value=0.7) for name in found.measures},
+            ),
+        }
+    )
+
+
+def mapped(found: Evaluation) -> dict[str, Any]:
+    coverage = TASK.coverage(True)
+    values = np.zeros((40, 50), np.uint8)
+    values[:10] = 1
+    coverage.add(values, np.full((40, 50), 0.09))
+    shown = dict(coverage.shown())
+    return {**shown, **TASK.corrected(shown, found)}
+
+
+def test_the_card_tells_data_tests_accuracy_areas_and_limits() -> None:
+    found = judged(6)
+    text = card.text(SUBJECT, mapped(found), MANIFEST, found)
+    for title in ("What it shows", "What it is for", "Data", "How it was tested", "Accuracy", "Limits"):
+        assert f"## {title}" in text
+    assert "- imagery: a/b; Somebody; licence: CC BY 4.0" in text
+    assert "random patches are left out, and 70.0 % where whole blocks are" in text and "would have shown more" in text
+    assert "95 % intervals from 6 test blocks: overall accuracy " in text
+    # 180 ha: three quarters are mapped as the first class, the rest as the second. A fifth of what is mapped
+    # as a class is the one before it: the first class loses to the last, and gains from the second.
+    line = next(line for line in text.splitlines() if line.startswith(f"| {NAMES[0]} |"))
+    assert "| 135 ha |" in line and " ha (" in line
+    area = mapped(found)["ground"][0]
+    assert area.hectares == pytest.approx(135 * 0.8 + 45 * 0.2, rel=0.05)
+    assert area.low < area.hectares < area.high
+    assert sum(each.hectares for each in mapped(found)["ground"]) == pytest.approx(180)
+    assert "There are only 6 test blocks" in text and "side, left" in text
+    assert "differ by 15.0 % on average" in text
+
+
+def test_without_a_known_chance_the_card_says_so_and_adjusts_no_area() -> None:
+    found = evaluation(NAMES, 6, 0.0)
+    assert mapped(found)["ground"] == ()
+    text = card.text(SUBJECT, mapped(found), MANIFEST, found)
+    assert "Nobody knows with what chance test patches were drawn" in text and "135 ha |" in text
+
+
+def test_with_few_blocks_areas_have_no_interval() -> None:
+    found = judged(3)
+    assert all(area.interval is None and area.low is None for area in mapped(found)["ground"])
+
+
+def test_the_report_shows_what_is_true_of_all_ground() -> None:
+    found = judged(6)
+    template = ROOT / "earthline" / "reports" / "maps" / "map.html.j2"
+    values = {
+        "subject": SUBJECT,
+        "grid": GRID,
+        "data": DATA,
+        "evaluation": found,
+        "legend": TASK.legend,
+        "mapped": mapped(found),
+        "outside": 0,
+        "judged": TASK.shown(found),
+        "manifest": MANIFEST.model_copy(
+            update={"expression_hash": "0", "data_type": "uint8", "seed": 0, "sampling": {}}
+        ),
+        "image": "",
+        "labels": "",
+        "prediction": "",
+        "curves": "",
+        "client": "1",
+    }
+    page = render(template, values, TASK.template)
+    for text in ("On all ground", "on the ground", "What a random split would have shown", "Certainty", "side: left"):
+        assert text in page
+    assert "95 % intervals from the 6 test blocks" in page and "Of the ground of these blocks alone" in page
