@@ -21,7 +21,7 @@ RMSE, MAE, R2, BIAS = "rmse", "mae", "r2", "bias"
 """Names of the metrics."""
 PARTS = 10
 """Equal parts of the range in which errors are told by label."""
-CELLS = 40
+CELLS = 60
 """Equal parts of each axis of the scatter plot."""
 SUMS = 6
 """Numbers that metrics rest on: pixels, errors, their absolute values and squares, labels and their squares."""

@@ -49,6 +49,12 @@ def scatter(scores: Scores, values: Values) -> bytes:
             norm=LogNorm(1, max(2.0, counts.max())),
             interpolation="nearest",
         )
+        # What no pixel reaches, on either axis, is left out.
+        reached = np.flatnonzero(counts.sum(axis=0) + counts.sum(axis=1))
+        edges = np.linspace(low, high, len(counts) + 1)
+        first, last = edges[reached[0]], edges[reached[-1] + 1]
+        plot.set_xlim(first, last)
+        plot.set_ylim(first, last)
         plot.plot((low, high), (low, high), color="#a8321f", linewidth=1, label="1:1")
         plot.legend(frameon=False, loc="upper left", fontsize=9)
         plot.set_xlabel(f"label: {axis}")
@@ -63,7 +69,7 @@ def scatter(scores: Scores, values: Values) -> bytes:
             if part.bias_interval is not None:
                 ends = (part.bias_interval.low, part.bias_interval.high)
                 residuals.plot((middle, middle), ends, color="#1d2830", linewidth=1.2)
-        residuals.set_xlim(low, high)
+        residuals.set_xlim(there[0].low, there[-1].high)
         residuals.set_xlabel(f"label: {axis}")
         residuals.set_ylabel(f"map minus label{f' ({values.unit})' if values.unit else ''}")
         file = io.BytesIO()

@@ -9,7 +9,7 @@ import numpy as np
 
 from earthline.config import Labels, RasterLabels, VectorLabels
 from earthline.config.sections.labels.value_rules import outside
-from earthline.task.labels import LabelError, LabelFindings, LabelSide, LabelStatistics
+from earthline.task.labels import OF_A_REGION, LabelError, LabelFindings, LabelSide, LabelStatistics, Ways
 from earthline.task.regression.statistics import QUANTILES, ValueStatistics
 from earthline.task.regression.values import Values
 
@@ -185,7 +185,9 @@ class ValueLabelSide(Values, LabelSide):
         known = labels[np.isfinite(labels)]
         return ValueStatistics.of(known, self.ends, self.strata_of(known), len(self.strata))
 
-    def label_findings(self, ground: Mapping[str, LabelStatistics], sparse: bool) -> LabelFindings:
+    def label_findings(
+        self, ground: Mapping[str, LabelStatistics], sparse: bool, ways: Ways = OF_A_REGION
+    ) -> LabelFindings:
         """Whether there is something to learn, and whether splits are alike."""
         anomalies, warnings = [], []
         train = ground.get("train")
@@ -196,8 +198,8 @@ class ValueLabelSide(Values, LabelSide):
                 anomalies.append(
                     (
                         "few labels",
-                        f"train has only {mine.pixels:,} labelled pixels of the ground, too few to learn from; take a "
-                        "larger region, or more of export.examples",
+                        f"train has only {mine.pixels:,} labelled pixels of the ground, too few to learn from; give it "
+                        f"more: {ways.more}",
                     )
                 )
             if mine.pixels and mine.least == mine.most:
@@ -207,14 +209,14 @@ class ValueLabelSide(Values, LabelSide):
                         ("constant labels", f"{text}, so there is nothing to learn; check data.labels and data.region")
                     )
                 else:
-                    warnings.append(f"{text}: R\u00b2 there says nothing; choose its places by export.split_regions")
+                    warnings.append(f"{text}: R\u00b2 there says nothing; {ways.others}")
             elif split != "train" and train is not None and train.std > 0 and mine.pixels:
                 apart = (mine.mean - train.mean) / train.std
                 if abs(apart) > FAR_APART:
                     warnings.append(
                         f"{split}: the mean label {mine.mean:.4g}{self.in_unit} is {abs(apart):.1f} standard "
                         f"deviations {'above' if apart > 0 else 'below'} train's {train.mean:.4g}: its ground is of "
-                        "another kind; smaller export.block_shape or another export.seed mixes them"
+                        f"another kind; {ways.mixed}"
                     )
         if isinstance(train, ValueStatistics):
             absent = [name for name, pixels in zip(self.strata, train.by_stratum, strict=True) if not pixels]
