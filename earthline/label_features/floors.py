@@ -29,9 +29,14 @@ def few(
         pixels: Labelled pixels of the same; None where they are not known.
     """
     found = []
-    single = [f"'{name}' ({told(*total)})" for name, total in zip(names, totals, strict=True) if sum(total) == 1]
+    single = [
+        f"'{name}' (one {'point' if points else 'polygon'})"
+        for name, (points, polygons) in zip(names, totals, strict=True)
+        if points + polygons == 1
+    ]
     if single:
-        listed = ", ".join(single[:_LISTED]) + (" and others" if len(single) > _LISTED else "")
+        shown = [*single[:_LISTED], *(["others"] if len(single) > _LISTED else [])]
+        listed = " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 2 else shown)
         found.append(
             (
                 "single features",

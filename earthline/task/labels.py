@@ -20,6 +20,36 @@ class LabelError(ValueError):
 
 
 @dataclass(frozen=True)
+class Ways:
+    """What advice may say: what can be changed so that splits have other ground.
+
+    Attributes:
+        more: Gives a split more ground.
+        others: Gives a split other places.
+        mixed: Makes splits more alike.
+    """
+
+    more: str
+    others: str
+    mixed: str
+
+
+OF_A_REGION = Ways(
+    "a larger region, smaller export.block_shape, or export.split_regions",
+    "smaller export.block_shape and export.patch_shape give it more places, or choose the places by "
+    "export.split_regions",
+    "smaller export.block_shape or another export.seed mixes them",
+)
+"""Of patches that Earthline fetches."""
+OF_EXAMPLES = Ways(
+    "more files in data.examples",
+    "another export.seed deals the records otherwise, or name the files of each split in data.examples",
+    "another export.seed, or a data.examples.split of smaller parts, mixes them",
+)
+"""Of examples made elsewhere."""
+
+
+@dataclass(frozen=True)
 class LabelFindings:
     """What is wrong with the labels of a dataset as a whole.
 
@@ -208,10 +238,13 @@ class LabelSide(ABC):
         """
 
     @abstractmethod
-    def label_findings(self, ground: Mapping[str, LabelStatistics], sparse: bool) -> LabelFindings:
+    def label_findings(
+        self, ground: Mapping[str, LabelStatistics], sparse: bool, ways: Ways = OF_A_REGION
+    ) -> LabelFindings:
         """Whether there is enough of everything to learn from and to judge by.
 
         Args:
             ground: By split, each pixel of the ground counted once.
             sparse: Whether labels are points and polygons, of which few pixels are normal.
+            ways: What advice may say.
         """

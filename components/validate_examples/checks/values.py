@@ -9,7 +9,7 @@ from components.validate_examples.findings import Findings, listed
 from components.validate_examples.statistics.split import SplitStatistics
 from earthline.formats.manifest import Manifest
 from earthline.task import Task
-from earthline.task.labels import LabelStatistics
+from earthline.task.labels import OF_A_REGION, OF_EXAMPLES, LabelStatistics
 
 MOST_SATURATED = 0.05
 """Largest share of a band at its type's largest value; bright roofs and clouds reach a few percent."""
@@ -62,7 +62,7 @@ def check(
         return
     if findings.has("masked"):
         return
-    _check_labels(task, statistics, ground, findings, sparse=sparse)
+    _check_labels(manifest, task, statistics, ground, findings, sparse=sparse)
 
 
 def _check_bands(manifest: Manifest, split: str, of_split: SplitStatistics, findings: Findings) -> None:
@@ -104,6 +104,7 @@ def _check_ground(split: str, of_split: SplitStatistics, findings: Findings) -> 
 
 
 def _check_labels(
+    manifest: Manifest,
     task: Task,
     statistics: Mapping[str, SplitStatistics],
     ground: Mapping[str, LabelStatistics],
@@ -122,12 +123,12 @@ def _check_labels(
         findings.error(
             "class balance",
             f"every labelled pixel is '{task.strata[int(there[0])]}', so there is nothing to tell apart; check the "
-            "values in data.labels, choose a region that holds more than that, or label other places as well",
+            "values in data.labels, and take ground that holds more than that",
         )
         return
     if unlabelled and len(unlabelled) == len(statistics):
         return
-    found = task.label_findings(ground, sparse)
+    found = task.label_findings(ground, sparse, OF_A_REGION if manifest.placed else OF_EXAMPLES)
     for kind, text in found.anomalies:
         findings.error(kind, text)
     for text in found.warnings:

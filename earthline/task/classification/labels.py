@@ -12,7 +12,7 @@ from earthline.config.sections.labels import ClassLabels, FeatureClass, VectorCl
 from earthline.config.sections.labels.class_rules import unknown_told
 from earthline.label_features.files import is_empty
 from earthline.task.classification.classes import UNLABELLED, Classes
-from earthline.task.labels import LabelError, LabelFindings, LabelSide, LabelStatistics
+from earthline.task.labels import OF_A_REGION, LabelError, LabelFindings, LabelSide, LabelStatistics, Ways
 
 Array = np.ndarray[Any, Any]
 
@@ -227,7 +227,9 @@ class ClassLabelSide(Classes, LabelSide):
         """Pixels of each class; ids that no class has are left out."""
         return ClassCounts(self.names, np.bincount(labels, minlength=len(self.names))[: len(self.names)])
 
-    def label_findings(self, ground: Mapping[str, LabelStatistics], sparse: bool) -> LabelFindings:
+    def label_findings(
+        self, ground: Mapping[str, LabelStatistics], sparse: bool, ways: Ways = OF_A_REGION
+    ) -> LabelFindings:
         """Whether each class has ground enough in each split."""
         anomalies, warnings = [], []
         for class_id, name in enumerate(self.names):
@@ -243,17 +245,13 @@ class ClassLabelSide(Classes, LabelSide):
                     (
                         "class balance",
                         f"'{name}' has {what} in train ({there}), too few to learn from; merge it with another class "
-                        "or add its values to data.labels.ignore, or give it more ground: a larger region, smaller "
-                        "export.block_shape, or export.split_regions",
+                        f"or add its values to data.labels.ignore, or give it more ground: {ways.more}",
                     )
                 )
             lost = {"validation": "no epoch is chosen for its sake", "test": "its accuracy stays unknown"}
             for split, meaning in lost.items():
                 if split in counts and not counts[split]:
-                    warnings.append(
-                        f"class '{name}' has no pixel in {split}: {meaning}; smaller export.block_shape and "
-                        "export.patch_shape give it more places, or choose the places by export.split_regions"
-                    )
+                    warnings.append(f"class '{name}' has no pixel in {split}: {meaning}; {ways.others}")
         return LabelFindings(tuple(anomalies), tuple(warnings))
 
 

@@ -14,7 +14,7 @@ def test_few_and_single_features_are_told_with_their_split():
     totals = [(20, 3), (5, 9), (1, 0), (0, 0)]
     found = few("class", NAMES, totals, counts)
     assert [title for title, _ in found] == ["single features", "few features in train", "few features in test"]
-    assert found[0][1].startswith("'rock' (1 point) in all: a single feature")
+    assert found[0][1].startswith("'rock' (one point) in all: a single feature")
     assert found[1][1].startswith("class 'lake' has 5 points in train, fewer than 10: it is learned from few places")
     assert found[2][1].startswith("class 'lake' has 9 polygons in test, fewer than 10")
     pixels = {split: [7, 8, 9, 0] for split in counts}

@@ -10,6 +10,7 @@ from earthline.task import TASKS, known, task_of, task_of_record
 from earthline.task.bootstrap import Bootstrap
 from earthline.task.classification.classes import UNLABELLED
 from earthline.task.classification.task import Classification
+from earthline.task.labels import OF_A_REGION, OF_EXAMPLES
 from trainer.heads import HEADS
 
 ROOT = Path(__file__).parents[4]
@@ -81,3 +82,13 @@ def test_data_is_what_a_task_is_made_of() -> None:
         }
     )
     assert task_of(data) == TASK
+
+
+def test_advice_fits_where_the_examples_come_from() -> None:
+    task = TASK
+    train = task.statistics(np.array([0] * 100 + [1] * 3, np.uint8))
+    ground = {"train": train, "test": task.statistics(np.zeros(10, np.uint8))}
+    here, elsewhere = (task.label_findings(ground, False, ways) for ways in (OF_A_REGION, OF_EXAMPLES))
+    assert "a larger region" in here.anomalies[0][1] and "export.block_shape" in here.warnings[-1]
+    said = " ".join([elsewhere.anomalies[0][1], *elsewhere.warnings])
+    assert "more files in data.examples" in said and "region" not in said and "block_shape" not in said
