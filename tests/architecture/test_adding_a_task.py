@@ -1,8 +1,8 @@
 """A task is its module, its head, its template and a line in each registry, and every step works with it.
 
-Grades in an order, as a throw-away task, are added to a copy of the tree, and no other file of the copy is touched. The steps
-then run on a scene whose every value is known: labels are encoded, examples written and validated, a model trained,
-judged by a gate in which less is better, proved, and its map drawn with a report.
+Grades in an order, as a throw-away task, are added to a copy of the tree, and no other file of the copy is touched.
+The steps then run on a scene whose every value is known: labels are encoded, examples written and validated, a model
+trained, judged by a gate in which less is better, proved, and its map drawn with a report.
 """
 
 import json
@@ -92,7 +92,9 @@ def outcome(sandbox: Any, tree: Path, tmp_path_factory: pytest.TempPathFactory) 
     (folder / "points.yaml").write_text(json.dumps({**CONFIG, "data": {**CONFIG["data"], "labels": points}}))
     (folder / "grades.csv").write_text(
         "longitude,latitude,grade\n"
-        + "".join(f"{630_000 + 30 * (column + 0.5)},{228_000 - 30 * (row + 0.5)},{grade}\n" for row, column, grade in POINTS)
+        + "".join(
+            f"{630_000 + 30 * (column + 0.5)},{228_000 - 30 * (row + 0.5)},{grade}\n" for row, column, grade in POINTS
+        )
     )
     case = {
         "folder": str(folder),

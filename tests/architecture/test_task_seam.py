@@ -1,7 +1,8 @@
 """What only a task may know stands in no other place.
 
-The words below are those of classification and regression. Whoever needs one elsewhere has found something that the seam lacks: a
-method of `earthline.task.Task`, a field of its records, or a macro of its template. The next task would need the same.
+The words below are those of classification and regression. Whoever needs one elsewhere has found something that the
+seam lacks: a method of `earthline.task.Task`, a field of its records, or a macro of its template. The next task would
+need the same.
 """
 
 import re
@@ -36,13 +37,9 @@ _INIT = "`earthline init` asks for classes, and writes a config of these alone"
 EXCEPTIONS = {
     "earthline/task/__init__.py": "the registry",
     "trainer/heads/__init__.py": "the registry of heads",
-    "components/evaluate_model/calibration.py": "NumPy's bincount counts pixels by certainty",
     "components/evaluate_model/component.py": "an output of the pipeline has one name and type for all tasks; the one "
     "for Vertex AI's confusion view stays empty where a task has nothing for it",
-    "components/export_examples/dealing.py": "NumPy's bincount counts patches by stratum",
-    "components/export_examples/features.py": "NumPy's bincount counts features by group",
     "earthline/config/sections/loss.py": "options that stood in `train` before they were the loss's, for a message",
-    "earthline/accuracy/patch_sample.py": "NumPy's bincount adds up pixels by patch and block",
     "earthline/accuracy/stratified.py": "NumPy's bincount counts units by stratum; the title of a paper",
     "earthline/config/sections/certainty.py": "descriptions say what certainty means for classes",
     "earthline/config/sections/evaluate.py": "the description of min_gain says what the gate's metric is for classes",
@@ -50,6 +47,26 @@ EXCEPTIONS = {
     "earthline/config/sections/labels/value_labels.py": "the section of the config that declares a value",
     "earthline/config/sections/labels/class_rules.py": _SECTION,
     "earthline/config/sections/labels/__init__.py": _SECTION,
+    "components/validate_examples/checks/copies.py": "NumPy's argmax finds the patch that is most alike",
+    "components/validate_examples/drift.py": "strata are called by the task's word; here it is that of most readers",
+    "components/validate_examples/reading.py": "pixels without a label are a stratum of sketches",
+    "components/validate_examples/statistics/sketches.py": "pixels without a label are a stratum of sketches",
+    "earthline/config/sections/init.py": "a description says when the last layer of a file may be kept",
+    "earthline/config/sections/predict.py": "a description says which bands a map of classes may have",
+    "earthline/config/sections/tune.py": "a description names an option of a loss",
+    "earthline/field_points/files.py": "points are called by their class in the map, where it has classes",
+    "earthline/field_points/needs.py": "bands that a map of classes may have, from its registration",
+    "earthline/field_points/points.py": "a probability sample",
+    "earthline/formats/evaluations.py": "descriptions say what sets of classes are",
+    "trainer/layers/tree_ensemble.py": "a layer of trees has an activation, as every last layer has",
+    "trainer/loop/steps.py": "Keras metrics whose state is a sum, whatever they tell",
+    "trainer/models/file.py": "what is still to be done to the outputs of somebody's own network",
+    "trainer/models/linear.py": "what a linear model is called with a head behind it",
+    "trainer/models/parts/declared.py": "a layer that is known not to look at other pixels",
+    "trainer/models/parts/pixel_trees.py": "a description says how evenly strata are drawn",
+    "trainer/models/temporal.py": "the title of a paper",
+    "trainer/trees/fitting.py": "scikit-learn's own attribute of estimators that learn classes",
+    "trainer/trees/flattening.py": "scikit-learn's trees, of classes and of numbers",
     "cli/init.py": _INIT,
     "cli/drafts/classes.py": _INIT,
     "cli/drafts/drafting.py": _INIT,
@@ -78,8 +95,12 @@ def found() -> dict[str, list[str]]:
             if name.startswith(OWN):
                 continue
             for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-                # Decorators and keywords of Python, and what HTML calls a class.
-                bare = re.sub(r"@\w*classmethod|dataclass\w*|\bclass=\"[^\"]*\"|__class__|resource_class", "", line)
+                # Decorators and keywords of Python, NumPy's functions for anything, and what HTML calls a class.
+                bare = re.sub(
+                    r"@\w*classmethod|dataclass\w*|\bnp\.(bincount|argmax)|\bclass=\"[^\"]*\"|__class__|resource_class",
+                    "",
+                    line,
+                )
                 kinds = [kind for kind, pattern in WORDS.items() if re.search(pattern, bare)]
                 if kinds:
                     lines.setdefault(name, []).append(f"{name}:{number}: ({', '.join(kinds)}) {line.strip()}")

@@ -147,7 +147,9 @@ task = task_of(config.data)
 outputs = imagery.image(config.data).select([0]).mod(4).toFloat().toArray()
 grid = Grid.from_json(manifest.grid).window(0, 0, (4, 4))
 in_earth_engine = fetch(task.unmasked(task.mapped(outputs)), grid, 3, "map")["grade"]
-first = fetch(imagery.image(config.data).select([0]).mod(4).unmask(0, False), grid, 3, "band")[config.data.imagery.bands[0]]
+first = fetch(imagery.image(config.data).select([0]).mod(4).unmask(0, False), grid, 3, "band")[
+    config.data.imagery.bands[0]
+]
 told["mapped"] = bool((in_earth_engine == first).all())
 assert ee.__version__
 print("OUTCOME" + json.dumps(told))
