@@ -29,6 +29,12 @@ class ClassificationHead(Head):
         counts = manifest.splits["train"].labels.get(PIXELS, {})
         pixels = [counts.get(name, 0) for name in manifest.task.entries]
         self._weights = class_weights(pixels, loss.class_weights)
+        seen = [name for name, count in zip(manifest.task.entries, pixels, strict=True) if count]
+        if len(seen) == 1:
+            raise ValueError(
+                f"every training label is '{seen[0]}', so there is nothing to tell apart; check `data.labels` and where "
+                "the training blocks lie"
+            )
         self._label_smoothing = loss.label_smoothing
         self._output = manifest.task.output
 
