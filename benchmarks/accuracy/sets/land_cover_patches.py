@@ -45,8 +45,8 @@ SOURCE = Source(
     title="Land-cover patches",
     about="Sentinel-2, 13 bands, 3,275 patches of 16 x 16 px, 9 classes of dense labels, split by file; where they lie "
     "is unknown, so that leakage between neighbours cannot be excluded. For comparison: on the authors' own validation "
-    "split, which is not in these files, a forest on pixels alone reached an accuracy of .749 and a macro-F1 of .510, one "
-    "on 3 x 3 pixels .754 and .521",
+    "split, which is not in these files, a forest on pixels alone reached an accuracy of .749 and a macro-F1 of .510, "
+    "one on 3 x 3 pixels .754 and .521",
     write=write,
     group=25,
 )
