@@ -69,6 +69,16 @@ def require_agreement(strategy: Any, value: int, what: str) -> None:
         raise ValueError(f"{what} is not the same on all machines; give them a folder that all of them see")
 
 
+def say(text: str) -> None:
+    """Prints a line of the log, once however many machines train.
+
+    Args:
+        text: The line.
+    """
+    if is_chief():
+        print(text, flush=True)
+
+
 def wait_for_all(strategy: Any) -> None:
     """Returns once every machine has come here: one that ends earlier would end the others.
 

@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from earthline.config.model import Model
+from trainer import distribution
 from trainer.history import State
 from trainer.lesson import Lesson
 from trainer.loop.speed import Speed
@@ -78,9 +79,8 @@ class Checkpoint:
         record = Record.model_validate_json(path.read_text())
         other = [key for key, value in settings.items() if record.settings.get(key) != value]
         if other:
-            print(
-                f"the checkpoint in {self._folder} was made with another {', '.join(other)}: training begins anew",
-                flush=True,
+            distribution.say(
+                f"the checkpoint in {self._folder} was made with another {', '.join(other)}: training begins anew"
             )
             return Record(settings=settings)
         return record

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pydantic import BaseModel, ConfigDict, Field
 
 from earthline.config import Train
+from trainer import distribution
 
 WORTH_SECONDS = 600
 """Shortest rest of a run, in seconds, for which other ways are tried: each takes about half a minute to prepare."""
@@ -63,6 +64,6 @@ def choose(
         best = min(measured, key=lambda way: measured[way] * (1 if way == used else GAIN))
         fastest = measured[best]
         told = ", ".join(f"{way.told} {taken * 1000:.0f} ms" for way, taken in measured.items())
-        print(f"a step takes: {told}; the run goes on with train.speed {best.told}", flush=True)
+        distribution.say(f"a step takes: {told}; the run goes on with train.speed {best.told}")
     calls = max(1, min(MOST_CALLS, round(CALL_SECONDS / max(fastest, 1e-6))))
     return best.model_copy(update={"calls": calls})

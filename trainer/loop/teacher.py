@@ -62,20 +62,18 @@ class _Course:
             self._restore()
         splits = self._lesson.manifest.splits
         height, width = self._train.crop_shape or self._lesson.manifest.patch_shape
-        print(
+        distribution.say(
             f"{self._model.name}: {self._student.learner.count_params():,} parameters; {splits['train'].examples} "
             f"training and {splits['validation'].examples} validation patches of {height} x {width} px; "
-            f"{self._feed.steps} steps an epoch on {self._devices} device(s)",
-            flush=True,
+            f"{self._feed.steps} steps an epoch on {self._devices} device(s)"
         )
         if not self._finished:
             self._learn()
         state = self._record.state
         best = state.history[state.best_epoch - 1]
-        print(
+        distribution.say(
             f"trained in {time.monotonic() - began:.0f} s; {self._train.keep} epoch {best.epoch}: validation "
-            f"{self._shown(best.metrics)}",
-            flush=True,
+            f"{self._shown(best.metrics)}"
         )
         network = built(self._model, self._lesson, half=False, devices=1)
         network.set_weights(self._best)
@@ -99,10 +97,9 @@ class _Course:
             )
             self._end_epoch(self._measures.results(self._sums), self._measures.results(sums), began, summaries)
         if self._stopping.stops(self._record.state.history) and len(self._record.state.history) < self._train.epochs:
-            print(
+            distribution.say(
                 f"no better validation {self._stopping.watch} since epoch "
-                f"{self._stopping.best(self._record.state.history)}: stopping",
-                flush=True,
+                f"{self._stopping.best(self._record.state.history)}: stopping"
             )
 
     def _train_epoch(self, batches: Any, began: float) -> None:
@@ -142,10 +139,9 @@ class _Course:
         best = number if self._train.keep == "last" else self._stopping.best(record.state.history)
         record.state.best_epoch = best
         record.seconds = 0.0
-        print(
+        distribution.say(
             f"epoch {number}/{self._train.epochs}: loss {metrics['loss']:.4f}, validation loss "
-            f"{metrics['val_loss']:.4f}, {self._shown(metrics)}, {seconds:.1f} s",
-            flush=True,
+            f"{metrics['val_loss']:.4f}, {self._shown(metrics)}, {seconds:.1f} s"
         )
         summaries.write(number, {**metrics, "seconds": seconds})
         self._sums = self._measures.nothing()
@@ -177,7 +173,7 @@ class _Course:
                 losses.numpy()
             return distribution.mean(self._strategy, (time.monotonic() - before) / count)
         except (tf.errors.OpError, TypeError, ValueError) as error:
-            print(f"steps cannot be computed by {way.told} here: {str(error).splitlines()[0][:200]}", flush=True)
+            distribution.say(f"steps cannot be computed by {way.told} here: {str(error).splitlines()[0][:200]}")
             return math.inf
 
     def _new_student(self, way: speed.Speed) -> Student:
@@ -197,7 +193,7 @@ class _Course:
         if self._record.weights:
             self._best = self._checkpoint.weights(self._record)
         epoch, inside = divmod(self._record.step, self._feed.steps)
-        print(f"restored the checkpoint of epoch {epoch}, step {inside} of the next", flush=True)
+        distribution.say(f"restored the checkpoint of epoch {epoch}, step {inside} of the next")
 
     @property
     def _kept(self) -> str:

@@ -81,9 +81,10 @@ def test_the_curves_and_the_weights_are_those_of_one_device(dataset: Callable[..
         told = process.communicate()[0]
         assert process.returncode == 0, told
     machines = [started(task("machines"), {"TF_CONFIG": config}) for config in cluster()]
-    told = [process.communicate(timeout=240)[0] for process in machines]
+    told = [process.communicate(timeout=500)[0] for process in machines]
     assert [process.returncode for process in machines] == [0, 0], told
-    assert all("3 steps an epoch on 2 device(s)" in lines for lines in told)
+    # The log of a job has each line once.
+    assert ["3 steps an epoch on 2 device(s)" in lines for lines in told] == [True, False]
     alone = keras.models.load_model(tmp_path / "alone" / KERAS_MODEL, compile=False).get_weights()
     for together in ("devices", "machines"):
         np.testing.assert_allclose(losses(tmp_path / together), losses(tmp_path / "alone"), rtol=1e-4)

@@ -1,0 +1,16 @@
+"""`train.replicas: 2` through the whole pipeline: a custom job of a chief and a worker, which train one model."""
+
+import pytest
+
+from .conftest import Laptop, tiny
+
+
+@pytest.mark.long
+def test_two_machines_train_one_model(laptop: Laptop, quickstart: str) -> None:
+    settings = tiny("machines", "train.replicas=2", "train.epochs=3")
+    laptop.earthline("run", quickstart, *settings)
+    (run,) = laptop.folder.glob("runs/machines-*")
+    assert (run / "map.tif").is_file()
+    logs = laptop.earthline("runs", "logs", run.name, "train_model")
+    assert logs.count("3 steps an epoch on 2 device(s)") == 1, logs
+    assert "epoch 3/3: loss" in logs
