@@ -149,5 +149,5 @@ def _check_rare(task: Task, train: tuple[int, ...], findings: Findings) -> None:
         findings.warning(
             "rare",
             f"rare in train: {listed(rare)} of the labelled ground; overall figures hardly show whether they are "
-            "right, so look at each one's own, and collect more of them, or weigh them in train.loss where it has weights",
+            "right, so look at each one's own, and collect more of them, or weigh them in a train.loss with weights",
         )
