@@ -39,17 +39,36 @@ from pathlib import Path
 from kfp import dsl
 from components.export_examples.run import run as export
 from components.validate_examples.run import run as validate
+from earthline.config import Data
+from earthline.config.sections.labels import vector
+from earthline.earth_engine import connection, label_upload
+def uploaded(content, folder):
+    # As a file is that is too large to travel with the config.
+    vector.MOST_INLINE_BYTES = 0
+    data = Data.model_validate(content, context={"folder": Path(folder)})
+    vector.MOST_INLINE_BYTES = 24_000
+    data.labels.settle("sandbox")
+    connection.connect("sandbox")
+    told = []
+    label_upload.ensure(data.labels, "earthline-sandbox", "sandbox", told.append)
+    return data.model_dump_json(), told
 outcomes = {}
 for name, case in json.load(open(sys.argv[1])).items():
     try:
         examples = dsl.Dataset(uri=case["folder"], metadata={})
+        told = []
+        if case["upload"]:
+            case["data"], told = uploaded(json.loads(case["data"]), case["upload"])
         export(data=case["data"], export=case["export"], project="sandbox", temp_location="", examples=examples)
         statistics = Path(case["folder"]) / "statistics"
         report = dsl.HTML(uri=case["folder"] + "/report.html")
         try:
             validate(data=case["data"], examples=examples, statistics=dsl.Artifact(uri=str(statistics)), report=report)
         finally:
-            outcomes[name] = {"statistics": json.loads((statistics / "statistics.json").read_text())}
+            outcomes[name] = {
+                "statistics": json.loads((statistics / "statistics.json").read_text()), "data": case["data"],
+                "told": told,
+            }
     except Exception as error:
         outcomes.setdefault(name, {})["error"] = f"{type(error).__name__}: {error}"
 print("OUTCOME" + json.dumps(outcomes))
@@ -105,10 +124,13 @@ def write_geojson(path, found):
     return path
 
 
-def section(folder, **labels):
+def content(**labels):
     imagery = {"image": f"{FOLDER}/scene", "bands": ["b1", "b2"], "data_type": "uint8"}
-    content = {"imagery": imagery, "labels": {"field": "kind", "classes": CLASSES, **labels}}
-    return Data.model_validate(content, context={"folder": folder}).model_dump_json()
+    return {"imagery": imagery, "labels": {"field": "kind", "classes": CLASSES, **labels}}
+
+
+def section(folder, **labels):
+    return Data.model_validate(content(**labels), context={"folder": folder}).model_dump_json()
 
 
 def export(**changes):
@@ -139,8 +161,11 @@ def outcomes(sandbox, scene):
     file.write_text(
         json.dumps(
             {
-                name: {"data": section(scene, **labels), "export": export(), "folder": str(scene / name)}
-                for name, labels in cases.items()
+                name: {"data": data, "export": export(), "folder": str(scene / name), "upload": upload}
+                for name, data, upload in (
+                    *((name, section(scene, **labels), "") for name, labels in cases.items()),
+                    ("large", json.dumps(content(**cases["sound"])), str(scene)),
+                )
             }
         )
     )
@@ -173,6 +198,21 @@ def test_pixels_are_those_of_rasterio(outcomes, scene, case, touched, offset):
         np.testing.assert_array_equal(patch.label[kept], wanted[kept])
         count += int(kept.sum())
     assert count > 300
+
+
+def test_a_large_file_as_a_table_gives_the_same_examples(outcomes, scene):
+    assert "error" not in outcomes["large"], outcomes["large"]
+    labels = json.loads(outcomes["large"]["data"])["labels"]
+    assert labels["features"] is None and labels["table"].endswith(labels["content"][:32])
+    assert outcomes["large"]["told"][0].startswith("uploading 174 labels of labels.geojson")
+    for name in ("manifest.json", "features.json"):
+        one, other = (json.loads((scene / case / name).read_text()) for case in ("sound", "large"))
+        for key in ("splits", "split_areas") if name == "manifest.json" else ("all_touched",):
+            assert one[key] == other[key]
+    shards = sorted((scene / "sound").glob("*.tfrecord*"))
+    assert len(shards) == 6
+    for path in shards:
+        assert path.read_bytes() == (scene / "large" / path.name).read_bytes()
 
 
 def test_only_pixels_of_other_splits_features_lose_their_label(outcomes, scene):
