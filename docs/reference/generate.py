@@ -60,10 +60,10 @@ def _sections(
     for key, field in section["properties"].items():
         told = [] if told is None or not place else told
         choices = _sections_of(field, definitions)
-        for inner in choices:
-            if inner in told:
-                continue
-            told.append(inner)
+        fresh = [inner for inner in choices if inner not in told]
+        # What stands beside each other is told here, not inside of one of them that may hold the others.
+        told += fresh
+        for inner in fresh:
             below = _below(place, key)
             title = below if len(choices) == 1 else f"{below}: {_name(inner)}"
             yield from _sections(inner, definitions, title, told)
