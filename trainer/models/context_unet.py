@@ -54,18 +54,29 @@ class ContextUNet(Surroundings, Network):
         return self.model_copy(update={"filters": min(8, self.filters), "units": units})
 
     def features(self, image: Any, valid: Any, *, synchronized: bool) -> Any:
-        """As `Network.features`. Masked pixels have the features of those around them."""
-        from keras import layers
+        """As `Network.features`.
 
-        around = filling.by_halving(self.surroundings(image, valid), valid, self.depth)
+        Masked neighbours hold what lies around them, so that the U-Net sees no edge of the mask; windows are of valid
+        pixels alone.
+        """
+        from keras import layers, ops
+
+        from trainer.layers import WindowFeatures
+
+        filled = filling.by_halving(image, valid, self.depth)
+        around = [WindowFeatures(self.context, ())([filled, ops.ones_like(valid)])]
+        if self.windows:
+            bands = int(image.shape[-1])
+            # Behind the bands themselves, which stand among the neighbours already.
+            around.append(WindowFeatures(1, self.windows)([image, valid])[..., bands:])
         x = convolutions.u_net(
-            layers.Concatenate()([around, valid]),
+            layers.Concatenate()([*around, valid]),
             depth=self.depth,
             filters=self.filters,
             dropout=self.dropout,
             synchronized=synchronized,
         )
-        x = layers.Concatenate()([x, around])
+        x = layers.Concatenate()([x, *around])
         for units in self.units:
             x = layers.Conv2D(units, 1, activation="relu", kernel_initializer="he_normal")(x)
         return x

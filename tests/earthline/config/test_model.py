@@ -43,10 +43,6 @@ def test_each_architecture_has_its_own_options() -> None:
         ),
         ("train.model={name: temporal}", "train.model: name 'temporal' needs bands with steps in time, such as B4_t00"),
         ("train.model={name: 'mine:build'}", "train.model.declares: required but not given; add it"),
-        (
-            "train.model={name: 'mine.build:', declares: {stride: 1, receptive_field: 5}}",
-            "train.model.name: 'mine.build:' is not allowed",
-        ),
         ("train.init=europe.keras", "europe.keras is not there; correct the name"),
         (
             "train.init=gs://models/europe.onnx",
