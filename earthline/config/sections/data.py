@@ -124,10 +124,16 @@ class Data(Section):
 
     def _choose_crs(self) -> None:
         shape = self.region.shape if self.region is not None else None
+        if shape is None and self.region is not None:
+            raise ValueError(
+                "crs: add it beside `scale`, as the region is a table, whose place Earth Engine alone knows. Its UTM "
+                "zone is (longitude + 180) / 6, rounded up, and the zone's code that number after EPSG:326, south of "
+                "the equator after EPSG:327: EPSG:32633 at 14.5 degrees east"
+            )
         if shape is None:
             raise ValueError(
-                "`crs` and `scale` go together where there is no `region` that is known before the run: give both, or "
-                "neither to use the image's own grid"
+                "`crs` and `scale` go together where there is no `region`: give both, or neither to use the image's "
+                "own grid"
             )
         choice = default_crs(*shape.bounds)
         # The section is frozen for those who use it; here it is still in the making.

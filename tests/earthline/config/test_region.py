@@ -116,7 +116,10 @@ def test_a_raster_gives_its_grid(folder: Path) -> None:
         ({"region": "land.geojson", "scale": 10}, ["data.region:", "{file: land.geojson}"]),
         ({"region": {"geometry": {"type": "Point", "coordinates": [1, 2]}}, "scale": 10}, ["holds points"]),
         ({"region": {"table": "a/b", "layer": "c"}, "scale": 10}, ["`layer` goes with `file`"]),
-        ({"region": {"table": "a/b"}, "scale": 10}, ["data:", "`crs` and `scale` go together"]),
+        (
+            {"region": {"table": "a/b"}, "scale": 10},
+            ["data.crs: add it beside `scale`", "table", "EPSG:32633 at 14.5 degrees east"],
+        ),
         ({"region": {"file": "land.geojson"}}, ["data:", "give `crs`", "`scale` is enough"]),
         ({"region": FIJI, "crs": "EPSG:4326", "scale": 0.001}, ["cut along the antimeridian", "EPSG:32760"]),
         ({"region": FIJI, "crs": "EPSG:3857", "scale": 10}, ["cut along the antimeridian", "EPSG:32760"]),
