@@ -1,12 +1,21 @@
 """Examples are compared with those of the last accepted run: band by band, within each class, and between classes."""
 
+import json
+
 import numpy as np
 import pytest
+from kfp import dsl
 
 from components.validate_examples import drift
 from components.validate_examples.findings import Findings
+from components.validate_examples.run import run
 from components.validate_examples.statistics.sketches import UNLABELLED, Sketches
+from earthline.formats.examples import Patch
+from earthline.formats.manifest import SPLITS
 
+from .test_validate_examples import DATA, folder, write
+
+__all__ = ["folder"]
 BANDS, NAMES = ("red", "nir"), ("land", "water")
 
 
@@ -70,3 +79,42 @@ def test_few_values_and_unknown_bands_are_not_compared():
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"distributions": {"bands": 1}}', b"\xff"])
 def test_statistics_of_another_form_are_no_reason_to_fail(content):
     assert drift.read(content) is None
+
+
+def test_a_step_compares_with_the_statistics_of_an_accepted_run_and_shows_it(folder):
+    def scaled(factor):
+        # Larger patches than elsewhere: enough pixels to compare.
+        def change(split, index, patch):
+            random = np.random.default_rng(SPLITS.index(split))
+            image = (factor * random.normal(100, 10, (32, 32, 2))).astype(np.float32)
+            label = np.indices((32, 32)).sum(axis=0).astype(np.uint8) // 4 % 2
+            return Patch(image, label, np.ones((32, 32), bool), 64 * SPLITS.index(split), 40 * index)
+
+        return change
+
+    def stepped(name, **accepted):
+        beside = folder.parent / name
+        beside.mkdir()
+        run(
+            data=DATA.model_dump_json(),
+            examples=dsl.Dataset(uri=str(folder)),
+            statistics=dsl.Artifact(uri=str(beside / "statistics")),
+            report=dsl.HTML(uri=str(beside / "report.html")),
+            **accepted,
+        )
+        return json.loads((beside / "statistics" / "statistics.json").read_text()), (beside / "report.html").read_text()
+
+    write(folder, scaled(1.0))
+    first, page = stepped("first")
+    assert first["drift"]["moved"] == [] and "Not compared: no run was accepted yet" in page
+    write(folder, scaled(1.3))
+    second, page = stepped("second", accepted_statistics=str(folder.parent / "first" / "statistics"))
+    assert {each["what"]: each["shift"] for each in second["drift"]["moved"] if not each["within"]} == {
+        "B1": "major",
+        "B2": "major",
+        "class shares": "none",
+    }
+    assert any(line.startswith("B1 drifted since the last accepted run") for line in second["warnings"])
+    assert page.count('<td class="bad">major</td>') >= 2 and "first/statistics" in page
+    third, page = stepped("third", accepted_statistics=str(folder.parent / "nowhere"))
+    assert third["drift"]["moved"] == [] and "cannot be read" in page

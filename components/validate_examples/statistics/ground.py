@@ -1,5 +1,6 @@
 """The ground that patches cover: each pixel counts once, however many patches hold it."""
 
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -58,6 +59,25 @@ class Ground:
             else:
                 total.tiles[key] = labels, covered
         return total
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The same with packed tiles: Beam holds several copies of what travels between its stages."""
+        packed = {
+            key: (zlib.compress(labels.tobytes(), 1), np.packbits(covered))
+            for key, (labels, covered) in self.tiles.items()
+        }
+        return {**vars(self), "tiles": packed}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Unpacks the tiles."""
+        vars(self).update(state)
+        self.tiles = {
+            key: (
+                np.frombuffer(zlib.decompress(labels), self.data_type).reshape(TILE, TILE).copy(),
+                np.unpackbits(covered).astype(bool).reshape(TILE, TILE),
+            )
+            for key, (labels, covered) in state["tiles"].items()
+        }
 
     @property
     def pixels(self) -> int:
