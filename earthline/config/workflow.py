@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from earthline.config.model import Finished, Fitted
+from earthline.config.model import Compound, Finished, Fitted
 from earthline.config.model_file import ModelFile
 from earthline.config.section import Section
 from earthline.config.sections.data import Data
@@ -200,12 +200,15 @@ class Config(Section):
             self.train.model.suited(self.data.imagery.band_names)
         except ValueError as error:
             return [f"train.model: {error}"]
-        if self.train.init is not None and isinstance(self.train.model, Fitted | Finished):
+        if self.train.init is not None and isinstance(self.train.model, Compound | Fitted | Finished):
             return [
-                f"train.init: '{self.train.model.name}' is no network that could begin at the weights of a file; remove "
-                "`init`, or use another train.model"
+                f"train.init: '{self.train.model.name}' is no network that could begin at the weights of a file; "
+                "remove `init`, or use another train.model"
             ]
-        files = {"train.model.file": self.train.model, "train.init.file": self.train.init}
+        model = self.train.model
+        parts = model.parts if isinstance(model, Compound) else ()
+        files = {"train.model.file": model, "train.init.file": self.train.init}
+        files |= {f"train.model: part {place}, file": part for place, part in enumerate(parts, start=1)}
         return [
             f"{key}: {named.file} is on this machine, where a run on Google Cloud cannot read it; copy it by `gcloud "
             f"storage cp` to gs://{self.environment.bucket}/models/ and name it there"
@@ -227,8 +230,8 @@ class Config(Section):
         # Examples made elsewhere have a shape of their own, which the training compares.
         if crop and not self.data.examples and any(one > other for one, other in zip(crop, patch, strict=True)):
             problems.append(
-                f"train.crop_shape: {list(crop)} does not fit into patches of {list(patch)} px; use a smaller one, or a "
-                "larger export.patch_shape"
+                f"train.crop_shape: {list(crop)} does not fit into patches of {list(patch)} px; use a smaller one, or "
+                "a larger export.patch_shape"
             )
         return problems
 

@@ -52,6 +52,10 @@ def test_each_architecture_has_its_own_options() -> None:
             "train={init: gs://m/x.keras, model: {name: random_forest}}",
             "train.init: 'random_forest' is no network that",
         ),
+        ("train={init: gs://m/x.keras, model: {name: auto}}", "train.init: 'auto' is no network that"),
+        ("train.model={name: ensemble, members: [{}, {depth: 9}]}", "train.model.members.1.depth: 9 is not allowed"),
+        ("train.model={name: auto, candidates: [{}, {name: auto}]}", "'auto' is made of other models itself"),
+        ("train.tune={over: {epochs: [3]}}", "train.tune.over: 'epochs' is the same for all trials"),
         ("train.model={name: pixel_mlp, units: 0}", "train.model.units: 0 is not allowed"),
         (
             "train.model={name: pixel_mlp, depth: 1}",
