@@ -8,7 +8,7 @@ from google.protobuf import json_format
 from google_cloud_pipeline_components.proto.gcp_resources_pb2 import GcpResources
 from kfp import dsl
 
-from components.deploy_model import deployment, endpoints, registry
+from components.deploy_model import deployment, endpoints, evaluations, registry
 from components.deploy_model.probe import Probe
 from earthline.config import Serving
 from earthline.entry_point import entry_point
@@ -57,7 +57,8 @@ def run(
     labels: dict[str, str] = json.loads(resource_labels)
     folder = Path(prepared.path)
     probe = Probe(Contract.read(folder), Reference.read(folder))
-    headline = Evaluation.read(Path(evaluation.path)).headline
+    found = Evaluation.read(Path(evaluation.path))
+    headline = found.headline
     connect(project, location, quiet=False)
     model = registry.upload(
         name,
@@ -66,6 +67,7 @@ def run(
         labels,
         f"{headline[0].upper()}{headline[1:]} on the test blocks",
     )
+    evaluations.note(model, found)
     made = deployment.deploy(model, endpoints.find_or_create(endpoint_name, labels), serving, probe, labels)
     service = f"https://{location}-aiplatform.googleapis.com/v1"
     written = GcpResources()

@@ -200,6 +200,17 @@ class JudgementSide(ABC):
         """
         return False
 
+    def vertex_metrics(self, scores: Scores) -> tuple[str, dict[str, Any]] | None:
+        """Metrics as Vertex AI's model registry takes them.
+
+        Args:
+            scores: Of the model.
+
+        Returns:
+            The address of Google's schema and metrics by its names; None where none of Google's schemas fits.
+        """
+        return None
+
     def shown(self, evaluation: Evaluation) -> Mapping[str, Any]:
         """What the macro `judged` of the task's template shows.
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, Any]
 
 CONFUSION = "confusion.png"
+SCHEMA = "gs://google-cloud-aiplatform/schema/modelevaluation/classification_metrics_1.0.0.yaml"
+"""Google's schema of such metrics."""
 NEAR = 2
 """Pixels from a boundary within which a label may be of the next class: one pixel off, and one that is mixed."""
 
@@ -140,6 +142,22 @@ class ClassJudgementSide(Classes, JudgementSide):
         details = ClassDetails.of(scores)
         artifact.log_confusion_matrix([each.name for each in details.classes], [list(row) for row in details.confusion])
         return True
+
+    def vertex_metrics(self, scores: Scores) -> tuple[str, dict[str, Any]]:
+        """Accuracy, macro-F1 and the confusion matrix."""
+        details = ClassDetails.of(scores)
+        overall, macro = (scores.metrics[name].value for name in (accuracy.OVERALL, accuracy.MACRO_F1))
+        # Of one class for each pixel, precision and recall over all pixels are both the share that is right.
+        counted = {"precision": overall, "recall": overall, "f1Score": overall, "f1ScoreMicro": overall}
+        return SCHEMA, {
+            "confidenceMetrics": [{"confidenceThreshold": 0.0, **counted, "f1ScoreMacro": macro}],
+            "confusionMatrix": {
+                "annotationSpecs": [
+                    {"id": str(class_id), "displayName": each.name} for class_id, each in enumerate(details.classes)
+                ],
+                "rows": [list(row) for row in details.confusion],
+            },
+        }
 
     def shown(self, evaluation: Evaluation) -> Mapping[str, Any]:
         """Accuracy by class, also of the baselines, and the confusion matrix."""

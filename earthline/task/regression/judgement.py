@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, Any]
 
 SCATTER = "scatter.png"
+SCHEMA = "gs://google-cloud-aiplatform/schema/modelevaluation/regression_metrics_1.0.0.yaml"
+"""Google's schema of such metrics."""
 
 
 class ValueJudgementSide(Values, JudgementSide):
@@ -138,6 +140,11 @@ class ValueJudgementSide(Values, JudgementSide):
 
         (folder / SCATTER).write_bytes(figures.scatter(evaluation.model, self))
         return (SCATTER,)
+
+    def vertex_metrics(self, scores: Scores) -> tuple[str, dict[str, Any]]:
+        """RMSE, MAE and R2."""
+        names = {"rootMeanSquaredError": errors.RMSE, "meanAbsoluteError": errors.MAE, "rSquared": errors.R2}
+        return SCHEMA, {told: scores.metrics[name].value for told, name in names.items()}
 
     def shown(self, evaluation: Evaluation) -> Mapping[str, Any]:
         """The scatter plot as a `data:` URI, errors by label, and how often intervals hold the label."""
