@@ -5,8 +5,9 @@ and no others. Which patches are in a batch, in which order, and how they are ch
 devices, nor on where an interrupted run went on.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -91,15 +92,14 @@ class Feed:
         here = self._parts.here
         kept = self._store.train
 
-        def gather(element: Any) -> tuple[Array, Array, Array]:
-            return self._gathered(kept, self._slice(self.chosen(int(element) // here), int(element) % here))
+        def chosen(element: Any) -> Array:
+            return self._slice(self.chosen(int(element) // here), int(element) % here)
+
+        def part(number: Any) -> tuple[tuple[Any, Any], Any]:
+            return self._changed(number, self._read(kept, _places(chosen, number)))
 
         numbers = tf.data.Dataset.range(first * here, self.steps * self._train.epochs * here)
-
-        def changed(number: Any) -> tuple[tuple[Any, Any], Any]:
-            return self._changed(number, self._call(gather, number))
-
-        return _finished(numbers.map(changed, num_parallel_calls=tf.data.AUTOTUNE))
+        return _finished(numbers.map(part, num_parallel_calls=tf.data.AUTOTUNE))
 
     def validation(self) -> Any:
         """One pass over the validation split, in the order of its shards.
@@ -110,18 +110,28 @@ class Feed:
         here = self._parts.here
         kept = self._store.validation
 
-        def gather(element: Any) -> tuple[Array, Array, Array]:
+        def chosen(element: Any) -> Array:
             step, part = divmod(int(element), here)
             places = np.arange(step * self.batch, (step + 1) * self.batch)
-            return self._gathered(kept, self._slice(np.where(places < len(kept), places, -1), part))
+            return self._slice(np.where(places < len(kept), places, -1), part)
 
-        numbers = tf.data.Dataset.range(self.validation_steps * here)
+        def part(number: Any) -> tuple[tuple[Any, Any], Any]:
+            places = _places(chosen, number)
+            image, valid, label = self._read(kept, tf.maximum(places, 0))
+            there = tf.reshape(places >= 0, (self._rows, 1, 1))
+            pixels = there[..., tf.newaxis]
+            empty = tf.constant(no_label(label.dtype.name), label.dtype)
+            return (
+                (
+                    tf.where(pixels, image, tf.zeros((), image.dtype)),
+                    tf.where(pixels, valid, tf.zeros((), valid.dtype)),
+                ),
+                tf.where(there, label, empty),
+            )
 
-        def shaped(number: Any) -> tuple[tuple[Any, Any], Any]:
-            image, valid, label = self._call(gather, number)
-            return (image, valid), label
-
-        return _finished(numbers.map(shaped, num_parallel_calls=tf.data.AUTOTUNE))
+        return _finished(
+            tf.data.Dataset.range(self.validation_steps * here).map(part, num_parallel_calls=tf.data.AUTOTUNE)
+        )
 
     def chosen(self, step: int) -> Array:
         """Positions in the training split of the patches of a batch.
@@ -140,23 +150,24 @@ class Feed:
         first = (self._parts.first + part) * self._rows
         return places[first : first + self._rows]
 
-    def _call(self, gather: Any, number: Any) -> augmentation.Patches:
-        manifest = self._store.manifest
-        height, width = manifest.patch_shape
-        types = (tf.as_dtype(manifest.data_type), tf.uint8, tf.as_dtype(manifest.label_type))
-        shapes = ((height, width, len(manifest.bands)), (height, width, 1), (height, width))
-        # NumPy's gather is half as fast again as TensorFlow's, and it reads from a file on the disk as from memory.
-        read = tf.numpy_function(gather, [number], types, stateful=False)
-        image, valid, label = (
-            tf.ensure_shape(each, (self._rows, *shape)) for each, shape in zip(read, shapes, strict=True)
-        )
-        return image, valid, label
+    def _read(self, kept: Kept, places: Any) -> augmentation.Patches:
+        """The patches of a part of a batch.
 
-    def _gathered(self, kept: Kept, places: Array) -> tuple[Array, Array, Array]:
-        image, valid, label = (np.asarray(each[places]) for each in (kept.image, kept.valid, kept.label))
-        empty = places < 0
-        if empty.any():
-            image[empty], valid[empty], label[empty] = 0, 0, no_label(label.dtype.name)
+        Args:
+            kept: Of the split.
+            places: int64 (patches,), positions in it.
+        """
+        manifest = self._store.manifest
+        (height, width), bands = manifest.patch_shape, len(manifest.bands)
+        if kept.tensors:
+            found = [tf.gather(tensor, places) for tensor in kept.tensors]
+        else:
+            types = (tf.as_dtype(manifest.data_type), tf.uint8, tf.as_dtype(manifest.label_type))
+            found = tf.numpy_function(partial(_from_disk, kept), [places], types, stateful=False)
+        shapes = ((height, width, bands), (height, width, 1), (height, width))
+        image, valid, label = (
+            tf.ensure_shape(each, (self._rows, *shape)) for each, shape in zip(found, shapes, strict=True)
+        )
         return image, valid, label
 
     def _changed(self, number: Any, patches: augmentation.Patches) -> tuple[tuple[Any, Any], Any]:
@@ -183,6 +194,15 @@ class Feed:
         if train.band_dropout:
             image = augmentation.without_bands(image, draws, train.band_dropout, self._mean)
         return (image, valid), label
+
+
+def _places(chosen: Callable[[Any], Array], number: Any) -> Any:
+    return tf.numpy_function(chosen, [number], tf.int64, stateful=False)
+
+
+def _from_disk(kept: Kept, places: Array) -> tuple[Array, Array, Array]:
+    image, valid, label = (np.asarray(each[places]) for each in (kept.image, kept.valid, kept.label))
+    return image, valid, label
 
 
 def _finished(elements: Any) -> Any:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from earthline.formats import shards
 from earthline.formats.examples import Patch
@@ -36,11 +37,14 @@ class Kept:
         image: (patches, height, width, bands), in the manifest's data type; 0 where masked.
         valid: uint8 (patches, height, width, 1), 1 where the image is valid.
         label: (patches, height, width), of the manifest's label type.
+        tensors: The same three as TensorFlow's, which gathers from its own memory twice as fast; empty where they lie
+            on the disk.
     """
 
     image: Array
     valid: Array
     label: Array
+    tensors: tuple[Any, ...] = ()
 
     def __len__(self) -> int:
         """Number of patches."""
@@ -113,6 +117,7 @@ class Store:
         return sum(math.prod(shape) * kind.itemsize for shape, kind in shapes.values())
 
     def _shapes(self, count: int) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
+        """Shape and type of the arrays of so many patches, in the order of `Kept`."""
         manifest, patch = self.manifest, self.manifest.patch_shape
         return {
             "image": ((count, *patch, len(manifest.bands)), np.dtype(manifest.data_type)),
@@ -133,12 +138,13 @@ class Store:
         ends = accumulate(shard.examples for shard in summary.shards)
         for path, shard, end in zip(paths, summary.shards, ends, strict=True):
             self._fill(kept, path, end - shard.examples, shard.examples)
-        return kept
+        return _taken(kept) if self.in_memory else kept
 
     def _room(self, split: str, count: int) -> Kept:
         shapes = self._shapes(count)
         if self.in_memory or count == 0:
-            return Kept(**{name: np.empty(shape, kind) for name, (shape, kind) in shapes.items()})
+            image, valid, label = (np.empty(shape, kind) for shape, kind in shapes.values())
+            return Kept(image, valid, label)
         if self._disk is None:
             self._disk = Path(tempfile.mkdtemp(prefix="earthline-patches-"))
             weakref.finalize(self, shutil.rmtree, self._disk, ignore_errors=True)
@@ -152,12 +158,10 @@ class Store:
                 "or export fewer patches"
             )
         print(f"split '{split}': {needed / 1e9:.1f} GB of decoded patches lie in {folder}", flush=True)
-        return Kept(
-            **{
-                name: np.memmap(folder / f"{split}-{name}", kind, "w+", shape=shape)
-                for name, (shape, kind) in shapes.items()
-            }
+        image, valid, label = (
+            np.memmap(folder / f"{split}-{name}", kind, "w+", shape=shape) for name, (shape, kind) in shapes.items()
         )
+        return Kept(image, valid, label)
 
     def _fill(self, kept: Kept, path: Path, first: int, count: int) -> None:
         found = 0
@@ -184,3 +188,11 @@ class Store:
             ) from error
         place = first + number
         kept.image[place], kept.valid[place, ..., 0], kept.label[place] = patch.image, patch.valid, patch.label
+
+
+def _taken(kept: Kept) -> Kept:
+    """The same patches in TensorFlow's memory; the arrays are views of it."""
+    with tf.device("CPU:0"):
+        tensors = tuple(tf.constant(array) for array in (kept.image, kept.valid, kept.label))
+    image, valid, label = (tensor.numpy() for tensor in tensors)
+    return Kept(image, valid, label, tensors)
