@@ -127,7 +127,6 @@ def _process(cell: Cell, changes: Mapping[str, Any], parsed: argparse.Namespace)
                     "cell": cell.model_dump(),
                     "changes": changes,
                     "examples": str(datasets.folder(cell.set, cell.seed, parsed.work).resolve()),
-                    "group": sets.find(cell.set).group,
                     "output": str(parsed.output.resolve()),
                 }
             ),

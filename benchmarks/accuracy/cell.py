@@ -25,14 +25,13 @@ from earthline.task import Task, task_of_record
 Array = np.ndarray[Any, Any]
 
 
-def run(cell: Cell, changes: dict[str, object], examples: Path, group: int) -> Result:
+def run(cell: Cell, changes: dict[str, object], examples: Path) -> Result:
     """Trains, predicts the test split and scores.
 
     Args:
         cell: Which run.
         changes: Settings of its variant.
         examples: Folder of the dataset.
-        group: Consecutive blocks that count as one, as the set says.
 
     Raises:
         ValueError: The model cannot learn from the set.
@@ -47,9 +46,7 @@ def run(cell: Cell, changes: dict[str, object], examples: Path, group: int) -> R
     else:
         predicted, told = _fitted(kind, patches.read(examples, manifest, "train"), test, task, cell.seed)
     row, column = test.ground
-    alone = manifest.block_shape == manifest.patch_shape  # else what came together is a block already
-    shape = tuple(manifest.grid["shape"])
-    of_pixel = number(row, column, shape, manifest.block_shape) // (group if alone else 1)
+    of_pixel = number(row, column, tuple(manifest.grid["shape"]), manifest.block_shape)
     ground, block = np.unique(of_pixel, return_inverse=True)
     sums = task.gate_sums(task.tally(test.label[test.labelled], predicted, block))
     total = sums.sum(axis=0)
@@ -110,9 +107,7 @@ def main() -> int:
     """Runs the cell of a request file; 0 where a result is written, 1 with one line where it cannot be."""
     request = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     try:
-        result = run(
-            Cell.model_validate(request["cell"]), request["changes"], Path(request["examples"]), request["group"]
-        )
+        result = run(Cell.model_validate(request["cell"]), request["changes"], Path(request["examples"]))
     except ValueError as error:
         print(f"benchmarks.accuracy: {error}", file=sys.stderr)
         return 1

@@ -75,9 +75,19 @@ class Pool:
             results: Of the one, one for each seed.
             others: Of the other.
             metric: Name of the metric.
+
+        Raises:
+            ValueError: Under the same seed they were tested on other ground.
         """
         sign = 1 if self.task.measures[metric].larger_is_better else -1
         theirs = {result.cell.seed: result for result in others}
+        for result in results:
+            other = theirs.get(result.cell.seed, result)
+            if (result.ground, result.pixels) != (other.ground, other.pixels):
+                raise ValueError(
+                    f"{result.cell} and {other.cell} were not tested on the same ground: the way to split has changed "
+                    "since one of them; remove the results of the older one and run again"
+                )
         by_seed = {
             result.cell.seed: sign * (self._drawn(result, metric) - self._drawn(theirs[result.cell.seed], metric))
             for result in results

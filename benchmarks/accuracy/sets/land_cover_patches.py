@@ -48,5 +48,4 @@ SOURCE = Source(
     "split, which is not in these files, a forest on pixels alone reached an accuracy of .749 and a macro-F1 of .510, "
     "one on 3 x 3 pixels .754 and .521",
     write=write,
-    group=25,
 )

@@ -21,14 +21,11 @@ class Source:
         title: For people.
         about: What it is, in a sentence for the table's notes.
         write: Writes the dataset of a seed into an existing folder: manifest and shards. Raises `Missing`.
-        group: Consecutive blocks that count as one observation. Where each patch stands for itself, many small
-            observations make large files and say no more.
     """
 
     title: str
     about: str
     write: Callable[[Path, int], None]
-    group: int = 1
 
 
 def shared(name: str) -> Path:

@@ -167,6 +167,9 @@ def test_a_gain_is_paired_by_seed_and_ground() -> None:
     assert pool.gain(one[:3], two[1:], "accuracy").seeds == 2
     assert pool.gain(one[:3], two[1:], "accuracy").low is None
     assert pool.gain(two, one, "accuracy").below
+    elsewhere = result("pixel_mlp", 0, [50] * 8, [50] * 8, list(range(8)))
+    with pytest.raises(ValueError, match="square_fields/unet"):
+        Pool([*one, elsewhere]).gain(one, [elsewhere], "accuracy")
 
 
 @pytest.mark.parametrize(("of_blocks", "of_seeds"), [(0.08, 0.02), (0.0, 0.04)])
