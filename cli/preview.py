@@ -36,12 +36,13 @@ def preview(
     from earthline.config import load
 
     settings = load(config, overrides or ())
-    if settings.data.examples is not None:
-        raise typer.BadParameter(
-            "the config takes examples that exist already (data.examples), so there are no places to choose; "
-            "validation.html of a run shows them",
-            param_hint="CONFIG",
-        )
+    path = output or Path(f"{settings.name}-preview.html")
+    examples = settings.data.examples
+    if examples is not None:
+        if any(name.startswith("gs://") for names in examples.patterns.values() for name in names):
+            target.enter(settings.environment)
+        _existing(settings, path)
+        return
     target.enter(settings.environment)
     console = display.on_output()
     bring_data(settings, console, seed_data=seed_data)
@@ -53,12 +54,39 @@ def preview(
     if any(name in _NEEDED for name in failed):
         console.print(f"no page: {failed[0]} has to be right first", highlight=False)
         raise typer.Exit(failures.NOT_STARTED)
-    path = output or Path(f"{settings.name}-preview.html")
     with console.status("looking at imagery, labels and splits"):
         seen = _write(settings, found, path)
     _tell(seen, console)
     console.print(f"page: {escape(str(path))}", soft_wrap=True, highlight=False)
     raise typer.Exit(failures.NOT_STARTED if failed or seen.problem else 0)
+
+
+def _existing(settings: "Config", path: Path) -> None:
+    """Shows examples made elsewhere."""
+    from components.export_examples.existing import preview as previews
+    from earthline.config import ConfigError
+    from earthline.task import task_of
+
+    console = display.on_output()
+    try:
+        with console.status("reading the examples"):
+            seen = previews.look(settings.data, settings.export, settings.environment.project)
+    except (ValueError, OSError) as error:
+        raise ConfigError(str(error)) from error
+    previews.write(path, settings.name, settings.data, seen)
+    table = Table(box=None, pad_edge=False, expand=False)
+    table.add_column("pixels of", no_wrap=True)
+    for split in seen.counts:
+        table.add_column(split, justify="right", no_wrap=True)
+    for place, name in enumerate(task_of(settings.data).strata):
+        counts = (mine[place] for mine in seen.counts.values())
+        table.add_row(escape(name), *(f"{count:,}" if count else "[red]0[/]" for count in counts))
+    table.add_row("patches", *(f"{seen.manifest.splits[split].examples:,}" for split in seen.counts), style="bold")
+    display.print_whole(table, console)
+    for note in (*seen.notes, seen.manifest.caveat):
+        if note:
+            console.print(f"[yellow]note[/] {escape(note)}", soft_wrap=True, highlight=False)
+    console.print(f"page: {escape(str(path))}", soft_wrap=True, highlight=False)
 
 
 def _findings(settings: "Config") -> "Iterator[Finding]":

@@ -219,6 +219,41 @@ def test_points_are_counted_one_by_one(here: Shell) -> None:
     assert "Points and polygons" in (here.folder / "points.html").read_text()
 
 
+def test_examples_made_elsewhere_are_shown_as_a_run_would_take_them(tmp_path: Path) -> None:
+    from tests.components import foreign
+
+    for number in range(12):
+        pictures = [foreign.picture(4 * number + index) for index in range(4)]
+        foreign.write(tmp_path / f"part-{number:02}.tfrecord", [foreign.example(each) for each in pictures])
+    content = {
+        "name": "elsewhere",
+        "data": foreign.data(files=["part-*.tfrecord"], split={"by": "file"}),
+        "export": {"patch_shape": [foreign.SIDE, foreign.SIDE]},
+        "train": {"model": {"depth": 1}},
+        "serving": {"tile_shape": [32, 32], "overlap": [8, 8]},
+    }
+    (tmp_path / "elsewhere.yaml").write_text(json.dumps(content))
+    # Local files need no Earth Engine: no sandbox has this home.
+    here = Shell(tmp_path, tmp_path / "nothing")
+    code, out, err = here.earthline("preview", "elsewhere.yaml")
+    assert (code, err) == (0, ""), err
+    patches = [int(count) for count in re.findall(r"\d+", re.search(r"^patches .*$", out, re.MULTILINE)[0])]
+    assert sum(patches) == 48 and all(count % 4 == 0 and count for count in patches)
+    bright = [sum(int((foreign.picture(number)["cover"] == 7).sum()) for number in range(48))]
+    counts = {
+        line.split()[0]: [int(count.replace(",", "")) for count in line.split()[1:]] for line in out.splitlines()[1:3]
+    }
+    names = [each["name"] for each in foreign.CLASSES]
+    assert [sum(counts[name]) for name in names] == [48 * foreign.SIDE**2 - bright[0], *bright]
+    assert "leakage cannot be excluded" in out
+    page = (tmp_path / "elsewhere-preview.html").read_text()
+    assert page.count('<img src="data:image/png;base64,') == 3
+    assert "split by file, 12 files" in page
+    code, _, err = here.earthline("preview", "elsewhere.yaml", "--set", "data.examples.files=[no-*.tfrecord]")
+    assert code == 2 and "no-*.tfrecord matches no file" in err
+    assert not (tmp_path / "nothing").exists()
+
+
 def test_single_pixels_become_spots() -> None:
     picture = np.zeros((6, 7, 3), np.uint8)
     picture[1, 1] = picture[5, 6] = 9
