@@ -35,8 +35,8 @@ class ModelFile(Section):
             return file
         if name.endswith(".onnx"):
             raise ValueError(
-                f"{file} is ONNX, which cannot be read: nothing that fits TensorFlow 2.21 turns it into layers of Keras 3; "
-                "build the network in Keras, give it the same weights, and save that as .keras"
+                f"{file} is ONNX, which cannot be read: nothing that fits TensorFlow 2.21 turns it into layers of "
+                "Keras 3; build the network in Keras, give it the same weights, and save that as .keras"
             )
         raise ValueError(
             f"{file} is no .keras file; read a SavedModel folder or an .h5 file with the Keras that wrote it (Keras 2: "
