@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from components.evaluate_model import figures
 from components.evaluate_model.scoring import score
 from components.evaluate_model.table import summary, table
 from earthline.config import Data, Evaluate
@@ -43,7 +44,7 @@ def run(
         model: Model that the trainer wrote (input).
         metrics: system.Metrics (output): the most important metrics.
         matrix: system.ClassificationMetrics (output); stays empty where the task has nothing for it.
-        evaluation: Folder (output) with `evaluation.json` and the task's figures.
+        evaluation: Folder (output) with `evaluation.json`, the task's figures and the reliability diagram.
 
     Returns:
         `blessed` or `rejected`.
@@ -56,6 +57,8 @@ def run(
     result.write(folder)
     task = task_of(data)
     task.draw(result, folder)
+    if result.calibration is not None:
+        figures.reliability(result.calibration, folder / figures.RELIABILITY)
     task.log(result.model, matrix)
     for key, value in summary(result).items():
         metrics.log_metric(key, value)

@@ -20,8 +20,8 @@ from earthline.task.bootstrap import Bootstrap
 Array = np.ndarray[Any, Any]
 
 FOLDS = 3
-TREES = 60
-MAX_PIXELS = 9_000
+TREES = 40
+MAX_PIXELS = 6_000
 """Six forests are grown: smaller ones differ as much between the two splits."""
 
 _logger = logging.getLogger(__name__)

@@ -144,7 +144,8 @@ def test_the_step_writes_everything_and_returns_the_gate(trained: Any, tmp_path:
     shown = matrix.metadata["confusionMatrix"]
     assert [each["displayName"] for each in shown["annotationSpecs"]] == ["dark", "bright"]
     assert [tuple(row["row"]) for row in shown["rows"]] == list(ClassDetails.of(written.model).confusion)
-    assert (tmp_path / "evaluation" / "confusion.png").read_bytes().startswith(b"\x89PNG")
+    for figure in ("confusion.png", "reliability.png"):
+        assert (tmp_path / "evaluation" / figure).read_bytes().startswith(b"\x89PNG")
 
 
 def deployed(trained: Any, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Evaluation:
