@@ -188,13 +188,19 @@ def test_no_function_of_a_file_is_run(tmp_path: Path) -> None:
         model_file.read(ModelFile(file=str(tmp_path / "lambda.keras")))
 
 
-def test_what_is_no_keras_file_is_told(tmp_path: Path) -> None:
+def test_what_is_no_keras_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "text.keras").write_text("weights")
     with zipfile.ZipFile(tmp_path / "other.keras", "w") as archive:
         archive.writestr("config.json", "{}")
     for name, said in (("text", "is no Keras 3 model"), ("other", "cannot be read"), ("absent", "is not there")):
         with pytest.raises(ValueError, match=said):
             model_file.read(ModelFile(file=str(tmp_path / f"{name}.keras")))
+    with zipfile.ZipFile(tmp_path / "bomb.keras", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("config.json", bytes(1_000_000))
+    monkeypatch.setattr(model_file, "MOST_BYTES", 100_000)
+    assert (tmp_path / "bomb.keras").stat().st_size < 100_000
+    with pytest.raises(ValueError, match="larger than 100,000 bytes"):
+        model_file.read(ModelFile(file=str(tmp_path / "bomb.keras")))
 
 
 def test_the_config_fixes_a_local_file_and_refuses_other_kinds(tmp_path: Path) -> None:
