@@ -89,7 +89,7 @@ def run(
 def other_examples(now: Snapshot, before: Snapshot) -> bool:
     """Whether examples may differ from those of a run before; where not, results can be taken from the cache."""
     sections = ("data", "export")
-    return now.sources != before.sources or any(now.sections[key] != before.sections.get(key) for key in sections)
+    return now.sources != before.sources or any(now.sections.get(key) != before.sections.get(key) for key in sections)
 
 
 def _write(path: str, text: str) -> None:

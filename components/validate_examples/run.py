@@ -11,7 +11,7 @@ from typing import Any
 from google.api_core.exceptions import GoogleAPICallError
 from kfp import dsl
 
-from components.validate_examples import drift, features, label_noise, page
+from components.validate_examples import drift, features, label_noise, page, suspicious
 from components.validate_examples.checks import contract, copies, expected, places, values
 from components.validate_examples.findings import ExamplesError, Findings
 from components.validate_examples.label_noise import Doubts
@@ -110,7 +110,7 @@ def run(
         moved = drift.compare(sketches, manifest.bands, of_examples.strata, strata, before, of_examples.stratum_word)
         drift.check(moved, findings)
     doubts = _doubts(validation, manifest, of_examples, gathered, findings)
-    label_noise.check(doubts, of_examples, findings)
+    suspicious.check(doubts, of_examples, findings)
     described = {
         "splits": {split: of_split.to_json(manifest.bands, of_examples) for split, of_split in gathered.items()},
         "anomalies": findings.errors(),
@@ -129,8 +129,8 @@ def run(
             "judged": doubts.judged,
             "suspicious": len(doubts),
             "why_not": doubts.reason,
-            "pairs": label_noise.by_pair(doubts, of_examples),
-            "patches": label_noise.by_patch(doubts),
+            "pairs": suspicious.by_pair(doubts, of_examples),
+            "patches": suspicious.by_patch(doubts),
         },
     }
     files = {STATISTICS: json.dumps(described, indent=2) + "\n"}
@@ -138,8 +138,8 @@ def run(
     if proposed is not None:
         files[SCHEMA] = expected.text(proposed)
     if len(doubts):
-        files[SUSPICIOUS_TABLE] = label_noise.table(doubts, of_examples)
-        files[SUSPICIOUS_PLACES] = label_noise.places(doubts, of_examples, manifest) or ""
+        files[SUSPICIOUS_TABLE] = suspicious.table(doubts, of_examples)
+        files[SUSPICIOUS_PLACES] = suspicious.places(doubts, of_examples, manifest) or ""
     _write(Path(statistics.path), files)
     content = page.render(manifest, described, gathered, sketches, doubts, of_examples, of_config, schema is not None)
     Path(report.path).write_text(content, encoding="utf-8")

@@ -42,9 +42,9 @@ def look(name):
     folder = Path(case["folder"]) / name
     artifact = dsl.Artifact(uri=str(folder / "changes"), metadata={})
     decision = run(
-        sections={"data": case["data"], "train": "{}"}, drift_limit=0.25, psi_limit=0.25, force=False, project="sandbox",
-        location="us-central1", workflow_label="earthline-workflow", name="nobody", endpoint_name="nobody",
-        changes=artifact, fingerprint=str(folder / "fingerprint"), champion_file=str(folder / "champion"),
+        sections={"data": case["data"], "train": "{}"}, drift_limit=0.25, psi_limit=0.25, force=False,
+        project="sandbox", location="us-central1", workflow_label="earthline-workflow", name="nobody",
+        endpoint_name="nobody", changes=artifact, fingerprint=str(folder / "fingerprint"), champion_file=str(folder / "champion"),
         accepted_statistics_file=str(folder / "statistics"))
     changes = Changes.read(folder / "changes")
     said[name] = {

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from components.validate_examples import label_noise
+from components.validate_examples import label_noise, suspicious
 from components.validate_examples.findings import Findings
 from components.validate_examples.statistics.pixels import PixelSample
 from earthline.formats.manifest import Manifest
@@ -48,11 +48,11 @@ def test_wrong_labels_are_found_and_told_with_their_place():
     assert len(told & there) / len(there) > 0.7, "most wrong labels are found"
     assert len(told & there) / len(told) > 0.7, "most of what is told is wrong"
     findings = Findings()
-    label_noise.check(found, TASK, findings)
+    suspicious.check(found, TASK, findings)
     assert not findings.failed and "have a doubtful label, most often" in findings.warnings()[0]
-    lines = label_noise.table(found, TASK).splitlines()
+    lines = suspicious.table(found, TASK).splitlines()
     assert lines[0].startswith("split,row,column") and len(lines) == len(found) + 1
-    places = json.loads(label_noise.places(found, TASK, manifest()))
+    places = json.loads(suspicious.places(found, TASK, manifest()))
     east, north = places["features"][0]["geometry"]["coordinates"]
     # 600,000 m east in zone 32 and 5,000,000 m north lie at 10.27 degrees east and 45.15 degrees north.
     assert 10.26 < east < 10.31 and 45.11 < north < 45.16
@@ -83,7 +83,7 @@ def test_patches_without_a_place_are_judged_by_other_patches_and_get_no_map():
     made, flipped = sample(np.random.default_rng(0), wrong=0.04)
     found = label_noise.find(manifest(placed=False), TASK, {"train": made})
     assert len(found) > 0.5 * flipped.sum()
-    assert label_noise.places(found, TASK, manifest(placed=False)) is None
+    assert suspicious.places(found, TASK, manifest(placed=False)) is None
 
 
 def test_no_pixel_is_judged_by_a_forest_that_learned_from_its_block():
