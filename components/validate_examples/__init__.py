@@ -5,9 +5,6 @@ from earthline.config.step import Output, Step
 STEP = Step(
     outputs=(
         Output("report", file="validation.html", shown={"validation.html": "validation"}),
-        Output(
-            "statistics",
-            shown={"schema.yaml": "schema", "suspicious_labels.geojson": "doubtful labels"},
-        ),
+        Output("statistics", shown={"schema.yaml": "schema", "suspicious_labels.geojson": "doubts"}),
     )
 )

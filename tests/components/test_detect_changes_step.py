@@ -44,7 +44,8 @@ def look(name):
     decision = run(
         sections={"data": case["data"], "train": "{}"}, drift_limit=0.25, psi_limit=0.25, force=False,
         project="sandbox", location="us-central1", workflow_label="earthline-workflow", name="nobody",
-        endpoint_name="nobody", changes=artifact, fingerprint=str(folder / "fingerprint"), champion_file=str(folder / "champion"),
+        endpoint_name="nobody", changes=artifact, fingerprint=str(folder / "fingerprint"),
+        champion_file=str(folder / "champion"),
         accepted_statistics_file=str(folder / "statistics"))
     changes = Changes.read(folder / "changes")
     said[name] = {
