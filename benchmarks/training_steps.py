@@ -81,7 +81,7 @@ def _product(lesson: Lesson, steps: int) -> Callable[[], None]:
 
 def _fit(lesson: Lesson, steps: int) -> Callable[[], None]:
     network: Any = built(lesson.train.model, lesson, half=False, devices=1)  # type: ignore[arg-type]  # a U-Net
-    network.compile(keras.optimizers.AdamW(1e-3, clipnorm=1.0), lesson.head.loss(), lesson.head.metrics())
+    network.compile(keras.optimizers.AdamW(1e-3, clipnorm=1.0), lesson.head.loss(), metrics=lesson.head.metrics())
     batches = _near(lesson, steps)
     return lambda: network.fit(batches, epochs=1, verbose=0)
 
