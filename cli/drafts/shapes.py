@@ -1,5 +1,6 @@
 """Patches, blocks and counts of a draft: chosen by the export's own planner, so that every split has some."""
 
+import logging
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -120,7 +121,16 @@ def _options(grid: Grid) -> Iterator[tuple[int, int, int]]:
 
 
 def _candidates(data: Data, export: Export, grid: Grid) -> Candidates | None:
-    return selection.candidates(data, export, grid) if math.prod(grid.shape) <= MOST_SAMPLED else None
+    if math.prod(grid.shape) > MOST_SAMPLED:
+        return None
+    # What the export would warn of, the draft's own notes say better.
+    logger = logging.getLogger(selection.__package__)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        return selection.candidates(data, export, grid)
+    finally:
+        logger.setLevel(level)
 
 
 def _absent(

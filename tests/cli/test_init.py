@@ -7,6 +7,7 @@ import select
 import sys
 import time
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +87,14 @@ def scene(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Sandbox
     labels = save(folder / "labels.tif", cover[np.newaxis], ("cover",), nodata=255)
     height = np.where(cover == 255, np.nan, 0.125 * cover + rows / 8).astype(np.float32)
     sandbox.command("add", f"{FOLDER}/valley/height", save(folder / "height.tif", height[np.newaxis], ("height",)))
+    series = folder / "series"
+    series.mkdir()
+    save(series / "one_2021-05-01.tif", bands[:2], ("red", "nir"))
+    save(series / "two_2021-07-01.tif", bands[:2] + 9, ("red", "nir"))
+    sandbox.command("add", f"{FOLDER}/series", str(series))
+    plane = (rows + 2 * columns)[np.newaxis].astype(np.float32)
+    tile = save(folder / "tile.tif", plane, ("DEM",))
+    sandbox.command("add", "COPERNICUS/DEM/GLO30/init_0", tile, "--bands", "DEM")
     said = ("--property", "cover_class_values=[4, 9]", "--property", 'cover_class_names=["forest", "lake: deep"]')
     sandbox.command("add", f"{FOLDER}/valley/cover", labels, "--pyramiding", "MODE", *said)
     return sandbox
@@ -109,6 +118,38 @@ def test_a_look_at_the_data_is_enough_for_a_config_that_passes(here: Shell) -> N
     assert (code, err) == (0, "")
     assert "✗" not in checked
     assert "all 3 values have a class" in checked
+
+
+REGION = ("--region", "16.272,45.132,16.296,45.148", "--scale", "10")
+
+
+@pytest.mark.parametrize(
+    ("flags", "imagery"),
+    [
+        (
+            ("--collection", f"{FOLDER}/series", *DATES),
+            {
+                "collection": f"{FOLDER}/series",
+                "bands": ["red", "nir"],
+                "start": date(2021, 1, 1),
+                "end": date(2022, 1, 1),
+                "data_type": "float32",
+            },
+        ),
+        (("--ready", "copernicus_dem"), {"ready": "copernicus_dem", "data_type": "float32"}),
+    ],
+)
+def test_a_collection_and_a_ready_source_are_looked_at(
+    here: Shell, flags: tuple[str, ...], imagery: dict[str, object]
+) -> None:
+    code, out, err = here.earthline("init", "mine.yaml", *flags, *FLAGS[2:], *REGION)
+    assert (code, err) == (0, ""), out
+    content = yaml.safe_load((here.folder / "mine.yaml").read_text())
+    assert content["data"]["imagery"] == imagery
+    assert [each["values"] for each in content["data"]["labels"]["classes"]] == [[0], [4], [9]]
+    code, checked, err = here.earthline("check", "mine.yaml")
+    assert (code, err) == (0, "") and "✗" not in checked
+    assert "16.272" not in err and "UTM zone 33N (EPSG:32633)" in checked
 
 
 def test_a_file_is_written_over_by_force_alone(here: Shell) -> None:
