@@ -6,7 +6,7 @@ the product of its own and its seed's times (Owen 2007, The pigeonhole bootstrap
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -65,8 +65,10 @@ class Pool:
             results: Of one model, one for each seed.
             metric: Its name in the task's measures.
         """
-        by_seed = {result.cell.seed: self._drawn(result, metric) for result in results}
-        return self._figure(by_seed)
+        found = self._figure({result.cell.seed: self._drawn(result, metric) for result in results})
+        if not self.task.measures[metric].share or found.low is None or found.high is None:
+            return found
+        return replace(found, low=max(0.0, found.low), high=min(1.0, found.high))
 
     def gain(self, results: Sequence[Result], others: Sequence[Result], metric: str) -> Figure:
         """How much better one model is than another, as the mean over the seeds that both have; below 0 it is worse.

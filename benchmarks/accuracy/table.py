@@ -104,7 +104,7 @@ def _verdict(pool: Pool, plain: Runs, other: str, metric: str) -> str:
     ahead = [f"`{model}`" for model, gain in gains.items() if gain.value > 0]
     if ahead:
         return f"No model is surely better than {_spoken(other)}; ahead of it by the mean: {', '.join(ahead)}."
-    return f"**No model beats {_spoken(other)} here.**" if gains else ""
+    return f"**None of the models measured here beats {_spoken(other)}.**" if gains else ""
 
 
 def _variants(results: Sequence[Result], sets: Mapping[str, Source]) -> str:

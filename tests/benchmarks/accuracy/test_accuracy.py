@@ -198,7 +198,7 @@ def test_the_table_says_where_nothing_beats_the_forest(monkeypatch: pytest.Monke
     worse = [result("unet", seed, [70] * 8, [30] * 8, ground) for seed in range(5)]
     better = [result("unet", seed, [90] * 8, [10] * 8, ground, "no_flips") for seed in range(5)]
     text = table.page([*forest, *worse, *better], {"square_fields": sets.CHECKS["square_fields"]})
-    assert "**No model beats the pixel mlp here.**" in text
+    assert "**None of the models measured here beats the pixel mlp.**" in text
     assert "| `unet` | 5 | 0.700 [0.700, 0.700] |" in text and "**-0.100 [-0.100, -0.100]**" in text
     assert "Not measured here yet: `baseline_forest`," in text and "`unet`, `context" not in text
     assert "| `unet` | no_flips | **+0.200 [+0.200, +0.200]**, 5 seeds |" in text
