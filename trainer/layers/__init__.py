@@ -2,7 +2,8 @@
 
 from trainer.layers.dissimilarity import Dissimilarity
 from trainer.layers.series import PixelSeries, SeriesImage
+from trainer.layers.small_trees import SmallTrees
 from trainer.layers.tree_ensemble import FlatTrees, TreeEnsemble
 from trainer.layers.windows import WindowFeatures
 
-__all__ = ["Dissimilarity", "FlatTrees", "PixelSeries", "SeriesImage", "TreeEnsemble", "WindowFeatures"]
+__all__ = ["Dissimilarity", "FlatTrees", "PixelSeries", "SeriesImage", "SmallTrees", "TreeEnsemble", "WindowFeatures"]

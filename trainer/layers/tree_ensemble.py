@@ -36,15 +36,6 @@ class FlatTrees:
     roots: Array
     base: Array
 
-    @property
-    def depth(self) -> int:
-        """Comparisons from a root to the leaf that is farthest from it."""
-        level, depth = self.roots[self.roots >= 0], 0
-        while len(level):
-            below = self.nodes[level, 2:].ravel()
-            level, depth = below[below >= 0], depth + 1
-        return depth
-
 
 @keras.saving.register_keras_serializable("earthline")
 class TreeEnsemble(layers.Layer):  # type: ignore[misc]  # Keras publishes no types

@@ -7,6 +7,9 @@ from pydantic import Field
 from earthline.config.section import Number, WholeNumber
 from trainer.models.parts.pixel_trees import PixelTrees
 
+_SMALL = 100_000
+"""Training pixels up to which one thread learns."""
+
 
 class GradientBoosting(PixelTrees):
     """Small trees, each of which mends what those before it leave wrong, until the validation gets no better."""
@@ -32,6 +35,7 @@ class GradientBoosting(PixelTrees):
     def fitted(self, task: Any, learned: Any, held: Any, seed: int) -> Any:
         """As `PixelTrees.fitted`. It stops by the loss of the validation pixels, and keeps its best round."""
         from sklearn.base import is_classifier
+        from threadpoolctl import threadpool_limits
 
         boosting = task.boosting(seed)
         # What was never seen in training cannot be scored.
@@ -47,13 +51,16 @@ class GradientBoosting(PixelTrees):
             tol=0.0,
             scoring="loss",
         )
-        if not len(known.labels):
-            return boosting.fit(learned.features, learned.labels, learned.weights)
-        return boosting.fit(
-            learned.features,
-            learned.labels,
-            learned.weights,
-            X_val=known.features,
-            y_val=known.labels,
-            sample_weight_val=known.weights,
-        )
+        # Threads of OpenMP wait for each other at every node by turning in a circle: beside other programs a fit takes
+        # many times as long, and a small sample gains little from them.
+        with threadpool_limits(1 if len(learned.labels) <= _SMALL else None, "openmp"):
+            if not len(known.labels):
+                return boosting.fit(learned.features, learned.labels, learned.weights)
+            return boosting.fit(
+                learned.features,
+                learned.labels,
+                learned.weights,
+                X_val=known.features,
+                y_val=known.labels,
+                sample_weight_val=known.weights,
+            )

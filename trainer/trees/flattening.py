@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from trainer.layers.small_trees import MOST_LEAVES, SmallTrees
 from trainer.layers.tree_ensemble import FlatTrees, Link, TreeEnsemble
 
 Array = np.ndarray[Any, Any]
 
 
-def layer(estimator: Any, name: str, classes: int | None = None) -> TreeEnsemble:
+def layer(estimator: Any, name: str, classes: int | None = None) -> SmallTrees | TreeEnsemble:
     """A trained estimator as a layer.
 
     Args:
@@ -26,10 +27,10 @@ def layer(estimator: Any, name: str, classes: int | None = None) -> TreeEnsemble
         TypeError: An estimator of another kind, or one that learned from categories or links otherwise.
     """
     if hasattr(estimator, "estimators_") and hasattr(estimator, "n_features_in_"):
-        return TreeEnsemble.of(forest(estimator, classes), name=name)
+        return _fastest(forest(estimator, classes), "identity", name, estimator)
     if hasattr(estimator, "_predictors"):
         link: Link = "identity" if classes is None else "softmax"
-        return TreeEnsemble.of(boosted(estimator, classes), link, name=name)
+        return _fastest(boosted(estimator, classes), link, name, estimator)
     raise TypeError(f"{type(estimator).__name__} has no trees that are known here; use a random forest or boosting")
 
 
@@ -55,11 +56,21 @@ def told(estimator: Any) -> str:
     Args:
         estimator: As `layer` takes it.
     """
-    if hasattr(estimator, "estimators_"):
-        leaves = [each.tree_.n_leaves for each in estimator.estimators_]
-    else:
-        leaves = [int(each.nodes["is_leaf"].sum()) for round_ in estimator._predictors for each in round_]
+    leaves = _leaves(estimator)
     return f"{len(leaves)} trees with {sum(leaves):,} leaves"
+
+
+def _leaves(estimator: Any) -> list[int]:
+    """Number of leaves of each tree."""
+    if hasattr(estimator, "estimators_"):
+        return [int(each.tree_.n_leaves) for each in estimator.estimators_]
+    return [int(each.nodes["is_leaf"].sum()) for round_ in estimator._predictors for each in round_]
+
+
+def _fastest(trees: FlatTrees, link: Link, name: str, estimator: Any) -> SmallTrees | TreeEnsemble:
+    if max(_leaves(estimator)) <= MOST_LEAVES:
+        return SmallTrees.of(trees, link, name=name)
+    return TreeEnsemble.of(trees, link, name=name)
 
 
 def forest(estimator: Any, classes: int | None = None) -> FlatTrees:

@@ -1,5 +1,7 @@
 """Trees as a layer give what scikit-learn gives, whatever the data, the depth and the classes."""
 
+from collections.abc import Iterator
+
 import keras
 import numpy as np
 import pytest
@@ -11,11 +13,19 @@ from sklearn.ensemble import (
     RandomForestClassifier,
     RandomForestRegressor,
 )
+from threadpoolctl import threadpool_limits
 
-from trainer.layers.tree_ensemble import TreeEnsemble
+from trainer.layers import SmallTrees, TreeEnsemble
 from trainer.trees import flattening
 
 CLASSES = 5
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """Threads of OpenMP wait for each other at every node: with other tests beside them, far longer than they work."""
+    with threadpool_limits(1, "openmp"):
+        yield
 
 
 @st.composite
@@ -55,7 +65,7 @@ def test_a_forest_gives_what_scikit_learn_gives(
     )
 
 
-@given(tasks(), st.integers(2, 9))
+@given(tasks(), st.sampled_from([2, 9, 31, 60]))
 @settings(max_examples=15, deadline=None)
 def test_boosting_gives_what_scikit_learn_gives(task: tuple[np.ndarray, np.ndarray, np.ndarray], leaves: int) -> None:
     x, label, asked = task
@@ -71,6 +81,21 @@ def test_boosting_gives_what_scikit_learn_gives(task: tuple[np.ndarray, np.ndarr
         rtol=1e-5,
         atol=1e-6 * np.abs(value).max(),
     )
+
+
+def test_small_trees_are_looked_at_as_a_whole_and_large_ones_followed() -> None:
+    random = np.random.default_rng(2)
+    x, label = random.normal(size=(600, 3)).astype(np.float32), random.integers(0, 3, 600)
+    kinds = []
+    for leaves in (31, 32):
+        options = {"max_iter": 3, "max_leaf_nodes": leaves, "min_samples_leaf": 2, "early_stopping": False}
+        boosting = HistGradientBoostingClassifier(**options).fit(x, label)
+        layer = flattening.layer(boosting, "trees", 3)
+        np.testing.assert_allclose(layer(x), boosting.predict_proba(x), atol=1e-6)
+        assert np.isfinite(layer(np.full_like(x, np.nan))).all()
+        np.testing.assert_array_equal(type(layer).from_config(layer.get_config()).outputs, 3)
+        kinds.append(type(layer))
+    assert kinds == [SmallTrees, TreeEnsemble]
 
 
 def test_a_threshold_between_two_float32_is_rounded_to_the_one_below() -> None:
