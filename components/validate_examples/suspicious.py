@@ -32,8 +32,8 @@ def check(found: Doubts, task: Task, findings: Findings) -> None:
             "label noise",
             f"{len(found):,} of {found.judged:,} labelled pixels that were looked at "
             f"({100 * len(found) / found.judged:.1f} %) have a doubtful label{_most_often(found, task)}: a forest "
-            "trained on other blocks is sure of something else; look at them in suspicious_labels.csv or .geojson, and "
-            "correct what is wrong",
+            "trained on other blocks is sure of something else; they are in suspicious_labels.csv, and where "
+            "places are known in suspicious_labels.geojson; correct what is wrong",
         )
 
 
