@@ -47,8 +47,8 @@ class Baseline:
             train: The split.
             seed: Of the drawn pixels and of the trees.
         """
-        estimator = task.boosting(seed) if kind == "boosting" else task.estimator(TREES, seed)
         places = np.random.default_rng(seed).permutation(np.flatnonzero(train.labelled))[:PIXELS]
+        estimator = task.boosting(len(places), seed) if kind == "boosting" else task.estimator(TREES, seed)
         chosen = np.zeros(train.label.shape, bool)
         chosen.flat[places] = True
         # In the order of the pixels' places, as the features come.

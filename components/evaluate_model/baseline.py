@@ -194,7 +194,8 @@ def learners(task: Task, section: Evaluate, sight: Sight, pixels: Pixels) -> lis
         described = f"{trees} trees that see {wide}; {count}"
         found.append(Learner(f"{forest} and windows", described, task.estimator(trees, seed), sight.all))
     boosted = f"gradient boosting {side} x {side}{also}"
-    found.append(Learner(boosted, f"boosted trees that see {wide}; {count}", task.boosting(seed), sight.all))
+    boosting = task.boosting(len(pixels.label), seed)
+    found.append(Learner(boosted, f"boosted trees that see {wide}; {count}", boosting, sight.all))
     for learner in found:
         _logger.info("evaluate_model: the baseline '%s' learns from %d pixels", learner.name, len(pixels.label))
         fit(learner, pixels.features, pixels.label)

@@ -169,10 +169,11 @@ class JudgementSide(ABC):
         """
 
     @abstractmethod
-    def boosting(self, seed: int) -> Any:
+    def boosting(self, pixels: int, seed: int) -> Any:
         """Gradient boosting of scikit-learn for this task, not trained yet.
 
         Args:
+            pixels: Number of training pixels.
             seed: Its seed.
         """
 
@@ -246,3 +247,15 @@ def with_interval(value: float | None, interval: Interval | None) -> str:
 def number(value: float | None) -> str:
     """A number of a table."""
     return "-" if value is None else f"{value:.3f}"
+
+
+def smallest_leaf(pixels: int, most: int = 20) -> int:
+    """Training pixels that a leaf of boosted trees holds at least: fewer than usual where there are only some dozens.
+
+    With scikit-learn's 20, trees of 40 points can hardly split.
+
+    Args:
+        pixels: Number of training pixels.
+        most: As many as there should be where there are enough.
+    """
+    return max(1, min(most, pixels // 20))

@@ -108,3 +108,12 @@ def test_patches_without_a_label_are_skipped() -> None:
     np.testing.assert_array_equal(found["random forest 3 x 3"], np.repeat([0, 1], 16))
     with pytest.raises(ValueError, match="no training pixel has a label"):
         predicted(patches_of(image, np.full_like(label, UNLABELLED)), patches_of(image, label))
+
+
+def test_boosted_trees_learn_from_a_few_dozen_pixels() -> None:
+    """With scikit-learn's least leaf of 20 pixels they would know one class only."""
+    features = np.linspace(0, 1, 40)[:, np.newaxis]
+    label = (features[:, 0] * 4).astype(np.uint8).clip(0, 3)
+    task = Classification(("a", "b", "c", "d"))
+    assert (task.boosting(40, 0).fit(features, label).predict(features) == label).mean() > 0.9
+    assert task.boosting(40_000, 0).min_samples_leaf == 20

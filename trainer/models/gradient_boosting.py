@@ -5,6 +5,7 @@ from typing import Any, Literal, Self
 from pydantic import Field
 
 from earthline.config.section import Number, WholeNumber
+from earthline.task.judgement import smallest_leaf
 from trainer.models.parts.pixel_trees import PixelTrees
 
 _SMALL = 100_000
@@ -24,7 +25,11 @@ class GradientBoosting(PixelTrees):
     learning_rate: Number = Field(default=0.1, gt=0, le=1, description="Share of each tree's answer that is added.")
     leaves: WholeNumber = Field(default=31, ge=2, le=1024, description="Most leaves of a tree.")
     leaf_pixels: WholeNumber = Field(
-        default=20, ge=1, le=100_000, description="Least number of training pixels in a leaf."
+        default=20,
+        ge=1,
+        le=100_000,
+        description="Least number of training pixels in a leaf; with fewer than twenty times as many pixels it is a "
+        "twentieth of them.",
     )
     l2: Number = Field(default=0.0, ge=0, description="Penalty on the square of a leaf's answer.")
 
@@ -37,14 +42,14 @@ class GradientBoosting(PixelTrees):
         from sklearn.base import is_classifier
         from threadpoolctl import threadpool_limits
 
-        boosting = task.boosting(seed)
+        boosting = task.boosting(len(learned.labels), seed)
         # What was never seen in training cannot be scored.
         known = held.known_to(learned) if is_classifier(boosting) else held
         boosting.set_params(
             max_iter=self.rounds,
             learning_rate=self.learning_rate,
             max_leaf_nodes=self.leaves,
-            min_samples_leaf=self.leaf_pixels,
+            min_samples_leaf=smallest_leaf(len(learned.labels), self.leaf_pixels),
             l2_regularization=self.l2,
             early_stopping=len(known.labels) > 0,
             n_iter_no_change=self.patience,

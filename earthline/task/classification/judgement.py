@@ -13,7 +13,7 @@ from earthline.task.classification.areas import ground_areas
 from earthline.task.classification.card import card_lines
 from earthline.task.classification.classes import UNLABELLED, Classes
 from earthline.task.classification.estimates import Estimate, MapAccuracy, estimated
-from earthline.task.judgement import JudgementSide, number, with_interval
+from earthline.task.judgement import JudgementSide, number, smallest_leaf, with_interval
 
 if TYPE_CHECKING:
     from earthline.accuracy.patch_sample import PatchSample
@@ -97,7 +97,7 @@ class ClassJudgementSide(Classes, JudgementSide):
             n_estimators=trees, min_samples_leaf=3, max_features="sqrt", n_jobs=-1, random_state=seed
         )
 
-    def boosting(self, seed: int) -> Any:
+    def boosting(self, pixels: int, seed: int) -> Any:
         """Histogram-based boosting."""
         from sklearn.ensemble import HistGradientBoostingClassifier
 
@@ -106,7 +106,7 @@ class ClassJudgementSide(Classes, JudgementSide):
             max_iter=100,
             learning_rate=0.1,
             max_leaf_nodes=31,
-            min_samples_leaf=20,
+            min_samples_leaf=smallest_leaf(pixels),
             early_stopping=False,
             random_state=seed,
         )

@@ -12,9 +12,7 @@ from earthline.task.classification.maps import ClassMapSide
 from earthline.task.task import Task
 
 
-class Classification(
-    ClassLabelSide, ClassMapSide, ClassJudgementSide, ClassDoubtSide, ClassConfidenceSide, Task
-):
+class Classification(ClassLabelSide, ClassMapSide, ClassJudgementSide, ClassDoubtSide, ClassConfidenceSide, Task):
     """The classes of a map, and all that follows from them."""
 
     name: ClassVar[str] = "classification"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from earthline.formats.evaluations import Evaluation, Measure, Scores
-from earthline.task.judgement import JudgementSide, number, with_interval
+from earthline.task.judgement import JudgementSide, number, smallest_leaf, with_interval
 from earthline.task.regression import errors, intervals
 from earthline.task.regression.errors import ErrorDetails
 from earthline.task.regression.estimates import estimated
@@ -95,7 +95,7 @@ class ValueJudgementSide(Values, JudgementSide):
             n_estimators=trees, min_samples_leaf=3, max_features=1 / 3, n_jobs=-1, random_state=seed
         )
 
-    def boosting(self, seed: int) -> Any:
+    def boosting(self, pixels: int, seed: int) -> Any:
         """Histogram-based boosting."""
         from sklearn.ensemble import HistGradientBoostingRegressor
 
@@ -104,7 +104,7 @@ class ValueJudgementSide(Values, JudgementSide):
             max_iter=100,
             learning_rate=0.1,
             max_leaf_nodes=31,
-            min_samples_leaf=20,
+            min_samples_leaf=smallest_leaf(pixels),
             early_stopping=False,
             random_state=seed,
         )

@@ -225,7 +225,7 @@ class Ordinal(Task):
 
         return RandomForestClassifier(n_estimators=trees, random_state=seed)
 
-    def boosting(self, seed):
+    def boosting(self, pixels, seed):
         from sklearn.ensemble import HistGradientBoostingClassifier
 
         return HistGradientBoostingClassifier(max_iter=20, random_state=seed)
