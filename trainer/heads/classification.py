@@ -32,8 +32,8 @@ class ClassificationHead(Head):
         seen = [name for name, count in zip(manifest.task.entries, pixels, strict=True) if count]
         if len(seen) == 1:
             raise ValueError(
-                f"every training label is '{seen[0]}', so there is nothing to tell apart; check `data.labels` and where "
-                "the training blocks lie"
+                f"every training label is '{seen[0]}', so there is nothing to tell apart; check `data.labels` and "
+                "where the training blocks lie"
             )
         self._label_smoothing = loss.label_smoothing
         self._output = manifest.task.output
