@@ -98,6 +98,8 @@ def _verdict(pool: Pool, plain: Runs, other: str, metric: str) -> str:
         for (model, _), runs in plain.items()
         if model not in AGAINST
     }
+    # With too few seeds for an interval nothing is concluded.
+    gains = {model: gain for model, gain in gains.items() if gain.low is not None}
     surely = [f"`{model}`" for model, gain in gains.items() if gain.above]
     if surely:
         return f"Surely better than {_spoken(other)}: {', '.join(surely)}."
