@@ -46,6 +46,7 @@ from components.preview_map import tiles
 from earthline.config import load
 from earthline.earth_engine import ee_model, imagery, verification
 from earthline.earth_engine.connection import connect
+from earthline.formats.certainty import Certainty
 from earthline.formats.contract import Contract
 from earthline.grid import Grid
 from earthline.task import task_of
@@ -98,6 +99,7 @@ for name, path in case["configs"].items():
         Path(registration.path).mkdir()
         (Path(registration.path) / "ee_model.json").write_text(json.dumps({
             "asset": "projects/sandbox/assets/earthline/regions", "output": contract.output,
+            "further": [], "certainty": Certainty().model_dump(mode="json"),
             "arguments": ee_model.arguments(endpoint.resource_name, contract, Grid.from_json(said["grid"]))}))
         made = artifact(dsl.Artifact, name + "/map"), artifact(dsl.HTML, name + "/report.html")
         predict(name=name, data=sections["data"], serving=sections["serving"], project="sandbox", examples=examples,
