@@ -59,6 +59,7 @@ EXCEPTIONS = {
     "earthline/field_points/points.py": "a probability sample",
     "earthline/formats/evaluations.py": "descriptions say what sets of classes are",
     "trainer/layers/tree_ensemble.py": "a layer of trees has an activation, as every last layer has",
+    "trainer/layers/small_trees.py": "the title of a paper, and a layer's activation as above",
     "trainer/loop/steps.py": "Keras metrics whose state is a sum, whatever they tell",
     "trainer/models/file.py": "what is still to be done to the outputs of somebody's own network",
     "trainer/models/linear.py": "what a linear model is called with a head behind it",

@@ -30,6 +30,10 @@ MADE = {
     "saved_model/",
     "schema.yaml",
     "statistics.json",
+    "choice.json",
+    "tuning.json",
+    "map_card.md",
+    "preview_card.md",
 }
 """Files that a run makes."""
 
