@@ -42,6 +42,11 @@ class Model(Section, ABC):
         """Pixels that height and width of the input divide by."""
 
     @property
+    def gives_further(self) -> bool:
+        """Whether it gives what a loss may add to the task's entries, such as bounds of a value."""
+        return True
+
+    @property
     @abstractmethod
     def receptive_field(self) -> int:
         """Side in pixels of the square around a pixel on which its output rests, where all imagery is valid."""
@@ -87,6 +92,11 @@ class Network(Model):
 class Fitted(Model):
     """An architecture that learns in one pass from a sample of pixels, such as a forest."""
 
+    @property
+    def gives_further(self) -> bool:
+        """It does not learn by the loss."""
+        return False
+
 
 class Finished(Model):
     """An architecture that has learned already: nothing is trained."""
@@ -122,6 +132,11 @@ class Compound(Model):
     def receptive_field(self) -> int:
         """The largest of all parts."""
         return max(part.receptive_field for part in self.parts)
+
+    @property
+    def gives_further(self) -> bool:
+        """Where all parts do."""
+        return all(part.gives_further for part in self.parts)
 
     def suited(self, bands: Sequence[str]) -> Self:
         """As `Model.suited`; the parts are made suited where they learn."""

@@ -113,6 +113,7 @@ class Config(Section):
     @property
     def _outputs(self) -> int:
         """Numbers that a model gives for each pixel."""
+        # The most that any part of the model may give.
         further = self.train.loss_of(self.data.labels.task).further
         return len(self.data.labels.entries) + len(further) + int(self.train.certainty.applicability)
 
@@ -180,7 +181,8 @@ class Config(Section):
 
     def _band_problems(self) -> list[str]:
         labels, asked = self.data.labels, self.predict.bands
-        known = (*labels.CONFIDENCE, *self.train.loss_of(labels.task).further)
+        further = self.train.loss_of(labels.task).further if self.train.model.gives_further else ()
+        known = (*labels.CONFIDENCE, *further)
         found = []
         for name in asked:
             if name in APPLICABILITY:
@@ -188,8 +190,8 @@ class Config(Section):
                     found.append(f"predict.bands: '{name}' needs `train.certainty: {{applicability: true}}`")
             elif name not in known:
                 found.append(
-                    f"predict.bands: '{name}' is no further band of a map of {labels.summary} with this train.loss; "
-                    f"use {', '.join((*known, *APPLICABILITY))}"
+                    f"predict.bands: '{name}' is no further band of a map of {labels.summary} with this "
+                    f"train.model and train.loss; use {', '.join((*known, *APPLICABILITY))}"
                 )
         if len(set(asked)) < len(asked):
             found.append(f"predict.bands: {', '.join(asked)}: a name stands twice; keep one")

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from earthline.config import Train
 from earthline.config.model import Model
+from earthline.config.sections.certainty import Certainty
 from earthline.formats.evaluations import CHOICE, Choice
 from earthline.formats.task_record import TaskRecord
 from earthline.task.bootstrap import Bootstrap
@@ -48,7 +49,7 @@ def test_an_ensemble_gives_the_average_of_its_members(dataset: Callable[..., Pat
         learned = finished.learned
         patched.setattr(finished, "learned", lambda *given: kept.append(learned(*given)) or kept[-1])
         model = Ensemble(members=(UNET, FOREST))
-        training.run(section(model), examples, tmp_path)
+        training.run(section(model, certainty=Certainty(temperature=False)), examples, tmp_path)
     network = saved_network.read(tmp_path)
     expected = (kept[0].network(image()) + kept[1].network(image())) / 2
     np.testing.assert_allclose(network(image()), expected, atol=1e-6)
