@@ -37,10 +37,10 @@ from kfp import dsl
 from components.deploy_model import run as deploying
 from components.register_ee_model.run import run as register
 from earthline.config import load
+from tests.components.evaluated import evaluation
 case = json.load(open(sys.argv[1]))
 config = load(Path(case["config"]))
-figures = SimpleNamespace(headline="overall accuracy 0.800")
-deploying.Evaluation = SimpleNamespace(read=lambda folder: figures)
+deploying.Evaluation = SimpleNamespace(read=lambda folder: evaluation(("a", "b", "c"), 6, 0.0))
 def artifact(kind, name, **metadata):
     made = kind(name=name, uri=f"{case['root']}/{name}", metadata=metadata)
     Path(made.path).parent.mkdir(parents=True, exist_ok=True)

@@ -37,6 +37,8 @@ def checked(train: list[Array], test: list[Array], *, placed: bool = False) -> t
     manifest = Manifest.model_construct(
         placed=placed,
         told="by record",
+        patch_shape=(SIDE, SIDE),
+        block_shape=(SIDE, SIDE),
         splits={
             split: SplitSummary.model_construct(shards=(Shard(name=f"{split}-0", examples=len(of)),))
             for split, of in splits.items()
