@@ -5,20 +5,18 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from keras import layers
 
-from trainer.layers.tree_ensemble import FlatTrees, Link
+from trainer.layers.tree_ensemble import FlatTrees
+from trainer.layers.tree_sum import Link, TreeSum
 
 Array = np.ndarray[Any, Any]
 
 MOST_LEAVES = 31
 """Leaves of a tree: as many as a positive int32 has bits."""
-_AT_ONCE = 1 << 15
-"""Pairs of a tree and a row that are computed at once: their numbers then stay in a processor's cache."""
 
 
 @keras.saving.register_keras_serializable("earthline")
-class SmallTrees(layers.Layer):  # type: ignore[misc]  # Keras publishes no types
+class SmallTrees(TreeSum):
     """The sum of many trees of at most 31 leaves, and what links it to the output.
 
     Gives what `TreeEnsemble` gives. Leaves are bits, from the left. Each node whose feature lies above its threshold
@@ -37,9 +35,8 @@ class SmallTrees(layers.Layer):  # type: ignore[misc]  # Keras publishes no type
             link: `softmax` over the outputs, or `identity`.
             **options: Passed on to Keras.
         """
-        super().__init__(**{"dtype": "float32", "trainable": False, **options})
-        self.slots, self.trees, self.outputs, self.link = slots, trees, outputs, link
-        self.supports_jit = False
+        super().__init__(trees=trees, outputs=outputs, link=link, **options)
+        self.slots = slots
 
     @classmethod
     def of(cls, trees: FlatTrees, link: Link = "identity", **options: Any) -> "SmallTrees":
@@ -74,44 +71,16 @@ class SmallTrees(layers.Layer):  # type: ignore[misc]  # Keras publishes no type
 
     def build(self, input_shape: Any) -> None:
         """Makes room for the trees."""
-
-        def room(name: str, shape: tuple[int, ...], kind: str) -> Any:
-            return self.add_weight(name=name, shape=shape, dtype=kind, initializer="zeros", trainable=False)
-
-        self._feature = room("feature", (self.slots, self.trees), "int32")
-        self._threshold = room("threshold", (self.slots, self.trees), "float32")
-        self._ruled = room("ruled", (self.slots, self.trees), "int32")
-        self._leaves = room("leaves", (self.trees * MOST_LEAVES, self.outputs), "float32")
-        self._base = room("base", (self.outputs,), "float32")
+        self._feature = self._room("feature", (self.slots, self.trees), "int32")
+        self._threshold = self._room("threshold", (self.slots, self.trees), "float32")
+        self._ruled = self._room("ruled", (self.slots, self.trees), "int32")
+        self._leaves = self._room("leaves", (self.trees * MOST_LEAVES, self.outputs), "float32")
+        self._base = self._room("base", (self.outputs,), "float32")
         self.built = True
-
-    def call(self, features: Any) -> Any:
-        """As the class says.
-
-        Args:
-            features: float32 (..., features).
-        """
-        features = tf.convert_to_tensor(features)
-        shape = tf.shape(features)
-        rows = tf.reshape(features, (-1, features.shape[-1] or shape[-1]))
-        sums = self._sums(rows) + tf.convert_to_tensor(self._base)
-        given = tf.nn.softmax(sums) if self.link == "softmax" else sums
-        found = tf.reshape(given, tf.concat([shape[:-1], [self.outputs]], 0))
-        return tf.ensure_shape(found, (*features.shape[:-1], self.outputs))
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Shape of the output, from that of the features."""
-        return (*input_shape[:-1], self.outputs)
 
     def get_config(self) -> dict[str, Any]:
         """What Keras needs to load it again."""
-        return {
-            **super().get_config(),
-            "slots": self.slots,
-            "trees": self.trees,
-            "outputs": self.outputs,
-            "link": self.link,
-        }
+        return {**super().get_config(), "slots": self.slots}
 
     def _sums(self, rows: Any) -> Any:
         """What all trees add, (rows, outputs)."""
@@ -119,10 +88,8 @@ class SmallTrees(layers.Layer):  # type: ignore[misc]  # Keras publishes no type
         feature, threshold, ruled, leaves = (
             tf.convert_to_tensor(each) for each in (self._feature, self._threshold, self._ruled, self._leaves)
         )
-        together = tf.maximum(1, _AT_ONCE // tf.maximum(1, count))
 
-        def next_trees(first: Any, sums: Any) -> tuple[Any, Any]:
-            end = tf.minimum(first + together, self.trees)
+        def added(first: Any, end: Any) -> Any:
             out = tf.zeros((end - first, count), tf.int32)
             for slot in range(self.slots):
                 above = tf.gather(columns, feature[slot, first:end]) > threshold[slot, first:end, tf.newaxis]
@@ -131,16 +98,9 @@ class SmallTrees(layers.Layer):  # type: ignore[misc]  # Keras publishes no type
             lowest = tf.bitwise.bitwise_and(left, -left)
             bit = tf.cast(tf.raw_ops.PopulationCount(x=lowest - 1), tf.int32)
             places = bit + MOST_LEAVES * tf.range(first, end)[:, tf.newaxis]
-            return end, sums + tf.reduce_sum(tf.gather(leaves, places), 0)
+            return tf.reduce_sum(tf.gather(leaves, places), 0)
 
-        _, sums = tf.while_loop(
-            lambda first, _: first < self.trees,
-            next_trees,
-            (tf.constant(0), tf.zeros((count, self.outputs))),
-            shape_invariants=(tf.TensorShape([]), tf.TensorShape([None, self.outputs])),
-            parallel_iterations=1,
-        )
-        return sums
+        return self._over_trees(count, added)
 
 
 class _Bits:

@@ -1,21 +1,18 @@
 """Decision trees, many at once, as a layer: a forest or boosted trees are saved and served like any other network."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
-from keras import layers
+
+from trainer.layers.tree_sum import Link, TreeSum
 
 Array = np.ndarray[Any, Any]
 
-_AT_ONCE = 1 << 15
-"""Places in trees that are followed at once: their nodes and values then stay in a processor's cache."""
 _STEPS = 4
 """Levels that all trees go down before it is asked whether any has further to go."""
-
-Link = Literal["identity", "softmax"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +35,7 @@ class FlatTrees:
 
 
 @keras.saving.register_keras_serializable("earthline")
-class TreeEnsemble(layers.Layer):  # type: ignore[misc]  # Keras publishes no types
+class TreeEnsemble(TreeSum):
     """The sum of many decision trees, and what links it to the output.
 
     Takes float32 features (..., features) and gives float32 (..., outputs). A feature that is not a number counts as
@@ -69,12 +66,8 @@ class TreeEnsemble(layers.Layer):  # type: ignore[misc]  # Keras publishes no ty
             link: `softmax` over the outputs, or `identity`.
             **options: Passed on to Keras.
         """
-        # Half precision would send pixels near a threshold to the other side.
-        super().__init__(**{"dtype": "float32", "trainable": False, **options})
-        self.nodes, self.leaves, self.trees, self.outputs = nodes, leaves, trees, outputs
-        self.link = link
-        # XLA computes a step of gathers hundreds of times slower than TensorFlow itself.
-        self.supports_jit = False
+        super().__init__(trees=trees, outputs=outputs, link=link, **options)
+        self.nodes, self.leaves = nodes, leaves
 
     @classmethod
     def of(cls, trees: FlatTrees, link: Link = "identity", **options: Any) -> "TreeEnsemble":
@@ -101,66 +94,27 @@ class TreeEnsemble(layers.Layer):  # type: ignore[misc]  # Keras publishes no ty
 
     def build(self, input_shape: Any) -> None:
         """Makes room for the trees."""
-
-        def room(name: str, shape: tuple[int, ...], kind: str) -> Any:
-            return self.add_weight(name=name, shape=shape, dtype=kind, initializer="zeros", trainable=False)
-
-        self._nodes = room("nodes", (max(1, self.nodes), 4), "int32")
-        self._leaves = room("leaves", (self.leaves, self.outputs), "float32")
-        self._roots = room("roots", (self.trees,), "int32")
-        self._base = room("base", (self.outputs,), "float32")
+        self._nodes = self._room("nodes", (max(1, self.nodes), 4), "int32")
+        self._leaves = self._room("leaves", (self.leaves, self.outputs), "float32")
+        self._roots = self._room("roots", (self.trees,), "int32")
+        self._base = self._room("base", (self.outputs,), "float32")
         self.built = True
-
-    def call(self, features: Any) -> Any:
-        """As the class says.
-
-        Args:
-            features: float32 (..., features).
-        """
-        features = tf.convert_to_tensor(features)
-        shape = tf.shape(features)
-        rows = tf.reshape(features, (-1, features.shape[-1] or shape[-1]))
-        sums = self._sums(rows) + tf.convert_to_tensor(self._base)
-        given = tf.nn.softmax(sums) if self.link == "softmax" else sums
-        outer = features.shape[:-1]
-        found = tf.reshape(given, tf.concat([shape[:-1], [self.outputs]], 0))
-        return tf.ensure_shape(found, (*outer, self.outputs))
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Shape of the output, from that of the features."""
-        return (*input_shape[:-1], self.outputs)
 
     def get_config(self) -> dict[str, Any]:
         """What Keras needs to load it again."""
-        return {
-            **super().get_config(),
-            "nodes": self.nodes,
-            "leaves": self.leaves,
-            "trees": self.trees,
-            "outputs": self.outputs,
-            "link": self.link,
-        }
+        return {**super().get_config(), "nodes": self.nodes, "leaves": self.leaves}
 
     def _sums(self, rows: Any) -> Any:
         """What all trees add, (rows, outputs)."""
         count, bands = tf.shape(rows)[0], tf.shape(rows)[1]
         values, start = tf.reshape(rows, [-1]), tf.range(count) * bands
         nodes, leaves, roots = (tf.convert_to_tensor(each) for each in (self._nodes, self._leaves, self._roots))
-        together = tf.maximum(1, _AT_ONCE // tf.maximum(1, count))
 
-        def next_trees(first: Any, sums: Any) -> tuple[Any, Any]:
-            some = roots[first : first + together]
-            places = self._leaves_of(tf.tile(some[:, tf.newaxis], [1, count]), nodes, values, start)
-            return first + together, sums + tf.reduce_sum(tf.gather(leaves, places), 0)
+        def added(first: Any, end: Any) -> Any:
+            places = self._leaves_of(tf.tile(roots[first:end, tf.newaxis], [1, count]), nodes, values, start)
+            return tf.reduce_sum(tf.gather(leaves, places), 0)
 
-        _, sums = tf.while_loop(
-            lambda first, _: first < self.trees,
-            next_trees,
-            (tf.constant(0), tf.zeros((count, self.outputs))),
-            shape_invariants=(tf.TensorShape([]), tf.TensorShape([None, self.outputs])),
-            parallel_iterations=1,
-        )
-        return sums
+        return self._over_trees(count, added)
 
     @staticmethod
     def _leaves_of(places: Any, nodes: Any, values: Any, start: Any) -> Any:

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from trainer.layers.small_trees import MOST_LEAVES, SmallTrees
-from trainer.layers.tree_ensemble import FlatTrees, Link, TreeEnsemble
+from trainer.layers.tree_ensemble import FlatTrees, TreeEnsemble
+from trainer.layers.tree_sum import Link
 
 Array = np.ndarray[Any, Any]
 
