@@ -259,3 +259,22 @@ def smallest_leaf(pixels: int, most: int = 20) -> int:
         most: As many as there should be where there are enough.
     """
     return max(1, min(most, pixels // 20))
+
+
+def boosting_options(pixels: int, seed: int) -> dict[str, Any]:
+    """Options of scikit-learn's boosting over histograms, which are the same for every task.
+
+    The number of rounds is fixed: to stop early it would have to judge by neighbours of the pixels it learns from.
+
+    Args:
+        pixels: Number of training pixels.
+        seed: Its seed.
+    """
+    return {
+        "max_iter": 100,
+        "learning_rate": 0.1,
+        "max_leaf_nodes": 31,
+        "min_samples_leaf": smallest_leaf(pixels),
+        "early_stopping": False,
+        "random_state": seed,
+    }

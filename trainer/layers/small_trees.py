@@ -32,7 +32,7 @@ class SmallTrees(TreeSum):
             slots: Inner nodes of the largest tree.
             trees: Number of trees.
             outputs: Numbers of the output.
-            link: `softmax` over the outputs, or `identity`.
+            link: As of `TreeSum`.
             **options: Passed on to Keras.
         """
         super().__init__(trees=trees, outputs=outputs, link=link, **options)

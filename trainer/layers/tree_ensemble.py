@@ -63,7 +63,7 @@ class TreeEnsemble(TreeSum):
             leaves: Leaves of all trees.
             trees: Number of trees.
             outputs: Numbers of the output.
-            link: `softmax` over the outputs, or `identity`.
+            link: As of `TreeSum`.
             **options: Passed on to Keras.
         """
         super().__init__(trees=trees, outputs=outputs, link=link, **options)

@@ -13,7 +13,7 @@ from earthline.task.classification.areas import ground_areas
 from earthline.task.classification.card import card_lines
 from earthline.task.classification.classes import UNLABELLED, Classes
 from earthline.task.classification.estimates import Estimate, MapAccuracy, estimated
-from earthline.task.judgement import JudgementSide, number, smallest_leaf, with_interval
+from earthline.task.judgement import JudgementSide, boosting_options, number, with_interval
 
 if TYPE_CHECKING:
     from earthline.accuracy.patch_sample import PatchSample
@@ -101,15 +101,7 @@ class ClassJudgementSide(Classes, JudgementSide):
         """Histogram-based boosting."""
         from sklearn.ensemble import HistGradientBoostingClassifier
 
-        # A fixed number of rounds: to stop early it would have to judge by neighbours of the pixels it learns from.
-        return HistGradientBoostingClassifier(
-            max_iter=100,
-            learning_rate=0.1,
-            max_leaf_nodes=31,
-            min_samples_leaf=smallest_leaf(pixels),
-            early_stopping=False,
-            random_state=seed,
-        )
+        return HistGradientBoostingClassifier(**boosting_options(pixels, seed))
 
     def constant(self) -> Any:
         """The most frequent class."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from earthline.formats.evaluations import Evaluation, Measure, Scores
-from earthline.task.judgement import JudgementSide, number, smallest_leaf, with_interval
+from earthline.task.judgement import JudgementSide, boosting_options, number, with_interval
 from earthline.task.regression import errors, intervals
 from earthline.task.regression.errors import ErrorDetails
 from earthline.task.regression.estimates import estimated
@@ -99,15 +99,7 @@ class ValueJudgementSide(Values, JudgementSide):
         """Histogram-based boosting."""
         from sklearn.ensemble import HistGradientBoostingRegressor
 
-        # A fixed number of rounds: to stop early it would have to judge by neighbours of the pixels it learns from.
-        return HistGradientBoostingRegressor(
-            max_iter=100,
-            learning_rate=0.1,
-            max_leaf_nodes=31,
-            min_samples_leaf=smallest_leaf(pixels),
-            early_stopping=False,
-            random_state=seed,
-        )
+        return HistGradientBoostingRegressor(**boosting_options(pixels, seed))
 
     def constant(self) -> Any:
         """The mean."""
