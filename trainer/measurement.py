@@ -52,7 +52,7 @@ def head_for(outputs: int, lesson: Lesson) -> Head:
 def _thinned(kept: Kept) -> Kept:
     """Patches from all over a split, few enough to be measured in a short time."""
     every = max(1, kept.label.size // _MOST_PIXELS)
-    return Kept(kept.image[::every], kept.valid[::every], kept.label[::every])
+    return Kept(kept.image[::every], kept.valid[::every], kept.label[::every], kept.corner[::every])
 
 
 def _measured(call: Any, kept: Kept, head: Head, batch: int) -> dict[str, float]:

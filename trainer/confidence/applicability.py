@@ -16,7 +16,7 @@ from earthline.formats.certainty import DISSIMILARITY
 from earthline.task import task_of_record
 from trainer.layers import Dissimilarity
 from trainer.lesson import Lesson
-from trainer.trees.sample import corners, drawn
+from trainer.trees.sample import drawn
 
 Array = np.ndarray[Any, Any]
 
@@ -54,7 +54,7 @@ def measured(lesson: Lesson) -> Applicability:
     """
     manifest, kept = lesson.manifest, lesson.store.train
     task, seed = task_of_record(manifest.task), lesson.train.seed
-    corner = corners(lesson.examples, manifest, "train")
+    corner = kept.corner
     draw = drawn(kept.label, corner, task, most=_PIXELS, balance=0.0, seed=seed)
     mean, std = np.array(lesson.measured.mean), np.array(lesson.measured.std)
     # Boolean indexing of a file on disk reads all of it; patches that hold a drawn pixel are enough.

@@ -12,7 +12,7 @@ from earthline.task import task_of_record
 from trainer.confidence import applicability
 from trainer.confidence.applicability import Applicability
 from trainer.lesson import Lesson
-from trainer.trees.sample import corners, drawn
+from trainer.trees.sample import drawn
 
 Array = np.ndarray[Any, Any]
 
@@ -61,14 +61,7 @@ def complete(network: Any, lesson: Lesson, ground: Applicability | None) -> Comp
 def _validated(network: Any, lesson: Lesson) -> tuple[Array, Array]:
     """What a network gives for validation pixels, (pixels, outputs), and their labels, (pixels,)."""
     task, kept = task_of_record(lesson.manifest.task), lesson.store.validation
-    draw = drawn(
-        kept.label,
-        corners(lesson.examples, lesson.manifest, "validation"),
-        task,
-        most=_PIXELS,
-        balance=0.0,
-        seed=lesson.train.seed,
-    )
+    draw = drawn(kept.label, kept.corner, task, most=_PIXELS, balance=0.0, seed=lesson.train.seed)
     call = tf.function(lambda image, valid: network([image, valid], training=False), reduce_retracing=True)
     parts = []
     for first in range(0, len(kept), _BATCH):

@@ -37,13 +37,15 @@ class Kept:
         image: (patches, height, width, bands), in the manifest's data type; 0 where masked.
         valid: uint8 (patches, height, width, 1), 1 where the image is valid.
         label: (patches, height, width), of the manifest's label type.
-        tensors: The same three as TensorFlow's, which gathers from its own memory twice as fast; empty where they lie
+        corner: int64 (patches, 2), row and column of each patch's first pixel on the manifest's grid.
+        tensors: The first three as TensorFlow's, which gathers from its own memory twice as fast; empty where they lie
             on the disk.
     """
 
     image: Array
     valid: Array
     label: Array
+    corner: Array
     tensors: tuple[Any, ...] = ()
 
     def __len__(self) -> int:
@@ -141,10 +143,10 @@ class Store:
         return _taken(kept) if self.in_memory else kept
 
     def _room(self, split: str, count: int) -> Kept:
-        shapes = self._shapes(count)
+        shapes, corner = self._shapes(count), np.zeros((count, 2), np.int64)
         if self.in_memory or count == 0:
             image, valid, label = (np.empty(shape, kind) for shape, kind in shapes.values())
-            return Kept(image, valid, label)
+            return Kept(image, valid, label, corner)
         if self._disk is None:
             self._disk = Path(tempfile.mkdtemp(prefix="earthline-patches-"))
             weakref.finalize(self, shutil.rmtree, self._disk, ignore_errors=True)
@@ -161,7 +163,7 @@ class Store:
         image, valid, label = (
             np.memmap(folder / f"{split}-{name}", kind, "w+", shape=shape) for name, (shape, kind) in shapes.items()
         )
-        return Kept(image, valid, label)
+        return Kept(image, valid, label, corner)
 
     def _fill(self, kept: Kept, path: Path, first: int, count: int) -> None:
         found = 0
@@ -188,6 +190,7 @@ class Store:
             ) from error
         place = first + number
         kept.image[place], kept.valid[place, ..., 0], kept.label[place] = patch.image, patch.valid, patch.label
+        kept.corner[place] = patch.row, patch.column
 
 
 def _taken(kept: Kept) -> Kept:
@@ -195,4 +198,4 @@ def _taken(kept: Kept) -> Kept:
     with tf.device("CPU:0"):
         tensors = tuple(tf.constant(array) for array in (kept.image, kept.valid, kept.label))
     image, valid, label = (tensor.numpy() for tensor in tensors)
-    return Kept(image, valid, label, tensors)
+    return Kept(image, valid, label, kept.corner, tensors)

@@ -16,7 +16,7 @@ from trainer.layers.windows import WindowFeatures
 from trainer.lesson import Learned, Lesson
 from trainer.models.parts.pixel_trees import PixelTrees
 from trainer.trees import flattening
-from trainer.trees.sample import Sample, corners, drawn, seen
+from trainer.trees.sample import Sample, drawn, seen
 
 Array = np.ndarray[Any, Any]
 
@@ -39,8 +39,8 @@ def fit(model: PixelTrees, lesson: Lesson) -> Learned:
     began = time.monotonic()
     task, seed = task_of_record(lesson.manifest.task), lesson.train.seed
     features = WindowFeatures(model.context, model.windows)
-    learned = _sample(model, lesson, task, features, "train", lesson.store.train)
-    held = _sample(model, lesson, task, features, "validation", lesson.store.validation)
+    learned = _sample(model, lesson, task, features, lesson.store.train)
+    held = _sample(model, lesson, task, features, lesson.store.validation)
     print(
         f"{model.name}: {len(learned.labels):,} training pixels with {learned.features.shape[1]} features each",
         flush=True,
@@ -84,9 +84,8 @@ def require_same(layer: Any, estimator: Any, features: Array) -> None:
         )
 
 
-def _sample(model: PixelTrees, lesson: Lesson, task: Task, features: WindowFeatures, split: str, kept: Kept) -> Sample:
-    corner = corners(lesson.examples, lesson.manifest, split)
-    draw = drawn(kept.label, corner, task, most=model.max_pixels, balance=model.balance, seed=lesson.train.seed)
+def _sample(model: PixelTrees, lesson: Lesson, task: Task, features: WindowFeatures, kept: Kept) -> Sample:
+    draw = drawn(kept.label, kept.corner, task, most=model.max_pixels, balance=model.balance, seed=lesson.train.seed)
     return seen(draw, kept.image, kept.valid, kept.label, features)
 
 

@@ -2,14 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from earthline.formats import shards
-from earthline.formats.examples import Patch, labelled
-from earthline.formats.manifest import Manifest
+from earthline.formats.examples import labelled
 from earthline.task import Task
 
 Array = np.ndarray[Any, Any]
@@ -118,24 +115,6 @@ def quotas(totals: Array, most: int, balance: float) -> list[int]:
         found += more
         left -= int(more.sum())
     return [int(each) for each in found]
-
-
-def corners(folder: Path, manifest: Manifest, split: str) -> Array:
-    """Row and column of the first pixel of each patch of a split, in the order of its shards, (patches, 2).
-
-    Args:
-        folder: Folder of the dataset.
-        manifest: What lies there.
-        split: Its name.
-    """
-    shape, bands = manifest.patch_shape, len(manifest.bands)
-    found = [
-        (patch.row, patch.column)
-        for path in manifest.shards(folder, split)
-        for record in shards.read(path)
-        for patch in [Patch.decode(record, shape, bands, manifest.data_type, manifest.label_type)]
-    ]
-    return np.array(found, np.int64).reshape(-1, 2)
 
 
 def seen(draw: Draw, image: Array, valid: Array, label: Array, features: Callable[[Sequence[Any]], Any]) -> Sample:
