@@ -11,7 +11,6 @@ from pydantic import Field
 from earthline.config.model import Network
 from earthline.config.section import Number, WholeNumber
 from trainer.models.parts import convolutions, filling, reach
-from trainer.models.parts.reach import Reach
 
 KERNEL = 3
 Dilation = Annotated[WholeNumber, Field(ge=1, le=32)]
@@ -38,7 +37,7 @@ class Fcn(Network):
     @property
     def receptive_field(self) -> int:
         """Side in pixels: twice the sum of the dilations, and the pixel itself."""
-        return reach.side(self.stride, self._seen)
+        return reach.side(self.stride, lambda place: place.dilated(KERNEL, self.dilations))
 
     def shrunk(self) -> Self:
         """With at most 8 filters."""
@@ -52,8 +51,3 @@ class Fcn(Network):
         for dilation in self.dilations:
             x = convolutions.convolved(x, self.filters, synchronized=synchronized, side=KERNEL, dilation=dilation)
         return layers.SpatialDropout2D(self.dropout)(x)
-
-    def _seen(self, place: Reach) -> Reach:
-        for dilation in self.dilations:
-            place = place.through(KERNEL, dilation)
-        return place

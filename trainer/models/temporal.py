@@ -15,7 +15,6 @@ from earthline.config.model import Network
 from earthline.config.section import Number, WholeNumber
 from trainer.models.fcn import KERNEL, Dilation
 from trainer.models.parts import convolutions, filling, reach
-from trainer.models.parts.reach import Reach
 
 _STEP = re.compile(r"(?P<name>.+)_t(?P<number>[0-9]{2,})")
 """How `data.imagery` names a band of a step (see `earthline.config.sections.imagery.time.suffixes`)."""
@@ -47,7 +46,7 @@ class Temporal(Network):
     @property
     def receptive_field(self) -> int:
         """Side in pixels: twice the sum of the dilations, and the pixel itself."""
-        return reach.side(self.stride, self._seen)
+        return reach.side(self.stride, lambda place: place.dilated(KERNEL, self.dilations))
 
     def shrunk(self) -> Self:
         """With at most 8 filters."""
@@ -87,11 +86,6 @@ class Temporal(Network):
             x = layers.SpatialDropout2D(self.dropout)(x)
             x = convolutions.convolved(x, self.filters, synchronized=synchronized, side=KERNEL, dilation=dilation)
         return layers.SpatialDropout2D(self.dropout)(x)
-
-    def _seen(self, place: Reach) -> Reach:
-        for dilation in self.dilations:
-            place = place.through(KERNEL, dilation)
-        return place
 
 
 def series(bands: Sequence[str]) -> list[Places]:

@@ -1,6 +1,6 @@
 """How far an output sees: the pixels that it rests on, followed from the output back to the image."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 
@@ -23,7 +23,16 @@ class Reach:
             side: Of its kernel in pixels; odd.
             dilation: Pixels between neighbours of the kernel.
         """
-        half = side // 2 * dilation
+        return self.dilated(side, (dilation,))
+
+    def dilated(self, side: int, dilations: Sequence[int]) -> "Reach":
+        """Before convolutions one after another.
+
+        Args:
+            side: Of their kernels in pixels; odd.
+            dilations: Pixels between neighbours of each kernel.
+        """
+        half = side // 2 * sum(dilations)
         return Reach(self.first - half, self.last + half)
 
     def coarser(self) -> "Reach":

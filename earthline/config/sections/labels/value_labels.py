@@ -1,5 +1,6 @@
 """What labels from every source have in common where they are a continuous value."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Self
@@ -102,9 +103,9 @@ class ValueLabels(Labels):
         return f"{self.value.name} in {self.value.unit}" if self.value.unit else self.value.name
 
     @property
+    @abstractmethod
     def ignored(self) -> tuple[int | float | str, ...]:
         """Labels that mean no label, as they are before `multiply` and `add`."""
-        raise NotImplementedError
 
 
 class ValueRaster(RasterLabels, ValueLabels):
