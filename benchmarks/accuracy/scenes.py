@@ -14,9 +14,11 @@ import shapely
 from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
-from components.export_examples import plan, points
-from components.export_examples.dealing import Candidates, Corner
-from components.export_examples.pipeline import EncodedPatch, WriteManifest, WriteShard
+from components.export_examples.planning import plan, points
+from components.export_examples.planning.dealing import Candidates, Corner
+from components.export_examples.writing.encode import EncodedPatch
+from components.export_examples.writing.manifest import WriteManifest
+from components.export_examples.writing.shards import WriteShard
 from earthline.config import Export
 from earthline.formats.examples import Patch, labelled
 from earthline.formats.manifest import SPLITS, Manifest, SeriesRecord, SourceRecord, StratumSample

@@ -10,9 +10,9 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from cli.drafts.answers import DraftError
-from components.export_examples import blocks, plan, selection
-from components.export_examples.blocks import SplitError
-from components.export_examples.dealing import Candidates
+from components.export_examples.planning import blocks, plan, selection
+from components.export_examples.planning.blocks import SplitError
+from components.export_examples.planning.dealing import Candidates
 from earthline.config import Data, Export
 from earthline.earth_engine import imagery
 from earthline.formats.manifest import SPLITS

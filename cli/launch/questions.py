@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import cache, partial
 
-from components.export_examples import plan
+from components.export_examples.planning import plan
 from earthline.config import Config, ConfigError
 from earthline.earth_engine import ee_assets, imagery, verification
 from earthline.earth_engine.verification import Question

@@ -25,7 +25,7 @@ INTERRUPTED = 130
 # By name: importing the classes would load what a command does not need.
 EXPLAINED = {
     "cli.drafts.answers.DraftError": NOT_STARTED,
-    "components.export_examples.blocks.SplitError": NOT_STARTED,
+    "components.export_examples.planning.blocks.SplitError": NOT_STARTED,
     "components.deploy_model.deployment.DeploymentError": RUN_FAILED,
     "components.deploy_model.rollback.RollbackError": NOT_STARTED,
     "earthline.earth_engine.registration.SmokeTestError": RUN_FAILED,

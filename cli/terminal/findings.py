@@ -78,7 +78,7 @@ def ask(name: str, question: Callable[[], str], fix: str) -> "Finding":
     from google.auth.exceptions import GoogleAuthError
     from requests import RequestException
 
-    from components.export_examples.blocks import SplitError
+    from components.export_examples.planning.blocks import SplitError
     from earthline.config import ConfigError
     from earthline.earth_engine.imagery import ImageryError
     from earthline.earth_engine.retry import PixelsError

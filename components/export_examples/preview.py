@@ -11,10 +11,10 @@ import numpy as np
 from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 
-from components.export_examples import blocks, features, plan
-from components.export_examples.blocks import SplitError
-from components.export_examples.points import PointsError
-from components.export_examples.selection import Selection, select
+from components.export_examples.planning import blocks, features, plan
+from components.export_examples.planning.blocks import SplitError
+from components.export_examples.planning.points import PointsError
+from components.export_examples.planning.selection import Selection, select
 from earthline.config import BoundingBox, Data, Export
 from earthline.earth_engine import imagery
 from earthline.earth_engine.imagery import ImageryError

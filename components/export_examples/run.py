@@ -11,9 +11,12 @@ import ee
 from kfp import dsl
 from shapely.geometry import mapping
 
-from components.export_examples import features, fetching, pipeline, plan, points
+from components.export_examples import pipeline
 from components.export_examples.existing import dataset
-from components.export_examples.selection import Selection, select
+from components.export_examples.fetching import windows
+from components.export_examples.job import Job
+from components.export_examples.planning import features, plan, points
+from components.export_examples.planning.selection import Selection, select
 from earthline.config import Data, Export, Labels, VectorLabels
 from earthline.earth_engine import verification
 from earthline.earth_engine.connection import connect
@@ -74,7 +77,7 @@ def run(
     data = data_types.resolved(data, grid)
     manifest, planned, foreign = _plan(data, export, grid, folder)
     local = export.runner == "DirectRunner"
-    job = pipeline.Job(
+    job = Job(
         data=data,
         export=export,
         project=project,
@@ -126,7 +129,7 @@ def _plan(
         split_areas={split: mapping(area) for split, area in areas.items()},
         seed=export.seed,
         sampling=_sampling(data, export, grid, selected),
-        expression_hash=expression_hash(ee.serializer.encode(fetching.request_image(data, grid))),
+        expression_hash=expression_hash(ee.serializer.encode(windows.request_image(data, grid))),
         sources=(*(_source(asset, "imagery") for asset in data.imagery.assets), _labels(data.labels)),
     )
     return manifest, planned, selected.foreign

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from components.export_examples.points import balance
+from components.export_examples.planning.points import balance
 
 places = st.tuples(st.integers(0, 30), st.integers(0, 30))
 

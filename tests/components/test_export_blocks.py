@@ -8,8 +8,8 @@ import shapely
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from components.export_examples import blocks, dealing, plan
-from components.export_examples.blocks import SplitError
+from components.export_examples.planning import blocks, dealing, plan
+from components.export_examples.planning.blocks import SplitError
 from earthline.config import Export
 from earthline.formats.manifest import SPLITS
 from earthline.grid import Grid

@@ -5,11 +5,11 @@ from typing import Any
 
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions, WorkerOptions
 
-from components.export_examples import pipeline
+from components.export_examples import job, pipeline
 from earthline.config import Data, Export
 from earthline.grid import Grid
 
-JOB = pipeline.Job(
+JOB = job.Job(
     data=Data.model_validate(
         {
             "imagery": {"image": "projects/maps/assets/scene", "bands": ["nir"]},

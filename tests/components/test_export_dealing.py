@@ -6,8 +6,8 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.export_examples import blocks, dealing, plan
-from components.export_examples.dealing import Candidates
+from components.export_examples.planning import blocks, dealing, plan
+from components.export_examples.planning.dealing import Candidates
 from earthline.config import Export
 from earthline.formats.manifest import SPLITS
 from earthline.grid import Grid

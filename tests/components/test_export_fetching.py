@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.export_examples.fetching import request_grid, to_patch
+from components.export_examples.fetching.windows import request_grid, to_patch
 from earthline.config import Data
 from earthline.earth_engine.imagery import LABEL_BAND
 from earthline.formats.contract import VALID_BAND

@@ -6,10 +6,10 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.export_examples import blocks, features, plan
-from components.export_examples.blocks import SplitError
-from components.export_examples.dealing import Candidates
-from components.export_examples.features import LabelPixels
+from components.export_examples.planning import blocks, features, plan
+from components.export_examples.planning.blocks import SplitError
+from components.export_examples.planning.dealing import Candidates
+from components.export_examples.planning.features import LabelPixels
 from earthline.config import Export
 from earthline.formats.manifest import SPLITS
 from earthline.grid import Grid

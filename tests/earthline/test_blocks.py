@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.export_examples import blocks as dealt
+from components.export_examples.planning import blocks as dealt
 from earthline import blocks
 
 

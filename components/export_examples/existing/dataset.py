@@ -14,12 +14,14 @@ from typing import BinaryIO
 import numpy as np
 from shapely.geometry import mapping
 
-from components.export_examples.blocks import SplitError
 from components.export_examples.existing import records
 from components.export_examples.existing.layout import Layout
 from components.export_examples.existing.mixer import MixerError
 from components.export_examples.existing.owners import ByMixer, Owners
-from components.export_examples.pipeline import PROGRESS_SECONDS, WriteManifest, WrittenShard
+from components.export_examples.fetching.fetch import PROGRESS_SECONDS
+from components.export_examples.planning.blocks import SplitError
+from components.export_examples.writing.manifest import WriteManifest
+from components.export_examples.writing.shards import WrittenShard
 from earthline.config import Data, Export
 from earthline.formats import shards
 from earthline.formats.examples import Patch, labelled

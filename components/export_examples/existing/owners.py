@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 import shapely
 
-from components.export_examples import dealing
-from components.export_examples.blocks import SplitError
 from components.export_examples.existing.mixer import Mixer, MixerError
+from components.export_examples.planning import dealing
+from components.export_examples.planning.blocks import SplitError
 from earthline.blocks import edges
 from earthline.config import Export
 from earthline.formats.manifest import SPLITS

@@ -33,7 +33,9 @@ EXECUTOR = [
 
 
 def test_an_error_of_earthlines_own_is_shown_without_class_and_frames() -> None:
-    end = log_end.read(["began", *FRAMES, "components.export_examples.points.PointsError: data.imagery: all masked"])
+    end = log_end.read(
+        ["began", *FRAMES, "components.export_examples.planning.points.PointsError: data.imagery: all masked"]
+    )
     assert end == log_end.LogEnd(("data.imagery: all masked",), "", ("began",))
 
 

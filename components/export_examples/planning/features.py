@@ -10,8 +10,8 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from components.export_examples import blocks, points
-from components.export_examples.dealing import Candidates
+from components.export_examples.planning import blocks, points
+from components.export_examples.planning.dealing import Candidates
 from earthline.config import Data, Export, VectorLabels
 from earthline.earth_engine import imagery
 from earthline.earth_engine.retry import ask

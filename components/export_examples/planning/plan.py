@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from components.export_examples import blocks, dealing
-from components.export_examples.blocks import SplitError
-from components.export_examples.dealing import Candidates
+from components.export_examples.planning import blocks, dealing
+from components.export_examples.planning.blocks import SplitError
+from components.export_examples.planning.dealing import Candidates
 from earthline.config import BoundingBox, Export
 from earthline.formats.manifest import SPLITS, shard_name
 from earthline.grid import Grid

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from components.export_examples.blocks import SplitError
+from components.export_examples.planning.blocks import SplitError
 from earthline.blocks import edges
 from earthline.formats.manifest import SPLITS
 

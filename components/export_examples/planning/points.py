@@ -12,8 +12,8 @@ from shapely.affinity import affine_transform, translate
 from shapely.geometry import box, mapping
 from shapely.geometry.base import BaseGeometry
 
-from components.export_examples import blocks
-from components.export_examples.dealing import Candidates
+from components.export_examples.planning import blocks
+from components.export_examples.planning.dealing import Candidates
 from earthline.config import Data, Export
 from earthline.earth_engine import imagery
 from earthline.earth_engine.retry import PixelsError, ask

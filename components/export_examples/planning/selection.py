@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from shapely.geometry.base import BaseGeometry
 
-from components.export_examples import features, plan, points
-from components.export_examples.dealing import Candidates
-from components.export_examples.features import Foreign
+from components.export_examples.planning import features, plan, points
+from components.export_examples.planning.dealing import Candidates
+from components.export_examples.planning.features import Foreign
 from earthline.config import Data, Export, VectorLabels
 from earthline.earth_engine import imagery
 from earthline.formats.label_features import FeatureRecords

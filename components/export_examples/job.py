@@ -1,0 +1,31 @@
+"""What every worker of an export knows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from components.export_examples.planning.features import Foreign
+from earthline.config import Data, Export
+from earthline.grid import Grid
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every worker knows.
+
+    Attributes:
+        data: The section.
+        export: The section.
+        project: Google Cloud project that the requests count against.
+        grid: Of the whole region.
+        folder: Where shards and manifest go: a path or a gs:// URI.
+        total: Number of patches.
+        foreign: Features that are no label in the patches of a split, by split.
+    """
+
+    data: Data
+    export: Export
+    project: str
+    grid: Grid
+    folder: str
+    total: int
+    foreign: Mapping[str, Foreign] = field(default_factory=dict)

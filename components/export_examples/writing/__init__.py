@@ -1,0 +1,1 @@
+"""What an export leaves: examples, shards and the manifest."""
