@@ -11,6 +11,7 @@ from components.deploy_model import endpoints, registry, traffic
 from components.deploy_model.endpoints import Place
 from components.deploy_model.probe import Probe
 from earthline.config import Serving
+from earthline.ending import tidy_at_sigterm
 
 _logger = logging.getLogger(__name__)
 
@@ -93,7 +94,7 @@ def _serve(
     aliases = registry.aliases(model)
     # A step that is cancelled here must not leave half a change behind either.
     deployed_id = there
-    with endpoints.tidy_at_sigterm():
+    with tidy_at_sigterm():
         try:
             if deployed_id is None:
                 deployed_id = endpoints.add(

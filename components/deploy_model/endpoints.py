@@ -5,12 +5,10 @@ Vertex AI sends requests by the traffic split alone: a deployed model without tr
 """
 
 import logging
-import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from types import FrameType
 from typing import Any
 
 from google.api_core.exceptions import GoogleAPIError
@@ -19,6 +17,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from components.deploy_model import traffic
 from earthline.config import Serving
+from earthline.ending import tidy_at_sigterm
 from earthline.vertex.endpoints import find, named
 from earthline.vertex.retry import patiently
 
@@ -206,21 +205,3 @@ def _discard_stale(display_name: str) -> None:
             if datetime.now(UTC) - each.create_time > STALE:
                 _logger.warning("deploy_model: %s was left by a step that was killed: deleted", each.resource_name)
                 discard(each)
-
-
-@contextmanager
-def tidy_at_sigterm() -> Iterator[None]:
-    """Lets a cancelled step clean up: Python ends at once at SIGTERM, whatever stands in `finally`."""
-
-    def leave(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    try:
-        before = signal.signal(signal.SIGTERM, leave)
-    except ValueError:  # not the main thread, which alone may handle signals
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -1,17 +1,14 @@
 """The Beam pipeline: fetch | encode | write shards | write the manifest. Plumbing only; the work is done elsewhere."""
 
 import errno
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from components.export_examples.fetching.fetch import REQUESTS_PER_WORKER, FetchPatches
+from components.export_examples import runners
+from components.export_examples.fetching.fetch import FetchPatches
 from components.export_examples.job import Job
 from components.export_examples.planning.plan import PlannedPatch
 from components.export_examples.writing.encode import EncodePatches
@@ -27,7 +24,9 @@ class ExportError(RuntimeError):
     """The patches could not be written; the text says why and what to do."""
 
 
-def run(job: Job, planned: Sequence[PlannedPatch], manifest: Manifest, remote: Mapping[str, Any]) -> None:
+def run(
+    job: Job, planned: Sequence[PlannedPatch], manifest: Manifest, remote: Mapping[str, Any], resources: str = ""
+) -> dict[str, float]:
     """Fetches and writes everything; the manifest comes last, so a folder without one is not finished.
 
     Args:
@@ -35,55 +34,30 @@ def run(job: Job, planned: Sequence[PlannedPatch], manifest: Manifest, remote: M
         planned: Patches to fetch.
         manifest: Complete but for its `splits` and `requests`.
         remote: Further Beam options of a remote runner, such as `region`.
+        resources: File to write Dataflow's job into.
+
+    Returns:
+        Counters and distributions, as `runners.measured`.
 
     Raises:
         PixelsError: Earth Engine does not answer (under a remote runner, the runner's own error).
         ExportError: A full disk.
     """
-    local = job.export.runner == "DirectRunner"
-    # "DirectRunner" by name would try to download another runner's binary first.
-    runner = FnApiRunner() if local else job.export.runner
-    with _explained(job.folder):
-        with beam.Pipeline(runner=runner, options=options(job, remote)) as pipeline:
-            _ = (
-                pipeline
-                | "plan" >> beam.Create(list(planned), reshuffle=not local)
-                | "batch" >> beam.BatchElements(min_batch_size=1 if not local else BATCH, max_batch_size=BATCH)
-                | "fetch" >> beam.ParDo(FetchPatches(job))
-                | "encode" >> beam.ParDo(EncodePatches(job))
-                | "by shard" >> beam.GroupByKey()
-                | "write" >> beam.MapTuple(WriteShard(job.folder))
-                | "gather" >> beam.combiners.ToList()
-                | "manifest" >> beam.Map(WriteManifest(job.folder, manifest))
-            )
-
-
-def run_suffix() -> str:
-    """The moment and four random digits: two runs within one second get two names."""
-    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-
-
-def options(job: Job, remote: Mapping[str, Any]) -> PipelineOptions:
-    """Beam's options for the runner.
-
-    Args:
-        job: What workers know.
-        remote: Further options of a remote runner.
-    """
-    export = job.export
-    if export.runner == "DirectRunner":
-        return PipelineOptions([])
-    # Dataflow refuses a second active job of one name.
-    named = {"job_name": f"{remote['job_name']}-{run_suffix()}"} if remote.get("job_name") else {}
-    return PipelineOptions.from_dictionary(
-        {
-            **remote,
-            **named,
-            "project": job.project,
-            "max_num_workers": max(1, export.concurrency // REQUESTS_PER_WORKER),
-            "number_of_worker_harness_threads": 1,
-        }
+    local = job.export.runner == runners.LOCAL
+    graph = beam.Pipeline(runner=runners.runner(job.export.runner), options=runners.options(job, remote))
+    _ = (
+        graph
+        | "plan" >> beam.Create(list(planned), reshuffle=not local)
+        | "batch" >> beam.BatchElements(min_batch_size=1 if not local else BATCH, max_batch_size=BATCH)
+        | "fetch" >> beam.ParDo(FetchPatches(job))
+        | "encode" >> beam.ParDo(EncodePatches(job))
+        | "by shard" >> beam.GroupByKey()
+        | "write" >> beam.MapTuple(WriteShard(job.folder))
+        | "gather" >> beam.combiners.ToList()
+        | "manifest" >> beam.Map(WriteManifest(job.folder, manifest))
     )
+    with _explained(job.folder):
+        return runners.measured(runners.run(graph, resources))
 
 
 @contextmanager

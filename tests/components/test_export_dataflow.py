@@ -5,7 +5,7 @@ from typing import Any
 
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions, WorkerOptions
 
-from components.export_examples import job, pipeline
+from components.export_examples import job, runners
 from earthline.config import Data, Export
 from earthline.grid import Grid
 
@@ -45,7 +45,7 @@ REMOTE = {
 
 
 def options(runner: str, remote: dict[str, Any]) -> PipelineOptions:
-    return pipeline.options(replace(JOB, export=Export(runner=runner, concurrency=40)), remote)
+    return runners.options(replace(JOB, export=Export(runner=runner, concurrency=40)), remote)
 
 
 def test_beam_reads_every_option() -> None:

@@ -26,7 +26,7 @@ import ee
 from kfp import dsl
 from apache_beam.options.pipeline_options import PipelineOptions
 from components.detect_changes.sources import read_bands, read_sources
-from components.export_examples import pipeline
+from components.export_examples import pipeline, runners
 from components.export_examples.run import run
 from earthline.config import Data
 asked = []
@@ -40,7 +40,7 @@ for name, case in json.load(open(sys.argv[1])).items():
     del asked[:]
     if case["workers"] > 1:
         several = ["--direct_num_workers", str(case["workers"]), "--direct_running_mode", "multi_threading"]
-        pipeline.options = lambda job, remote: PipelineOptions(several)
+        runners.options = lambda job, remote: PipelineOptions(several)
         pipeline.BATCH = 3
     examples = dsl.Dataset(uri=case["folder"], metadata={})
     run(data=case["data"], export=case["export"], project="sandbox", temp_location="", examples=examples)

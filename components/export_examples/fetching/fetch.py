@@ -10,13 +10,11 @@ import apache_beam as beam
 import numpy as np
 
 from components.export_examples.fetching import windows
-from components.export_examples.job import Job
+from components.export_examples.job import REQUESTS_PER_WORKER, Job
 from components.export_examples.planning.plan import PlannedPatch
 from earthline.earth_engine.connection import connect
 from earthline.earth_engine.pixels import stream
 
-REQUESTS_PER_WORKER = 5
-"""A small share of the quota for each worker measured best: stalls of one do not idle the others."""
 PROGRESS_SECONDS = 5.0
 
 _logger = logging.getLogger(__name__)

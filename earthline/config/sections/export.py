@@ -8,6 +8,8 @@ from earthline.config.section import MOST_SEED, Number, Section, Shape, WholeNum
 from earthline.config.sections.region import BoundingBox
 
 SplitName = Literal["train", "validation", "test"]
+Address = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.\-]*:[0-9]{1,5}$")]
+_PORTABLE = ("FlinkRunner", "PortableRunner")
 
 
 class SplitRegions(Section):
@@ -52,8 +54,24 @@ class Export(Section):
     split_regions: SplitRegions | None = Field(default=None, description="Fixed splits instead of random blocks.")
     seed: WholeNumber = Field(default=0, ge=0, le=MOST_SEED, description="Seed of the split and of the sample points.")
     shards: WholeNumber = Field(default=4, ge=1, le=1000, description="TFRecord files per split.")
+    method: Literal["pixels", "batch"] = Field(
+        default="pixels",
+        description="`pixels`: many requests at once, quick; `batch`: Earth Engine's own export tasks, which take "
+        "hours and compute what no request can. Both give the same examples.",
+    )
+    patches_per_task: WholeNumber = Field(
+        default=500, ge=1, le=10_000, description="Most patches of one export task, where `method` is `batch`."
+    )
     runner: Literal["DirectRunner", "DataflowRunner", "FlinkRunner", "PortableRunner"] = Field(
         default="DirectRunner", description="Beam runner that fetches the patches."
+    )
+    job_endpoint: Address | None = Field(
+        default=None, description="Beam's job server as host:port; FlinkRunner and PortableRunner need it."
+    )
+    worker_pool: Address | None = Field(
+        default=None,
+        description="Beam's worker pool as host:port, where one runs beside each worker of FlinkRunner or "
+        "PortableRunner; left out, workers are started by Docker from `environment.image`.",
     )
     concurrency: WholeNumber = Field(
         default=20, ge=1, le=40, description="Requests under way at once; Earth Engine's default quota is 40."
@@ -66,6 +84,7 @@ class Export(Section):
             missing = sorted({"train", "validation", "test"} - set(value))
             if missing:
                 raise ValueError(f"{key} lacks {', '.join(missing)}; name all three splits")
+        self._require_engine()
         total = sum(self.shares.values())
         if abs(total - 1) > 1e-6:
             raise ValueError(f"shares sum to {total:g}; they must sum to 1")
@@ -77,3 +96,22 @@ class Export(Section):
                 "a gap of one patch separates the splits and the rest must still hold a patch"
             )
         return self
+
+    def _require_engine(self) -> None:
+        """Checks that the runner can begin its work, and has some."""
+        if self.method == "batch" and self.runner != "DirectRunner":
+            raise ValueError(
+                f"runner {self.runner} has nothing to do where method is batch: Earth Engine's own machines compute "
+                "the patches; take the line `runner` out"
+            )
+        if self.runner in _PORTABLE and self.job_endpoint is None:
+            raise ValueError(
+                f"runner {self.runner} has no job server; write its address, such as job_endpoint: localhost:8099 "
+                "(docs/how-to/engines.md tells how one is started)"
+            )
+        for key in ("job_endpoint", "worker_pool"):
+            if self.runner not in _PORTABLE and getattr(self, key) is not None:
+                raise ValueError(
+                    f"{key} '{getattr(self, key)}' is of use to {' and '.join(_PORTABLE)} alone, and runner is "
+                    f"{self.runner}; take the line `{key}` out, or name one of these runners"
+                )

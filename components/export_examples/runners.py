@@ -1,0 +1,168 @@
+"""Which Beam runner works on the export, what it is told, and how its job is followed, cancelled and counted."""
+
+import logging
+import secrets
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from google.protobuf import json_format
+from google_cloud_pipeline_components.proto.gcp_resources_pb2 import GcpResources
+
+from components.export_examples.job import REQUESTS_PER_WORKER, Job
+from earthline.ending import tidy_at_sigterm
+
+LOCAL = "DirectRunner"
+DATAFLOW = "DataflowRunner"
+METRICS = "export_examples"
+"""Namespace of the export's own counters and distributions among Beam's metrics."""
+_SERVICE = "https://dataflow.googleapis.com/v1b3"
+
+_logger = logging.getLogger(__name__)
+
+
+def runner(name: str) -> Any:
+    """What `beam.Pipeline` takes as its runner.
+
+    Args:
+        name: The config's `export.runner`.
+    """
+    # "DirectRunner" by name would try to download another runner's binary first.
+    return FnApiRunner() if name == LOCAL else name
+
+
+def workers(concurrency: int) -> int:
+    """How many workers share a quota.
+
+    Args:
+        concurrency: Requests under way at once, of all workers together.
+    """
+    return max(1, concurrency // REQUESTS_PER_WORKER)
+
+
+def run_suffix() -> str:
+    """The moment and four random digits: two runs within one second get two names."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def options(job: Job, remote: Mapping[str, Any]) -> PipelineOptions:
+    """Beam's options for the runner.
+
+    Args:
+        job: What workers know.
+        remote: Further options of a remote runner, such as `region`.
+    """
+    export = job.export
+    if export.runner == LOCAL:
+        return PipelineOptions([])
+    given = {**remote, "project": job.project, "number_of_worker_harness_threads": 1}
+    return PipelineOptions.from_dictionary(
+        {**given, **(_dataflow(job, remote) if export.runner == DATAFLOW else _portable(job, remote))}
+    )
+
+
+def _dataflow(job: Job, remote: Mapping[str, Any]) -> dict[str, Any]:
+    # Dataflow refuses a second active job of one name.
+    named = {"job_name": f"{remote['job_name']}-{run_suffix()}"} if remote.get("job_name") else {}
+    count = workers(job.export.concurrency)
+    return {
+        **named,
+        # Workers wait for Earth Engine nearly all the time: what scales by processor load would take them away, and
+        # each holds its share of the quota.
+        "num_workers": count,
+        "max_num_workers": count,
+        "autoscaling_algorithm": "NONE",
+        # Else a machine runs a process for each of its processors, and each of these takes a worker's share.
+        "experiments": [*remote.get("experiments", ()), "no_use_multiple_sdk_containers"],
+    }
+
+
+def _portable(job: Job, remote: Mapping[str, Any]) -> dict[str, Any]:
+    pool = job.export.worker_pool
+    where = (
+        {"environment_type": "EXTERNAL", "environment_config": pool}
+        if pool
+        else {"environment_type": "DOCKER", "environment_config": remote.get("sdk_container_image", "")}
+    )
+    return {"job_endpoint": job.export.job_endpoint, **where}
+
+
+def run(pipeline: beam.Pipeline, resources: str = "") -> beam.runners.runner.PipelineResult:
+    """Runs a pipeline to its end; a step that is cancelled cancels its job first.
+
+    Args:
+        pipeline: Complete.
+        resources: File to write Dataflow's job into, as Google's own components do, so that the Vertex AI console links
+            to it; empty where nobody asks.
+
+    Raises:
+        Exception: The runner's own, which tells what a worker raised.
+    """
+    if isinstance(pipeline.runner, FnApiRunner):
+        done = pipeline.run()
+        done.wait_until_finish()
+        return done
+    with tidy_at_sigterm():
+        begun = pipeline.run()
+        try:
+            _record(pipeline, begun, resources)
+            begun.wait_until_finish()
+        except (SystemExit, KeyboardInterrupt):
+            _logger.warning("export_examples: cancelled; cancels its job too")
+            begun.cancel()
+            raise
+    return begun
+
+
+def _record(pipeline: beam.Pipeline, begun: beam.runners.runner.PipelineResult, resources: str) -> None:
+    if not hasattr(begun, "job_id"):
+        return
+    asked = pipeline.options.get_all_options()
+    place = f"projects/{asked['project']}/locations/{asked['region']}/jobs/{begun.job_id()}"
+    _logger.info(
+        "export_examples: https://console.cloud.google.com/dataflow/jobs/%s/%s?project=%s",
+        asked["region"],
+        begun.job_id(),
+        asked["project"],
+    )
+    if resources:
+        written = GcpResources()
+        written.resources.add(resource_type="DataflowJob", resource_uri=f"{_SERVICE}/{place}")
+        file = Path(resources)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json_format.MessageToJson(written), encoding="utf-8")
+
+
+def measured(result: beam.runners.runner.PipelineResult) -> dict[str, float]:
+    """The export's own counters and distributions, by name; a distribution as its count, mean, least and most.
+
+    Args:
+        result: Of a pipeline that has ended.
+    """
+    metrics = result.metrics().query(beam.metrics.MetricsFilter().with_namespace(METRICS))
+    found: dict[str, float] = {}
+    for counter in metrics["counters"]:
+        name = counter.key.metric.name
+        found[name] = found.get(name, 0) + int(counter.result)
+    for name, parts in _by_name(metrics["distributions"]).items():
+        count = sum(part.count for part in parts)
+        found |= {
+            f"{name}_count": int(count),
+            f"{name}_mean": sum(part.sum for part in parts) / count,
+            f"{name}_min": float(min(part.min for part in parts)),
+            f"{name}_max": float(max(part.max for part in parts)),
+        }
+    return dict(sorted(found.items()))
+
+
+def _by_name(distributions: Iterable[Any]) -> dict[str, list[Any]]:
+    """Results that are not empty: one name may stand in several steps of the graph."""
+    found: dict[str, list[Any]] = {}
+    for each in distributions:
+        if each.result.count:
+            found.setdefault(each.key.metric.name, []).append(each.result)
+    return found
