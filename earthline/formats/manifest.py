@@ -37,11 +37,14 @@ class SplitSummary(_Record):
 
 
 class StratumSample(_Record):
-    """How patches were drawn from one stratum of a split: at random, each with the chance `drawn / frame`."""
+    """How patches were drawn from one stratum of a split: each with the chance `(drawn + lost) / frame`."""
 
     name: str = Field(description="Name of the stratum.")
     frame: int = Field(ge=0, description="Pixels of the split's area on which a patch could have been centred.")
     drawn: int = Field(ge=0, description="Patches that are centred on such a pixel: the examples of the stratum.")
+    lost: int = Field(
+        default=0, ge=0, description="Patches that were drawn as well and are no examples, for want of imagery there."
+    )
 
 
 class SourceRecord(_Record):

@@ -3,7 +3,6 @@
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import shapely
 from shapely.geometry.base import BaseGeometry
@@ -11,29 +10,13 @@ from shapely.geometry.base import BaseGeometry
 from components.export_examples.planning import blocks, dealing
 from components.export_examples.planning.blocks import SplitError
 from components.export_examples.planning.dealing import Candidates
+from components.export_examples.planning.patches import PlannedPatch as PlannedPatch
 from earthline.config import BoundingBox, Export
 from earthline.formats.manifest import SPLITS, shard_name
 from earthline.grid import Grid
 
 MOST_BLOCKS = 200_000
 """More blocks make the splits' areas too intricate to compute with."""
-
-
-@dataclass(frozen=True)
-class PlannedPatch:
-    """One patch to fetch.
-
-    Attributes:
-        split: Name of its split.
-        shard: File name of its shard.
-        row: Row of its first pixel on the region's grid.
-        column: Column of its first pixel on the region's grid.
-    """
-
-    split: str
-    shard: str
-    row: int
-    column: int
 
 
 def gap(export: Export) -> int:
