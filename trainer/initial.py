@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from earthline.config.sections.init import Init
+from earthline.config.sections.train.init import Init
 from trainer import model_file
 from trainer.heads import Head
 from trainer.statistics import Statistics

@@ -15,11 +15,11 @@ from earthline.config.sections.imagery import READY, Imagery, OneSource, Ready, 
 from earthline.config.sections.labels import Labels
 from earthline.config.sections.labels import known as known_labels
 from earthline.config.sections.labels import meant as meant_labels
-from earthline.config.sections.loss import MOVED as MOVED_TO_LOSS
-from earthline.config.sections.loss import Loss, moved
-from earthline.config.sections.loss import find as find_loss
 from earthline.config.sections.region import Region
 from earthline.config.sections.region import meant as meant_region
+from earthline.config.sections.train.loss import MOVED as MOVED_TO_LOSS
+from earthline.config.sections.train.loss import Loss, moved
+from earthline.config.sections.train.loss import find as find_loss
 from earthline.config.step import Steps, steps_section
 from earthline.config.workflow import Config
 

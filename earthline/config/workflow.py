@@ -15,11 +15,11 @@ from earthline.config.sections.environment import Environment
 from earthline.config.sections.evaluate import Evaluate
 from earthline.config.sections.export import Export
 from earthline.config.sections.labels import VectorLabels, installed
-from earthline.config.sections.loss import names as loss_names
 from earthline.config.sections.predict import Predict
 from earthline.config.sections.schedule import Schedule
 from earthline.config.sections.serving import Serving
 from earthline.config.sections.train import Train
+from earthline.config.sections.train.loss import names as loss_names
 from earthline.config.sections.validation import Validation
 from earthline.config.step import AnySteps, default
 

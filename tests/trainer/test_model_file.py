@@ -11,7 +11,7 @@ import pytest
 
 from earthline.config import Train
 from earthline.config.model_file import ModelFile
-from earthline.config.sections.init import Init
+from earthline.config.sections.train.init import Init
 from earthline.formats.manifest import Manifest
 from trainer import initial, model_file, saved_network, training
 from trainer.description import KERAS_MODEL, Description

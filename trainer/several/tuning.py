@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from earthline.config.model import Network
-from earthline.config.sections.tune import Range, Tune
+from earthline.config.sections.train.tune import Range, Tune
 from trainer import distribution, heads
 from trainer.lesson import Lesson, learn
 from trainer.loop.checkpoint import remove, settings_of

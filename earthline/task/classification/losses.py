@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from earthline.config.section import Number
-from earthline.config.sections.loss import Loss
+from earthline.config.sections.train.loss import Loss
 
 ClassWeights = Literal["none", "balanced", "sqrt"]
 

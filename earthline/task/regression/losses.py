@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from earthline.config.section import Number
-from earthline.config.sections.loss import Loss
+from earthline.config.sections.train.loss import Loss
 
 
 class Huber(Loss):

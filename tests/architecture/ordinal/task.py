@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from earthline.config import Labels, RasterLabels, VectorLabels
-from earthline.config.sections.loss import Loss
+from earthline.config.sections.train.loss import Loss
 from earthline.formats.evaluations import Measure, Metric, Scores
 from earthline.label_features.files import is_empty
 from earthline.task.labels import LabelError, LabelFindings, LabelStatistics

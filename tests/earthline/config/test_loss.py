@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from earthline.config import ConfigError, Train, load
-from earthline.config.sections.loss import default, known, names
+from earthline.config.sections.train.loss import default, known, names
 from earthline.task.classification.losses import CrossEntropy
 
 QUICKSTART = Path(__file__).parents[3] / "configs" / "quickstart.yaml"

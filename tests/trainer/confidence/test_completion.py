@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from earthline.config import Train
-from earthline.config.sections.certainty import Certainty
+from earthline.config.sections.train.certainty import Certainty
 from earthline.formats.certainty import DISSIMILARITY
 from earthline.formats.manifest import SPLITS
 from earthline.task.classification.task import Classification

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from earthline.config import Train
 from earthline.config.model import Model
-from earthline.config.sections.certainty import Certainty
+from earthline.config.sections.train.certainty import Certainty
 from earthline.formats.evaluations import CHOICE, Choice
 from earthline.formats.task_record import TaskRecord
 from earthline.task.bootstrap import Bootstrap

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from earthline.config import Train
-from earthline.config.sections.tune import Range, Tune
+from earthline.config.sections.train.tune import Range, Tune
 from trainer import training
 from trainer.models.unet import UNet
 from trainer.several import tuning

@@ -25,8 +25,8 @@ class Parts(NamedTuple):
         labels: Its sections, each below `Labels`, one for each kind of source: a raster, or points and polygons. They
             are read with every config, so that their modules must be light.
         task: Its class below `earthline.task.Task`.
-        losses: Its sections for `train.loss`, each below `earthline.config.sections.loss.Loss`, the default first;
-            likewise light.
+        losses: Its sections for `train.loss`, the default first, each below
+            `earthline.config.sections.train.loss.Loss`; likewise light.
     """
 
     labels: tuple[str, ...]

@@ -7,12 +7,12 @@ from pydantic import Field, model_validator
 
 from earthline.config.model import AnyModel, default
 from earthline.config.section import MOST_SEED, Number, Section, WholeNumber
-from earthline.config.sections.certainty import Certainty
 from earthline.config.sections.environment import Image
-from earthline.config.sections.init import AnyInit
-from earthline.config.sections.loss import AnyLoss, Loss
-from earthline.config.sections.loss import default as default_loss
-from earthline.config.sections.tune import Range, Tune
+from earthline.config.sections.train.certainty import Certainty
+from earthline.config.sections.train.init import AnyInit
+from earthline.config.sections.train.loss import AnyLoss, Loss
+from earthline.config.sections.train.loss import default as default_loss
+from earthline.config.sections.train.tune import Range, Tune
 
 
 class Train(Section):
