@@ -2,6 +2,7 @@
 
 from earthline.config.loading import ConfigError, load, parse
 from earthline.config.machines import Step
+from earthline.config.sections.budget import Budget
 from earthline.config.sections.data import Data
 from earthline.config.sections.environment import Dataflow, Environment
 from earthline.config.sections.evaluate import Evaluate
@@ -19,6 +20,7 @@ from earthline.config.workflow import Config
 
 __all__ = [
     "BoundingBox",
+    "Budget",
     "Config",
     "ConfigError",
     "Data",

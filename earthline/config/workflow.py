@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from earthline.config.model import Compound, Finished, Fitted
 from earthline.config.model_file import ModelFile
 from earthline.config.section import Section
+from earthline.config.sections.budget import Budget
 from earthline.config.sections.data import Data
 from earthline.config.sections.environment import Environment
 from earthline.config.sections.evaluate import Evaluate
@@ -58,6 +59,7 @@ class Config(Section):
     serving: Serving = Field(default_factory=Serving, description="The endpoint, and how Earth Engine calls it.")
     predict: Predict = Field(default_factory=Predict, description="The map.")
     schedule: Schedule = Field(default_factory=Schedule, description="When the pipeline runs again.")
+    budget: Budget = Field(default_factory=Budget, description="What a run may cost at most.")
     steps: AnySteps = Field(default_factory=default, description="Machine and tries of each step.")
 
     @property
