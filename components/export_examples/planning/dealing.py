@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from components.export_examples.planning import chance
 from components.export_examples.planning.blocks import SplitError
 from earthline.blocks import edges
 from earthline.formats.manifest import SPLITS
@@ -24,6 +25,8 @@ SWAPS = 400
 FAIR = 0.5
 """A split has enough of a stratum with this part of what its share of the blocks would give it. More would make every
 seed deal alike."""
+_DEALING, _SWAPPING = 2, 3
+"""Purposes of random numbers."""
 _WEIGHTS = {"train": 3.0, "validation": 1.0, "test": 2.0}
 """What it is worth that a split has a stratum at all: without it in train nobody learns it, without it in test nobody
 knows how well."""
@@ -36,10 +39,12 @@ class Candidates:
     Attributes:
         corners: First pixels (row, column), (patches, 2).
         strata: Place of each one's stratum, (patches,).
+        counts: How many patches each stands for, all of them in the same blocks, (patches,); None for one each.
     """
 
     corners: Array
     strata: Array
+    counts: Array | None = None
 
     @classmethod
     def of(cls, corners: Mapping[int, Sequence[Corner]]) -> "Candidates":
@@ -64,7 +69,7 @@ def deal(count: int, shares: Mapping[str, float], seed: int) -> Array:
     Raises:
         SplitError: Fewer blocks than splits.
     """
-    return np.random.default_rng(seed).permutation(_cards(count, shares))
+    return _dealt(_cards(count, shares), seed, 0)
 
 
 def deal_by_stratum(
@@ -81,7 +86,7 @@ def deal_by_stratum(
     """Deals blocks so that every split has patches of every stratum, where their places allow it.
 
     The best of `TRIES` random deals is made better by swaps. A patch counts for a split where it and half the gap
-    around it lie in blocks of that split alone.
+    around it lie in blocks of that split alone. The same arguments give the same deal for ever.
 
     Args:
         candidates: Patches of the whole region.
@@ -104,33 +109,49 @@ def deal_by_stratum(
     touched, count = _touched(candidates.corners, shape, block_shape, patch_shape, math.ceil(gap / 2))
     if nearest is not None:
         touched, count = nearest[touched], int(nearest.max()) + 1
-    random = np.random.default_rng(seed)
     cards = _cards(count, shares)
-    totals = np.bincount(candidates.strata, minlength=strata)
+    number = np.ones(len(touched)) if candidates.counts is None else candidates.counts.astype(np.float64)
+    totals = np.bincount(candidates.strata, weights=number, minlength=strata)
     fair = np.maximum(1.0, FAIR * totals[:, None] * np.array([shares[split] for split in SPLITS]))
+    weights = np.array([_WEIGHTS[split] for split in SPLITS])
 
-    def worth(owners: Array) -> float:
-        mine = owners[touched]
-        inside = (mine == mine[:, :1]).all(axis=1)
-        cells = candidates.strata[inside] * len(SPLITS) + mine[inside, 0]
-        counts = np.bincount(cells, minlength=strata * len(SPLITS)).reshape(strata, len(SPLITS))
-        weights = np.array([_WEIGHTS[split] for split in SPLITS])
+    def inside(owners: Array, places: Array) -> Array:
+        """How many of some candidates count for each split, (strata, splits)."""
+        mine = owners[touched[places]]
+        whole = (mine == mine[:, :1]).all(axis=1)
+        cells = candidates.strata[places][whole] * len(SPLITS) + mine[whole, 0]
+        found = np.bincount(cells, weights=number[places][whole], minlength=strata * len(SPLITS))
+        return found.reshape(strata, len(SPLITS))
+
+    def worth(counts: Array) -> float:
         return float(((counts > 0) * weights * 10 + np.minimum(1.0, counts / fair)).sum())
 
-    owners = max((random.permutation(cards) for _ in range(TRIES)), key=worth)
-    best, perfect = worth(owners), _perfect(strata, totals)
-    for _ in range(SWAPS):
+    every = np.arange(len(touched))
+    deals = (_dealt(cards, seed, attempt) for attempt in range(TRIES))
+    owners = max(deals, key=lambda each: worth(inside(each, every)))
+    counts = inside(owners, every)
+    best, perfect = worth(counts), _perfect(strata, totals)
+    by_block = np.argsort(touched, axis=None, kind="stable")
+    ends = np.searchsorted(touched.ravel()[by_block], np.arange(count + 1))
+    pairs = chance.below(chance.state(seed, _SWAPPING), count, 2 * SWAPS).reshape(SWAPS, 2)
+    for one, two in pairs.tolist():
         if best >= perfect:
             break
-        one, two = random.integers(0, count, 2)
         if owners[one] == owners[two]:
             continue
         swapped = owners.copy()
         swapped[[one, two]] = owners[[two, one]]
-        reached = worth(swapped)
+        # Only what touches one of the two counts otherwise than before.
+        near = np.unique(np.concatenate([by_block[ends[each] : ends[each + 1]] for each in (one, two)]) // 4)
+        changed = counts - inside(owners, near) + inside(swapped, near)
+        reached = worth(changed)
         if reached >= best:
-            owners, best = swapped, reached
+            owners, counts, best = swapped, changed, reached
     return owners
+
+
+def _dealt(cards: Array, seed: int, attempt: int) -> Array:
+    return np.asarray(cards[chance.order(chance.state(seed, _DEALING, attempt), len(cards))])
 
 
 def _perfect(strata: int, totals: Array) -> float:

@@ -1,8 +1,9 @@
-"""What is to be fetched: the splits' areas, and the patches of each, dealt to shards. Pure."""
+"""Which ground belongs to which split: blocks dealt, or rectangles given. Pure."""
 
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import shapely
 from shapely.geometry.base import BaseGeometry
@@ -10,18 +11,59 @@ from shapely.geometry.base import BaseGeometry
 from components.export_examples.planning import blocks, dealing
 from components.export_examples.planning.blocks import SplitError
 from components.export_examples.planning.dealing import Candidates
-from components.export_examples.planning.patches import PlannedPatch as PlannedPatch
+from components.export_examples.planning.patches import PlannedPatch
 from earthline.config import BoundingBox, Export
 from earthline.formats.manifest import SPLITS, shard_name
 from earthline.grid import Grid
+from earthline.grid.ground import sides as ground_sides
 
+_ROUNDING = 1e-6
+"""Part of a pixel that is none."""
 MOST_BLOCKS = 200_000
 """More blocks make the splits' areas too intricate to compute with."""
 
 
+def settled(export: Export, grid: Grid) -> Export:
+    """The section with blocks and buffer in pixels of a grid, where they were given in metres.
+
+    Args:
+        export: The section.
+        grid: Of the whole region.
+
+    Raises:
+        SplitError: Blocks do not hold a patch beside the buffer.
+    """
+    if export.block_size is None and export.buffer is None:
+        return export
+    sides = ground_sides(grid)
+    changes: dict[str, Any] = {"block_size": None, "buffer": None}
+    if export.block_size is not None:
+        # A least side is rounded up, lest a metre be lost.
+        changes["block_shape"] = tuple(math.ceil(export.block_size / side - _ROUNDING) for side in sides)
+    if export.buffer is not None:
+        changes["buffer_pixels"] = math.ceil(export.buffer / min(sides) - _ROUNDING)
+    found = export.model_copy(update=changes)
+    key = "export.block_size" if export.block_size is not None else "export.buffer"
+    needed = [patch + gap(found) for patch in found.patch_shape]
+    small = any(block < least for block, least in zip(found.block_shape, needed, strict=True))
+    if export.split_regions is None and small:
+        metres = max(least * side for least, side in zip(needed, sides, strict=True))
+        raise SplitError(
+            f"{key}: on this grid, whose pixels measure {sides[0]:.4g} x {sides[1]:.4g} m, blocks are "
+            f"{found.block_shape[0]} x {found.block_shape[1]} pixels, and patches of {found.patch_shape[0]} x "
+            f"{found.patch_shape[1]} with a buffer of {gap(found)} need {needed[0]} x {needed[1]}; give blocks of "
+            f"{metres:,.0f} m or more, or a smaller buffer"
+        )
+    return found
+
+
 def gap(export: Export) -> int:
-    """Least distance in pixels between patches of different splits: one patch side."""
-    return max(export.patch_shape)
+    """Least distance in pixels between patches of different splits: the buffer, else one patch side.
+
+    Args:
+        export: The section, as `settled` gives it.
+    """
+    return max(export.patch_shape) if export.buffer_pixels is None else export.buffer_pixels
 
 
 def require_room(grid: Grid, export: Export) -> None:
@@ -48,6 +90,7 @@ def require_blocks(grid: Grid, export: Export, outline: BaseGeometry | None = No
     Raises:
         SplitError: Too many to compute with, or fewer than splits.
     """
+    export = settled(export, grid)
     number = math.prod(max(1, side // block) for side, block in zip(grid.shape, export.block_shape, strict=True))
     if number > MOST_BLOCKS:
         raise SplitError(
@@ -82,6 +125,7 @@ def split_areas(
         SplitError: A patch is larger than the region, there are too many blocks, or a split holds no patch.
     """
     require_room(grid, export)
+    export = settled(export, grid)
     if export.split_regions is not None:
         regions = export.split_regions
         boxes = {"train": regions.train, "validation": regions.validation, "test": regions.test}

@@ -52,6 +52,34 @@ class Export(Section):
         description="Share of blocks per split; sum 1.",
     )
     split_regions: SplitRegions | None = Field(default=None, description="Fixed splits instead of random blocks.")
+    block_size: Number | None = Field(
+        default=None,
+        gt=0,
+        description="Least side of the blocks in metres on the ground, instead of `block_shape`.",
+    )
+    buffer: Number | None = Field(
+        default=None,
+        ge=0,
+        description="Least distance in metres between patches of different splits; left out, one patch side.",
+    )
+    buffer_pixels: WholeNumber | None = Field(
+        default=None, ge=0, description="The same in pixels, instead of `buffer`."
+    )
+    design: Literal["stratified", "random", "systematic"] = Field(
+        default="stratified",
+        description="How patches are drawn from a label raster: `stratified`: at random from each class or part of the "
+        "value's range; `random`: from all labelled pixels alike; `systematic`: on a grid with a random start.",
+    )
+    allocation: Literal["equal", "proportional", "neyman"] = Field(
+        default="equal",
+        description="How a stratified design deals its patches: `equal` parts; `proportional` to the strata's pixels; "
+        "`neyman`: to pixels times `deviations`, which estimates the whole region's figure best.",
+    )
+    deviations: dict[str, Annotated[Number, Field(ge=0)]] | None = Field(
+        default=None,
+        description="For `neyman`: the standard deviation inside of each class of what is to be estimated, such as "
+        "sqrt(u * (1 - u)) for an expected user's accuracy u. For values left out, as if spread evenly over each part.",
+    )
     seed: WholeNumber = Field(default=0, ge=0, le=MOST_SEED, description="Seed of the split and of the sample points.")
     shards: WholeNumber = Field(default=4, ge=1, le=1000, description="TFRecord files per split.")
     method: Literal["pixels", "batch"] = Field(
@@ -88,14 +116,44 @@ class Export(Section):
         total = sum(self.shares.values())
         if abs(total - 1) > 1e-6:
             raise ValueError(f"shares sum to {total:g}; they must sum to 1")
-        if self.split_regions is None and any(
-            block < 2 * patch for block, patch in zip(self.block_shape, self.patch_shape, strict=True)
+        self._require_blocks()
+        self._require_design()
+        return self
+
+    def _require_blocks(self) -> None:
+        if self.buffer is not None and self.buffer_pixels is not None:
+            raise ValueError("buffer_pixels: `buffer` is given as well, in metres; give one of the two")
+        if self.block_size is not None and self.block_shape != type(self).model_fields["block_shape"].default:
+            raise ValueError("block_size: `block_shape` is given as well, in pixels; give one of the two")
+        if self.split_regions is not None or self.block_size is not None:
+            return
+        if self.buffer is None and self.buffer_pixels is None:
+            if any(block < 2 * patch for block, patch in zip(self.block_shape, self.patch_shape, strict=True)):
+                raise ValueError(
+                    f"block_shape {list(self.block_shape)} must be at least twice patch_shape "
+                    f"{list(self.patch_shape)}: a gap of one patch separates the splits and the rest must still hold a "
+                    "patch"
+                )
+        elif any(
+            block < patch + (self.buffer_pixels or 0)
+            for block, patch in zip(self.block_shape, self.patch_shape, strict=True)
         ):
             raise ValueError(
-                f"block_shape {list(self.block_shape)} must be at least twice patch_shape {list(self.patch_shape)}: "
-                "a gap of one patch separates the splits and the rest must still hold a patch"
+                f"block_shape {list(self.block_shape)} must be at least patch_shape {list(self.patch_shape)} and the "
+                f"buffer of {self.buffer_pixels or 0} pixels together: blocks lose the buffer to their neighbours, and "
+                "the rest must still hold a patch; use larger blocks or a smaller buffer"
             )
-        return self
+
+    def _require_design(self) -> None:
+        if self.allocation != "equal" and self.design != "stratified":
+            raise ValueError(
+                f"allocation {self.allocation}: design {self.design} draws from all labelled pixels alike; write "
+                "design: stratified, or remove the allocation"
+            )
+        if self.deviations is not None and self.allocation != "neyman":
+            raise ValueError("deviations: only allocation: neyman uses them; write that, or remove them")
+        if self.deviations is not None and not any(self.deviations.values()):
+            raise ValueError("deviations: all are 0, so nothing says where patches tell most; give at least one above")
 
     def _require_engine(self) -> None:
         """Checks that the runner can begin its work, and has some."""
