@@ -11,6 +11,8 @@ from earthline.formats.task_record import TaskRecord
 
 SPLITS = ("train", "validation", "test")
 MANIFEST = "manifest.json"
+LOST = "lost_patches.csv"
+"""Planned patches without an example: split, row, column, reason. There is none where none was lost."""
 SCHEMA_VERSION = 3
 
 
@@ -23,6 +25,29 @@ class Shard(_Record):
 
     name: str = Field(description="File name inside the dataset's folder.")
     examples: int = Field(ge=0, description="Number of examples in it.")
+    bytes: int = Field(default=0, ge=0, description="Length of the file; 0 where it was written without telling it.")
+    crc32c: str = Field(
+        default="",
+        description="CRC32C of the whole file, big-endian in base64 as Cloud Storage shows it; empty where unknown.",
+    )
+
+    def problem(self, folder: Path) -> str:
+        """What is wrong with the file as far as its length tells, in a sentence; empty where nothing is.
+
+        Args:
+            folder: Of the dataset.
+        """
+        try:
+            found = (folder / self.name).stat().st_size
+        except FileNotFoundError:
+            return f"{self.name}: missing; export the examples again"
+        if not self.bytes or found == self.bytes:
+            return ""
+        kind = "cut off" if found < self.bytes else "damaged"
+        return (
+            f"{self.name}: {kind}: it has {found:,} bytes, the manifest says {self.bytes:,}; copy it again from where "
+            "the dataset came from, or export the examples again"
+        )
 
 
 class SplitSummary(_Record):
@@ -34,6 +59,9 @@ class SplitSummary(_Record):
     labelled_pixels: int = Field(ge=0, description="Pixels with a label.")
     unlabelled_pixels: int = Field(ge=0, description="Pixels without a label or with a masked image.")
     masked_pixels: int = Field(ge=0, description="Pixels whose image is masked in at least one band.")
+    lost: int = Field(
+        default=0, ge=0, description="Planned patches without an example; `lost_patches.csv` tells why of each."
+    )
 
 
 class StratumSample(_Record):
@@ -77,6 +105,12 @@ class Manifest(_Record):
     patch_shape: tuple[int, int] = Field(description="Shape of a patch in pixels (height, width).")
     task: TaskRecord = Field(description="What the labels tell.")
     label_type: str = Field(description="NumPy name of the labels' type.")
+    format: str = Field(
+        default="earthline",
+        description="How examples are laid out: `earthline` as earthline.formats.examples has it, `earth_engine` a "
+        "list of floats for each band (earthline.formats.band_lists).",
+    )
+    compress: str = Field(default="none", description="How the files are packed: `none` or `gzip`.")
     splits: dict[str, SplitSummary] = Field(description="By split name.")
     gap: int = Field(ge=0, description="Least distance in pixels between patches of different splits.")
     block_shape: tuple[int, int] = Field(

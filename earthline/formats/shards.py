@@ -3,6 +3,7 @@
 Framing: https://www.tensorflow.org/tutorials/load_data/tfrecord#tfrecords_format_details
 """
 
+import base64
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ MAX_RECORD_BYTES = 1 << 30
 _HEADER = struct.Struct("<QI")
 _CHECKSUM = struct.Struct("<I")
 _MASK_DELTA = 0xA282EAD8
+_BLOCK = 4 << 20
 
 
 class ShardError(ValueError):
@@ -26,6 +28,27 @@ def frame(record: bytes) -> bytes:
     """One record as it stands in a file: length, its checksum, the record, its checksum."""
     length = len(record).to_bytes(8, "little")
     return b"".join((length, _CHECKSUM.pack(_masked(length)), record, _CHECKSUM.pack(_masked(record))))
+
+
+def unframed(framed: bytes) -> bytes:
+    """The record in a frame, without a look at its checksums."""
+    return framed[_HEADER.size : -_CHECKSUM.size]
+
+
+def crc32c(path: Path) -> str:
+    """Checksum of a whole file, as Cloud Storage shows it: CRC32C, big-endian, in base64.
+
+    Args:
+        path: The file.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    checksum = google_crc32c.Checksum()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            checksum.update(block)
+    return base64.b64encode(checksum.digest()).decode("ascii")
 
 
 def read(path: Path) -> Iterator[bytes]:

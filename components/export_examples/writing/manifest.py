@@ -1,9 +1,9 @@
-"""The Beam step that writes the manifest."""
+"""The manifest: what was written, added up; it comes last, so that a folder without one is not finished."""
 
 import functools
 import operator
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from components.export_examples.writing.files import write_whole
 from components.export_examples.writing.shards import WrittenShard
@@ -16,13 +16,15 @@ class WriteManifest:
 
     Attributes:
         folder: A path or a gs:// URI.
-        manifest: Complete but for its `splits` and `requests`.
+        manifest: Complete but for its `splits`.
+        lost: By split, how many planned patches have no example.
     """
 
     folder: str
     manifest: Manifest
+    lost: Mapping[str, int] = field(default_factory=dict)
 
-    def __call__(self, written: Sequence[WrittenShard]) -> None:
+    def __call__(self, written: Sequence[WrittenShard]) -> Manifest:
         """Fills in the splits and writes."""
         splits = {}
         for split in sorted({shard.split for shard in written}):
@@ -30,13 +32,18 @@ class WriteManifest:
             labels = functools.reduce(operator.add, (shard.labels for shard in shards))
             splits[split] = SplitSummary(
                 examples=sum(shard.examples for shard in shards),
-                shards=tuple(Shard(name=shard.shard, examples=shard.examples) for shard in shards),
+                shards=tuple(
+                    Shard(name=shard.shard, examples=shard.examples, bytes=shard.bytes, crc32c=shard.crc32c)
+                    for shard in shards
+                ),
                 labels=labels.to_json(),
                 labelled_pixels=labels.pixels,
                 unlabelled_pixels=sum(shard.unlabelled for shard in shards),
                 masked_pixels=sum(shard.masked for shard in shards),
+                lost=self.lost.get(split, 0),
             )
         complete = self.manifest.model_copy(
             update={"splits": splits, "requests": sum(shard.requests for shard in written)}
         )
         write_whole(self.folder, MANIFEST, [complete.model_dump_json(indent=2).encode() + b"\n"])
+        return complete

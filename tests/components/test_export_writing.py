@@ -1,0 +1,250 @@
+"""The spool and what is written from it: whole after whatever happens, and the same every time."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from components.export_examples.writing import chunks, layout
+from components.export_examples.writing.chunks import ChunkError, ChunkWriter, EncodedPatch, LostPatch
+from components.export_examples.writing.spool import KEPT_SECONDS, OWNER, Spool
+from components.export_examples.writing.write import write
+from earthline.formats.examples import Patch
+from earthline.formats.manifest import LOST, SPLITS, Manifest
+from earthline.formats.shards import crc32c, read
+from earthline.task.classification.classes import UNLABELLED
+from earthline.task.classification.task import Classification
+
+KEY = {"grid": "of a test"}
+SIDE = 4
+MANIFEST = Manifest(
+    grid={},
+    bands=("a", "b"),
+    data_type="int16",
+    patch_shape=(SIDE, SIDE),
+    task=Classification(("land", "water")).record,
+    label_type="uint8",
+    splits={},
+    gap=0,
+    block_shape=(8, 8),
+    split_areas={},
+    seed=0,
+    expression_hash="0",
+    sources=(),
+)
+
+
+def patch(row, column):
+    """A patch whose values tell its place; one pixel is masked."""
+    valid = np.ones((SIDE, SIDE), bool)
+    valid[row % SIDE, column % SIDE] = False
+    image = np.full((SIDE, SIDE, 2), (row, -column), np.int16)
+    image[~valid] = 0
+    label = np.full((SIDE, SIDE), (row + column) % 2, np.uint8)
+    label[~valid] = UNLABELLED
+    return Patch(image, label, valid, row, column)
+
+
+def encoded(split, row, column):
+    return EncodedPatch(split, row, column, patch(row, column).encode())
+
+
+def some(count, seed=0):
+    """Places of patches by split, distinct."""
+    random = np.random.default_rng(seed)
+    places = random.permutation(40 * 40)[:count]
+    dealt = np.array_split(np.stack([places // 40, places % 40], axis=1), 3)
+    return dict(zip(SPLITS, dealt, strict=True))
+
+
+def every(corners):
+    return [encoded(split, *place) for split, places in corners.items() for place in places.tolist()]
+
+
+def content(folder):
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
+
+
+@settings(max_examples=20)
+@given(st.integers(3, 60), st.integers(1, 5), st.integers(0, 5), st.data())
+def test_the_dataset_does_not_depend_on_how_patches_arrived(tmp_path_factory, count, asked, writers, data):
+    tmp_path = tmp_path_factory.mktemp("spool")
+    corners = some(count)
+    arriving = every(corners)
+    whole = Spool.open(str(tmp_path / "whole"), KEY)
+    ChunkWriter(whole.folder).add(*arriving)
+    chunks.write(whole.folder, arriving, [])
+    whole.refresh()
+    (tmp_path / "a").mkdir()
+    manifest = write(whole, corners, MANIFEST, str(tmp_path / "a"), shards=asked)
+    # In another order, by several workers, some of them twice, by a process that ends in between.
+    mixed = data.draw(st.permutations(arriving + arriving[:writers]))
+    for part in range(writers + 1):
+        spool = Spool.open(str(tmp_path / "parts"), KEY)
+        writer = ChunkWriter(spool.folder, most_bytes=300)
+        for each in mixed[part :: writers + 1]:
+            writer.add(each)
+        writer.flush()
+    spool = Spool.open(str(tmp_path / "parts"), KEY)
+    assert spool.count == count == sum(len(spool.held(split)) for split in SPLITS)
+    (tmp_path / "b").mkdir()
+    shuffled = {split: places[::-1] for split, places in corners.items()}
+    write(spool, shuffled, MANIFEST, str(tmp_path / "b"), shards=asked)
+    assert content(tmp_path / "a") == content(tmp_path / "b")
+    for split, places in corners.items():
+        found = [
+            Patch.decode(record, (SIDE, SIDE), 2, "int16", "uint8")
+            for path in manifest.shards(tmp_path / "a", split)
+            for record in read(path)
+        ]
+        assert sorted((each.row, each.column) for each in found) == sorted(map(tuple, places.tolist()))
+        for each in found:
+            assert each.encode() == patch(each.row, each.column).encode()
+        sizes = [shard.examples for shard in manifest.splits[split].shards]
+        assert len(sizes) == min(asked, len(places)) and max(sizes) - min(sizes) <= 1
+        summary = manifest.splits[split]
+        assert summary.masked_pixels == summary.unlabelled_pixels == len(places)
+        assert sum(summary.labels["class_pixels"].values()) == summary.labelled_pixels == 15 * len(places)
+        for shard in summary.shards:
+            path = tmp_path / "a" / shard.name
+            assert (shard.bytes, shard.crc32c) == (path.stat().st_size, crc32c(path)) and not shard.problem(path.parent)
+
+
+@settings(max_examples=40)
+@given(st.data())
+def test_a_damaged_chunk_is_dropped_and_nothing_else(tmp_path_factory, data):
+    root = tmp_path_factory.mktemp("spool")
+    spool = Spool.open(str(root), KEY)
+    names = [chunks.write(spool.folder, [encoded("train", row, 1), encoded("test", row, 2)], []) for row in range(2)]
+    path = Path(spool.folder, names[0])
+    whole = path.read_bytes()
+    if data.draw(st.booleans()):
+        damaged = whole[: data.draw(st.integers(0, len(whole) - 1))]
+    else:
+        bit = data.draw(st.integers(0, 8 * len(whole) - 1))
+        damaged = bytearray(whole)
+        damaged[bit // 8] ^= 1 << bit % 8
+    path.write_bytes(bytes(damaged))
+    again = Spool.open(str(root), KEY)
+    assert again.held("train").tolist() == [[1, 1]] and again.held("test").tolist() == [[1, 2]]
+    assert not path.exists()
+
+
+def test_what_is_lost_is_known_to_the_next_run_and_listed(tmp_path):
+    spool = Spool.open(str(tmp_path / "spool"), KEY)
+    writer = ChunkWriter(spool.folder)
+    writer.add(encoded("train", 1, 1), LostPatch("train", 5, 6, "the imagery is masked, all of it"))
+    writer.flush()
+    again = Spool.open(str(tmp_path / "spool"), KEY)
+    assert [(each.row, each.column) for each in again.lost("train")] == [(5, 6)] and again.lost("test") == []
+    manifest = write(again, {"train": np.array([[1, 1]])}, MANIFEST, str(tmp_path), lost={"train": again.lost("train")})
+    assert (tmp_path / LOST).read_text() == 'split,row,column,reason\ntrain,5,6,"the imagery is masked, all of it"\n'
+    assert manifest.splits["train"].lost == 1
+    with pytest.raises(KeyError, match="row 5, column 6"):
+        write(again, {"train": np.array([[5, 6]])}, MANIFEST, str(tmp_path))
+
+
+def test_damage_after_the_spool_was_opened_is_no_example(tmp_path):
+    spool = Spool.open(str(tmp_path / "spool"), KEY)
+    name = chunks.write(spool.folder, [encoded("train", 1, 1)], [])
+    spool.refresh()
+    path = Path(spool.folder, name)
+    damaged = bytearray(path.read_bytes())
+    damaged[40] ^= 1
+    path.write_bytes(bytes(damaged))
+    with pytest.raises(ChunkError, match=name):
+        write(spool, {"train": np.array([[1, 1]])}, MANIFEST, str(tmp_path))
+    assert not (tmp_path / "manifest.json").exists() and not list(tmp_path.glob("*.part"))
+
+
+def test_only_what_is_ours_is_removed(tmp_path, caplog):
+    caplog.set_level("INFO")
+    old, used = (Spool.open(str(tmp_path), {"of": name}) for name in ("old", "used"))
+    for spool in (old, used):
+        chunks.write(spool.folder, [encoded("train", 1, 1)], [])
+    stranger = tmp_path / ("0" * 32)
+    stranger.mkdir()
+    (stranger / "notes.txt").write_text("kept")
+    Path(old.folder, "notes.txt").write_text("kept too")
+    long_ago = time.time() - KEPT_SECONDS - 60
+    for path in [*Path(old.folder).iterdir(), *stranger.iterdir()]:
+        os.utime(path, (long_ago, long_ago))
+    used.refresh()
+    Spool.open(str(tmp_path), {"of": "new"})
+    assert sorted(path.name for path in Path(old.folder).iterdir()) == ["notes.txt"]
+    assert f"removes {old.folder}" in caplog.text and "21 days ago" in caplog.text
+    assert (stranger / "notes.txt").read_text() == "kept"
+    assert used.count == 1
+    used.remove()
+    assert not Path(used.folder).exists() and stranger.exists()
+
+
+def test_another_key_is_another_spool(tmp_path):
+    spool = Spool.open(str(tmp_path), KEY)
+    chunks.write(spool.folder, [encoded("train", 1, 1)], [])
+    assert Spool.open(str(tmp_path), {**KEY, "more": 1}).count == 0
+    assert json.loads(Path(spool.folder, OWNER).read_text())["key"] == KEY
+    assert Spool.open(str(tmp_path), KEY).count == 1
+
+
+@pytest.mark.parametrize(
+    ("examples", "size", "asked", "expected"),
+    [
+        (600, 60 << 20, None, 4),
+        (3, 60 << 20, None, 3),
+        (10_000, 1 << 30, None, 7),
+        (10_000, 1 << 30, 1, 1),
+        (5, 1, 1000, 5),
+    ],
+)
+def test_shards_follow_the_bytes_unless_the_config_counts_them(examples, size, asked, expected):
+    assert layout.count(examples, size, asked) == expected
+
+
+WRITER = """
+import sys
+from components.export_examples.writing.chunks import ChunkWriter, EncodedPatch
+writer = ChunkWriter(sys.argv[1], most_bytes=200_000)
+print("ready", flush=True)
+for number in range(100_000):
+    writer.add(EncodedPatch("train", number, 0, number.to_bytes(4, "big") * 5_000))
+"""
+
+
+def test_a_killed_writer_leaves_whole_chunks_alone(tmp_path):
+    root = tmp_path / "spool"
+    folder = Spool.open(str(root), KEY).folder
+    for kill in range(3):
+        with subprocess.Popen([sys.executable, "-c", WRITER, folder], stdout=subprocess.PIPE) as process:
+            assert process.stdout.readline() == b"ready\n"
+            time.sleep(0.05 + 0.07 * kill)
+            process.kill()
+    spool = Spool.open(str(root), KEY)
+    found = spool.held("train")[:, 0]
+    assert len(found) > 0 and found.tolist() == list(range(len(found)))
+    for number, framed in zip(found.tolist(), spool.find("train", spool.held("train")).read(), strict=True):
+        assert framed[12:-4] == number.to_bytes(4, "big") * 5_000
+
+
+def test_many_threads_share_a_writer(tmp_path):
+    writer = ChunkWriter(str(tmp_path), most_bytes=2_000)
+    threads = [
+        threading.Thread(target=lambda first=first: [writer.add(encoded("train", first, n)) for n in range(50)])
+        for first in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    writer.flush()
+    spool = Spool(str(tmp_path))
+    spool.refresh()
+    assert spool.count == 400
