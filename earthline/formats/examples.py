@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
+from earthline.formats import wire
+
 IMAGE = "image"
 """bytes: (height, width, bands), C order, little endian, of the manifest's `data_type`; 0 where masked."""
 LABEL = "label"
@@ -89,7 +91,8 @@ def _example_class() -> Any:
     return message_factory.GetMessageClass(pool.FindMessageTypeByName("earthline.wire.Example"))
 
 
-_Example = _example_class()
+Example = _example_class()
+"""tf.train.Example."""
 
 
 def features(serialized: bytes) -> dict[str, np.ndarray[Any, Any]]:
@@ -116,8 +119,19 @@ def features(serialized: bytes) -> dict[str, np.ndarray[Any, Any]]:
     return found
 
 
+def _values(serialized: bytes) -> dict[str, wire.Values]:
+    try:
+        return wire.features(serialized)
+    except wire.Other:
+        feature = _parsed(serialized).features.feature
+        return {
+            name: wire.Values(list(values.bytes_list.value), list(values.int64_list.value))
+            for name, values in feature.items()
+        }
+
+
 def _parsed(serialized: bytes) -> Any:
-    example = _Example()
+    example = Example()
     try:
         example.ParseFromString(serialized)
     except Exception as error:  # upb and pure Python raise classes of their own
@@ -161,7 +175,7 @@ class Patch:
             raise ValueError(f"the mask is bool, not {self.valid.dtype}")
         if labelled(self.label[~self.valid]).any():
             raise ValueError("a masked pixel has a label")
-        example = _Example()
+        example = Example()
         feature = example.features.feature
         feature[IMAGE].bytes_list.value.append(_little(self.image))
         feature[LABEL].bytes_list.value.append(_little(self.label))
@@ -172,7 +186,7 @@ class Patch:
 
     @classmethod
     def decode(cls, serialized: bytes, shape: tuple[int, int], bands: int, data_type: str, label_type: str) -> "Patch":
-        """Reads one Example.
+        """Reads one Example. Image and label are views of the record, which cannot be written to.
 
         Args:
             serialized: The record.
@@ -184,10 +198,10 @@ class Patch:
         Raises:
             ValueError: Not an Example, a missing feature, or a size that differs; the feature is named.
         """
-        feature = _parsed(serialized).features.feature
+        feature = _values(serialized)
 
         def array(name: str, kind: np.dtype[Any], dimensions: tuple[int, ...]) -> np.ndarray[Any, Any]:
-            values = feature[name].bytes_list.value if name in feature else []
+            values = feature.get(name, wire.Values()).strings
             if len(values) != 1:
                 raise ValueError(f"feature '{name}' holds {len(values)} byte strings instead of one")
             expected = int(np.prod(dimensions)) * kind.itemsize
@@ -198,7 +212,7 @@ class Patch:
             return np.frombuffer(values[0], kind).reshape(dimensions)
 
         def number(name: str) -> int:
-            values = feature[name].int64_list.value if name in feature else []
+            values = feature.get(name, wire.Values()).integers
             if len(values) != 1:
                 raise ValueError(f"feature '{name}' holds {len(values)} integers instead of one")
             return int(values[0])

@@ -5,7 +5,6 @@ and no others. Which patches are in a batch, in which order, and how they are ch
 devices, nor on where an interrupted run went on.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
@@ -91,15 +90,19 @@ class Feed:
         """
         here = self._parts.here
         kept = self._store.train
+        epoch, inside = divmod(first, self.steps)
 
-        def chosen(element: Any) -> Array:
-            return self._slice(self.chosen(int(element) // here), int(element) % here)
+        def of_epoch(number: Any) -> Any:
+            # Once an epoch, so that no step waits for Python.
+            places = tf.numpy_function(self._parts_of, [number], tf.int64, stateful=False)
+            return tf.data.Dataset.from_tensor_slices(tf.ensure_shape(places, (self.steps * here, self._rows)))
 
-        def part(number: Any) -> tuple[tuple[Any, Any], Any]:
-            return self._changed(number, self._read(kept, _places(chosen, number)))
+        def part(number: Any, places: Any) -> tuple[tuple[Any, Any], Any]:
+            return self._changed(number, self._read(kept, places))
 
-        numbers = tf.data.Dataset.range(first * here, self.steps * self._train.epochs * here)
-        return _finished(numbers.map(part, num_parallel_calls=tf.data.AUTOTUNE))
+        places = tf.data.Dataset.range(epoch, self._train.epochs).flat_map(of_epoch).skip(inside * here)
+        numbered = places.enumerate(first * here)
+        return _finished(numbered.map(part, num_parallel_calls=tf.data.AUTOTUNE))
 
     def validation(self) -> Any:
         """One pass over the validation split, in the order of its shards.
@@ -110,15 +113,11 @@ class Feed:
         here = self._parts.here
         kept = self._store.validation
 
-        def chosen(element: Any) -> Array:
-            step, part = divmod(int(element), here)
-            places = np.arange(step * self.batch, (step + 1) * self.batch)
-            return self._slice(np.where(places < len(kept), places, -1), part)
-
         def part(number: Any) -> tuple[tuple[Any, Any], Any]:
-            places = _places(chosen, number)
-            image, valid, label = self._read(kept, tf.maximum(places, 0))
-            there = tf.reshape(places >= 0, (self._rows, 1, 1))
+            first = number // here * self.batch + (self._parts.first + number % here) * self._rows
+            places = first + tf.range(self._rows, dtype=tf.int64)
+            image, valid, label = self._read(kept, tf.minimum(places, len(kept) - 1))
+            there = tf.reshape(places < len(kept), (self._rows, 1, 1))
             pixels = there[..., tf.newaxis]
             empty = tf.constant(no_label(label.dtype.name), label.dtype)
             return (
@@ -146,9 +145,10 @@ class Feed:
     def _shuffled(self, epoch: int) -> Array:
         return np.random.default_rng((self._train.seed, epoch)).permutation(self.count)
 
-    def _slice(self, places: Array, part: int) -> Array:
-        first = (self._parts.first + part) * self._rows
-        return places[first : first + self._rows]
+    def _parts_of(self, epoch: Any) -> Array:
+        """Positions of the patches of this machine's parts in an epoch, (steps * devices here, patches)."""
+        places = self._order(int(epoch))[: self.steps * self.batch].reshape(self.steps, self._parts.total, self._rows)
+        return places[:, self._parts.first : self._parts.first + self._parts.here].reshape(-1, self._rows)
 
     def _read(self, kept: Kept, places: Any) -> augmentation.Patches:
         """The patches of a part of a batch.
@@ -194,10 +194,6 @@ class Feed:
         if train.band_dropout:
             image = augmentation.without_bands(image, draws, train.band_dropout, self._mean)
         return (image, valid), label
-
-
-def _places(chosen: Callable[[Any], Array], number: Any) -> Any:
-    return tf.numpy_function(chosen, [number], tf.int64, stateful=False)
 
 
 def _from_disk(kept: Kept, places: Array) -> tuple[Array, Array, Array]:

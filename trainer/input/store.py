@@ -5,12 +5,14 @@ time as the first.
 """
 
 import math
+import os
 import shutil
 import tempfile
 import weakref
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,10 @@ Array = np.ndarray[Any, Any]
 
 _SPARE_DISK = 1 << 30
 """Bytes of the local disk that are left to others."""
+_MOST_THREADS = 8
+"""Shards that are read at once."""
+_ALIGNMENT = 64
+"""Bytes: an array of TensorFlow's begins at a multiple."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +44,8 @@ class Kept:
         valid: uint8 (patches, height, width, 1), 1 where the image is valid.
         label: (patches, height, width), of the manifest's label type.
         corner: int64 (patches, 2), row and column of each patch's first pixel on the manifest's grid.
-        tensors: The first three as TensorFlow's, which gathers from its own memory twice as fast; empty where they lie
-            on the disk.
+        tensors: The first three as TensorFlow's, of the same memory: it gathers twice as fast as NumPy. Empty where
+            they lie on the disk.
     """
 
     image: Array
@@ -136,16 +142,19 @@ class Store:
                 f"the manifest in {self._folder} names {', '.join(missing)}, which is not there; export the examples "
                 "again"
             )
-        kept = self._room(split, sum(shard.examples for shard in summary.shards))
-        ends = accumulate(shard.examples for shard in summary.shards)
-        for path, shard, end in zip(paths, summary.shards, ends, strict=True):
-            self._fill(kept, path, end - shard.examples, shard.examples)
-        return _taken(kept) if self.in_memory else kept
+        counts = [shard.examples for shard in summary.shards]
+        kept = self._room(split, sum(counts))
+        firsts = [end - count for count, end in zip(counts, accumulate(counts), strict=True)]
+        # Most of the time goes into copying, and into waiting for a mounted bucket: others may run meanwhile.
+        with ThreadPoolExecutor(max(1, min(len(paths), os.cpu_count() or 1, _MOST_THREADS))) as threads:
+            for _ in threads.map(partial(self._fill, kept), paths, firsts, counts):
+                pass
+        return _seen_by_tensorflow(kept) if self.in_memory else kept
 
     def _room(self, split: str, count: int) -> Kept:
         shapes, corner = self._shapes(count), np.zeros((count, 2), np.int64)
         if self.in_memory or count == 0:
-            image, valid, label = (np.empty(shape, kind) for shape, kind in shapes.values())
+            image, valid, label = (_aligned(shape, kind) for shape, kind in shapes.values())
             return Kept(image, valid, label, corner)
         if self._disk is None:
             self._disk = Path(tempfile.mkdtemp(prefix="earthline-patches-"))
@@ -193,9 +202,20 @@ class Store:
         kept.corner[place] = patch.row, patch.column
 
 
-def _taken(kept: Kept) -> Kept:
-    """The same patches in TensorFlow's memory; the arrays are views of it."""
-    with tf.device("CPU:0"):
-        tensors = tuple(tf.constant(array) for array in (kept.image, kept.valid, kept.label))
-    image, valid, label = (tensor.numpy() for tensor in tensors)
-    return Kept(image, valid, label, kept.corner, tensors)
+def _aligned(shape: tuple[int, ...], kind: np.dtype[Any]) -> Array:
+    """Memory for an array that begins where TensorFlow wants it to."""
+    size = math.prod(shape) * kind.itemsize
+    room = np.empty(size + _ALIGNMENT, np.uint8)
+    first = -room.ctypes.data % _ALIGNMENT
+    return room[first : first + size].view(kind).reshape(shape)
+
+
+def _seen_by_tensorflow(kept: Kept) -> Kept:
+    """The same patches, of which TensorFlow has no copy but the arrays themselves; nobody writes to them any more."""
+    arrays = (kept.image, kept.valid, kept.label)
+    if len(kept) == 0:
+        return kept
+    tensors = tuple(tf.experimental.dlpack.from_dlpack(array.__dlpack__()) for array in arrays)
+    for array in arrays:
+        array.flags.writeable = False
+    return replace(kept, tensors=tensors)
