@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,8 +29,8 @@ _MOST: Mapping[str, int] = {"train": 600, "validation": 120, "test": 200}
 _LEAST: Mapping[str, int] = {"train": 40, "validation": 10, "test": 20}
 _OVERLAP = 2
 """Times that patches may cover the ground of their split: more of them teach nothing new."""
-MOST_SAMPLED = 10**8
-"""Largest grid in pixels on which Earth Engine is asked where the classes are."""
+LOOKED_AT = 16
+"""Tiles of a million labels that are looked at; of a larger region these are drawn at random."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def choose(data: Data, grid: Grid) -> Shapes:
         DraftError: Not even small patches make three splits.
         PixelsError: Earth Engine does not answer.
     """
-    seen: dict[int, Candidates | None] = {}
+    counted: Callable[[Export], Candidates] | None = None
     outline = imagery.in_pixels(data, grid)
     strata = task_of(data).strata
     best: Shapes | None = None
@@ -79,9 +79,8 @@ def choose(data: Data, grid: Grid) -> Shapes:
         export = Export.model_validate({"patch_shape": [patch, patch], "block_shape": [block, block]})
         try:
             number = plan.require_blocks(grid, export)
-            if patch not in seen:
-                seen[patch] = _candidates(data, export, grid)
-            found = seen[patch]
+            counted = counted or _candidates(data, export, grid)
+            found = counted(export)
             areas = plan.split_areas(grid, export, found, len(strata), outline)
         except SplitError as error:
             problem = str(error)
@@ -120,15 +119,13 @@ def _options(grid: Grid) -> Iterator[tuple[int, int, int]]:
         yield from few
 
 
-def _candidates(data: Data, export: Export, grid: Grid) -> Candidates | None:
-    if math.prod(grid.shape) > MOST_SAMPLED:
-        return None
+def _candidates(data: Data, export: Export, grid: Grid) -> Callable[[Export], Candidates]:
     # What the export would warn of, the draft's own notes say better.
     logger = logging.getLogger(selection.__package__)
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        return selection.candidates(data, export, grid)
+        return selection.candidates(data, export, grid, LOOKED_AT)
     finally:
         logger.setLevel(level)
 

@@ -13,6 +13,7 @@ from shapely.geometry.base import BaseGeometry
 
 from components.export_examples.planning import blocks, features, plan
 from components.export_examples.planning.blocks import SplitError
+from components.export_examples.planning.label_tiles import A_LOOK
 from components.export_examples.planning.points import PointsError
 from components.export_examples.planning.selection import Selection, select
 from earthline.config import BoundingBox, Data, Export
@@ -106,7 +107,7 @@ def look(data: Data, export: Export, grid: Grid) -> Preview:
     selected, problem = None, ""
     with _warnings() as notes:
         try:
-            selected = select(data, export, grid)
+            selected = select(data, export, grid, A_LOOK)
         except (SplitError, PointsError, PixelsError, ImageryError) as error:
             problem = str(error)
     where = splits.owners({} if selected is None else selected.areas, (labels.shape[0], labels.shape[1]), step)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import ee
+import numpy as np
 from kfp import dsl
 from shapely.geometry import mapping
 
@@ -15,8 +16,8 @@ from components.export_examples import pipeline
 from components.export_examples.existing import dataset
 from components.export_examples.fetching import windows
 from components.export_examples.job import Job
-from components.export_examples.planning import features, plan, points
-from components.export_examples.planning.selection import Selection, select
+from components.export_examples.planning import features, plan
+from components.export_examples.planning.selection import select
 from earthline.config import Data, Export, Labels, VectorLabels
 from earthline.earth_engine import verification
 from earthline.earth_engine.connection import connect
@@ -24,7 +25,7 @@ from earthline.earth_engine.imagery import data_types
 from earthline.earth_engine.retry import PixelsError, ask
 from earthline.entry_point import entry_point
 from earthline.formats.label_features import FEATURES
-from earthline.formats.manifest import MANIFEST, Manifest, SeriesRecord, SourceRecord, StratumSample, expression_hash
+from earthline.formats.manifest import MANIFEST, Manifest, SeriesRecord, SourceRecord, expression_hash
 from earthline.grid import Grid
 from earthline.task import task_of
 
@@ -108,8 +109,8 @@ def _plan(
     selected = select(data, export, grid)
     if selected.records is not None:
         (folder / FEATURES).write_text(selected.records.text(), encoding="utf-8")
-    areas, corners = selected.areas, selected.corners
-    planned = plan.shard(corners, export.shards)
+    areas, corners, export = selected.areas, selected.corners, selected.export
+    planned = plan.shard(corners, export.shards or 4)
     counts = ", ".join(f"{len(patches)} {split}" for split, patches in corners.items())
     _logger.info("export_examples: %d patches planned (%s)", len(planned), counts)
     manifest = Manifest(
@@ -128,25 +129,11 @@ def _plan(
         block_shape=export.block_shape,
         split_areas={split: mapping(area) for split, area in areas.items()},
         seed=export.seed,
-        sampling=_sampling(data, export, grid, selected),
+        sampling=selected.plan.sampling(selected.plan.wanted, np.zeros_like(selected.plan.wanted)),
         expression_hash=expression_hash(ee.serializer.encode(windows.request_image(data, grid))),
         sources=(*(_source(asset, "imagery") for asset in data.imagery.assets), _labels(data.labels)),
     )
     return manifest, planned, selected.foreign
-
-
-def _sampling(data: Data, export: Export, grid: Grid, selected: Selection) -> dict[str, tuple[StratumSample, ...]]:
-    """Of how many patches each stratum's were drawn, by split; none where it is not known of every split."""
-    found = {}
-    for split, drawn in selected.drawn.items():
-        frame = points.frame(data, export, grid, selected.areas[split])
-        if frame is None:
-            return {}
-        found[split] = tuple(
-            StratumSample(name=name, frame=most, drawn=taken)
-            for name, most, taken in zip(task_of(data).strata, frame, drawn, strict=True)
-        )
-    return found
 
 
 def _labels(labels: Labels) -> SourceRecord:

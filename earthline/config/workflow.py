@@ -129,6 +129,7 @@ class Config(Section):
     def _fits_together(self) -> Self:
         problems = [
             *self._loss_problems(),
+            *self._design_problems(),
             *self._evaluate_problems(),
             *self._band_problems(),
             *self._model_problems(),
@@ -161,6 +162,30 @@ class Config(Section):
             f"train.loss: {loss.name} is no loss for {self.data.labels.KIND}, which data.labels names; use one of "
             f"{', '.join(loss_names(task))}"
         ]
+
+    def _design_problems(self) -> list[str]:
+        export, labels = self.export, self.data.labels
+        if isinstance(labels, VectorLabels) and (export.design, export.allocation) != ("stratified", "equal"):
+            key = "design" if export.design != "stratified" else "allocation"
+            return [
+                f"export.{key}: {getattr(export, key)} draws from the pixels of a label raster, and data.labels holds "
+                "points and polygons, whose places somebody chose; remove it"
+            ]
+        if export.allocation != "neyman":
+            return []
+        task: Any = resolve_name(installed()[labels.task].task).of_labels(labels)
+        strata = ", ".join(task.strata)
+        if export.deviations is None and task.spread is None:
+            return [
+                f"export.deviations: allocation neyman needs one for each of {strata}; give them, such as "
+                "sqrt(u * (1 - u)) for an expected user's accuracy u, or use allocation: proportional"
+            ]
+        wrong = sorted(set(export.deviations or task.strata) ^ set(task.strata))
+        if wrong:
+            return [
+                f"export.deviations: {', '.join(wrong)}: give one number for each of {strata}, and for nothing else"
+            ]
+        return []
 
     def _evaluate_problems(self) -> list[str]:
         labels, metric, floors = self.data.labels, self.evaluate.metric, self.evaluate.floors

@@ -205,6 +205,11 @@ class LabelSide(ABC):
     def strata(self) -> tuple[str, ...]:
         """Names of what patches are balanced over; one where they are drawn evenly."""
 
+    @property
+    def spread(self) -> tuple[float, ...] | None:
+        """Standard deviation of the labels inside of each stratum, about; None where strata do not tell it."""
+        return None
+
     @abstractmethod
     def stratum(self, labels: Any) -> Any:
         """The place in `strata` of each pixel, as an `ee.Image` of small whole numbers, its band called as it was.

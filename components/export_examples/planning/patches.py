@@ -1,20 +1,19 @@
-"""The patches that a run takes, as columns: a million of them are 17 MB, and not a million objects."""
+"""The patches that a run takes, as columns: a million of them are 15 MB, and not a million objects."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from earthline.formats.manifest import SPLITS, StratumSample, shard_name
+from earthline.formats.manifest import SPLITS, StratumSample
 
 Array = np.ndarray[Any, Any]
 
 _COLUMNS = {
     "split": np.uint8,
     "stratum": np.uint16,
-    "shard": np.uint16,
     "row": np.int32,
     "column": np.int32,
     "rank": np.int32,
@@ -42,13 +41,12 @@ class Plan:
     """Patches of a run in the order of split, stratum and rank, those that it begins with and those in reserve.
 
     A stratum is one of the design's: of a stratified one, the label of the middle pixel; of all others there is one.
-    Its patches are in the random order of the draw: a run takes the ranks below `wanted`, and where `lost` of these turn
-    out to have no imagery, the next `lost` ranks. So a stratum's patches are always the first so many of its order.
+    Its patches are in the random order of the draw: a run takes the ranks below `wanted`, and where some of these turn
+    out to have no imagery, as many of the next ranks. So a stratum's patches are always the first so many of its order.
 
     Attributes:
         split: Place in `SPLITS`, uint8 (patches,).
         stratum: Place in `strata`, uint16 (patches,).
-        shard: Number of the shard in its split, uint16 (patches,).
         row: Row of the first pixel on the region's grid, int32 (patches,).
         column: Column of the first pixel, int32 (patches,).
         rank: Place in the draw of its split and stratum, from 0 without gaps, int32 (patches,).
@@ -56,53 +54,37 @@ class Plan:
         frame: Pixels on which a patch could have been centred, int64 (splits, strata); None where somebody chose the
             places.
         strata: Names of the design's strata.
-        shards: Number of shards of each split.
     """
 
     split: Array
     stratum: Array
-    shard: Array
     row: Array
     column: Array
     rank: Array
     wanted: Array
     frame: Array | None
     strata: tuple[str, ...]
-    shards: tuple[int, ...]
 
     @classmethod
     def of(
-        cls,
-        corners: dict[tuple[int, int], Array],
-        wanted: Array,
-        frame: Array | None,
-        strata: tuple[str, ...],
-        shards: int,
+        cls, corners: Mapping[tuple[int, int], Array], wanted: Array, frame: Array | None, strata: tuple[str, ...]
     ) -> "Plan":
-        """Deals drawn patches to shards: evenly, each stratum too, and the same way every time.
+        """From the patches of each split and stratum.
 
         Args:
             corners: First pixels (row, column) by place of split and stratum, in the order of the draw, (patches, 2).
             wanted: As the attribute.
             frame: As the attribute.
             strata: As the attribute.
-            shards: Most files per split.
         """
-        counts = tuple(int(max(1, min(shards, of_split))) for of_split in wanted.sum(axis=1))
-        drawn = np.zeros(wanted.shape, np.int64)
-        for place, found in corners.items():
-            drawn[place] = len(found)
-        columns = {name: np.empty(int(drawn.sum()), kind) for name, kind in _COLUMNS.items()}
-        ends = np.cumsum(drawn.ravel()).reshape(drawn.shape)
-        # Ranks go on where those of the stratum before end, so that each stratum is spread over all files.
-        before = np.cumsum(wanted, axis=1) - wanted
-        for (split, stratum), found in corners.items():
-            mine = slice(int(ends[split, stratum]) - len(found), int(ends[split, stratum]))
-            rank = np.arange(len(found))
-            columns["split"][mine], columns["stratum"][mine], columns["rank"][mine] = split, stratum, rank
+        columns = {name: np.empty(sum(map(len, corners.values())), kind) for name, kind in _COLUMNS.items()}
+        end = 0
+        for (split, stratum), found in sorted(corners.items(), key=lambda item: item[0]):
+            mine = slice(end, end := end + len(found))
+            columns["split"][mine], columns["stratum"][mine] = split, stratum
             columns["row"][mine], columns["column"][mine] = found[:, 0], found[:, 1]
-            columns["shard"][mine] = (before[split, stratum] + rank) % counts[split]
-        return cls(**columns, wanted=wanted, frame=frame, strata=strata, shards=counts)
+            columns["rank"][mine] = np.arange(len(found))
+        return cls(**columns, wanted=wanted, frame=frame, strata=strata)
 
     def __len__(self) -> int:
         """Number of patches, those in reserve too."""
@@ -144,22 +126,7 @@ class Plan:
             chosen: Their places in the plan, or a mask.
         """
         columns = {name: getattr(self, name)[chosen] for name in _COLUMNS}
-        return Plan(**columns, wanted=self.wanted, frame=self.frame, strata=self.strata, shards=self.shards)
-
-    def shard_name(self, split: int, shard: int) -> str:
-        """File name of a shard.
-
-        Args:
-            split: Place in `SPLITS`.
-            shard: Its number there.
-        """
-        return shard_name(SPLITS[split], shard, self.shards[split])
-
-    def patches(self) -> Iterator[PlannedPatch]:
-        """The patches one by one."""
-        columns = (self.split, self.shard, self.row, self.column)
-        for split, shard, row, column in zip(*(column.tolist() for column in columns), strict=True):
-            yield PlannedPatch(SPLITS[split], self.shard_name(split, shard), row, column)
+        return Plan(**columns, wanted=self.wanted, frame=self.frame, strata=self.strata)
 
     def corners(self, split: int) -> Array:
         """First pixels (row, column) of a split's patches, int32 (patches, 2).
@@ -195,7 +162,7 @@ class Plan:
     @property
     def fingerprint(self) -> str:
         """SHA-256 of all columns: equal for equal plans."""
-        found = hashlib.sha256(repr((self.strata, self.shards, self.wanted.tolist())).encode())
+        found = hashlib.sha256(repr((self.strata, self.wanted.tolist())).encode())
         for name, kind in _COLUMNS.items():
             found.update(getattr(self, name).astype(np.dtype(kind).newbyteorder("<")).tobytes())
         return found.hexdigest()

@@ -11,7 +11,7 @@ from shapely.geometry.base import BaseGeometry
 from components.export_examples.planning import blocks, dealing
 from components.export_examples.planning.blocks import SplitError
 from components.export_examples.planning.dealing import Candidates
-from components.export_examples.planning.patches import PlannedPatch
+from components.export_examples.planning.patches import PlannedPatch as PlannedPatch
 from earthline.config import BoundingBox, Export
 from earthline.formats.manifest import SPLITS, shard_name
 from earthline.grid import Grid

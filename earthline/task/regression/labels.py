@@ -152,6 +152,12 @@ class ValueLabelSide(Values, LabelSide):
         edges = (self.ends[0], *self.breaks, self.ends[1])
         return tuple(f"{one:g} to {other:g}{self.in_unit}" for one, other in pairwise(edges))
 
+    @property
+    def spread(self) -> tuple[float, ...]:
+        """As if values were spread evenly over each part: its width over the root of 12."""
+        edges = (self.ends[0], *self.breaks, self.ends[1])
+        return tuple((other - one) / 12**0.5 for one, other in pairwise(edges))
+
     def stratum(self, labels: Any) -> Any:
         """How many of the breaks a value has reached."""
         found = labels.multiply(0)
