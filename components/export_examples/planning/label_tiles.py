@@ -1,7 +1,6 @@
 """The strata of all pixels of a region, asked for tile by tile: labels alone, without any imagery."""
 
 import logging
-import math
 import tempfile
 import zlib
 from collections.abc import Iterator
@@ -72,7 +71,7 @@ class LabelTiles:
             ImageryError: An outline is of no use.
             PixelsError: Earth Engine does not answer.
         """
-        tiles = _touched(grid, imagery.in_pixels(data, grid))
+        tiles = touched(grid, imagery.in_pixels(data, grid))
         read = cls(grid.shape, len(tiles))
         if most is not None and len(tiles) > most:
             drawn = chance.order(chance.state(export.seed, _TILES), len(tiles))[:most]
@@ -132,23 +131,19 @@ class LabelTiles:
                 yield row + top, column, strata[top : top + STRIP]
 
 
-def count(grid: Grid) -> int:
-    """Requests that it takes to read a region's labels, where it has no outline.
-
-    Args:
-        grid: Of the whole region.
-    """
-    return math.prod(-(-side // SIDE) for side in grid.shape)
-
-
 def _image(data: Data, grid: Grid) -> Any:
     """The stratum of each pixel inside of the region's outline as one uint8 band, masked nowhere."""
     inside = imagery.clipped(imagery.labels(data), data, grid, offset=data.labels.offset)
     return task_of(data).stratum(inside).rename([imagery.LABEL_BAND]).unmask(NOTHING, False).toUint8()
 
 
-def _touched(grid: Grid, outline: BaseGeometry | None) -> list[Tile]:
-    """The tiles in which patches may be centred."""
+def touched(grid: Grid, outline: BaseGeometry | None) -> list[Tile]:
+    """The tiles that are asked for: those of the grid that the region's outline meets.
+
+    Args:
+        grid: Of the whole region.
+        outline: In pixels of the grid; None where all of it counts.
+    """
     tiles = list(grid.tiles((SIDE, SIDE)))
     if outline is None:
         return tiles
