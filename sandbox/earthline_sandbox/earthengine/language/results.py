@@ -1,7 +1,7 @@
 """Values as `value:compute` answers them, in the JSON that the clients' `getInfo` expects."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -165,6 +165,25 @@ def feature_json(feature: Feature, limits: GraphLimits) -> dict[str, Any]:
     if feature.id is not None:
         shown["id"] = feature.id
     return shown
+
+
+def row(feature: Feature, selectors: Sequence[str] | None, limits: GraphLimits) -> dict[str, Any]:
+    """A feature's columns as a table file of numbers holds them: arrays stay arrays, and no number becomes text.
+
+    Args:
+        feature: The feature.
+        selectors: Names of the columns; None for all properties.
+        limits: Of values.
+    """
+    found = {name: feature.properties.get(name) for name in selectors or feature.properties if name != INDEX}
+    plain = (bool, int, float, np.generic, str, type(None))
+
+    def shown(value: Any) -> Any:
+        if isinstance(value, ArrayValue):
+            return value.data
+        return value if isinstance(value, plain) else to_json(value, limits)
+
+    return {name: shown(value) for name, value in found.items()}
 
 
 def _collection_json(collection: Collection, limits: GraphLimits) -> dict[str, Any]:

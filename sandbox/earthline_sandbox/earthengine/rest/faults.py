@@ -22,10 +22,13 @@ from earthline_sandbox.responses import error_response
 REFUSALS: Mapping[str, tuple[str, str]] = {
     "429": ("RESOURCE_EXHAUSTED", TOO_MANY_REQUESTS),
     "503": ("UNAVAILABLE", "The service is currently unavailable."),
+    "internal": ("INTERNAL", "Internal error."),
     "aggregations": ("RESOURCE_EXHAUSTED", "Too many concurrent aggregations."),
     "memory": ("INVALID_ARGUMENT", "User memory limit exceeded."),
     "timeout": ("INVALID_ARGUMENT", "Computation timed out."),
 }
+#: How the patterns of rules begin that strike batch tasks when they run, and no request: `task:EXPORT_FEATURES`.
+TASKS = "task:"
 #: What happens to the connection: an answer that comes late, never, slowly, or in part.
 DISTURBANCES = ("stall", "reset", "slow", "truncated")
 KINDS = (*REFUSALS, *DISTURBANCES)
@@ -44,7 +47,8 @@ class Rule:
 
     Attributes:
         kind: One of `KINDS`.
-        method: Pattern of methods, as the request log names them: `image:computePixels`, `assets:*`.
+        method: Pattern of methods, as the request log names them: `image:computePixels`, `assets:*`; of batch tasks
+            `task:` and a pattern of their types, such as `task:EXPORT_*`.
         probability: Chance of each call that the other conditions let pass.
         calls: Numbers of matching calls, from 1; empty means any.
         times: How often it may strike; 0 means without end.
@@ -96,11 +100,15 @@ class Rule:
                 f"A fault's 'seconds' must be between 0 and {_LONGEST_SECONDS:g}, 'times' not negative, and 'calls' "
                 "counted from 1."
             )
+        if rule.method.startswith(TASKS) and kind not in REFUSALS:
+            raise invalid(f"A task has no connection: it fails by one of {', '.join(REFUSALS)}, not by '{kind}'.")
         rule._chance = random.Random(rule.seed)
         return rule
 
     def strikes(self, method: str) -> bool:
         """Counts a call, and tells whether it is hit."""
+        if method.startswith(TASKS) != self.method.startswith(TASKS):
+            return False
         if not fnmatchcase(method, self.method) or (self.times and self.struck >= self.times):
             return False
         self.seen += 1
@@ -151,6 +159,20 @@ class Faults:
                 if rule.strikes(method):
                     return rule
         return None
+
+    def fail(self, kind: str) -> None:
+        """Fails a batch task that begins to run, where a rule strikes it.
+
+        Args:
+            kind: Its type, such as `EXPORT_FEATURES`.
+
+        Raises:
+            ApiError: What the task ends with.
+        """
+        rule = self.next(f"{TASKS}{kind}")
+        if rule is not None:
+            status, message = REFUSALS[rule.kind]
+            raise ApiError(status, message)
 
     async def serve(self, app: ASGIApp, rule: Rule, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request under a fault.

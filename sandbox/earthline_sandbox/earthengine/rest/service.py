@@ -74,6 +74,7 @@ class EarthEngine:
         self._seeding = 0
         evaluator = self._evaluator = Evaluator(self._assets, self._endpoints, objects=self._ingestion.source)
         self._pixels = PixelRoutes(evaluator, limits)
+        self._faults = Faults()
         tasks = TaskRoutes(
             evaluator,
             self._assets,
@@ -82,10 +83,10 @@ class EarthEngine:
             settings.home.storage,
             self._drive,
             limits,
+            self._faults,
         )
         assets = AssetRoutes(self._assets, self._ingestion)
         route = self._dispatcher.route
-        self._faults = Faults()
         application = Starlette(
             routes=[
                 Route("/$discovery/rest", _discovery),

@@ -1,6 +1,6 @@
 """REST methods of batch tasks: imports, exports and their operations."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from earthline_sandbox.earthengine.language import results
 from earthline_sandbox.earthengine.learning.learners import Classifier
 from earthline_sandbox.earthengine.limits import Limits
 from earthline_sandbox.earthengine.rest.dispatch import Call, Dispatcher, unsupported
+from earthline_sandbox.earthengine.rest.faults import Faults
 from earthline_sandbox.earthengine.rest.field_names import in_camel_case
 from earthline_sandbox.earthengine.tasks import exports
 from earthline_sandbox.earthengine.tasks.destinations import Destination
@@ -39,6 +40,7 @@ class TaskRoutes:
         storage: Folder of Cloud Storage's objects.
         drive: Folder of Google Drive's files.
         limits: Sizes.
+        faults: May fail tasks on purpose.
     """
 
     evaluator: Evaluator
@@ -48,6 +50,7 @@ class TaskRoutes:
     storage: Path
     drive: Path
     limits: Limits
+    faults: Faults
 
     def routes(self, dispatcher: Dispatcher) -> list[Route]:
         """All of them."""
@@ -130,14 +133,15 @@ class TaskRoutes:
         description = str(call.body.get("description") or "export")
         selectors = call.body.get("selectors")
 
-        def features(task: Task) -> list[dict[str, Any]]:
-            found = []
+        def members(task: Task) -> Iterator[Feature]:
             for member in value:
                 task.progress(0.0)
                 if not isinstance(member, Feature):
                     raise invalid("Export.table: The collection holds elements that are no features.")
-                found.append(results.feature_json(member, self.evaluator.limits))
-            return found
+                yield member
+
+        def features(task: Task) -> list[dict[str, Any]]:
+            return [results.feature_json(member, self.evaluator.limits) for member in members(task)]
 
         if isinstance(given := call.body.get("assetExportOptions"), Mapping):
             target = given.get("earthEngineDestination") or {}
@@ -154,6 +158,9 @@ class TaskRoutes:
             destination = Destination.of(self.storage, self.drive, options, description)
 
             def work(task: Task) -> list[str]:
+                if file_format == "TF_RECORD_TABLE":
+                    rows = (results.row(member, selectors, self.evaluator.limits) for member in members(task))
+                    return exports.records_to_file(rows, destination)
                 return exports.table_to_file(features(task), file_format, selectors, destination)
 
         return self._submit(call, "EXPORT_FEATURES", description, work)
@@ -176,7 +183,13 @@ class TaskRoutes:
 
     def _submit(self, call: Call, kind: str, description: str, work: Any) -> Any:
         request_id = call.body.get("requestId")
-        return self.operations.submit(call.project, kind, description, work, str(request_id) if request_id else None)
+
+        def run(task: Task) -> list[str]:
+            self.faults.fail(kind)
+            written: list[str] = work(task)
+            return written
+
+        return self.operations.submit(call.project, kind, description, run, str(request_id) if request_id else None)
 
     def _list(self, call: Call) -> Any:
         return self.operations.page(call.project, call.number("pageSize"), call.query.get("pageToken", ""))

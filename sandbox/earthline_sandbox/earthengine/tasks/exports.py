@@ -3,9 +3,10 @@
 The client bakes grid and region into the graph, so an export's grid is its image's own.
 """
 
+import gzip
 import json
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -217,6 +218,21 @@ def table_to_file(
             path.write_bytes(data)
             uris.append(destination.publish(path, suffix))
         return uris
+
+
+def records_to_file(rows: Iterable[Mapping[str, Any]], destination: Destination) -> list[str]:
+    """Writes a table as a TFRecord, one row after the other, and gives its address; raises INVALID_ARGUMENT.
+
+    Args:
+        rows: Columns by name: numbers, texts, lists or arrays.
+        destination: Where the file goes, once it is whole.
+    """
+    with tempfile.TemporaryDirectory(prefix="earthengine-export-") as folder:
+        path = Path(folder) / "table"
+        with gzip.GzipFile(path, "wb", mtime=0) as file:
+            for number, row in enumerate(rows):
+                file.write(tables.record(row, str(number)))
+        return [destination.publish(path, tables.EXTENSIONS["TF_RECORD_TABLE"])]
 
 
 def table_to_asset(features: Sequence[dict[str, Any]], assets: Assets, name: str, *, overwrite: bool) -> list[str]:

@@ -7,6 +7,7 @@ import pytest
 import rasterio
 from rasterio.transform import Affine
 
+from earthline_sandbox.earthengine.formats.tfrecords import decode_example, records
 from earthline_sandbox.earthengine.limits import Limits
 from earthline_sandbox.earthengine.tasks.operations import Operations
 from earthline_sandbox.errors import ApiError
@@ -191,6 +192,28 @@ def test_a_table_is_exported(ee, sandbox, bucket):
     task.start()
     assert finished(ee, task.name)["metadata"]["state"] == "SUCCEEDED"
     assert (sandbox.home / "storage" / bucket / "points.csv").read_text() == "n\n0\n1\n2\n"
+
+
+def test_a_task_fails_on_demand_and_its_numbers_are_what_they_are(ee, sandbox, bucket):
+    row = ee.Feature(None, {"pixels": ee.Array([[1.5, 0], [2, 1e30]]), "n": 7, "nowhere": None})
+    table = ee.FeatureCollection([row.set("odd", ee.Number(0).log())])
+    sandbox.command("faults", "add", "memory", "--method", "task:EXPORT_FEATURES", "--times", "1")
+    try:
+        ended = []
+        for name in ("first", "second"):
+            task = ee.batch.Export.table.toCloudStorage(table, name, bucket, name, fileFormat="TFRecord")
+            task.start()
+            ended.append(finished(ee, task.name))
+    finally:
+        sandbox.command("faults", "clear")
+    assert ended[0]["metadata"]["state"] == "FAILED" and ended[0]["error"]["message"] == "User memory limit exceeded."
+    assert not (sandbox.home / "storage" / bucket / "first.tfrecord.gz").exists()
+    assert ended[1]["metadata"]["state"] == "SUCCEEDED", ended[1]
+    (record,) = records(sandbox.home / "storage" / bucket / "second.tfrecord.gz", limit_bytes=1000)
+    found = decode_example(record)
+    assert found.keys() == {"pixels", "n", "odd"}
+    np.testing.assert_array_equal(found["pixels"], np.float32([1.5, 0, 2, 1e30]))
+    assert found["n"] == [7] and np.isneginf(found["odd"]).all()
 
 
 def test_exports_that_cannot_be_are_refused_at_once(ee, landsat, bucket):
