@@ -36,7 +36,7 @@ run: $(VENV)/installed ## Make a map of North Carolina from CONFIG (default: con
 	$(BIN)/earthline run $(CONFIG)
 
 test: $(VENV)/installed-dev ## Run the whole test suite, the end-to-end run included
-	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
+	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 test-long: $(VENV)/installed-dev ## Run the tests that take minutes, such as a schedule that retrains twice
 	$(BIN)/python -m pytest -m long

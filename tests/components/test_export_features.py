@@ -42,6 +42,8 @@ from components.validate_examples.run import run as validate
 from earthline.config import Data
 from earthline.config.sections.labels import vector
 from earthline.earth_engine import connection, label_upload
+
+pytestmark = pytest.mark.slow
 def uploaded(content, folder):
     # As a file is that is too large to travel with the config.
     vector.MOST_INLINE_BYTES = 0

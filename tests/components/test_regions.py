@@ -50,6 +50,8 @@ from earthline.formats.certainty import Certainty
 from earthline.formats.contract import Contract
 from earthline.grid import Grid
 from earthline.task import task_of
+
+pytestmark = pytest.mark.slow
 case = json.load(open(sys.argv[1]))
 connect("sandbox")
 table = ee.FeatureCollection([

@@ -123,6 +123,8 @@ CASES: Mapping[str, Mapping[str, Any]] = {
 FUNCTION = f"""
 import ee
 
+pytestmark = pytest.mark.slow
+
 ee.Initialize(project="mine")
 
 
