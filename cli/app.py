@@ -11,6 +11,7 @@ from cli.check import check
 from cli.compile import compile_config
 from cli.init import init
 from cli.label import label
+from cli.plan import plan
 from cli.preview import preview
 from cli.rollback import rollback
 from cli.run import run
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 app.command("init")(init)
 app.command("preview")(preview)
+app.command("plan")(plan)
 app.command("run")(run)
 app.command("submit")(submit)
 app.command("compile")(compile_config)

@@ -30,6 +30,7 @@ def prepare(settings: "Config", console: Console, *, seed_data: bool) -> bytes:
         SplitError: Patches or blocks do not fit into the region.
         ConfigError: Examples that exist already are not there, or are not what the config says.
         AssetError: The map would be written over something else.
+        BudgetError: The run would cost more than `budget` allows.
         PixelsError: Earth Engine does not answer.
     """
     from cli.launch.questions import questions
@@ -40,10 +41,32 @@ def prepare(settings: "Config", console: Console, *, seed_data: bool) -> bytes:
     bring_data(settings, console, seed_data=seed_data)
     for question in questions(settings):
         question.ask()
+    require_within_budget(settings, console)
 
     from pipelines.compilation import compile_workflow
 
     return compile_workflow(settings)
+
+
+def require_within_budget(settings: "Config", console: Console) -> None:
+    """Makes sure that a run keeps within the config's budget, and says what may exceed it; `target.enter` comes first.
+
+    Args:
+        settings: The workflow's config.
+        console: Where to write.
+
+    Raises:
+        BudgetError: The run takes more.
+        PixelsError: Earth Engine does not answer.
+    """
+    if not settings.budget.is_set:
+        return
+    from pipelines.cost import budget
+
+    with console.status("comparing the run with its budget"):
+        uncertain = budget.require(settings)
+    for text in uncertain:
+        console.print(text, soft_wrap=True, highlight=False, markup=False)
 
 
 def bring_data(settings: "Config", console: Console, *, seed_data: bool) -> None:

@@ -42,6 +42,11 @@ def on_output() -> Console:
     return console
 
 
+def on_error() -> Console:
+    """A console on standard error, for what must not stand among a command's output."""
+    return Console(stderr=True)
+
+
 def word(state: str) -> str:
     """A state of Vertex AI in a plain word, such as `cached` for SKIPPED.
 

@@ -24,6 +24,28 @@ def request_shape(asked: tuple[int, int], tile: tuple[int, int]) -> tuple[int, i
     return rows, columns
 
 
+def covering(grid: Grid, shape: tuple[int, int], outline: BaseGeometry | None) -> tuple[list[Tile], list[Tile]]:
+    """The requests that a map takes, and the tiles that lie outside of its outline.
+
+    Args:
+        grid: Of the map.
+        shape: Pixels of each request `(height, width)`.
+        outline: In pixels of the grid; None where all of it counts.
+
+    Returns:
+        Tiles that are asked for, and those that are not.
+    """
+    wanted: list[Tile] = []
+    left_out: list[Tile] = []
+    if outline is not None:
+        shapely.prepare(outline)
+    for tile in grid.tiles(shape):
+        row, column, (height, width) = tile
+        there = outline is None or outline.intersects(shapely.box(column, row, column + width, row + height))
+        (wanted if there else left_out).append(tile)
+    return wanted, left_out
+
+
 def predict(
     image: Any,
     task: Task,
@@ -50,14 +72,7 @@ def predict(
     Raises:
         PixelsError: Earth Engine does not answer.
     """
-    wanted: list[Tile] = []
-    left_out: list[Tile] = []
-    if outline is not None:
-        shapely.prepare(outline)
-    for tile in grid.tiles(shape):
-        row, column, (height, width) = tile
-        there = outline is None or outline.intersects(shapely.box(column, row, column + width, row + height))
-        (wanted if there else left_out).append(tile)
+    wanted, left_out = covering(grid, shape, outline)
     for row, column, inner in left_out:
         if aside is not None:
             aside.empty(row, column, inner)

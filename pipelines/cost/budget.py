@@ -1,0 +1,96 @@
+"""Whether a run keeps within the config's budget."""
+
+from dataclasses import dataclass
+
+from earthline.config import Config
+from pipelines.cost.estimate import Estimate, estimate
+from pipelines.cost.figures import Figure
+from pipelines.cost.prices import Prices
+
+_LOWER = {
+    "requests": "fewer export.examples, a smaller predict.region or a larger predict.tile_shape",
+    "eecu_hours": "fewer export.examples, a smaller predict.region or serving.overlap, fewer bands or days of imagery",
+    "dollars": "fewer export.examples or train.epochs, cheaper machines (train.machine_type, train.accelerator_type)",
+    "monthly_dollars": "a smaller serving.machine_type, fewer serving.max_replicas, serving.keep_previous: 0",
+}
+"""What makes a quantity smaller."""
+
+
+class BudgetError(ValueError):
+    """The run would cost more than the config's budget allows; the text has the figures and what to lower."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One limit of the budget.
+
+    Attributes:
+        key: Of the config, below `budget`.
+        limit: Its value.
+        figure: What the run takes.
+    """
+
+    key: str
+    limit: float
+    figure: Figure
+
+    @property
+    def exceeded(self) -> bool:
+        """True where the run takes more for certain."""
+        return self.figure.low > self.limit
+
+    @property
+    def uncertain(self) -> bool:
+        """True where it may take more."""
+        return not self.exceeded and (self.figure.high is None or self.figure.high > self.limit)
+
+    @property
+    def text(self) -> str:
+        """The limit and the figure in a sentence, and what to lower where that may be needed."""
+        least, most = f"{self.figure.low:,.4g}", "more" if self.figure.high is None else f"{self.figure.high:,.4g}"
+        taken = least if least == most else f"{least} to {most}" if most != "more" else f"{least} or more"
+        said = f"budget.{self.key}: {self.limit:,g}; this run takes {taken}"
+        if self.exceeded:
+            return f"{said}; lower that by {_LOWER[self.key]}, or raise budget.{self.key}"
+        if self.uncertain:
+            return f"{said}, so that it may be exceeded"
+        return said
+
+
+def checks(found: Estimate) -> tuple[Check, ...]:
+    """Each limit that the config sets, with what the run takes.
+
+    Args:
+        found: What the run costs.
+    """
+    budget, whole = found.config.budget, found.total
+    taken = {
+        "dollars": whole.dollars,
+        "monthly_dollars": found.standing.dollars,
+        "eecu_hours": whole.eecu_hours,
+        "requests": whole.requests,
+    }
+    limits = ((key, getattr(budget, key), figure) for key, figure in taken.items())
+    return tuple(Check(key, limit, figure) for key, limit, figure in limits if limit is not None and figure is not None)
+
+
+def require(config: Config) -> tuple[str, ...]:
+    """Makes sure that a run keeps within the budget; without one, nothing is asked.
+
+    Args:
+        config: The workflow's config.
+
+    Returns:
+        What may be exceeded, as far as is known.
+
+    Raises:
+        BudgetError: The run takes more.
+        PixelsError: Earth Engine does not answer.
+    """
+    if not config.budget.is_set:
+        return ()
+    found = checks(estimate(config, Prices.load(config.environment.location)))
+    exceeded = [check.text for check in found if check.exceeded]
+    if exceeded:
+        raise BudgetError("\n".join([*exceeded, "`earthline plan` shows each part; nothing was started"]))
+    return tuple(check.text for check in found if check.uncertain)

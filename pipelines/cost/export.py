@@ -1,0 +1,156 @@
+"""What the export costs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from components.export_examples.fetching import measuring, requests, windows
+from components.export_examples.job import REQUESTS_PER_WORKER
+from components.export_examples.planning.selection import select
+from earthline.config import Config
+from earthline.earth_engine import verification
+from earthline.earth_engine.imagery import data_types
+from earthline.earth_engine.requests import tally
+from earthline.earth_engine.requests.door import QUOTA_PER_SECOND
+from pipelines.cost import eecu, machines
+from pipelines.cost.figures import Basis, Figure
+from pipelines.cost.part import Part
+from pipelines.cost.prices import Prices
+from pipelines.cost.probes import Probe, line, probe
+from pipelines.dataflow import NAME as DATAFLOW
+
+PROBES = 5
+"""Requests of the export that are made to measure it, of all sizes."""
+HOURS_PER_TASK = (16 + 17 / 60) / 1000
+"""1,000 export tasks took 16 h 17 min (github.com/nasaharvest/openmapflow, pull request 107); about two run at once."""
+_BATCH = "1,000 tasks of Earth Engine took 16 h 17 min (github.com/nasaharvest/openmapflow, pull request 107)"
+DATAFLOW_START_HOURS = 188 / 3600
+"""From the submission of a job to its workers' first request: 1 min 40 s and 1 min 28 s (github.com/michaelfdewitt/
+datensee, case study of 2026-09-02)."""
+DATAFLOW_DISK = 250.0
+"""GiB of a batch worker's disk by default (https://cloud.google.com/dataflow/pricing)."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What planning and probe requests told.
+
+    Attributes:
+        probes: Answered probe requests; none where there is nothing to fetch.
+        parts: The export's planning and its patches.
+    """
+
+    probes: tuple[Probe, ...]
+    parts: tuple[Part, ...]
+
+    def eecu_hours(self, config: Config, pixels: float) -> Figure:
+        """EECU-hours of pixels of the imagery, by the probes, or by what others published.
+
+        Args:
+            config: The workflow's config.
+            pixels: That Earth Engine computes.
+        """
+        told = [(each.eecu_seconds, each.pixels) for each in self.probes if each.eecu_seconds is not None]
+        if not told:
+            return eecu.published(config.data.imagery, pixels)
+        rate = sum(spent for spent, _ in told) / sum(count for _, count in told)
+        note = f"EECU-hours from the profiles of {len(told)} probe requests; what Earth Engine keeps ready costs less"
+        return Figure.measured(rate * pixels / 3600, note)
+
+
+def existing() -> tuple[Part, ...]:
+    """Examples that exist already are copied and checked, and Earth Engine is asked for nothing."""
+    nothing = Figure.exact(0)
+    note = "data.examples: the examples exist already, so that none is fetched"
+    return (Part("export", nothing, nothing, eecu_hours=nothing, notes=(note,)),)
+
+
+def measure(config: Config, prices: Prices) -> Measured:
+    """Plans the patches as the run will, makes a few of its requests, and counts the others.
+
+    Args:
+        config: The workflow's config; its examples are to be exported.
+        prices: The table.
+
+    Raises:
+        ImageryError: The config names something that Earth Engine does not have.
+        SplitError: The region cannot be split as asked.
+        PointsError: There is nothing to sample.
+        PixelsError: Earth Engine does not answer.
+    """
+    with tally.counted() as asked:
+        grid = verification.verify(config.data)
+        data = data_types.resolved(config.data, grid)
+        selected = select(data, config.export, grid)
+    planning = Part(
+        "planning",
+        Figure.measured(asked.requests, "requests of planning as they were made now; the run makes them again"),
+        Figure.measured(asked.received, ""),
+    )
+    first = selected.plan.first
+    corners = np.column_stack([first.row, first.column])
+    boxes = requests.windows_of(corners, data, selected.export).boxes
+    chosen = np.unique(np.linspace(0, len(boxes) - 1, min(PROBES, len(boxes))).round().astype(int))
+    windows_of_probes = [
+        grid.window(top, left, (bottom - top, right - left)) for top, left, bottom, right in (boxes[chosen].tolist())
+    ]
+    probes = probe(windows.request_image(data, grid), windows_of_probes)
+    costs = measuring.measured([each.pixels for each in probes], [each.seconds for each in probes])
+    expected = requests.expected(corners, data, selected.export, costs)
+    measured = Measured(probes, ())
+    return Measured(probes, (planning, _fetched(config, prices, len(corners), expected, measured)))
+
+
+def _fetched(config: Config, prices: Prices, patches: int, expected: requests.Expected, measured: Measured) -> Part:
+    export = config.export
+    spent = measured.eecu_hours(config, expected.pixels)
+    notes = [f"{patches:,} patches come by {expected.requests:,} requests"]
+    asked = Figure.exact(expected.requests, "a patch without imagery is replaced, by requests of a further round")
+    if export.method == "batch":
+        tasks = -(-patches // export.patches_per_task)
+        hours = Figure(tasks * HOURS_PER_TASK, tasks * HOURS_PER_TASK, Basis.PUBLISHED, _BATCH)
+        asked = Figure.exact(tasks, "each task of Earth Engine is one request, and more to look after it")
+        notes = [f"{patches:,} patches come by {tasks:,} tasks of Earth Engine, of which about two run at once"]
+    else:
+        hours = _hours(export.concurrency, expected, measured.probes)
+    return Part(
+        "export",
+        asked,
+        Figure.exact(expected.bytes),
+        hours,
+        spent,
+        _dollars(config, prices, hours),
+        notes=tuple(notes),
+    )
+
+
+def _hours(concurrency: int, expected: requests.Expected, probes: Sequence[Probe]) -> Figure:
+    begin, rate = line(probes)
+    seconds = expected.requests * begin + expected.pixels / 1e6 * rate
+    quota = max(seconds / concurrency, expected.requests / QUOTA_PER_SECOND)
+    slowest = max(each.seconds for each in probes)
+    note = (
+        f"time at {concurrency} requests at once, by {len(probes)} requests that were made one after another now (the "
+        f"slowest took {slowest:.2f} s)"
+    )
+    return Figure.measured((quota + slowest) / 3600, note)
+
+
+def _dollars(config: Config, prices: Prices, hours: Figure) -> Figure:
+    """Of the machines that fetch."""
+    export = config.export
+    step = machines.hourly(prices, "training_machine", machines.of_step(config.steps.of("export_examples")))
+    if export.runner != DATAFLOW:
+        return machines.product(hours, step)
+    workers = max(1, export.concurrency // REQUESTS_PER_WORKER)
+    worker = machines.dataflow_hourly(prices, config.environment.dataflow.machine_type, DATAFLOW_DISK)
+    job = Figure(
+        hours.low + DATAFLOW_START_HOURS,
+        None if hours.high is None else hours.high + DATAFLOW_START_HOURS,
+        hours.basis,
+        hours.note,
+    )
+    beside, fetching = machines.product(job, step), machines.product(job, worker, workers)
+    high = None if beside.high is None or fetching.high is None else beside.high + fetching.high
+    return Figure(beside.low + fetching.low, high, max(beside.basis, fetching.basis), fetching.note or beside.note)

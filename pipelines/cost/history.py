@@ -1,0 +1,87 @@
+"""How long the steps of earlier runs took, as far as their records tell of the same work on the same machines."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import yaml
+
+from earthline.config import Config
+from pipelines.cost.figures import Figure
+from pipelines.runs import records
+
+_SETTINGS = ("data", "export", "train")
+"""Parameters of the pipeline that decide how long steps take."""
+_IDLE = {"train": ("seed", "image", "checkpoint_minutes"), "export": ("seed",)}
+"""Keys that change nothing of that."""
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """A run of the same config.
+
+    Attributes:
+        job_id: Its id.
+        created: When it was submitted.
+        target: Where it ran: `cloud`, or `sandbox`, which is this machine whatever the config names.
+        seconds: Of each step that did its work then, by name.
+    """
+
+    job_id: str
+    created: datetime
+    target: str
+    seconds: dict[str, float]
+
+    def hours(self, step: str) -> Figure:
+        """How long a step took.
+
+        Args:
+            step: Its name, one of `seconds`.
+        """
+        when = f"{self.created:%Y-%m-%d}"
+        if self.target == "cloud":
+            return Figure.measured(
+                self.seconds[step] / 3600, f"hours of {step} as run {self.job_id} of {when} took them"
+            )
+        note = (
+            f"hours of {step} as it took on this machine in run {self.job_id} of {when}, priced as if Vertex AI's did"
+        )
+        return Figure.assumed(self.seconds[step] / 3600, note)
+
+
+def latest(config: Config) -> Earlier | None:
+    """The newest run with the same data, export, training and machines whose training did its work; None without one.
+
+    Args:
+        config: The workflow's config.
+    """
+    wanted = _settings({name: getattr(config, name).model_dump_json() for name in _SETTINGS})
+    for record in records.read_all():
+        if record.workflow != config.name or record.target != config.environment.target:
+            continue
+        seconds = {step.name: step.seconds for step in record.steps if step.state == "SUCCEEDED" and step.seconds}
+        if "train_model" in seconds and _settings(_parameters(record)) == wanted:
+            return Earlier(record.job_id, record.created, record.target, seconds)
+    return None
+
+
+def _settings(given: dict[str, str]) -> dict[str, Any] | None:
+    try:
+        found = {name: json.loads(given[name]) for name in _SETTINGS}
+    except (KeyError, ValueError):
+        return None
+    for name, keys in _IDLE.items():
+        for key in keys:
+            found[name].pop(key, None)
+    return found
+
+
+def _parameters(record: records.Record) -> dict[str, str]:
+    """What the compiled pipeline of a run was given; nothing where it is not kept."""
+    try:
+        template = yaml.load((record.folder / records.PIPELINE).read_text(encoding="utf-8"), yaml.CSafeLoader)
+        parameters = template["root"]["inputDefinitions"]["parameters"]
+        return {name: str(parameters[name]["defaultValue"]) for name in _SETTINGS}
+    except (OSError, yaml.YAMLError, KeyError, TypeError, UnicodeDecodeError):
+        return {}

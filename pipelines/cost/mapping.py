@@ -1,0 +1,66 @@
+"""What the map costs."""
+
+import math
+
+from components.predict_map.tiles import covering, request_shape
+from earthline.config import Config
+from earthline.earth_engine import imagery
+from pipelines.cost import machines
+from pipelines.cost.export import Measured
+from pipelines.cost.figures import Figure
+from pipelines.cost.history import Earlier
+from pipelines.cost.part import Part
+from pipelines.cost.prices import Prices
+
+STEP = "predict_map"
+_BYTES = 4
+"""Of a pixel of the map, and of each further band."""
+
+
+def of_map(config: Config, prices: Prices, measured: Measured | None, earlier: Earlier | None) -> Part:
+    """The map's requests, and the tiles that Earth Engine sends to the endpoint for them.
+
+    Args:
+        config: The workflow's config.
+        prices: The table.
+        measured: What probe requests of the export told; None where nothing is exported.
+        earlier: A run of the same config.
+
+    Raises:
+        ImageryError: The region lies outside the imagery.
+        PixelsError: Earth Engine does not answer.
+    """
+    data, region, tile = config.data, config.predict.region, config.serving.tile_shape
+    grid = imagery.map_grid(data, region)
+    shape = request_shape(config.predict.tile_shape, tile)
+    wanted, _ = covering(grid, shape, imagery.in_pixels(data, grid, region))
+    pixels = sum(math.prod(inner) for *_, inner in wanted)
+    calls = sum(math.prod(-(-length // side) for length, side in zip(inner, tile, strict=True)) for *_, inner in wanted)
+    sent = calls * math.prod(side + around for side, around in zip(tile, config.serving.overlap, strict=True))
+    if measured is None:
+        spent = Figure.unknown("Earth Engine's computing for the map was not measured, as no example is fetched")
+    else:
+        spent = measured.eecu_hours(config, sent)
+    hours = _hours(earlier)
+    step = machines.hourly(prices, "training_machine", machines.of_step(config.steps.of(STEP)))
+    bands = 1 + len(config.predict.bands)
+    return Part(
+        "map",
+        Figure.exact(len(wanted), "as long as no window is too heavy for Earth Engine, which is then halved"),
+        Figure.assumed(pixels * _BYTES * bands, f"bytes of the map at {_BYTES} for each band of a pixel"),
+        hours,
+        spent,
+        machines.product(hours, step),
+        (
+            f"the map takes {calls:,} calls of the endpoint by Earth Engine, of at most {config.payload_bytes:,} bytes "
+            "each; its EECU-hours are those of the imagery that is sent, overlap included",
+        ),
+    )
+
+
+def _hours(earlier: Earlier | None) -> Figure:
+    if earlier is None or STEP not in earlier.seconds:
+        return Figure.unknown(
+            "how long the map takes is not known before an endpoint has answered for this config once"
+        )
+    return earlier.hours(STEP)
