@@ -55,8 +55,8 @@ def _findings(settings: "Config", reachable: bool, skipped: str) -> "Iterator[Fi
     limit = settings.serving.max_payload_bytes
     sizes = f"request of {settings.payload_bytes:,} and answer of {settings.response_bytes:,} of {limit:,} bytes"
     yield Finding("tile for the endpoint", True, f"{sizes}, whichever way overlap is counted")
-    template = compile_workflow(settings)
     try:
+        template = compile_workflow(settings)
         steps = verify(template, environment.image)
         yield Finding("pipeline", True, f"compiles to {len(template):,} bytes of KFP YAML, {steps} steps")
     except SpecificationError as error:

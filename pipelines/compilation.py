@@ -16,7 +16,7 @@ _GOOGLES_OWN = "gcr.io/ml-pipeline/google-cloud-pipeline-components:"
 
 
 class SpecificationError(ValueError):
-    """A compiled pipeline that Vertex AI would refuse, or that lacks a value or names a wrong image."""
+    """A pipeline that could not work, that Vertex AI would refuse, that lacks a value or names a wrong image."""
 
 
 def compile_workflow(config: Config, *, probes: bool = False) -> bytes:
@@ -28,7 +28,15 @@ def compile_workflow(config: Config, *, probes: bool = False) -> bytes:
 
     Returns:
         KFP v2 YAML in UTF-8 with sorted keys. It names container images and nothing of this machine, and holds no time.
+
+    Raises:
+        SpecificationError: Its steps could not read the examples.
     """
+    if config.export.format != "earthline":
+        raise SpecificationError(
+            f"export.format: {config.export.format} is for trainers of your own; no step after export_examples reads "
+            "it. Take the line out for a run, or write the examples alone by `earthline export`"
+        )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "workflow.yaml"
         compiler.Compiler().compile(build(config, probes=probes), str(path))

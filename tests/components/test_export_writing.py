@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.export_examples.writing import chunks, layout
+from components.export_examples.writing import chunks, folders, layout
 from components.export_examples.writing.chunks import ChunkError, ChunkWriter, EncodedPatch, LostPatch
 from components.export_examples.writing.spool import KEPT_SECONDS, OWNER, Spool
 from components.export_examples.writing.write import write
@@ -248,3 +248,32 @@ def test_many_threads_share_a_writer(tmp_path):
     spool = Spool(str(tmp_path))
     spool.refresh()
     assert spool.count == 400
+
+
+def test_a_dataset_folder_keeps_what_is_not_the_steps(tmp_path):
+    ours = [
+        "manifest.json",
+        "manifest.json.part",
+        LOST,
+        "features.json",
+        "train-00000-of-00002.tfrecord",
+        "test-00001-of-00002.tfrecord.gz",
+        "validation-00000-of-00001.tfrecord.part",
+        "train-00003.part",
+    ]
+    others = ["README.md", "train.csv", "train-00000.tfrecord", ".unfinished/a.chunk", "old/manifest.json"]
+    for name in (*ours, *others):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    folders.clear(tmp_path)
+    left = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file())
+    assert left == sorted(others)
+
+
+def test_spools_outlive_a_run_wherever_there_is_a_place(tmp_path, monkeypatch):
+    monkeypatch.setattr("kfp.dsl.types.artifact_types._GCS_LOCAL_MOUNT_PREFIX", "/mounted/")
+    at = folders.spools
+    assert at("gs://bucket/temp", tmp_path, remote=False) == "/mounted/bucket/temp/export_spools"
+    assert at("gs://bucket/temp", tmp_path, remote=True) == "gs://bucket/temp/export_spools"
+    assert at("/work/temp", tmp_path, remote=False) == "/work/temp/export_spools"
+    assert at("", tmp_path, remote=False) == f"{tmp_path}/.unfinished"

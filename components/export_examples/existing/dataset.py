@@ -3,33 +3,32 @@
 import hashlib
 import json
 import logging
-import operator
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from functools import reduce
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
-import numpy as np
 from shapely.geometry import mapping
 
 from components.export_examples.existing import records
 from components.export_examples.existing.layout import Layout
 from components.export_examples.existing.mixer import MixerError
 from components.export_examples.existing.owners import ByMixer, Owners
-from components.export_examples.fetching.fetch import PROGRESS_SECONDS
+from components.export_examples.fetching.progress import SECONDS as PROGRESS_SECONDS
 from components.export_examples.planning.blocks import SplitError
+from components.export_examples.writing.files import Written
+from components.export_examples.writing.layout import count as count_shards
 from components.export_examples.writing.manifest import WriteManifest
-from components.export_examples.writing.shards import WrittenShard
+from components.export_examples.writing.shards import GZIP, PACKED, Counted, WrittenShard, laid_out, packed
 from earthline.config import Data, Export
 from earthline.formats import shards
-from earthline.formats.examples import Patch, labelled
+from earthline.formats.examples import Patch
 from earthline.formats.manifest import SPLITS, Manifest, SourceRecord, shard_name
 from earthline.storage.patterns import Found, find
-from earthline.task import Task, task_of
-from earthline.task.labels import LabelStatistics
+from earthline.task import task_of
 
+MOST_EXAMPLES = 1 << 40
 _logger = logging.getLogger(__name__)
 
 
@@ -56,8 +55,9 @@ def take(data: Data, export: Export, project: str, folder: Path) -> None:
     files = sorted((file for some in found.values() for file in some), key=lambda file: file.name)
     _logger.info("export_examples: takes %d files, %.1f MB", len(files), sum(file.size for file in files) / 1e6)
     owned, told = records.owners_of(section, export, found, project)
+    size = sum(file.size for file in files)
     with ExitStack() as stack:
-        splits = {split: _Split(split, folder, export.shards, task_of(data), stack) for split in SPLITS}
+        splits = {split: _Split(split, folder, size, data, export, stack) for split in SPLITS}
         layout = Layout(export.patch_shape, section.split.key if section.split is not None else None)
         count = _write(data, export, files, owned, splits, layout, project)
     if isinstance(owned, ByMixer) and count != owned.mixer.total:
@@ -111,39 +111,36 @@ def _write(
 class _Split:
     """The shards of one split while they are written, in turn."""
 
-    def __init__(self, name: str, folder: Path, shards_at_most: int, task: Task, stack: ExitStack) -> None:
+    def __init__(self, name: str, folder: Path, size: int, data: Data, export: Export, stack: ExitStack) -> None:
         self.name, self.examples = name, 0
-        self._folder, self._most, self._task, self._stack = folder, shards_at_most, task, stack
-        self._files: list[BinaryIO] = []
-        self._counts: list[int] = []
-        self._labels: list[LabelStatistics] = []
-        self._unlabelled: list[int] = []
-        self._masked: list[int] = []
+        self._folder, self._stack, self._export = folder, stack, export
+        # How many bytes a split gets is known when all are read; its files are near what they are made from.
+        share = size * export.shares[name]  # type: ignore[index]
+        self._most = count_shards(MOST_EXAMPLES, int(share), export.shards)
+        self._task, self._bands = task_of(data), data.imagery.band_names
+        self._files: list[IO[bytes]] = []
+        self._counted: list[Counted] = []
 
     def add(self, patch: Patch) -> None:
         """Writes a patch."""
         place = self.examples % self._most
         if place == len(self._files):
-            self._files.append(self._stack.enter_context(self._part(place).open("wb")))
-            self._labels.append(self._task.statistics(np.zeros(0, self._task.data_type)))
-            for numbers in (self._counts, self._unlabelled, self._masked):
-                numbers.append(0)
-        there = labelled(patch.label)
-        self._files[place].write(shards.frame(patch.encode()))
-        self._counts[place] += 1
-        self._labels[place] = reduce(operator.add, (self._labels[place], self._task.statistics(patch.label[there])))
-        self._unlabelled[place] += int((~there).sum())
-        self._masked[place] += int((~patch.valid).sum())
+            file: IO[bytes] = self._stack.enter_context(self._part(place).open("wb"))
+            if self._export.compress == GZIP:
+                file = self._stack.enter_context(packed(file))
+            self._files.append(file)
+            self._counted.append(Counted(self._task))
+        self._files[place].write(shards.frame(laid_out(patch, self._export.format, self._bands)))
+        self._counted[place].add(patch)
         self.examples += 1
 
     def close(self) -> Iterator[WrittenShard]:
         """Gives the files, which are closed, their names."""
-        for place, count in enumerate(self._counts):
-            name = shard_name(self.name, place, len(self._counts))
-            self._part(place).replace(self._folder / name)
-            yield WrittenShard(
-                self.name, name, count, self._labels[place], self._unlabelled[place], self._masked[place]
-            )
+        suffix = PACKED if self._export.compress == GZIP else ""
+        for place, counted in enumerate(self._counted):
+            name = f"{shard_name(self.name, place, len(self._counted))}{suffix}"
+            path = self._part(place).replace(self._folder / name)
+            yield counted.shard(self.name, name, Written(path.stat().st_size, shards.crc32c(path)))
 
     def _part(self, place: int) -> Path:
         return self._folder / f"{self.name}-{place:05d}.part"
@@ -159,6 +156,8 @@ def _manifest(data: Data, export: Export, files: Sequence[Found], owned: Owners,
         grid=placed.mixer.grid.to_json() if placed else nowhere,
         bands=data.imagery.band_names,
         data_type=data.imagery.data_type,
+        format=export.format,
+        compress=export.compress,
         patch_shape=export.patch_shape,
         task=task_of(data).record,
         label_type=task_of(data).data_type,

@@ -1,69 +1,62 @@
-"""The Beam step that makes examples of pixels."""
+"""Examples made of pixels, and the Beam step that makes them: never on a thread that fetches."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import Any
 
 import apache_beam as beam
+import numpy as np
 
 from components.export_examples.fetching import windows
-from components.export_examples.fetching.fetch import Fetched
+from components.export_examples.fetching.fetch import Arrived
+from components.export_examples.fetching.validity import loss
 from components.export_examples.job import Job
-from components.export_examples.planning.plan import PlannedPatch
-from earthline.formats.examples import labelled
-from earthline.task import task_of
-from earthline.task.labels import LabelStatistics
+from components.export_examples.writing.chunks import EncodedPatch, LostPatch
+from earthline.config import VectorLabels
 
 
-@dataclass(frozen=True)
-class EncodedPatch:
-    """An example, and what its shard tells of it.
+class Encoder:
+    """Makes an example of the pixels of a patch, or finds that they are of no use."""
 
-    Attributes:
-        row: Row of its first pixel on the region's grid.
-        column: Column of its first pixel on the region's grid.
-        example: The serialized example.
-        labels: Statistics of its labels.
-        unlabelled: Number of pixels without a label.
-        masked: Number of pixels whose image is masked.
-        requests: Number of requests for its pixels.
-    """
+    def __init__(self, job: Job) -> None:
+        """Keeps what encoding needs.
 
-    row: int
-    column: int
-    example: bytes
-    labels: LabelStatistics
-    unlabelled: int
-    masked: int
-    requests: int
+        Args:
+            job: What every worker knows.
+        """
+        self._data, self._shape, self._foreign = job.data, job.export.patch_shape, job.foreign
+        self._sparse = isinstance(job.data.labels, VectorLabels)
+
+    def __call__(
+        self, split: str, row: int, column: int, pixels: np.ndarray[Any, Any]
+    ) -> EncodedPatch | LostPatch:
+        """The example, or why there is none.
+
+        Args:
+            split: Name of the patch's split.
+            row: Row of its first pixel on the region's grid.
+            column: Column of its first pixel on the region's grid.
+            pixels: As `Arrived` has them.
+        """
+        patch = windows.to_patch(pixels, self._data, row, column, self._shape)
+        if split in self._foreign:
+            patch = self._foreign[split].masked(patch)
+        reason = loss(patch, self._sparse)
+        if reason:
+            return LostPatch(split, row, column, reason)
+        return EncodedPatch(split, row, column, patch.encode())
 
 
 class EncodePatches(beam.DoFn):  # type: ignore[misc]  # Beam publishes no types
-    """Makes an example of the pixels of a patch."""
+    """Makes examples of patches that have arrived."""
 
     def __init__(self, job: Job) -> None:
-        """Keeps what encoding needs on the worker."""
-        self._data, self._shape, self._foreign = job.data, job.export.patch_shape, job.foreign
+        """Keeps what encoding needs on the worker.
 
-    def setup(self) -> None:
-        """Makes the task that counts."""
-        self._task = task_of(self._data)
+        Args:
+            job: What every worker knows.
+        """
+        self._encoder = Encoder(job)
 
-    def process(self, fetched: tuple[PlannedPatch, Fetched]) -> Iterator[tuple[tuple[str, str], EncodedPatch]]:
-        """Gives (split, shard) and the patch."""
-        planned, (pixels, requests) = fetched
-        patch = windows.to_patch(pixels, self._data, planned.row, planned.column, self._shape)
-        if planned.split in self._foreign:
-            patch = self._foreign[planned.split].masked(patch)
-        there = labelled(patch.label)
-        yield (
-            (planned.split, planned.shard),
-            EncodedPatch(
-                row=patch.row,
-                column=patch.column,
-                example=patch.encode(),
-                labels=self._task.statistics(patch.label[there]),
-                unlabelled=int((~there).sum()),
-                masked=int((~patch.valid).sum()),
-                requests=requests,
-            ),
-        )
+    def process(self, arrived: Arrived) -> Iterator[EncodedPatch | LostPatch]:
+        """Gives the example, or why there is none."""
+        yield self._encoder(*arrived)

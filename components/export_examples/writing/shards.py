@@ -6,9 +6,9 @@ import io
 import operator
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
-from components.export_examples.writing.files import write_whole
+from components.export_examples.writing.files import Written, write_whole
 from components.export_examples.writing.records import Records
 from earthline.formats import band_lists
 from earthline.formats.examples import Patch, labelled
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 EARTHLINE, EARTH_ENGINE = "earthline", "earth_engine"
 GZIP = "gzip"
+PACKED = ".gz"
+"""What the name of a packed file ends with."""
 _GZIP_LEVEL = 6
 
 
@@ -108,59 +110,90 @@ class ShardWriter:
             ChunkError: One of them is damaged.
             OSError: The spool cannot be read, or the shard not written.
         """
-        counted = _Counted(self.task)
+        counted = Counted(self.task)
         pieces = self._pieces(records, counted)
         if self.manifest.compress == GZIP:
             pieces = _packed(pieces)
-        written = write_whole(self.folder, shard, pieces)
-        return WrittenShard(
-            split,
-            shard,
-            len(records),
-            counted.labels,
-            counted.unlabelled,
-            counted.masked,
-            bytes=written.bytes,
-            crc32c=written.crc32c,
-        )
+        return counted.shard(split, shard, write_whole(self.folder, shard, pieces))
 
-    def _pieces(self, records: Records, counted: "_Counted") -> Iterator[bytes]:
+    def _pieces(self, records: Records, counted: "Counted") -> Iterator[bytes]:
         manifest = self.manifest
         for framed in records.read(self.project):
             patch = Patch.decode(
                 unframed(framed), manifest.patch_shape, len(manifest.bands), manifest.data_type, manifest.label_type
             )
             counted.add(patch)
-            yield framed if manifest.format == EARTHLINE else frame(band_lists.encode(patch, manifest.bands))
+            yield framed if manifest.format == EARTHLINE else frame(laid_out(patch, manifest.format, manifest.bands))
 
 
-class _Counted:
-    """What the manifest tells of examples."""
+class Counted:
+    """What the manifest tells of a shard, counted while its examples pass by."""
 
     def __init__(self, task: Task) -> None:
+        """Begins with nothing.
+
+        Args:
+            task: What the labels tell.
+        """
         self._task = task
         self._labels: LabelStatistics | None = None
-        self.unlabelled = self.masked = 0
+        self._examples = self._unlabelled = self._masked = 0
 
     def add(self, patch: Patch) -> None:
+        """Counts an example."""
         there = labelled(patch.label)
         one = self._task.statistics(patch.label[there])
         self._labels = one if self._labels is None else self._labels + one
-        self.unlabelled += int((~there).sum())
-        self.masked += int((~patch.valid).sum())
+        self._examples += 1
+        self._unlabelled += int((~there).sum())
+        self._masked += int((~patch.valid).sum())
 
-    @property
-    def labels(self) -> LabelStatistics:
+    def shard(self, split: str, name: str, written: Written) -> WrittenShard:
+        """What was counted, of at least one example.
+
+        Args:
+            split: Name of the split.
+            name: Of the file.
+            written: What stands in it.
+        """
         assert self._labels is not None, "a shard has examples"
-        return self._labels
+        return WrittenShard(
+            split,
+            name,
+            self._examples,
+            self._labels,
+            self._unlabelled,
+            self._masked,
+            bytes=written.bytes,
+            crc32c=written.crc32c,
+        )
+
+
+def laid_out(patch: Patch, layout: str, bands: tuple[str, ...]) -> bytes:
+    """The serialized Example of a patch.
+
+    Args:
+        patch: The patch.
+        layout: `earthline` or `earth_engine`.
+        bands: Names of the image's bands.
+    """
+    return patch.encode() if layout == EARTHLINE else band_lists.encode(patch, bands)
+
+
+def packed(file: IO[bytes]) -> IO[bytes]:
+    """A file that packs by gzip what is written to it; no time or name goes in, so that equal content is equal bytes.
+
+    Args:
+        file: Takes what is packed.
+    """
+    return cast(IO[bytes], gzip.GzipFile("", "wb", _GZIP_LEVEL, file, mtime=0))
 
 
 def _packed(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The same, packed by gzip; no time or name stands in it, so that the same pieces give the same bytes."""
     out = io.BytesIO()
-    with gzip.GzipFile("", "wb", _GZIP_LEVEL, out, mtime=0) as packed:
+    with packed(out) as file:
         for piece in pieces:
-            packed.write(piece)
+            file.write(piece)
             yield out.getvalue()
             out.seek(0)
             out.truncate()

@@ -14,7 +14,7 @@ from components.export_examples.writing.chunks import LostPatch
 from components.export_examples.writing.files import write_whole
 from components.export_examples.writing.manifest import WriteManifest
 from components.export_examples.writing.records import Records
-from components.export_examples.writing.shards import EARTHLINE, GZIP, ShardWriter
+from components.export_examples.writing.shards import EARTHLINE, GZIP, PACKED, ShardWriter
 from components.export_examples.writing.spool import Spool
 from earthline.formats import band_lists
 from earthline.formats.manifest import LOST, SPLITS, Manifest, shard_name
@@ -84,7 +84,7 @@ def planned(
     Raises:
         KeyError: The spool does not hold a patch.
     """
-    suffix = ".gz" if manifest.compress == GZIP else ""
+    suffix = PACKED if manifest.compress == GZIP else ""
     for split in (split for split in SPLITS if len(corners.get(split, ()))):
         records = spool.find(split, corners[split])
         size = int(records.length.sum(dtype=np.int64))

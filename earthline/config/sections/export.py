@@ -81,7 +81,23 @@ class Export(Section):
         "sqrt(u * (1 - u)) for an expected user's accuracy u. For values left out, as if spread evenly over each part.",
     )
     seed: WholeNumber = Field(default=0, ge=0, le=MOST_SEED, description="Seed of the split and of the sample points.")
-    shards: WholeNumber = Field(default=4, ge=1, le=1000, description="TFRecord files per split.")
+    shards: WholeNumber | None = Field(
+        default=None,
+        ge=1,
+        le=1000,
+        description="TFRecord files per split; left out, four, or as many as keep each near 150 MB.",
+    )
+    format: Literal["earthline", "earth_engine"] = Field(
+        default="earthline",
+        description="How examples are laid out in the files: `earthline`: compact, what every later step reads; "
+        "`earth_engine`: a list of floats for each band, as Earth Engine's own exports have it, for trainers that expect "
+        "that; `earthline export` alone writes it.",
+    )
+    compress: Literal["none", "gzip"] = Field(
+        default="none",
+        description="How the files of `format: earth_engine` are packed: gzip makes them smaller and several times "
+        "slower to read.",
+    )
     method: Literal["pixels", "batch"] = Field(
         default="pixels",
         description="`pixels`: many requests at once, quick; `batch`: Earth Engine's own export tasks, which take "
@@ -118,6 +134,11 @@ class Export(Section):
             raise ValueError(f"shares sum to {total:g}; they must sum to 1")
         self._require_blocks()
         self._require_design()
+        if self.compress != "none" and self.format == "earthline":
+            raise ValueError(
+                f"compress {self.compress}: files of format earthline are never packed, which would slow training "
+                "down; take the line `compress` out, or write format: earth_engine"
+            )
         return self
 
     def _require_blocks(self) -> None:
