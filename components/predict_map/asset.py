@@ -11,7 +11,7 @@ import ee
 
 from earthline.earth_engine import ee_assets
 from earthline.earth_engine.imagery import ImageryError
-from earthline.earth_engine.retry import PixelsError, ask, is_transient
+from earthline.earth_engine.retry import UnansweredError, ask
 from earthline.reports.maps.confidence import NO_DATA
 from earthline.reports.maps.raster import MapError
 from earthline.task import Task, known
@@ -137,9 +137,7 @@ def _wait(task: str, asset: str) -> dict[str, Any]:
             if status["state"] in _ENDED:
                 return status
             seen = str(status["state"])
-        except PixelsError as error:
-            if error.__cause__ is None or not is_transient(error.__cause__):
-                raise
+        except UnansweredError as error:
             seen = "not known"
             _logger.warning("%s", error)
         if time.monotonic() >= end:

@@ -1,16 +1,15 @@
-"""Calls to Earth Engine, tried again with growing pauses where that can help."""
+"""Calls to Earth Engine, tried again where that can help, and the errors that are left."""
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import TypeVar
 
-import ee
 from google.api_core.retry import exponential_sleep_generator
 from google.auth.exceptions import GoogleAuthError
-from googleapiclient.errors import HttpError
 
-from earthline.earth_engine.advice import advice
+from earthline.earth_engine.requests.doctor import Diagnosis, Verdict, diagnose
+from earthline.earth_engine.requests.transport import Try, trying
 
 Answer = TypeVar("Answer")
 
@@ -19,55 +18,96 @@ LONGEST_PAUSE = 30.0
 """Seconds between tries: the pauses grow from the first to the longest, each drawn at random below its bound."""
 
 _logger = logging.getLogger(__name__)
-_TRANSPORT = (ConnectionError, TimeoutError)
-"""What the Earth Engine client makes of a request that got no answer."""
 
 
 class PixelsError(RuntimeError):
     """Earth Engine did not answer; the text says why and what to do."""
 
 
-def ask(call: Callable[[], Answer], attempts: int, place: str) -> Answer:
-    """Makes a call to Earth Engine, again after 429, 5xx, refused rates and lost connections; other errors are final.
+class UnansweredError(PixelsError):
+    """None of the tries was answered: Earth Engine is busy, or cannot be reached. Later the same may work."""
+
+
+class TooHeavyError(PixelsError):
+    """The request asks for too much at once: memory, time, or bytes. One for a part of it may work.
+
+    Attributes:
+        share: Part of the request, from 0 to 1, that would have been small enough; None where it is not known.
+    """
+
+    share: float | None = None
+
+
+class BatchOnlyError(PixelsError):
+    """No interactive request can do this; a batch task of Earth Engine may."""
+
+
+class RefusedError(PixelsError):
+    """The request is wrong, or not allowed: it was tried once, and will fail however often it is tried."""
+
+
+_FINAL: dict[Verdict, type[PixelsError]] = {
+    Verdict.SHRINK: TooHeavyError,
+    Verdict.REROUTE: BatchOnlyError,
+    Verdict.STOP: RefusedError,
+}
+
+
+def ask(call: Callable[[], Answer], attempts: int, place: str, kind: Hashable | None = None) -> Answer:
+    """Makes a call to Earth Engine, again where the error doctor says that it may pass; other errors are final.
+
+    Pauses are made outside of the door, so that other requests use the quota meanwhile.
 
     Args:
-        call: The call.
+        call: The call; made anew for each try.
         attempts: Most tries.
         place: What is asked for, for errors.
+        kind: Calls of one kind take about the same time, so that one which takes far longer is given up and made
+            anew; None where it must not be made twice.
 
     Raises:
-        PixelsError: A final error, or none of the tries was answered.
+        UnansweredError: None of the tries was answered.
+        TooHeavyError: It asks for too much at once.
+        BatchOnlyError: Only a batch task may do it.
+        RefusedError: It is wrong, or not allowed.
         google.auth.exceptions.GoogleAuthError: No credentials, or ones that are refused.
     """
-    for attempt, pause in enumerate(exponential_sleep_generator(FIRST_PAUSE, LONGEST_PAUSE), start=1):
+    pauses = exponential_sleep_generator(FIRST_PAUSE, LONGEST_PAUSE)
+    given_up = 0
+    for attempt in range(1, attempts + 1):
         try:
-            return call()
+            with trying(Try(attempt, kind, given_up)):
+                return call()
         except GoogleAuthError as error:
             if not error.retryable or attempt >= attempts:
                 raise
+            pause = next(pauses)
             _logger.warning("%s: credentials: %s; again in %.1f s", place, error, pause)
-            time.sleep(pause)
-        except (ee.EEException, HttpError, *_TRANSPORT) as error:
-            if not is_transient(error):
-                raise PixelsError(f"{place}: Earth Engine refused: {error}{advice(str(error))}") from error
+        except Exception as error:
+            diagnosis = diagnose(error)
+            if diagnosis is None:
+                raise
+            if diagnosis.verdict != Verdict.RETRY:
+                raise _final(error, diagnosis, place) from error
             if attempt >= attempts:
-                raise PixelsError(
-                    f"{place}: no answer from Earth Engine in {attempts} tries, the last time: {error}; run it again "
-                    "later, or lower the concurrency where the quota is shared"
+                raise UnansweredError(
+                    f"{place}: no answer from Earth Engine in {attempts} tries, the last time: {error}"
+                    f"{_behind(diagnosis.remedy)}"
                 ) from error
-            _logger.warning("%s: try %d of %d failed (%s); again in %.1f s", place, attempt, attempts, error, pause)
-            time.sleep(pause)
-    raise AssertionError("the pauses never end")
+            given_up += diagnosis.at_once
+            pause = 0.0 if diagnosis.at_once else next(pauses)
+            level = logging.INFO if diagnosis.at_once else logging.WARNING
+            _logger.log(level, "%s: try %d of %d failed (%s); again in %.1f s", place, attempt, attempts, error, pause)
+        time.sleep(pause)
+    raise ValueError(f"{place}: {attempts} tries; there must be at least one")
 
 
-def is_transient(error: BaseException) -> bool:
-    """True where the same request may be answered a little later."""
-    if isinstance(error, _TRANSPORT):
-        return True
-    # The client keeps the HTTP status only in the error that its own one was made from.
-    cause = error if isinstance(error, HttpError) else error.__cause__ or error.__context__
-    if not isinstance(cause, HttpError):
-        return False
-    status = int(cause.resp.status)
-    # https://developers.google.com/earth-engine/reference/Quota: a rate may be refused by 403 as well.
-    return status == 429 or status >= 500 or (status == 403 and b"rateLimitExceeded" in cause.content)
+def _final(error: Exception, diagnosis: Diagnosis, place: str) -> PixelsError:
+    made = _FINAL[diagnosis.verdict](f"{place}: Earth Engine refused: {error}{_behind(diagnosis.remedy)}")
+    if isinstance(made, TooHeavyError):
+        made.share = diagnosis.share
+    return made
+
+
+def _behind(remedy: str) -> str:
+    return f"; {remedy}" if remedy else ""

@@ -100,7 +100,7 @@ outcome["bands"] = ee.Image(case["scene"]).bandNames().getInfo()
 import httplib2
 from earthline.earth_engine import retry
 from earthline.task.classification.task import Classification
-from earthline.earth_engine.transport import Transport
+from earthline.earth_engine.requests.transport import Transport
 answered, asked = Transport.request, []
 # The import is begun and its answer lost; then more questions stay without an answer than are tried at a time.
 plan = {"image:import": [503, "lost"], "/operations/": [503] * 8 + [429, "broken"], "again": [500]}

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from earthline.earth_engine.retry import PixelsError, ask, is_transient
+from earthline.earth_engine.retry import PixelsError, UnansweredError, ask
 
 Answer = TypeVar("Answer")
 
@@ -28,8 +28,7 @@ def answered(call: Callable[[], Answer], key: str) -> Answer:
     """
     try:
         return ask(call, ATTEMPTS, key)
+    except UnansweredError:
+        raise
     except PixelsError as error:
-        cause = error.__cause__
-        if cause is None or is_transient(cause):
-            raise
-        raise ImageryError(f"{key}: {cause}") from error
+        raise ImageryError(f"{key}: {error.__cause__}") from error
