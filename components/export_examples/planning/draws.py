@@ -56,7 +56,7 @@ class Reservoir:
                 numbers = numbers[numbers <= self._limit]
 
     def _sift(self) -> None:
-        self._numbers.partition(self._most - 1)
+        self._numbers[: self._held].partition(self._most - 1)
         self._held = self._most
         self._limit = self._numbers[self._most - 1]
 
