@@ -3,6 +3,7 @@
 Where the exporter asks Earth Engine for points, here the pixels are at hand; all else is its code.
 """
 
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +17,9 @@ from shapely.geometry.base import BaseGeometry
 
 from components.export_examples.planning import plan, points
 from components.export_examples.planning.dealing import Candidates, Corner
-from components.export_examples.writing.encode import EncodedPatch
-from components.export_examples.writing.manifest import WriteManifest
-from components.export_examples.writing.shards import WriteShard
+from components.export_examples.writing.chunks import ChunkWriter, EncodedPatch
+from components.export_examples.writing.spool import Spool
+from components.export_examples.writing.write import write as write_dataset
 from earthline.config import Export
 from earthline.formats.examples import Patch, labelled
 from earthline.formats.manifest import SPLITS, Manifest, SeriesRecord, SourceRecord, StratumSample
@@ -95,11 +96,6 @@ def write(scene: Scene, export: Export, folder: Path) -> None:
                 StratumSample(name=name, frame=len(found[stratum]), drawn=len(taken.intersection(found[stratum])))
                 for stratum, name in enumerate(scene.task.strata)
             )
-    by_shard: dict[tuple[str, str], list[EncodedPatch]] = {}
-    for each in plan.shard(corners, export.shards):
-        encoded = _encoded(scene, labels, each.row, each.column, export.patch_shape)
-        by_shard.setdefault((each.split, each.shard), []).append(encoded)
-    written = [WriteShard(str(folder))(key, patches) for key, patches in by_shard.items()]
     manifest = Manifest(
         grid=scene.grid.to_json(),
         bands=scene.bands,
@@ -117,24 +113,28 @@ def write(scene: Scene, export: Export, folder: Path) -> None:
         expression_hash=f"{scene.origin.asset}",
         sources=(scene.origin,),
     )
-    WriteManifest(str(folder), manifest)(written)
+    with tempfile.TemporaryDirectory(dir=folder) as arrived:
+        spool = Spool(arrived)
+        writer = ChunkWriter(spool.folder)
+        for split, places in corners.items():
+            for row, column in places:
+                writer.add(EncodedPatch(split, row, column, _encoded(scene, labels, row, column, export.patch_shape)))
+        writer.flush()
+        spool.refresh()
+        write_dataset(
+            spool,
+            {split: np.array(places, np.int64) for split, places in corners.items()},
+            manifest,
+            str(folder),
+            shards=export.shards,
+        )
 
 
-def _encoded(scene: Scene, labels: Array, row: int, column: int, shape: tuple[int, int]) -> EncodedPatch:
+def _encoded(scene: Scene, labels: Array, row: int, column: int, shape: tuple[int, int]) -> bytes:
     window = slice(row, row + shape[0]), slice(column, column + shape[1])
     valid = scene.valid[window]
     image = np.where(valid[..., np.newaxis], scene.image[window], 0).astype(scene.image.dtype)
-    patch = Patch(image, labels[window], valid, row, column)
-    there = labelled(patch.label)
-    return EncodedPatch(
-        row=row,
-        column=column,
-        example=patch.encode(),
-        labels=scene.task.statistics(patch.label[there]),
-        unlabelled=int((~there).sum()),
-        masked=int((~valid).sum()),
-        requests=0,
-    )
+    return Patch(image, labels[window], valid, row, column).encode()
 
 
 def _candidates(strata: Array, scene: Scene, export: Export) -> Candidates:

@@ -69,8 +69,12 @@ class Reader:
         """The readable patches of a shard, with their numbers."""
         of_shard, manifest = self.manifest.splits[split].shards[shard], self.manifest
         name, count = of_shard.name, 0
+        problem = of_shard.problem(self.folder)
+        if problem:
+            findings.error("shard", problem, shard=name)
+            return
         try:
-            for index, record in enumerate(read(self.folder / name)):
+            for index, record in enumerate(read(self.folder / name, of_shard.crc32c)):
                 count += 1
                 try:
                     patch = Patch.decode(
@@ -82,9 +86,6 @@ class Reader:
                     continue
                 self._check_values(patch, name, index, findings)
                 yield index, patch
-        except FileNotFoundError:
-            findings.error("shard", f"{name}: missing; export the examples again", shard=name)
-            return
         except (ShardError, OSError) as error:
             findings.error("shard", str(error), shard=name)
             return

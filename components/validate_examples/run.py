@@ -22,7 +22,7 @@ from components.validate_examples.statistics.split import SplitStatistics
 from earthline.config import Data, Validation
 from earthline.entry_point import entry_point
 from earthline.formats.label_features import FeatureRecords
-from earthline.formats.manifest import Manifest
+from earthline.formats.manifest import EARTHLINE, Manifest
 from earthline.storage import objects
 from earthline.storage.patterns import REMOTE
 from earthline.task import task_of, task_of_record
@@ -67,6 +67,11 @@ def run(
         manifest = Manifest.read(folder)
     except (OSError, ValueError) as error:
         raise ExamplesError(f"the manifest cannot be used, export the examples again: {error}") from error
+    if manifest.format != EARTHLINE:
+        raise ExamplesError(
+            f"export.format: the examples are laid out as {manifest.format}, which no step reads; take the line out "
+            "and export them again"
+        )
     if manifest.task.name != data.labels.task:
         raise ExamplesError(
             f"data.labels: the examples are for {manifest.task.name}, the config asks for {data.labels.task}; export "

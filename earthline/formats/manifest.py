@@ -14,6 +14,8 @@ MANIFEST = "manifest.json"
 LOST = "lost_patches.csv"
 """Planned patches without an example: split, row, column, reason. There is none where none was lost."""
 SCHEMA_VERSION = 3
+EARTHLINE = "earthline"
+"""How examples are laid out where nothing else is said: what every step reads."""
 
 
 class _Record(BaseModel):
@@ -106,7 +108,7 @@ class Manifest(_Record):
     task: TaskRecord = Field(description="What the labels tell.")
     label_type: str = Field(description="NumPy name of the labels' type.")
     format: str = Field(
-        default="earthline",
+        default=EARTHLINE,
         description="How examples are laid out: `earthline` as earthline.formats.examples has it, `earth_engine` a "
         "list of floats for each band (earthline.formats.band_lists).",
     )
@@ -168,7 +170,20 @@ class Manifest(_Record):
         return hashlib.sha256(canonical.encode()).hexdigest()
 
     def shards(self, folder: Path, split: str) -> list[Path]:
-        """Paths of one split's files below a dataset folder."""
+        """Paths of one split's files below a dataset folder.
+
+        Args:
+            folder: Of the dataset.
+            split: Name of the split.
+
+        Raises:
+            ValueError: They are laid out for other readers.
+        """
+        if self.format != EARTHLINE:
+            raise ValueError(
+                f"the examples are laid out as export.format: {self.format} has it, for trainers of your own; export "
+                f"them as {EARTHLINE} for this"
+            )
         return [folder / shard.name for shard in self.splits[split].shards]
 
     def write(self, folder: Path) -> None:

@@ -12,7 +12,7 @@ from components.validate_examples.run import run
 from earthline.config import Data
 from earthline.formats.examples import Patch
 from earthline.formats.manifest import MANIFEST, SPLITS, shard_name
-from earthline.formats.shards import frame
+from earthline.formats.shards import crc32c, frame, read
 from earthline.task.classification.classes import UNLABELLED
 from tests import datasets
 
@@ -185,6 +185,29 @@ def test_a_missing_shard_and_a_missing_manifest_are_named(folder):
         validate(folder)
     (folder / MANIFEST).unlink()
     with pytest.raises(ExamplesError, match="the manifest cannot be used"):
+        validate(folder)
+
+
+def test_a_shard_that_is_not_the_manifests_is_named(folder):
+    manifest = write(folder)
+    split = manifest.splits["test"]
+    path = folder / split.shards[0].name
+    told = split.shards[0].model_copy(update={"bytes": path.stat().st_size, "crc32c": crc32c(path)})
+    known = split.model_copy(update={"shards": (told,)})
+    manifest.model_copy(update={"splits": {**manifest.splits, "test": known}}).write(folder)
+    validate(folder)
+    whole = path.read_bytes()
+    path.write_bytes(b"".join(frame(record) for record in reversed(list(read(path)))))
+    with pytest.raises(ExamplesError, match=r"shard: test-00000-of-00001\.tfrecord: .* not the file that the manifest"):
+        validate(folder)
+    path.write_bytes(whole[:-1])
+    with pytest.raises(ExamplesError, match=r"shard: test-00000-of-00001\.tfrecord: cut off: it has [\d,]+ bytes"):
+        validate(folder)
+
+
+def test_the_layout_for_other_trainers_is_refused(folder):
+    write(folder).model_copy(update={"format": "earth_engine"}).write(folder)
+    with pytest.raises(ExamplesError, match=r"export\.format: the examples are laid out as earth_engine"):
         validate(folder)
 
 

@@ -42,8 +42,6 @@ class WriteManifest:
                 masked_pixels=sum(shard.masked for shard in shards),
                 lost=self.lost.get(split, 0),
             )
-        complete = self.manifest.model_copy(
-            update={"splits": splits, "requests": sum(shard.requests for shard in written)}
-        )
+        complete = self.manifest.model_copy(update={"splits": splits})
         write_whole(self.folder, MANIFEST, [complete.model_dump_json(indent=2).encode() + b"\n"])
         return complete

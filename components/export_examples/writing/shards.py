@@ -1,26 +1,20 @@
 """Shards: examples as TFRecord files, written one record after the other, with what the manifest tells of them."""
 
-import functools
 import gzip
 import io
-import operator
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, cast
 
 from components.export_examples.writing.files import Written, write_whole
 from components.export_examples.writing.records import Records
 from earthline.formats import band_lists
 from earthline.formats.examples import Patch, labelled
-from earthline.formats.manifest import Manifest
+from earthline.formats.manifest import EARTHLINE, Manifest
 from earthline.formats.shards import frame, unframed
 from earthline.task import Task
 from earthline.task.labels import LabelStatistics
 
-if TYPE_CHECKING:
-    from components.export_examples.writing.encode import EncodedPatch
-
-EARTHLINE, EARTH_ENGINE = "earthline", "earth_engine"
 GZIP = "gzip"
 PACKED = ".gz"
 """What the name of a packed file ends with."""
@@ -38,7 +32,6 @@ class WrittenShard:
         labels: Statistics of its labels.
         unlabelled: Number of pixels without a label.
         masked: Number of pixels whose image is masked.
-        requests: Number of requests for its pixels.
         bytes: Length of the file.
         crc32c: Checksum of the file, as Cloud Storage shows it.
     """
@@ -49,37 +42,8 @@ class WrittenShard:
     labels: LabelStatistics
     unlabelled: int
     masked: int
-    requests: int = 0
-    bytes: int = 0
-    crc32c: str = ""
-
-
-@dataclass(frozen=True)
-class WriteShard:
-    """Writes the examples of one shard, in order of row and column.
-
-    Attributes:
-        folder: A path or a gs:// URI.
-    """
-
-    folder: str
-
-    def __call__(self, key: tuple[str, str], patches: "Iterable[EncodedPatch]") -> WrittenShard:
-        """Gives what was written."""
-        split, shard = key
-        ordered = sorted(patches, key=lambda patch: (patch.row, patch.column))
-        written = write_whole(self.folder, shard, (frame(patch.example) for patch in ordered))
-        return WrittenShard(
-            split=split,
-            shard=shard,
-            examples=len(ordered),
-            labels=functools.reduce(operator.add, (patch.labels for patch in ordered)),
-            unlabelled=sum(patch.unlabelled for patch in ordered),
-            masked=sum(patch.masked for patch in ordered),
-            requests=sum(patch.requests for patch in ordered),
-            bytes=written.bytes,
-            crc32c=written.crc32c,
-        )
+    bytes: int
+    crc32c: str
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from components.export_examples.writing.chunks import LostPatch
 from components.export_examples.writing.files import write_whole
 from components.export_examples.writing.manifest import WriteManifest
 from components.export_examples.writing.records import Records
-from components.export_examples.writing.shards import EARTHLINE, GZIP, PACKED, ShardWriter
+from components.export_examples.writing.shards import GZIP, PACKED, ShardWriter
 from components.export_examples.writing.spool import Spool
 from earthline.formats import band_lists
-from earthline.formats.manifest import LOST, SPLITS, Manifest, shard_name
+from earthline.formats.manifest import EARTHLINE, LOST, SPLITS, Manifest, shard_name
 from earthline.task import task_of_record
 
 Array = np.ndarray[Any, Any]

@@ -164,6 +164,26 @@ def test_a_manifest_is_read_as_it_was_written(tmp_path: Path) -> None:
     ]
 
 
+def test_a_manifest_of_a_version_that_told_less_is_still_read(tmp_path: Path) -> None:
+    content = json.loads(manifest().model_dump_json())
+    for key in ("format", "compress", "series", "sampling", "placed", "told"):
+        content.pop(key)
+    for split in content["splits"].values():
+        split.pop("lost")
+        split["shards"] = [{"name": shard["name"], "examples": shard["examples"]} for shard in split["shards"]]
+    (tmp_path / MANIFEST).write_text(json.dumps(content | {"requests": 99}))
+    shard = Manifest.read(tmp_path).splits["test"].shards[0]
+    assert shard.problem(tmp_path) == f"{shard.name}: missing; export the examples again"
+    (tmp_path / shard.name).write_bytes(b"of any length")
+    assert shard.problem(tmp_path) == ""
+
+
+def test_a_layout_for_other_readers_is_refused_by_ours(tmp_path: Path) -> None:
+    other = manifest().model_copy(update={"format": "earth_engine"})
+    with pytest.raises(ValueError, match=r"export\.format: earth_engine .* export them as earthline"):
+        other.shards(tmp_path, "train")
+
+
 def test_the_hash_of_the_split_follows_the_areas_and_the_grid_alone() -> None:
     one = manifest()
     assert one.model_copy(update={"seed": 7}).split_hash == one.split_hash

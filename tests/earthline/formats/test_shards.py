@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from earthline.formats.shards import ShardError, frame, read
+from earthline.formats.shards import ShardError, crc32c, frame, read, unframed
 
 
 @given(st.lists(st.binary(max_size=200), max_size=5))
@@ -33,3 +33,26 @@ def test_any_cut_and_any_flipped_bit_is_found(tmp_path_factory, record, data):
     path.write_bytes(bytes(damaged))
     with pytest.raises(ShardError, match=r"a\.tfrecord, record [01]: "):
         list(read(path))
+
+
+def test_another_whole_file_is_found_by_its_checksum(tmp_path):
+    path = tmp_path / "a.tfrecord"
+    path.write_bytes(frame(b"first") + frame(b"second"))
+    told = crc32c(path)
+    assert list(read(path, told)) == [b"first", b"second"]
+    path.write_bytes(frame(b"second") + frame(b"first"))
+    with pytest.raises(ShardError, match=rf"a\.tfrecord: .* instead of {told.replace('+', '.')}"):
+        list(read(path, told))
+
+
+def test_checksums_are_as_cloud_storage_shows_them(tmp_path):
+    # https://cloud.google.com/storage/docs/json_api/v1/objects: CRC32C, big-endian, in base64. CRC32C of "123456789" is
+    # 0xE3069283 (RFC 3720, and the check value of every catalogue of CRCs).
+    path = tmp_path / "a"
+    path.write_bytes(b"123456789")
+    assert crc32c(path) == "4waSgw=="
+
+
+@given(st.binary(max_size=60))
+def test_a_frame_comes_off(record):
+    assert unframed(frame(record)) == record
