@@ -142,6 +142,9 @@ class Store:
                 f"the manifest in {self._folder} names {', '.join(missing)}, which is not there; export the examples "
                 "again"
             )
+        damaged = [problem for shard in summary.shards if (problem := shard.problem(self._folder))]
+        if damaged:
+            raise ValueError("; ".join(damaged))
         counts = [shard.examples for shard in summary.shards]
         kept = self._room(split, sum(counts))
         firsts = [end - count for count, end in zip(counts, accumulate(counts), strict=True)]

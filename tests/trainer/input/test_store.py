@@ -92,6 +92,18 @@ def test_a_damaged_shard_is_one_line(dataset: Callable[..., Path], damage: Any, 
         _ = Store(folder, Manifest.read(folder), 0.5).train
 
 
+def test_a_file_of_another_length_is_found_before_it_is_read(dataset: Callable[..., Path]) -> None:
+    folder = dataset()
+    manifest = Manifest.read(folder)
+    train = manifest.splits["train"]
+    told = train.shards[0].model_copy(update={"bytes": (folder / SHARD).stat().st_size + 7})
+    other = manifest.model_copy(
+        update={"splits": {**manifest.splits, "train": train.model_copy(update={"shards": (told,)})}}
+    )
+    with pytest.raises(ValueError, match=rf"{SHARD}: cut off: it has [\d,]+ bytes, the manifest says"):
+        _ = Store(folder, other, 0.5).train
+
+
 def test_another_number_of_bands_is_one_line(dataset: Callable[..., Path]) -> None:
     folder = dataset()
     other = Manifest.read(folder).model_copy(update={"bands": ("red", "nir")})
