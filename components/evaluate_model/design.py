@@ -40,18 +40,24 @@ def sample_of(manifest: Manifest, patches: Patches, task: Task, split: str = "te
     if not there.any():
         return None
     strata = task.strata_of(patches.every[known, height // 2, width // 2])
+    if len(drawn) != len(task.strata):
+        # A design without strata: all patches had the same chance.
+        strata = np.zeros(len(strata), np.int64)
     held = reach(shape(manifest.split_areas[split]), patches.corner[known], labelled(patches.every[known]))
     patch, row, column = np.nonzero(there)
     of_known = np.cumsum(known) - 1
     whole: tuple[int, int] = (manifest.grid["shape"][0], manifest.grid["shape"][1])
     ground = patches.corner[patch, 0] + row, patches.corner[patch, 1] + column
     block = np.unique(blocks.number(*ground, whole, manifest.block_shape), return_inverse=True)[1]
-    sample = Sample(strata, np.array([float(each.frame) for each in drawn]))
+    # What was drawn and is no example, or has no label in its middle, is not of the ground that is asked about.
+    sizes, taken = (np.array([getattr(each, key) for each in drawn], np.float64) for key in ("frame", "drawn"))
+    outside = taken + [each.lost for each in drawn] - np.bincount(strata, minlength=len(drawn))
+    sample = Sample(strata, sizes, outside=np.maximum(outside, 0))
     return PatchSample(
         there,
         sample,
         of_known[patch],
         block,
         1 / held[of_known[patch], row, column],
-        tuple(each.name for each, count in zip(drawn, sample.drawn, strict=True) if each.frame and not count),
+        tuple(each.name for each, count in zip(drawn, sample.found, strict=True) if each.frame and not count),
     )

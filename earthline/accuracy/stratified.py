@@ -55,16 +55,25 @@ class Sample:
         strata: Place of each unit's stratum, (units,).
         sizes: Units of the population in each stratum, (strata,); or in proportion to them, where `whole` is False.
         whole: Whether `sizes` are numbers of units. If so, variances shrink with the part of them that was drawn.
+        outside: Units that were drawn as well from each stratum and turned out to be none of those that are asked
+            about, such as ground without imagery, (strata,); None for none. What is asked about is then a domain of
+            the population, whose size nobody knows (Cochran 1977, section 2.13 and 5A.14).
     """
 
     strata: Array
     sizes: Array
     whole: bool = True
+    outside: Array | None = None
+
+    @property
+    def found(self) -> Array:
+        """Units of the sample in each stratum, (strata,)."""
+        return np.bincount(self.strata, minlength=len(self.sizes))
 
     @property
     def drawn(self) -> Array:
-        """Units of the sample in each stratum, (strata,)."""
-        return np.bincount(self.strata, minlength=len(self.sizes))
+        """Units that were drawn from each stratum, those outside too, (strata,)."""
+        return self.found if self.outside is None else self.found + self.outside
 
     @property
     def weights(self) -> Array:
@@ -89,15 +98,18 @@ class Sample:
         value = np.tensordot(self.weights, part, axes=1) / below
         variance = np.zeros_like(below)
         for stratum, (size, drawn) in enumerate(zip(self.sizes, self.drawn, strict=True)):
-            if drawn == 0:
-                continue
             here = self.strata == stratum
+            if not here.any():
+                continue
             left = part[here] - value * whole[here]
-            spread = left.var(axis=0, ddof=1) if drawn > 1 else left[0] ** 2
+            # Units outside count as nothing of both.
+            mean = left.sum(axis=0) / drawn
+            squares = ((left - mean) ** 2).sum(axis=0) + (drawn - here.sum()) * mean**2
+            spread = squares / (drawn - 1) if drawn > 1 else left[0] ** 2
             remaining = 1 - drawn / size if self.whole else 1.0
             variance += size**2 * max(remaining, 0.0) * spread / drawn
         error = np.sqrt(variance) / below
-        freedom = len(self.strata) - int((self.drawn > 0).sum())
+        freedom = len(self.strata) - int((self.found > 0).sum())
         return Ratios(np.where(known, value, np.nan), np.where(known, error, np.nan), freedom)
 
 
