@@ -10,6 +10,7 @@ from rich.table import Table
 from benchmarks import (
     command_line,
     earthengine,
+    export_plan,
     many_tasks,
     pipeline_overhead,
     reading_patches,
@@ -24,6 +25,7 @@ ALL = {
         pipeline_overhead,
         many_tasks,
         earthengine,
+        export_plan,
         reading_patches,
         training_steps,
         two_machines,

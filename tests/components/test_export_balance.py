@@ -1,29 +1,51 @@
-"""Chosen patches are balanced over classes, distinct, and the same for the same seed."""
+"""Patches are dealt to strata by weights: all of them, never more than there are, and as evenly as that allows."""
 
 import numpy as np
-from hypothesis import example, given
+import pytest
+from hypothesis import given
 from hypothesis import strategies as st
 
-from components.export_examples.planning.points import balance
+from components.export_examples.planning import allocation
 
-places = st.tuples(st.integers(0, 30), st.integers(0, 30))
+cells = st.lists(st.tuples(st.floats(0, 100), st.integers(0, 50)), min_size=1, max_size=7)
 
 
-@example({0: [(0, 0), (0, 3)], 1: [(0, 1), (0, 2)], 2: [(0, 0), (0, 1)]}, 4)
-@given(st.dictionaries(st.integers(0, 5), st.lists(places, max_size=40), min_size=1), st.integers(1, 80))
-def test_choice_is_distinct_bounded_and_reproducible(candidates, most):
-    chosen = balance(candidates, most, np.random.default_rng(3))
-    every = {place for of_class in candidates.values() for place in of_class}
-    assert len(chosen) == len(set(chosen)) == min(most, len(every))
-    assert set(chosen) <= every
-    assert chosen == balance(candidates, most, np.random.default_rng(3))
+@given(cells, st.integers(1, 200))
+def test_all_are_dealt_and_no_stratum_gives_more_than_it_has(found, most):
+    weights, room = (np.array(each) for each in zip(*found, strict=True))
+    dealt = allocation.fill(weights, room, most)
+    assert dealt.sum() == min(most, room.sum())
+    assert (dealt >= 0).all() and (dealt <= room).all()
 
 
 def test_a_scarce_class_gives_what_it_has_and_the_others_share_the_rest():
-    candidates = {
-        0: [(0, column) for column in range(100)],
-        1: [(1, column) for column in range(4)],
-        2: [(2, column) for column in range(100)],
-    }
-    rows = [row for row, _ in balance(candidates, 60, np.random.default_rng(0))]
-    assert [rows.count(class_id) for class_id in range(3)] == [28, 4, 28]
+    assert allocation.fill(np.ones(3), np.array([100, 4, 100]), 60).tolist() == [28, 4, 28]
+
+
+def test_parts_are_as_the_weights_and_each_stratum_has_a_variance():
+    assert allocation.fill(np.array([900, 90, 10]), np.array([9000, 900, 100]), 1000).tolist() == [900, 90, 10]
+    assert allocation.fill(np.array([9000, 900, 1]), np.array([9000, 900, 100]), 100).tolist() == [89, 9, 2]
+    assert allocation.fill(np.array([1.0, 0.0]), np.array([5, 100]), 50).tolist() == [5, 45]
+
+
+def test_neymans_allocation_has_the_least_variance():
+    sizes, spread = np.array([800, 150, 50]), np.array([0.1, 0.4, 0.5])
+
+    def variance(drawn):
+        return (sizes**2 * spread**2 / drawn).sum()
+
+    best = variance(allocation.fill(sizes * spread, sizes, 60))
+    for weights in (np.ones(3), sizes, sizes * spread * [1.3, 1, 1], sizes * spread * [1, 1, 1.3]):
+        assert best <= variance(allocation.fill(weights, sizes, 60)) * 1.0001
+
+
+@pytest.mark.parametrize(("frame", "most"), [(100, 100), (7, 100), (10_500, 100), (10**9, 37), (1, 1)])
+def test_a_grid_has_about_so_many_nodes(frame, most):
+    down, across = allocation.spacing(frame, most)
+    assert frame / (down * across) == pytest.approx(min(frame, most), rel=0.1, abs=0.5)
+    assert abs(down - across) <= 1 + 0.1 * down
+
+
+def test_a_reserve_is_never_more_than_there_is():
+    wanted, frame = np.array([0, 5, 100, 1_000_000]), np.array([9, 20, 150, 10**9])
+    assert allocation.reserve(wanted, frame).tolist() == [0, 15, 50, 10_000 + 99_000]

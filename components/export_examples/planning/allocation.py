@@ -10,6 +10,7 @@ Array = np.ndarray[Any, Any]
 
 LEAST = 2
 """Patches of each stratum that there is: from one alone nobody could tell how much another would differ."""
+_TINY = 1e-12
 _RESERVE, _LARGE_RESERVE = 32, 10_000
 """Patches in reserve: as many as are wanted, at least and at most so many, and a tenth of what is wanted beyond."""
 
@@ -29,6 +30,8 @@ def fill(weights: Array, room: Array, most: int) -> Array:
     if room.sum() <= most:
         return room
     weights = np.where(room > 0, np.asarray(weights, np.float64), 0.0)
+    # Less than this much of the largest is no weight.
+    weights = np.where(weights > _TINY * weights.max(), weights, 0.0) / max(weights.max(), np.finfo(float).tiny)
     least = np.minimum(room, min(LEAST, most // int((room > 0).sum())))
     fullest = np.where(weights > 0, room, least)
     if fullest.sum() == most:
