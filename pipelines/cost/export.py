@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from components.export_examples.fetching import measuring, requests, windows
+from components.export_examples.fetching.fetch import WORTH
+from components.export_examples.fetching.merging import DEFAULT
 from components.export_examples.job import REQUESTS_PER_WORKER
 from components.export_examples.planning.selection import select
 from earthline.config import Config
@@ -92,37 +94,40 @@ def measure(config: Config, prices: Prices) -> Measured:
     corners = np.column_stack([first.row, first.column])
     boxes = requests.windows_of(corners, data, selected.export).boxes
     chosen = np.unique(np.linspace(0, len(boxes) - 1, min(PROBES, len(boxes))).round().astype(int))
-    windows_of_probes = [
-        grid.window(top, left, (bottom - top, right - left)) for top, left, bottom, right in (boxes[chosen].tolist())
+    asked_for = [
+        grid.window(top, left, (bottom - top, right - left)) for top, left, bottom, right in boxes[chosen].tolist()
     ]
-    probes = probe(windows.request_image(data, grid), windows_of_probes)
+    probes = probe(windows.request_image(data, grid), asked_for)
     costs = measuring.measured([each.pixels for each in probes], [each.seconds for each in probes])
-    expected = requests.expected(corners, data, selected.export, costs)
+    # Only an export of many requests merges anew by what its first ones cost.
+    merged = (DEFAULT, costs) if len(boxes) >= WORTH and costs != DEFAULT else (DEFAULT,)
+    expected = [requests.expected(corners, data, selected.export, each) for each in merged]
     measured = Measured(probes, ())
     return Measured(probes, (planning, _fetched(config, prices, len(corners), expected, measured)))
 
 
-def _fetched(config: Config, prices: Prices, patches: int, expected: requests.Expected, measured: Measured) -> Part:
+def _fetched(
+    config: Config, prices: Prices, patches: int, expected: Sequence[requests.Expected], measured: Measured
+) -> Part:
     export = config.export
-    spent = measured.eecu_hours(config, expected.pixels)
-    notes = [f"{patches:,} patches come by {expected.requests:,} requests"]
-    asked = Figure.exact(expected.requests, "a patch without imagery is replaced, by requests of a further round")
+    spent = measured.eecu_hours(config, expected[-1].pixels)
+    asked, size = (_between([each.requests for each in expected]), _between([each.bytes for each in expected]))
+    notes = [f"{patches:,} patches come by {expected[0].requests:,} requests"]
     if export.method == "batch":
         tasks = -(-patches // export.patches_per_task)
         hours = Figure(tasks * HOURS_PER_TASK, tasks * HOURS_PER_TASK, Basis.PUBLISHED, _BATCH)
         asked = Figure.exact(tasks, "each task of Earth Engine is one request, and more to look after it")
         notes = [f"{patches:,} patches come by {tasks:,} tasks of Earth Engine, of which about two run at once"]
     else:
-        hours = _hours(export.concurrency, expected, measured.probes)
-    return Part(
-        "export",
-        asked,
-        Figure.exact(expected.bytes),
-        hours,
-        spent,
-        _dollars(config, prices, hours),
-        notes=tuple(notes),
-    )
+        hours = _hours(export.concurrency, expected[-1], measured.probes)
+    return Part("export", asked, size, hours, spent, _dollars(config, prices, hours), notes=tuple(notes))
+
+
+def _between(values: Sequence[float]) -> Figure:
+    if len(set(values)) == 1:
+        return Figure.exact(values[0], "a patch without imagery is replaced, by requests of a further round")
+    note = "neighbouring patches are merged anew where the first requests of the export cost what those made now did"
+    return Figure(min(values), max(values), Basis.MEASURED, note)
 
 
 def _hours(concurrency: int, expected: requests.Expected, probes: Sequence[Probe]) -> Figure:

@@ -54,9 +54,10 @@ def others(config: Config, prices: Prices, earlier: Earlier | None) -> Part:
         hours = Figure.unknown("how long the other steps take is not known before a first run of this config")
         return Part("other steps", hours=hours, dollars=total((fee, Figure.unknown(hours.note))))
     spent, taken = [fee], []
-    for name in sorted(set(declared()) - set(_ELSEWHERE)):
-        if name in earlier.seconds:
-            machine = machines.of_step(config.steps.of(name))
-            taken.append(earlier.hours(name))
-            spent.append(machines.product(taken[-1], machines.hourly(prices, "training_machine", machine)))
-    return Part("other steps", hours=total(taken), dollars=total(spent))
+    counted = sorted((set(declared()) - set(_ELSEWHERE)) & set(earlier.seconds))
+    for name in counted:
+        machine = machines.of_step(config.steps.of(name))
+        taken.append(earlier.hours(name))
+        spent.append(machines.product(taken[-1], machines.hourly(prices, "training_machine", machine)))
+    note = f"the other steps are those that did their work in run {earlier.job_id}: {', '.join(counted) or 'none'}"
+    return Part("other steps", hours=total(taken), dollars=total(spent), notes=(note,))
