@@ -11,6 +11,7 @@ def export_examples(
     project: str,
     temp_location: str,
     examples: Output[Dataset],
+    gcp_resources: dsl.OutputPath(str),
     location: str = "",
     image: str = "",
     dataflow: str = "{}",
@@ -24,10 +25,12 @@ def export_examples(
         project: Google Cloud project that the requests count against.
         temp_location: gs:// folder for the temporary files of a remote Beam runner.
         examples: TFRecord shards per split, and a manifest.
+        gcp_resources: Dataflow's job where it works on the export, for the Vertex AI console.
         location: Where a remote Beam runner works.
         image: Container image of a remote Beam runner's workers.
         dataflow: Options of Beam's Dataflow runner, as a JSON object.
-        sources: Fingerprint of imagery and labels: when they change, no result of this step in the cache is taken.
+        sources: Fingerprint of imagery and labels: when they change, no result of this step in the cache is taken, and
+            nothing of what an interrupted run has fetched.
     """
     from components.export_examples.run import run
 
@@ -40,4 +43,6 @@ def export_examples(
         location=location,
         image=image,
         dataflow=dataflow,
+        sources=sources,
+        gcp_resources=gcp_resources,
     )

@@ -9,6 +9,8 @@ from earthline.grid import Grid
 
 REQUESTS_PER_WORKER = 5
 """A small share of the quota for each worker measured best: stalls of one do not idle the others."""
+METRICS = "export_examples"
+"""Namespace of the export's own counters and distributions among Beam's metrics."""
 
 
 @dataclass(frozen=True)
@@ -20,8 +22,6 @@ class Job:
         export: The section.
         project: Google Cloud project that the requests count against.
         grid: Of the whole region.
-        folder: Where shards and manifest go: a path or a gs:// URI.
-        total: Number of patches.
         foreign: Features that are no label in the patches of a split, by split.
     """
 
@@ -29,6 +29,4 @@ class Job:
     export: Export
     project: str
     grid: Grid
-    folder: str
-    total: int
     foreign: Mapping[str, Foreign] = field(default_factory=dict)

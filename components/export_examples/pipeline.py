@@ -1,74 +1,77 @@
-"""The Beam pipeline: fetch | encode | write shards | write the manifest. Plumbing only; the work is done elsewhere."""
+"""The Beam pipeline of a round: fetch | encode | collect in the spool. Plumbing only; the work is done elsewhere."""
 
-import errno
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import apache_beam as beam
 
 from components.export_examples import runners
+from components.export_examples.fetching import requests
 from components.export_examples.fetching.fetch import FetchPatches
+from components.export_examples.fetching.requests import Requests
 from components.export_examples.job import Job
-from components.export_examples.planning.plan import PlannedPatch
+from components.export_examples.writing.collecting import CollectPatches
 from components.export_examples.writing.encode import EncodePatches
-from components.export_examples.writing.manifest import WriteManifest
-from components.export_examples.writing.shards import WriteShard
-from earthline.formats.manifest import Manifest
-
-BATCH = 512
-"""Patches that one call of the fetching function spreads over its threads."""
-
-
-class ExportError(RuntimeError):
-    """The patches could not be written; the text says why and what to do."""
 
 
 def run(
-    job: Job, planned: Sequence[PlannedPatch], manifest: Manifest, remote: Mapping[str, Any], resources: str = ""
+    job: Job,
+    asked: Requests,
+    spool: str,
+    remote: Mapping[str, Any],
+    resources: str = "",
+    *,
+    done: int = 0,
+    total: int | None = None,
 ) -> dict[str, float]:
-    """Fetches and writes everything; the manifest comes last, so a folder without one is not finished.
+    """Fetches patches into the spool.
 
     Args:
         job: What workers know.
-        planned: Patches to fetch.
-        manifest: Complete but for its `splits` and `requests`.
+        asked: Patches to fetch.
+        spool: Its folder, a path or a gs:// URI.
         remote: Further Beam options of a remote runner, such as `region`.
         resources: File to write Dataflow's job into.
+        done: Patches that are there already, for the line of progress.
+        total: Patches that there will be.
 
     Returns:
         Counters and distributions, as `runners.measured`.
 
     Raises:
         PixelsError: Earth Engine does not answer (under a remote runner, the runner's own error).
-        ExportError: A full disk.
+        OSError: The spool cannot be written (likewise).
     """
     local = job.export.runner == runners.LOCAL
+    elements = list(asked.parts(requests.parts(len(asked), job.export)))
     graph = beam.Pipeline(runner=runners.runner(job.export.runner), options=runners.options(job, remote))
     _ = (
         graph
-        | "plan" >> beam.Create(list(planned), reshuffle=not local)
-        | "batch" >> beam.BatchElements(min_batch_size=1 if not local else BATCH, max_batch_size=BATCH)
-        | "fetch" >> beam.ParDo(FetchPatches(job))
+        | "plan" >> beam.Create(elements, reshuffle=not local)
+        | "fetch" >> beam.ParDo(FetchPatches(job, done, total if local else None))
         | "encode" >> beam.ParDo(EncodePatches(job))
-        | "by shard" >> beam.GroupByKey()
-        | "write" >> beam.MapTuple(WriteShard(job.folder))
-        | "gather" >> beam.combiners.ToList()
-        | "manifest" >> beam.Map(WriteManifest(job.folder, manifest))
+        | "collect" >> beam.ParDo(CollectPatches(spool))
     )
-    with _explained(job.folder):
-        return runners.measured(runners.run(graph, resources))
+    return runners.measured(runners.run(graph, resources))
 
 
-@contextmanager
-def _explained(folder: str) -> Iterator[None]:
-    """Says what to do about a full disk; Beam wraps the workers' errors, so their text is what can be recognized."""
-    try:
-        yield
-    except Exception as error:
-        if f"[Errno {errno.ENOSPC}]" not in str(error):
-            raise
-        raise ExportError(
-            f"{folder}: the disk is full; free some space or ask for fewer export.examples, and run again (nothing "
-            "half-written counts: the manifest is written last)"
-        ) from error
+def joined(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
+    """Counters and distributions of two rounds together.
+
+    Args:
+        one: As `run` gives them.
+        other: Likewise.
+    """
+    found = dict(one)
+    for name, value in other.items():
+        kind = name.rpartition("_")[2]
+        if name not in one:
+            found[name] = value
+        elif kind in ("min", "max"):
+            found[name] = (min if kind == "min" else max)(one[name], value)
+        elif kind == "mean":
+            first, second = (each[f"{name.removesuffix(kind)}count"] for each in (one, other))
+            found[name] = (first * one[name] + second * value) / (first + second)
+        else:
+            found[name] = one[name] + value
+    return found

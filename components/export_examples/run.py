@@ -1,37 +1,41 @@
 """Plans the patches, fetches them, and writes shards and manifest."""
 
+import errno
 import json
 import logging
-import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import ee
 import numpy as np
 from kfp import dsl
-from shapely.geometry import mapping
 
-from components.export_examples import pipeline
+from components.export_examples import description, pipeline, rounds, runners
+from components.export_examples.batch import delivery
 from components.export_examples.existing import dataset
-from components.export_examples.fetching import windows
+from components.export_examples.fetching.requests import Requests
 from components.export_examples.job import Job
-from components.export_examples.planning import features, plan
+from components.export_examples.planning.patches import Plan
+from components.export_examples.planning.points import PointsError
 from components.export_examples.planning.selection import select
-from earthline.config import Data, Export, Labels, VectorLabels
+from components.export_examples.rounds import Gathered
+from components.export_examples.writing import fingerprint, folders
+from components.export_examples.writing.spool import Spool
+from components.export_examples.writing.write import write
+from earthline.config import Data, Export
 from earthline.earth_engine import verification
 from earthline.earth_engine.connection import connect
 from earthline.earth_engine.imagery import data_types
-from earthline.earth_engine.retry import PixelsError, ask
 from earthline.entry_point import entry_point
 from earthline.formats.label_features import FEATURES
-from earthline.formats.manifest import MANIFEST, Manifest, SeriesRecord, SourceRecord, expression_hash
-from earthline.grid import Grid
-from earthline.task import task_of
+from earthline.formats.manifest import SPLITS, Manifest
 
-_ATTRIBUTION = ("attribution", "provider", "author")
-_LICENSE = ("license", "licence", "terms_of_use")
 _logger = logging.getLogger(__name__)
+
+
+class ExportError(RuntimeError):
+    """The patches could not be written; the text says why and what to do."""
 
 
 @entry_point
@@ -45,6 +49,8 @@ def run(
     location: str = "",
     image: str = "",
     dataflow: str = "{}",
+    sources: str = "",
+    gcp_resources: str = "",
 ) -> None:
     """Exports the examples.
 
@@ -52,115 +58,152 @@ def run(
         data: The config's section.
         export: The config's section.
         project: Google Cloud project that the requests count against.
-        temp_location: gs:// folder for the temporary files of a remote Beam runner.
+        temp_location: Folder for what has arrived until all has, and for the temporary files of a remote Beam runner:
+            gs://, or a path; empty for a folder inside of the examples'.
         examples: Folder of shards and manifest to write.
         location: Where a remote Beam runner works.
         image: Container image of a remote Beam runner's workers.
         dataflow: Options of Beam's Dataflow runner, as a JSON object.
+        sources: Fingerprint of imagery and labels: what arrived when they were others is not taken.
+        gcp_resources: File to write Dataflow's job into, as Google's own components do.
 
     Raises:
         ImageryError: The config names something that Earth Engine does not have.
         SplitError: The region cannot be split as asked.
         PointsError: There is nothing to sample.
         PixelsError: Earth Engine does not answer.
+        BatchError: A task of Earth Engine fails for good.
         ExportError: A full disk.
         ValueError: Of `existing.dataset.take`, where the examples exist already.
     """
     logging.getLogger("apache_beam").setLevel(logging.WARNING)
     folder = Path(examples.path)
-    _clear(folder)
+    folders.clear(folder)
+    if gcp_resources:
+        runners.link(gcp_resources)
     if data.examples is not None:
         dataset.take(data, export, project, folder)
-        _tell(examples, Manifest.read(folder))
+        _tell(examples, Manifest.read(folder), {})
         return
-    connect(project)
-    grid = verification.verify(data)
-    data = data_types.resolved(data, grid)
-    manifest, planned, foreign = _plan(data, export, grid, folder)
-    local = export.runner == "DirectRunner"
-    job = Job(
-        data=data,
-        export=export,
-        project=project,
-        grid=grid,
-        folder=str(folder) if local else examples.uri,
-        total=len(planned),
-        foreign=foreign,
-    )
     remote = {
         "temp_location": temp_location,
         "region": location,
         "sdk_container_image": image,
         **json.loads(dataflow),
     }
-    pipeline.run(job, planned, manifest, {key: value for key, value in remote.items() if value})
-    _tell(examples, Manifest.read(folder))
+    with _explained(folder):
+        written, counted = make(
+            data,
+            export,
+            project,
+            folder,
+            folders.spools(temp_location, folder, remote=export.runner != runners.LOCAL),
+            {key: value for key, value in remote.items() if value},
+            sources,
+            gcp_resources,
+        )
+    _tell(examples, written, counted)
 
 
-def _tell(examples: dsl.Dataset, written: Manifest) -> None:
+def make(
+    data: Data,
+    export: Export,
+    project: str,
+    folder: Path,
+    spools: str,
+    remote: Mapping[str, Any] | None = None,
+    sources: str = "",
+    resources: str = "",
+) -> tuple[Manifest, dict[str, float]]:
+    """Makes the dataset in a folder, or goes on where an earlier run ended.
+
+    Args:
+        data: The section.
+        export: The section.
+        project: Google Cloud project that the requests count against.
+        folder: Of shards and manifest; is there already.
+        spools: Folder for what arrives until all has: a path, or a gs:// URI.
+        remote: Further Beam options of a remote runner; its `temp_location` is where export tasks write, too.
+        sources: As `run`.
+        resources: File to write Dataflow's job into; empty where nobody asks.
+
+    Returns:
+        The manifest as it was written, and counters and distributions of the requests.
+
+    Raises:
+        Exception: As `run`.
+    """
+    connect(project, export.concurrency)
+    grid = verification.verify(data)
+    data = data_types.resolved(data, grid)
+    selected = select(data, export, grid)
+    plan, export = selected.plan, selected.export
+    counts = ", ".join(f"{count} {split}" for split, count in zip(SPLITS, plan.wanted.sum(axis=1), strict=True))
+    _logger.info("export_examples: %d patches planned (%s)", plan.wanted.sum(), counts)
+    manifest, changed = description.describe(data, grid, selected)
+    key = fingerprint.key(
+        data, export.patch_shape, grid, manifest.expression_hash, {**changed, "": sources}, selected.foreign
+    )
+    spool = Spool.open(spools, key, project)
+    job = Job(data=data, export=export, project=project, grid=grid, foreign=selected.foreign)
+    counted: dict[str, float] = {}
+    further = remote or {}
+
+    def fetch(missing: Plan, done: int, total: int) -> None:
+        if export.method == "batch":
+            counted.update(
+                pipeline.joined(counted, delivery.bring(job, missing, spool.folder, further.get("temp_location", "")))
+            )
+            return
+        corners = np.column_stack([missing.row, missing.column])
+        asked = Requests.of(missing.split, corners, data, export)
+        _logger.info("export_examples: %d patches come by %d requests", len(missing), len(asked))
+        found = pipeline.run(job, asked, spool.folder, further, resources, done=done, total=total)
+        counted.update(pipeline.joined(counted, found))
+
+    gathered = rounds.gather(plan, spool, fetch)
+    rounds.told(gathered, plan)
+    _require_examples(gathered)
+    if selected.records is not None:
+        (folder / FEATURES).write_text(selected.records.text(), encoding="utf-8")
+    written = write(
+        spool,
+        gathered.corners,
+        manifest.model_copy(update={"sampling": gathered.sampling}),
+        str(folder),
+        shards=export.shards,
+        lost=gathered.losses,
+        project=project,
+    )
+    spool.remove()
+    return written, counted
+
+
+def _require_examples(gathered: Gathered) -> None:
+    for split, taken in zip(SPLITS, gathered.taken.sum(axis=1).tolist(), strict=True):
+        if not taken:
+            raise PointsError(
+                f"export: empty split '{split}': of {len(gathered.losses[split]):,} labelled places in its area none "
+                "has imagery; change export.seed or export.block_shape, or give export.split_regions"
+            )
+
+
+def _tell(examples: dsl.Dataset, written: Manifest, counted: Mapping[str, float]) -> None:
     for split, summary in written.splits.items():
         examples.metadata[f"{split}_examples"] = summary.examples
     examples.metadata["expression_hash"] = written.expression_hash
+    examples.metadata |= counted
 
 
-def _plan(
-    data: Data, export: Export, grid: Grid, folder: Path
-) -> tuple[Manifest, list[plan.PlannedPatch], Mapping[str, features.Foreign]]:
-    selected = select(data, export, grid)
-    if selected.records is not None:
-        (folder / FEATURES).write_text(selected.records.text(), encoding="utf-8")
-    areas, corners, export = selected.areas, selected.corners, selected.export
-    planned = plan.shard(corners, export.shards or 4)
-    counts = ", ".join(f"{len(patches)} {split}" for split, patches in corners.items())
-    _logger.info("export_examples: %d patches planned (%s)", len(planned), counts)
-    manifest = Manifest(
-        grid=grid.to_json(),
-        bands=data.imagery.band_names,
-        series=tuple(
-            SeriesRecord(bands=series.bands, steps=tuple((step.start, step.end) for step in series.steps))
-            for series in data.imagery.series
-        ),
-        data_type=data.imagery.data_type,
-        patch_shape=export.patch_shape,
-        task=task_of(data).record,
-        label_type=task_of(data).data_type,
-        splits={},
-        gap=plan.gap(export),
-        block_shape=export.block_shape,
-        split_areas={split: mapping(area) for split, area in areas.items()},
-        seed=export.seed,
-        sampling=selected.plan.sampling(selected.plan.wanted, np.zeros_like(selected.plan.wanted)),
-        expression_hash=expression_hash(ee.serializer.encode(windows.request_image(data, grid))),
-        sources=(*(_source(asset, "imagery") for asset in data.imagery.assets), _labels(data.labels)),
-    )
-    return manifest, planned, selected.foreign
-
-
-def _labels(labels: Labels) -> SourceRecord:
-    if labels.asset:
-        return _source(labels.asset, "labels")
-    assert isinstance(labels, VectorLabels) and labels.held is not None
-    return SourceRecord(asset=f"{len(labels.held):,} features of the config", role="labels")
-
-
-def _source(asset: str, role: str) -> SourceRecord:
-    """Who made an asset and under which terms, as far as its properties say so."""
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    """Says what to do about a full disk; Beam wraps the workers' errors, so their text is what can be recognized."""
     try:
-        described: dict[str, Any] = ask(lambda: ee.data.getAsset(asset), 3, asset)
-    except PixelsError as error:
-        # A collection of the public catalogue may be read by expressions and yet not be described.
-        _logger.warning("export_examples: no attribution: %s", error)
-        described = {}
-    properties = {key.lower(): str(value) for key, value in described.get("properties", {}).items()}
-
-    def first(keys: tuple[str, ...]) -> str:
-        return next((properties[key] for key in keys if key in properties), "")
-
-    return SourceRecord(asset=asset, role=role, attribution=first(_ATTRIBUTION), license=first(_LICENSE))
-
-
-def _clear(folder: Path) -> None:
-    """Removes what an interrupted try left, the manifest first: without it nothing counts as finished."""
-    (folder / MANIFEST).unlink(missing_ok=True)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except Exception as error:
+        if f"[Errno {errno.ENOSPC}]" not in str(error):
+            raise
+        raise ExportError(
+            f"{folder}: the disk is full; free some space or ask for fewer export.examples, and run again (what has "
+            "arrived is kept, and the manifest is written last)"
+        ) from error

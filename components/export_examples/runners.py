@@ -13,13 +13,11 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from google.protobuf import json_format
 from google_cloud_pipeline_components.proto.gcp_resources_pb2 import GcpResources
 
-from components.export_examples.job import REQUESTS_PER_WORKER, Job
+from components.export_examples.job import METRICS, REQUESTS_PER_WORKER, Job
 from earthline.ending import tidy_at_sigterm
 
 LOCAL = "DirectRunner"
 DATAFLOW = "DataflowRunner"
-METRICS = "export_examples"
-"""Namespace of the export's own counters and distributions among Beam's metrics."""
 _SERVICE = "https://dataflow.googleapis.com/v1b3"
 
 _logger = logging.getLogger(__name__)
@@ -130,11 +128,22 @@ def _record(pipeline: beam.Pipeline, begun: beam.runners.runner.PipelineResult, 
         asked["project"],
     )
     if resources:
-        written = GcpResources()
-        written.resources.add(resource_type="DataflowJob", resource_uri=f"{_SERVICE}/{place}")
-        file = Path(resources)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json_format.MessageToJson(written), encoding="utf-8")
+        link(resources, f"{_SERVICE}/{place}")
+
+
+def link(resources: str, *jobs: str) -> None:
+    """Tells the Vertex AI console of jobs, as Google's own components do; of none, as their output must be there.
+
+    Args:
+        resources: File to write.
+        jobs: Addresses of Dataflow's jobs.
+    """
+    written = GcpResources()
+    for job in jobs:
+        written.resources.add(resource_type="DataflowJob", resource_uri=job)
+    file = Path(resources)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json_format.MessageToJson(written), encoding="utf-8")
 
 
 def measured(result: beam.runners.runner.PipelineResult) -> dict[str, float]:

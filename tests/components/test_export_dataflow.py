@@ -1,18 +1,27 @@
-"""What Dataflow is asked for, as Beam's own options read it."""
+"""Runners of the export elsewhere: what Dataflow is asked for over its real client, and how its job ends."""
 
+import json
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from typing import Any
 
-from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions, WorkerOptions
+import pytest
+from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions, PortableOptions, WorkerOptions
+from pydantic import ValidationError
 
-from components.export_examples import job, runners
+from components.export_examples import runners
+from components.export_examples.job import Job
 from earthline.config import Data, Export
 from earthline.grid import Grid
 
-JOB = job.Job(
+from .dataflow_service import JOB_ID, dataflow
+
+JOB = Job(
     data=Data.model_validate(
         {
-            "imagery": {"image": "projects/maps/assets/scene", "bands": ["nir"]},
+            "imagery": {"image": "projects/maps/assets/scene", "bands": ["nir"], "data_type": "uint16"},
             "labels": {
                 "image": "projects/maps/assets/cover",
                 "band": "cover",
@@ -26,13 +35,12 @@ JOB = job.Job(
     export=Export(),
     project="maps",
     grid=Grid("EPSG:32632", (10, 0, 600000, 0, -10, 5000000), (64, 64)),
-    folder="gs://bucket/examples",
-    total=1,
 )
+IMAGE = "europe-west4-docker.pkg.dev/maps/earthline/earthline:0.1.0"
 REMOTE = {
-    "temp_location": "gs://bucket/temp",
+    "temp_location": "gs://earthline-sandbox/temp",
     "region": "europe-west4",
-    "sdk_container_image": "europe-west4-docker.pkg.dev/maps/earthline/earthline:0.1.0",
+    "sdk_container_image": IMAGE,
     "sdk_location": "container",
     "service_account_email": "steps@maps.iam.gserviceaccount.com",
     "network": "lab",
@@ -42,24 +50,34 @@ REMOTE = {
     "machine_type": "n1-standard-4",
     "job_name": "land-export-examples",
 }
+LAUNCH = """
+import json, sys
+import numpy as np
+from components.export_examples import pipeline
+from components.export_examples.fetching.requests import Requests
+from tests.components.test_export_dataflow import JOB, REMOTE, remote_job
+endpoint, resources = sys.argv[1:]
+job = remote_job("DataflowRunner")
+asked = Requests.of(np.zeros(1, np.uint8), np.zeros((1, 2), np.int64), job.data, job.export)
+counted = pipeline.run(job, asked, "gs://earthline-sandbox/spool", {**REMOTE, "dataflow_endpoint": endpoint}, resources)
+print("COUNTED" + json.dumps(counted))
+"""
 
 
-def options(runner: str, remote: dict[str, Any]) -> PipelineOptions:
-    return runners.options(replace(JOB, export=Export(runner=runner, concurrency=40)), remote)
+def remote_job(runner: str, **section: Any) -> Job:
+    return replace(JOB, export=Export(runner=runner, concurrency=40, **section))
+
+
+def options(runner: str, remote: dict[str, Any], **section: Any) -> PipelineOptions:
+    return runners.options(remote_job(runner, **section), remote)
 
 
 def test_beam_reads_every_option() -> None:
     asked = options("DataflowRunner", REMOTE)
     cloud, workers = asked.view_as(GoogleCloudOptions), asked.view_as(WorkerOptions)
-    assert (cloud.project, cloud.region, cloud.temp_location) == ("maps", "europe-west4", "gs://bucket/temp")
-    assert cloud.service_account_email == "steps@maps.iam.gserviceaccount.com"
-    assert cloud.labels == ["earthline-workflow=land", "team=maps"]
-    assert (workers.network, workers.subnetwork) == ("lab", "regions/europe-west4/subnetworks/a")
-    assert workers.use_public_ips is False
-    assert workers.machine_type == "n1-standard-4"
-    assert workers.sdk_container_image == REMOTE["sdk_container_image"]
+    assert (cloud.project, cloud.region, cloud.temp_location) == ("maps", "europe-west4", REMOTE["temp_location"])
     assert asked.get_all_options()["sdk_location"] == "container"
-    assert workers.max_num_workers == 8, "eight workers of five requests each are the quota of 40"
+    assert workers.num_workers == workers.max_num_workers == 8, "eight workers of five requests are the quota of 40"
     assert asked.get_all_options(drop_default=True).keys() >= REMOTE.keys() - {"no_use_public_ips"}
 
 
@@ -71,3 +89,72 @@ def test_two_jobs_of_one_workflow_have_two_names() -> None:
 
 def test_here_none_of_it_is_told() -> None:
     assert options("DirectRunner", REMOTE).get_all_options(drop_default=True) == {}
+
+
+def test_dataflow_gets_the_job_and_the_console_its_address(sandbox, tmp_path) -> None:
+    resources = tmp_path / "outputs" / "gcp_resources"
+    with dataflow("JOB_STATE_DONE") as service:
+        done = sandbox.run([sys.executable, "-c", LAUNCH, service.endpoint, str(resources)])
+    assert "COUNTED{}" in done.stdout
+    asked = service.job
+    assert asked is not None and asked["labels"] == {"earthline-workflow": "land", "team": "maps"}
+    environment = asked["environment"]
+    assert environment["serviceAccountEmail"] == REMOTE["service_account_email"]
+    assert "no_use_multiple_sdk_containers" in environment["experiments"], "else each processor takes a worker's share"
+    (pool,) = environment["workerPools"]
+    assert (pool["network"], pool["subnetwork"]) == (REMOTE["network"], REMOTE["subnetwork"])
+    assert pool["ipConfiguration"] == 2, "WORKER_IP_PRIVATE"
+    assert pool["machineType"] == REMOTE["machine_type"] and pool["numThreadsPerWorker"] == 1
+    assert pool["numWorkers"] == 8 and pool["autoscalingSettings"] == {"algorithm": 1, "maxNumWorkers": 8}
+    assert [image["containerImage"] for image in pool["sdkHarnessContainerImages"]] == [IMAGE]
+    assert "packages" not in pool, "the image holds Beam: a worker installs nothing"
+    staged = environment["sdkPipelineOptions"]["options"]["temp_location"].removeprefix("gs://")
+    assert (sandbox.home / "storage" / staged / "pipeline.pb").stat().st_size > 1000
+    (written,) = json.loads(resources.read_text())["resources"]
+    assert written == {
+        "resourceType": "DataflowJob",
+        "resourceUri": f"https://dataflow.googleapis.com/v1b3/projects/maps/locations/europe-west4/jobs/{JOB_ID}",
+    }
+
+
+def test_a_cancelled_step_cancels_its_job(sandbox, tmp_path) -> None:
+    with dataflow("JOB_STATE_RUNNING") as service:
+        step = subprocess.Popen(
+            [sys.executable, "-c", LAUNCH, service.endpoint, str(tmp_path / "resources")],
+            env=sandbox.client_environment(),
+            stderr=subprocess.PIPE,
+        )
+        try:
+            assert service.watched.wait(60)
+            step.send_signal(signal.SIGTERM)
+            _, told = step.communicate(timeout=60)
+        finally:
+            step.kill()
+    assert service.requested == [5], "JOB_STATE_CANCELLED"
+    assert step.returncode == 128 + signal.SIGTERM and b"cancels its job too" in told
+
+
+def test_a_portable_runner_is_told_its_job_server_and_the_image() -> None:
+    for section, expected in (
+        ({}, ("DOCKER", IMAGE)),
+        ({"worker_pool": "localhost:50000"}, ("EXTERNAL", "localhost:50000")),
+    ):
+        asked = options("FlinkRunner", REMOTE, job_endpoint="flink:8099", **section).view_as(PortableOptions)
+        assert asked.job_endpoint == "flink:8099"
+        assert (asked.environment_type, asked.environment_config) == expected
+
+
+@pytest.mark.parametrize(
+    ("section", "texts"),
+    [
+        ({"runner": "FlinkRunner"}, ["FlinkRunner has no job server", "job_endpoint: localhost:8099"]),
+        ({"runner": "PortableRunner", "job_endpoint": "http://x:1"}, ["job_endpoint"]),
+        ({"job_endpoint": "x:1"}, ["job_endpoint 'x:1'", "DirectRunner", "take the line `job_endpoint` out"]),
+        ({"method": "batch", "runner": "DataflowRunner"}, ["DataflowRunner has nothing to do", "`runner` out"]),
+    ],
+)
+def test_what_no_engine_can_run_is_refused(section, texts) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Export.model_validate(section)
+    for text in texts:
+        assert text in str(caught.value)

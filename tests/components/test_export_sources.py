@@ -1,4 +1,4 @@
-"""Several sources in one export: other grids, steps in time and derived bands, to the pixel, in one request a patch."""
+"""Several sources in one export: other grids, steps in time and derived bands, to the pixel, however they arrive."""
 
 import json
 import sys
@@ -26,27 +26,33 @@ import ee
 from kfp import dsl
 from apache_beam.options.pipeline_options import PipelineOptions
 from components.detect_changes.sources import read_bands, read_sources
-from components.export_examples import pipeline, runners
+from components.export_examples import runners
+from components.export_examples.fetching import merging, requests
 from components.export_examples.run import run
 from earthline.config import Data
 asked = []
 compute = ee.data.computePixels
 def counted(params):
-    asked.append(params)
-    return compute(params)
+    answer = compute(params)
+    # Labels are read as well, and have one band.
+    asked.append(b"earthline_valid" in answer[:4096])
+    return answer
 ee.data.computePixels = counted
+held = merging.MOST_HELD
 outcomes = {}
 for name, case in json.load(open(sys.argv[1])).items():
     del asked[:]
     if case["workers"] > 1:
         several = ["--direct_num_workers", str(case["workers"]), "--direct_running_mode", "multi_threading"]
         runners.options = lambda job, remote: PipelineOptions(several)
-        pipeline.BATCH = 3
+        requests.parts = lambda windows, export: 2 * case["workers"]
+    merging.MOST_HELD = held if case["merged"] else 0
     examples = dsl.Dataset(uri=case["folder"], metadata={})
     run(data=case["data"], export=case["export"], project="sandbox", temp_location="", examples=examples)
     data = Data.model_validate_json(case["data"])
     outcomes[name] = {
-        "requests": len(asked),
+        "requests": examples.metadata["requests"],
+        "pixels": sum(asked),
         "sources": [source.model_dump() for source in read_sources(data)],
         "statistics": sorted(read_bands(data)),
     }
@@ -162,11 +168,13 @@ def exported(sandbox, tmp_path_factory):
             "export": EXPORT.model_copy(update=export).model_dump_json(),
             "folder": str(folder / name),
             "workers": workers,
+            "merged": merged,
         }
-        for name, data, export, workers in (
-            *((name, data, {}, 1) for name, data in CASES.items()),
-            ("features", featured, {"concurrency": 1, "shards": 2}, 1),
-            ("features by three", featured, {"concurrency": 7, "shards": 2}, 3),
+        for name, data, export, workers, merged in (
+            *((name, data, {}, 1, True) for name, data in CASES.items()),
+            *((f"{name}, one by one", data, {}, 1, False) for name, data in CASES.items()),
+            ("features", featured, {"concurrency": 1, "shards": 2}, 1, True),
+            ("features by three", featured, {"concurrency": 7, "shards": 2}, 3, False),
         )
     }
     (folder / "cases.json").write_text(json.dumps(cases))
@@ -209,22 +217,28 @@ def test_every_pixel_of_the_stack_is_its_sources(exported):
     assert count == 32
 
 
-def test_a_patch_is_one_request(exported):
-    assert exported[1]["stack"]["requests"] == exported[1]["whole numbers"]["requests"] == 32
-    assert Manifest.read(exported[0] / "stack").requests == 32
+def same_files(alone, three):
+    names = sorted(path.name for path in alone.iterdir())
+    assert names == sorted(path.name for path in three.iterdir())
+    for name in names:
+        assert (alone / name).read_bytes() == (three / name).read_bytes(), name
+    return names
+
+
+@pytest.mark.parametrize("name", list(CASES))
+def test_bytes_do_not_depend_on_what_comes_by_one_request(exported, name):
+    same_files(exported[0] / name, exported[0] / f"{name}, one by one")
+    merged, alone = (exported[1][each] for each in (name, f"{name}, one by one"))
+    assert alone["requests"] == alone["pixels"] == 32
+    assert merged["requests"] == merged["pixels"] < 8
 
 
 def test_bytes_do_not_depend_on_the_number_of_workers(exported):
-    alone, three = (exported[0] / name for name in ("features", "features by three"))
-    names = sorted(path.name for path in alone.iterdir())
-    assert names == sorted(path.name for path in three.iterdir())
+    names = same_files(*(exported[0] / name for name in ("features", "features by three")))
     assert len([name for name in names if "tfrecord" in name]) == 6 and "features.json" in names
-    for name in names:
-        assert (alone / name).read_bytes() == (three / name).read_bytes(), name
-    manifest = Manifest.read(alone)
-    assert len(manifest.bands) == 8 and manifest.requests == sum(each.examples for each in manifest.splits.values())
-    for name in ("features", "features by three"):
-        assert exported[1][name]["requests"] == manifest.requests
+    manifest = Manifest.read(exported[0] / "features")
+    examples = sum(each.examples for each in manifest.splits.values())
+    assert len(manifest.bands) == 8 and exported[1]["features by three"]["requests"] == examples
 
 
 def test_every_pixel_of_features_is_their_class(exported):

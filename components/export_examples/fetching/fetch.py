@@ -2,64 +2,173 @@
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 import apache_beam as beam
 import numpy as np
+from apache_beam.metrics import Metrics
 
 from components.export_examples.fetching import windows
-from components.export_examples.job import REQUESTS_PER_WORKER, Job
-from components.export_examples.planning.plan import PlannedPatch
-from earthline.earth_engine.connection import connect
+from components.export_examples.fetching.measuring import FEW, Meter
+from components.export_examples.fetching.merging import DEFAULT
+from components.export_examples.fetching.progress import Progress
+from components.export_examples.fetching.requests import Requests, Window, under_way
+from components.export_examples.job import METRICS, Job
+from earthline.earth_engine.connection import connect, traffic
 from earthline.earth_engine.pixels import stream
+from earthline.earth_engine.requests.door import QUOTA_PER_SECOND
+from earthline.earth_engine.retry import UnansweredError
 
-PROGRESS_SECONDS = 5.0
+FURTHER_THREADS = 0.25
+"""Threads beside those whose requests are under way, in parts of these: some wait for a second try."""
+WORTH = 100
+"""Least windows that are merged anew by what the first ones cost."""
+SECONDS = (0.5, 1, 2, 4, 8, 16, 32, 64, 128)
+"""Bounds of the classes by which times until windows arrive are counted."""
 
 _logger = logging.getLogger(__name__)
-Fetched = tuple[np.ndarray[Any, Any], int]
-"""Pixels of a patch, and the requests that they took."""
+_Array = np.ndarray[Any, Any]
+
+
+class Arrived(NamedTuple):
+    """A patch as it came.
+
+    Attributes:
+        split: Name of its split.
+        row: Row of its first pixel on the region's grid.
+        column: Column of its first pixel on the region's grid.
+        pixels: Structured array of the shape of `windows.request_grid`.
+    """
+
+    split: str
+    row: int
+    column: int
+    pixels: _Array
+
+
+class _Answer(NamedTuple):
+    """What came of a window: its pixels, or why Earth Engine did not answer; requests, and seconds until then."""
+
+    pixels: _Array | UnansweredError
+    requests: int
+    seconds: float
 
 
 class FetchPatches(beam.DoFn):  # type: ignore[misc]  # Beam publishes no types
-    """Fetches a batch of patches by threads that do nothing else."""
+    """Fetches windows by threads that do nothing else, and gives the patches in them."""
 
-    def __init__(self, job: Job) -> None:
-        """Keeps what `setup` needs on the worker."""
-        self._job = job
+    def __init__(self, job: Job, done: int = 0, total: int | None = None) -> None:
+        """Keeps what `setup` needs on the worker.
+
+        Args:
+            job: What every worker knows.
+            done: Patches that are there already, for the line of progress.
+            total: Patches that there will be; None where each worker fetches some part of them.
+        """
+        self._job, self._done, self._total = job, done, total
 
     def setup(self) -> None:
         """Connects the worker to Earth Engine and starts its threads."""
         export = self._job.export
-        local = export.runner == "DirectRunner"
-        self._threads = export.concurrency if local else min(REQUESTS_PER_WORKER, export.concurrency)
-        connect(self._job.project, self._threads)
+        share = under_way(export)
+        self._threads = share + max(1, round(FURTHER_THREADS * share))
+        connect(self._job.project, share, QUOTA_PER_SECOND * share / export.concurrency)
         self._image = windows.request_image(self._job.data, self._job.grid)
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="fetch")
-        self._done = 0
-        self._start = self._said = time.monotonic()
+        self._progress = Progress(self._done, self._total, traffic)
+        self._meter = Meter()
 
-    def process(self, batch: Sequence[PlannedPatch]) -> Iterator[tuple[PlannedPatch, Fetched]]:
-        """Gives patches as they arrive; a few wait beside each thread, so that none idles."""
-        for patch, fetched in stream(self._pool, self._fetch, batch, 2 * self._threads):
-            yield patch, fetched
-            self._progress()
+    def process(self, requests: Requests) -> Iterator[Arrived]:
+        """Gives patches as they arrive.
+
+        Raises:
+            PixelsError: Earth Engine refuses a request, which is tried once, or answers none of the last ones.
+        """
+        put_aside: list[Window] = []
+        yield from self._fetched(self._in_order(requests), put_aside)
+        if put_aside:
+            _logger.warning("export_examples: %d windows got no answer; asks for them again", len(put_aside))
+            yield from self._fetched(iter(put_aside), None)
 
     def teardown(self) -> None:
         """Ends the threads."""
         self._pool.shutdown(cancel_futures=True)
 
-    def _fetch(self, patch: PlannedPatch) -> Fetched:
-        job, export = self._job, self._job.export
-        return windows.fetch_patch(
-            self._image, job.data, job.grid, patch.row, patch.column, export.patch_shape, export.attempts
-        )
+    def _fetched(self, asked: Iterator[Window], put_aside: list[Window] | None) -> Iterator[Arrived]:
+        """Patches of windows as they arrive; windows without an answer are put aside, or an error where they are not.
 
-    def _progress(self) -> None:
-        self._done += 1
-        now = time.monotonic()
-        if now - self._said >= PROGRESS_SECONDS or self._done == self._job.total:
-            self._said = now
-            rate = self._done / max(now - self._start, 1e-9)
-            _logger.info("export_examples: %d/%d patches, %.0f/s", self._done, self._job.total, rate)
+        Where no window at all gets an answer any more, that is an error too: nothing is gained by asking for the rest.
+        """
+        unanswered = 0
+        # A few wait beside each thread, so that none idles.
+        for window, answer in stream(self._pool, self._fetch, asked, 2 * self._threads):
+            self._count(window, answer)
+            if isinstance(answer.pixels, UnansweredError):
+                unanswered += 1
+                if put_aside is None or unanswered > self._threads:
+                    raise answer.pixels
+                put_aside.append(window)
+                continue
+            unanswered = 0
+            shape, offset = self._job.export.patch_shape, self._job.data.labels.offset
+            for split, row, column in window.patches:
+                yield Arrived(split, row, column, windows.cut(answer.pixels, window.box, row, column, shape, offset))
+            self._progress.add(len(window.patches))
+
+    def _in_order(self, requests: Requests) -> Iterator[Window]:
+        """The windows; after the first ones, those that what these cost calls for."""
+        first, others = requests.apart(FEW)
+        yield from first
+        given = 0
+        for window in others:
+            costs = self._meter.costs
+            if costs is not None and len(others) - given >= WORTH:
+                break
+            yield window
+            given += 1
+        else:
+            return
+        rest = others.only(np.arange(given, len(others)))
+        if costs != DEFAULT:
+            rest = Requests.of(rest.split, rest.corners, self._job.data, self._job.export, costs)
+            _logger.info(
+                "export_examples: a request costs %.3g s and a megapixel %.3g s: the rest comes by %d requests",
+                costs.request,
+                costs.megapixel,
+                len(rest),
+            )
+        yield from rest
+
+    def _fetch(self, window: Window) -> _Answer:
+        top, left, _, _ = window.box
+        count = f"{len(window.patches)} patches" if len(window.patches) > 1 else "patch"
+        begun = time.monotonic()
+        try:
+            pixels, requests = windows.fetch_window(
+                self._image,
+                self._job.grid,
+                window.box,
+                self._job.export.attempts,
+                f"{count} at row {top}, column {left}",
+            )
+        except UnansweredError as error:
+            return _Answer(error, self._job.export.attempts, time.monotonic() - begun)
+        return _Answer(pixels, requests, time.monotonic() - begun)
+
+    def _count(self, window: Window, answer: _Answer) -> None:
+        counted = {"requests": answer.requests, "windows": 1}
+        if not isinstance(answer.pixels, UnansweredError):
+            counted |= {
+                "fetched_patches": len(window.patches),
+                "fetched_pixels": window.pixels,
+                "fetched_bytes": answer.pixels.nbytes,
+            }
+            if answer.requests == 1:
+                self._meter.add(window.pixels, answer.seconds)
+            bound = next((bound for bound in SECONDS if answer.seconds <= bound), None)
+            counted[f"windows_within_{bound:g}_s" if bound else f"windows_after_{SECONDS[-1]:g}_s"] = 1
+            Metrics.distribution(METRICS, "window_milliseconds").update(round(1000 * answer.seconds))
+        for name, number in counted.items():
+            Metrics.counter(METRICS, name).inc(number)

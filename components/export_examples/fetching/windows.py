@@ -1,9 +1,10 @@
-"""One patch out of Earth Engine: image, label and mask in a single request."""
+"""Patches out of Earth Engine: image, label and mask in a single request, of one patch or of several side by side."""
 
 from typing import Any
 
 import numpy as np
 
+from components.export_examples.fetching.merging import Box
 from earthline.config import Data
 from earthline.earth_engine import imagery
 from earthline.earth_engine.pixels import fetch
@@ -66,6 +67,47 @@ def fetch_patch(
     place = f"patch at row {row}, column {column}"
     pixels = fetch(image, window, attempts, place, requested=lambda: requests.append(None))
     return pixels, len(requests)
+
+
+def fetch_window(image: Any, grid: Grid, box: Box, attempts: int, place: str) -> tuple[np.ndarray[Any, Any], int]:
+    """Fetches the pixels of a window.
+
+    Args:
+        image: From `request_image`.
+        grid: Of the whole region.
+        box: On that grid; may reach outside.
+        attempts: Most tries.
+        place: What is fetched, for errors.
+
+    Returns:
+        Structured array of the shape of the box, and how many requests it took.
+
+    Raises:
+        PixelsError: Earth Engine does not answer.
+    """
+    top, left, bottom, right = box
+    requests: list[None] = []
+    window = grid.window(top, left, (bottom - top, right - left))
+    pixels = fetch(image, window, attempts, place, requested=lambda: requests.append(None))
+    return pixels, len(requests)
+
+
+def cut(
+    pixels: np.ndarray[Any, Any], box: Box, row: int, column: int, shape: tuple[int, int], offset: tuple[int, int]
+) -> np.ndarray[Any, Any]:
+    """What `fetch_patch` would have given for a patch inside of a window: a copy, so that the window can go.
+
+    Args:
+        pixels: Of the window.
+        box: Of the window.
+        row: Row of the patch's first pixel.
+        column: Column of the patch's first pixel.
+        shape: Shape of the patch in pixels `(height, width)`.
+        offset: Of the labels in pixels (rows, columns).
+    """
+    rows, columns = offset
+    larger = shape[0] + abs(rows), shape[1] + abs(columns)
+    return _window(pixels, row + min(rows, 0) - box[0], column + min(columns, 0) - box[1], larger).copy()
 
 
 def to_patch(pixels: np.ndarray[Any, Any], data: Data, row: int, column: int, shape: tuple[int, int]) -> Patch:

@@ -26,9 +26,7 @@ class Encoder:
         self._data, self._shape, self._foreign = job.data, job.export.patch_shape, job.foreign
         self._sparse = isinstance(job.data.labels, VectorLabels)
 
-    def __call__(
-        self, split: str, row: int, column: int, pixels: np.ndarray[Any, Any]
-    ) -> EncodedPatch | LostPatch:
+    def __call__(self, split: str, row: int, column: int, pixels: np.ndarray[Any, Any]) -> EncodedPatch | LostPatch:
         """The example, or why there is none.
 
         Args:
