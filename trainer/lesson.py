@@ -10,10 +10,12 @@ from earthline.config import Train
 from earthline.config.model import Finished, Fitted, Model, Network
 from earthline.formats.evaluations import Choice
 from earthline.formats.manifest import Manifest
+from earthline.task import task_of_record
 from trainer import heads, statistics
 from trainer.heads import Head
 from trainer.history import State
 from trainer.input.store import Store
+from trainer.measured_pixels import MeasuredPixels
 from trainer.models.auto import Auto
 from trainer.models.ensemble import Ensemble
 from trainer.statistics import Statistics
@@ -46,6 +48,7 @@ class Lesson:
         strategy: The `tf.distribute` strategy: the devices that train together.
         measured: Mean and std of every band over the training patches.
         head: The task's last layers, loss and metrics.
+        pixels: By split, `train` and `validation`: those on which a network that has learned is measured.
         checkpoint: Folder for what an interrupted run goes on from.
         logs: Folder for TensorBoard.
     """
@@ -57,6 +60,7 @@ class Lesson:
     strategy: Any
     measured: Statistics
     head: Head
+    pixels: Mapping[str, MeasuredPixels]
     checkpoint: Path
     logs: Path
 
@@ -79,6 +83,7 @@ class Lesson:
         manifest = Manifest.read(examples)
         _check(train, manifest)
         store = Store(examples, manifest, train.memory_share)
+        task = task_of_record(manifest.task)
         return cls(
             train=train,
             examples=examples,
@@ -87,6 +92,10 @@ class Lesson:
             strategy=strategy,
             measured=statistics.of_patches(store.train.batches(_PASS)),
             head=heads.find(manifest.task.name)(train, manifest),
+            pixels={
+                "train": MeasuredPixels(lambda: store.train, task, train.seed),
+                "validation": MeasuredPixels(lambda: store.validation, task, train.seed),
+            },
             checkpoint=checkpoint,
             logs=logs,
         )

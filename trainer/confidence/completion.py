@@ -5,20 +5,12 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from earthline.formats.certainty import DISSIMILARITY, Certainty
 from earthline.task import task_of_record
 from trainer.confidence import applicability
 from trainer.confidence.applicability import Applicability
 from trainer.lesson import Lesson
-from trainer.trees.sample import drawn
-
-Array = np.ndarray[Any, Any]
-
-_PIXELS = 200_000
-"""Validation pixels that set the temperature, and the limit of a set."""
-_BATCH = 16
 
 
 @dataclass(frozen=True)
@@ -45,7 +37,8 @@ def complete(network: Any, lesson: Lesson, ground: Applicability | None) -> Comp
         ground: Of the training pixels; None where nobody asks for the area of applicability.
     """
     asked, task = lesson.train.certainty, task_of_record(lesson.manifest.task)
-    outputs, labels = _validated(network, lesson)
+    pixels = lesson.pixels["validation"]
+    outputs, labels = pixels.given(network).outputs, pixels.label
     temperature = task.temperature(outputs, labels) if asked.temperature else None
     if temperature is not None:
         network = keras.Model(network.inputs, lesson.head.tempered(network.outputs[0], temperature), name=network.name)
@@ -56,16 +49,3 @@ def complete(network: Any, lesson: Lesson, ground: Applicability | None) -> Comp
         return Complete(network, (), certainty)
     whole = applicability.attached(network, ground)
     return Complete(whole, (DISSIMILARITY,), certainty.model_copy(update={"dissimilarity_limit": ground.limit}))
-
-
-def _validated(network: Any, lesson: Lesson) -> tuple[Array, Array]:
-    """What a network gives for validation pixels, (pixels, outputs), and their labels, (pixels,)."""
-    task, kept = task_of_record(lesson.manifest.task), lesson.store.validation
-    draw = drawn(kept.label, kept.corner, task, most=_PIXELS, balance=0.0, seed=lesson.train.seed)
-    call = tf.function(lambda image, valid: network([image, valid], training=False), reduce_retracing=True)
-    parts = []
-    for first in range(0, len(kept), _BATCH):
-        some = slice(first, first + _BATCH)
-        given = call(tf.constant(kept.image[some].astype(np.float32)), tf.constant(kept.valid[some].astype(np.float32)))
-        parts.append(given.numpy()[draw.chosen[some]])
-    return np.concatenate(parts), kept.label[draw.chosen]

@@ -6,22 +6,16 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from keras import layers
 
-from earthline.formats.examples import IMAGE, VALID, labelled
+from earthline.formats.examples import IMAGE, VALID
 from trainer import measurement
-from trainer.input.store import Kept
 from trainer.lesson import Learned, Lesson
 from trainer.models.ensemble import Ensemble
 from trainer.several import finished
 
-Array = np.ndarray[Any, Any]
-
 _ROUNDS = 20
 """Members are added this often, so that weights are multiples of a twentieth."""
-_MOST_PIXELS = 500_000
-"""Labelled pixels that weights are chosen on at most."""
 
 
 def average(model: Ensemble, lesson: Lesson) -> Learned:
@@ -78,40 +72,19 @@ def chosen_weights(networks: Sequence[Any], lesson: Lesson) -> list[float]:
         networks: Of the members.
         lesson: Which has the loss and the pixels.
     """
-    kept = lesson.store.validation
+    pixels = lesson.pixels["validation"]
     entries = min(int(network.outputs[0].shape[-1]) for network in networks)
-    outputs, labels = zip(*(of_labelled(network, kept, entries) for network in networks), strict=True)
-    label = tf.constant(labels[0][np.newaxis, :, np.newaxis])
+    outputs = [pixels.given(network).outputs[:, :entries] for network in networks]
+    label = measurement.as_image(pixels.label)
     loss = measurement.head_for(entries, lesson).loss()
     counts = np.zeros(len(networks), np.int64)
     total = np.zeros_like(outputs[0], dtype=np.float64)
     for number in range(1, _ROUNDS + 1):
-        losses = [float(loss(label, _pixels((total + output) / number))) for output in outputs]
+        losses = [
+            float(loss(label, measurement.as_image(((total + output) / number).astype(np.float32))))
+            for output in outputs
+        ]
         best = int(np.argmin(losses))
         counts[best] += 1
         total += outputs[best]
     return [float(count) / _ROUNDS for count in counts]
-
-
-def of_labelled(network: Any, kept: Kept, entries: int) -> tuple[Array, Array]:
-    """What a network gives for labelled pixels, (pixels, entries), and their labels (pixels,).
-
-    Args:
-        network: Keras model from image and mask.
-        kept: Patches.
-        entries: Outputs that are kept.
-    """
-    known = labelled(kept.label)
-    every = max(1, int(known.sum()) // _MOST_PIXELS)
-    call = tf.function(lambda image, valid: network([image, valid], training=False), reduce_retracing=True)
-    outputs, labels = [], []
-    for patch in range(0, len(kept), every):
-        if known[patch].any():
-            image, valid = (part[patch : patch + 1].astype(np.float32) for part in (kept.image, kept.valid))
-            outputs.append(np.asarray(call(tf.constant(image), tf.constant(valid)))[0][known[patch]][:, :entries])
-            labels.append(kept.label[patch][known[patch]])
-    return np.concatenate(outputs), np.concatenate(labels)
-
-
-def _pixels(outputs: Array) -> Any:
-    return tf.constant(outputs[np.newaxis, :, np.newaxis].astype(np.float32))

@@ -5,17 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
-from earthline import patches
 from earthline.config.model import Fitted, Network
 from earthline.formats.evaluations import Candidate, Choice
-from earthline.patches import Patches
 from earthline.task import Task, task_of_record
 from earthline.task.bootstrap import Bootstrap
 from trainer import measurement
 from trainer.lesson import Learned, Lesson
 from trainer.loop.faults import OutOfMemory
+from trainer.measured_pixels import MeasuredPixels
 from trainer.models.auto import Auto
 from trainer.models.ensemble import Ensemble
 from trainer.several import comparison, finished
@@ -23,9 +21,6 @@ from trainer.several.averaging import averaged, chosen_weights
 from trainer.several.finished import Part
 
 Array = np.ndarray[Any, Any]
-
-_BATCH = 16
-"""Patches that are predicted at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +48,8 @@ def choose(model: Auto, lesson: Lesson) -> Learned:
     metric = model.metric or task.gate_metric
     if metric not in task.measures:
         raise ValueError(f"train.model.metric: '{metric}' is not measured; use one of {', '.join(task.measures)}")
-    of_validation = patches.read(lesson.examples, lesson.manifest, "validation")
-    block = comparison.blocks(of_validation, lesson.manifest)
+    pixels = lesson.pixels["validation"]
+    block = comparison.blocks(pixels, lesson.manifest)
     bootstrap = Bootstrap(int(block.max()) + 1, model.confidence, lesson.train.seed)
     judged: list[_Judged | Candidate] = []
     for place, candidate in enumerate(model.candidates):
@@ -66,13 +61,13 @@ def choose(model: Auto, lesson: Lesson) -> Learned:
             options = candidate.model_dump(mode="json")
             judged.append(Candidate(name=candidate.name, options=options, fault=str(fault)))
             continue
-        judged.append(_judged(part, of_validation, block, task))
+        judged.append(_judged(part, pixels, block, task))
     found = [each for each in judged if isinstance(each, _Judged)]
     if not found:
         raise ValueError("train.model: no candidate can learn from these examples; the log says why")
     if model.average and (pair := _pair(found, task, metric)):
         both = _together(pair, lesson)
-        found.append(_judged(both, of_validation, block, task))
+        found.append(_judged(both, pixels, block, task))
         judged.append(found[-1])
     return _taken(judged, task, metric, bootstrap, len(block))
 
@@ -140,20 +135,6 @@ def _together(pair: tuple[Part, Part], lesson: Lesson) -> Part:
     return Part(section, network, state, sum(part.seconds for part in pair) + time.monotonic() - began)
 
 
-def _judged(part: Part, of_validation: Patches, block: Array, task: Task) -> _Judged:
-    network = part.network
-    call = tf.function(lambda image, valid: network([image, valid], training=False), reduce_retracing=True)
-    known = of_validation.labelled
-    values, timed, mapped = [], 0.0, 0
-    for first in range(0, len(known), _BATCH):
-        some = slice(first, first + _BATCH)
-        image = tf.constant(of_validation.image[some].astype(np.float32))
-        valid = tf.constant(of_validation.valid[some, ..., np.newaxis].astype(np.float32))
-        began = time.monotonic()
-        outputs = np.asarray(call(image, valid))
-        # The first batch builds the graph; where it is the only one, it is timed all the same.
-        if first or len(known) <= _BATCH:
-            timed, mapped = timed + time.monotonic() - began, mapped + known[some].size
-        values.append(task.decoded(outputs)[known[some]])
-    label = of_validation.label[known]
-    return _Judged(part, task.tally(label, np.concatenate(values), block), 1e6 * timed / mapped)
+def _judged(part: Part, pixels: MeasuredPixels, block: Array, task: Task) -> _Judged:
+    given = pixels.given(part.network)
+    return _Judged(part, task.tally(pixels.label, task.decoded(given.outputs), block), given.map_seconds)

@@ -9,10 +9,10 @@ import numpy as np
 from earthline import blocks as ground
 from earthline.formats.evaluations import Choice, Interval
 from earthline.formats.manifest import Manifest
-from earthline.patches import Patches
 from earthline.task import Task
 from earthline.task.bootstrap import MIN_BLOCKS, Bootstrap
 from earthline.task.judgement import with_interval
+from trainer.measured_pixels import MeasuredPixels
 
 Array = np.ndarray[Any, Any]
 
@@ -37,18 +37,18 @@ class Row:
     gain_interval: Interval | None
 
 
-def blocks(patches: Patches, manifest: Manifest) -> Array:
-    """The block of each pixel that counts, (pixels,), from 0 without gaps.
+def blocks(pixels: MeasuredPixels, manifest: Manifest) -> Array:
+    """The block of each pixel, (pixels,), from 0 without gaps.
 
     Validation often has few of the blocks that are dealt to splits. These are cut up further, down to the shape of a
     patch, until there are enough. Pixels beside each other in two such blocks are alike, but the difference between two
     models on them much less so; and what is chosen here is judged on the test blocks as they are.
 
     Args:
-        patches: Of the split.
+        pixels: Of the validation split.
         manifest: Of the dataset.
     """
-    row, column = patches.ground
+    row, column = pixels.ground
     height, width = manifest.grid["shape"]
     down, across = manifest.block_shape
     while True:
