@@ -29,8 +29,11 @@ Array = np.ndarray[Any, Any]
 SUFFIX = ".chunk"
 CHUNK_BYTES = 32 << 20
 """A chunk is written when its examples are as many bytes."""
-CHUNK_SECONDS = 10.0
+LEAST_SECONDS, MOST_SECONDS = 0.5, 10.0
 """Or when the first of them is as old: what a killed process loses was fetched within this time."""
+_SHARE_LOST = 0.02
+"""Of the time that a writer has worked: as long the first of its examples may wait. So a short export loses little, and
+a long one does not leave thousands of small files."""
 
 _END = struct.Struct("<Q8s")
 _MAGIC = b"EARTHLN1"
@@ -172,25 +175,24 @@ class ChunkWriter:
     It can be pickled: workers on other machines each have their own.
     """
 
-    def __init__(self, folder: str, most_bytes: int = CHUNK_BYTES, most_seconds: float = CHUNK_SECONDS) -> None:
+    def __init__(self, folder: str, most_bytes: int = CHUNK_BYTES) -> None:
         """Starts with nothing.
 
         Args:
             folder: Of the spool, a path or a gs:// URI.
             most_bytes: A chunk is written when its examples are as many bytes.
-            most_seconds: Or when the first of them is as old.
         """
-        self._folder, self._most_bytes, self._most_seconds = folder, most_bytes, most_seconds
+        self._folder, self._most_bytes = folder, most_bytes
         self._lock = threading.Lock()
         self._patches: list[EncodedPatch] = []
         self._lost: list[LostPatch] = []
-        self._bytes, self._since = 0, 0.0
+        self._bytes, self._since, self._begun = 0, 0.0, 0.0
 
-    def __getstate__(self) -> tuple[str, int, float]:
+    def __getstate__(self) -> tuple[str, int]:
         """What another process needs: nothing that waits here is copied."""
-        return self._folder, self._most_bytes, self._most_seconds
+        return self._folder, self._most_bytes
 
-    def __setstate__(self, state: tuple[str, int, float]) -> None:
+    def __setstate__(self, state: tuple[str, int]) -> None:
         """Starts with nothing."""
         self.__init__(*state)  # type: ignore[misc]
 
@@ -207,8 +209,10 @@ class ChunkWriter:
                 else:
                     self._patches.append(each)
                     self._bytes += len(each.example)
-            self._since = self._since or time.monotonic()
-            if self._bytes >= self._most_bytes or time.monotonic() - self._since >= self._most_seconds:
+            now = time.monotonic()
+            self._begun, self._since = self._begun or now, self._since or now
+            patience = min(max(LEAST_SECONDS, _SHARE_LOST * (now - self._begun)), MOST_SECONDS)
+            if self._bytes >= self._most_bytes or now - self._since >= patience:
                 self._write()
 
     def flush(self) -> None:
