@@ -49,22 +49,26 @@ class _QueueFull(Exception):
 
 
 class Following:
-    """Exports patches by tasks."""
+    """Exports patches by tasks.
 
-    def __init__(self, job: Job, folder: str, export: str) -> None:
+    Attributes:
+        begun: Number of tasks that were begun.
+    """
+
+    def __init__(self, job: Job, folder: str) -> None:
         """Asks nothing yet; the process must be connected to Earth Engine.
 
         Args:
             job: What is exported.
             folder: gs:// folder for what is told of the tasks, and for their results; of this export alone.
-            export: Fingerprint of everything that the patches' content depends on, hexadecimal.
         """
-        self._job, self._export = job, export
+        self._job = job
         self._recipe = Recipe(job.data, job.grid, job.export.patch_shape)
         self._ledger = Ledger(folder, job.project)
         self._begun: dict[str, Task] = {}
         self._again: deque[Task] = deque()
         self._tries: Counter[str] = Counter()
+        self.begun = 0
         self._done, self._total, self._proved = 0, 0, False
         self._said = time.monotonic()
 
@@ -106,9 +110,8 @@ class Following:
         """Takes up the tasks of an earlier process; gives their patches."""
         covered: set[Corner] = set()
         unsure = []
-        # The smallest first: a task whose patches went to two others may still be told of.
-        for task in sorted(self._ledger.tasks(), key=lambda task: len(task.corners)):
-            if asked.isdisjoint(task.corners) or covered.issuperset(task.corners):
+        for task in self._told_of():
+            if asked.isdisjoint(task.corners):
                 self._ledger.forget(task)
                 continue
             covered.update(task.corners)
@@ -131,6 +134,17 @@ class Following:
             )
         return covered
 
+    def _told_of(self) -> list[Task]:
+        """The tasks of an earlier process, each patch in one: it may have ended while it cut one task into two."""
+        kept: list[Task] = []
+        for task in sorted(self._ledger.tasks(), key=lambda task: len(task.corners), reverse=True):
+            whole = next((other for other in kept if not set(other.corners).isdisjoint(task.corners)), None)
+            if whole is None:
+                kept.append(task)
+            else:
+                self._ledger.forget(task)
+        return kept
+
     def _cut(self, corners: list[Corner]) -> Iterator[Task]:
         most = self._job.export.patches_per_task
         if corners:
@@ -141,7 +155,7 @@ class Following:
                 -(-len(corners) // most),
             )
         for begin in range(0, len(corners), most):
-            yield Task.of(self._export, corners[begin : begin + most])
+            yield Task.of(corners[begin : begin + most])
 
     def _submit(self, new: Iterator[Task], more: bool) -> bool:
         """Begins as many tasks as may be under way; False where nothing is left to begin."""
@@ -155,6 +169,7 @@ class Following:
             except _QueueFull:
                 self._again.appendleft(task)
                 return True
+            self.begun += 1
             self._note(task, name)
         return True
 
@@ -258,11 +273,12 @@ class Following:
         elif found in (Treatment.SPARING, Treatment.HALVES) and len(task.corners) > 1:
             middle = len(task.corners) // 2
             _logger.warning("export_examples: %s: %s; its patches go to two tasks", task.request_id, told(error))
-            for half in (task.corners[:middle], task.corners[middle:]):
-                part = Task.of(self._export, half, task.tile_scale)
-                self._ledger.write(part)
-                self._again.append(part)
+            halves = [Task.of(half, task.tile_scale) for half in (task.corners[:middle], task.corners[middle:])]
+            # In this order: whoever finds the task and a half of it begins again with the task.
+            for half in halves:
+                self._ledger.write(half)
             self._ledger.forget(task)
+            self._again.extend(halves)
         elif found is Treatment.AGAIN:
             self._retry(task, told(error))
         elif error.get("code") == CANCELLED:

@@ -11,12 +11,9 @@ from typing import Any
 import ee
 import numpy as np
 
-from components.export_examples.fetching import windows
+from components.export_examples.fetching import requests, windows
 from earthline.config import Data
-from earthline.earth_engine.imagery import LABEL_BAND
-from earthline.formats.contract import VALID_BAND
 from earthline.grid import Grid
-from earthline.task import task_of
 
 INDEX = "earthline_index"
 """Column that says which patch of the task a row is: Earth Engine promises no order."""
@@ -41,14 +38,12 @@ class Recipe:
         self._shape = windows.request_grid(grid, 0, 0, patch_shape, data.labels.offset).shape
         # A rectangle of odd sides has a middle that nobody can understand otherwise; one row or column may be too many.
         self._radius = self._shape[0] // 2, self._shape[1] // 2
-        label = task_of(data).data_type
-        self._types = {**dict.fromkeys(data.imagery.band_names, data.imagery.data_type), LABEL_BAND: label}
-        self._types[VALID_BAND] = "uint8"
+        self._type = requests.pixel_type(data)
 
     @property
     def columns(self) -> list[str]:
         """Names of the table's columns."""
-        return [INDEX, *self._types]
+        return [INDEX, *(self._type.names or ())]
 
     def table(self, corners: Sequence[Corner], tile_scale: int) -> Any:
         """The `ee.FeatureCollection`.
@@ -89,8 +84,8 @@ class Recipe:
         """
         side = self._side
         index = self._column(features, INDEX, (1,))
-        found = np.zeros(self._shape, [(name, np.dtype(kind)) for name, kind in self._types.items()])
-        for name in self._types:
+        found = np.zeros(self._shape, self._type)
+        for name in self._type.names or ():
             values = self._column(features, name, side)
             found[name] = values[: self._shape[0], : self._shape[1]]
         return int(index[0]), found

@@ -1,15 +1,18 @@
 """Export tasks, and the file about each that lets another process take them up.
 
 Files and results lie in one folder of the bucket, named after what is exported: whoever goes on, on whichever machine,
-finds them. A task's name is made of what it exports, so that the same task has the same name.
+finds them.
 """
 
-import hashlib
 import json
 import posixpath
-from collections.abc import Iterator, Sequence
+import secrets
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, BinaryIO, cast
+
+from google.cloud import storage
+from google.cloud.storage.retry import DEFAULT_RETRY
 
 from components.export_examples.batch.recipe import Corner
 from earthline.storage.patterns import REMOTE, reading
@@ -26,7 +29,7 @@ class Task:
     """One export task.
 
     Attributes:
-        name: Of the task; made of the export's and its patches.
+        name: Of the task.
         corners: Rows and columns of its patches' first pixels, in the order of the table's index.
         attempt: How often it was begun anew, from 0.
         tile_scale: Earth Engine's `tileScale`.
@@ -40,16 +43,14 @@ class Task:
     operation: str = ""
 
     @classmethod
-    def of(cls, export: str, corners: Sequence[Corner], tile_scale: int = 1) -> "Task":
-        """A task that was not begun yet.
+    def of(cls, corners: Sequence[Corner], tile_scale: int = 1) -> "Task":
+        """A task that was not begun yet, under a name that no other has: Earth Engine remembers those of long ago.
 
         Args:
-            export: Fingerprint of the whole export, hexadecimal.
             corners: Of its patches.
             tile_scale: Earth Engine's `tileScale`.
         """
-        told = json.dumps([export, [list(corner) for corner in corners]])
-        return cls(f"earthline-{hashlib.sha256(told.encode()).hexdigest()[:24]}", tuple(corners), 0, tile_scale)
+        return cls(f"earthline-{secrets.token_hex(12)}", tuple(corners), 0, tile_scale)
 
     @property
     def request_id(self) -> str:
@@ -75,25 +76,27 @@ class Ledger:
             folder: A gs:// URI.
             project: Google Cloud project of the requests.
         """
-        from google.cloud import storage  # slow to import, and seldom needed
-
         self.bucket, _, self._prefix = folder.removeprefix(REMOTE).rstrip("/").partition("/")
         self._project, self._bucket = project, storage.Client(project=project).bucket(self.bucket)
 
-    def tasks(self) -> Iterator[Task]:
+    def tasks(self) -> list[Task]:
         """The tasks that are told of, by name.
 
         Raises:
             google.api_core.exceptions.GoogleAPICallError: Cloud Storage refuses.
         """
+        found = []
         for blob in self._bucket.client.list_blobs(self._bucket, prefix=f"{self._prefix}/"):
             if blob.name.endswith(_RECORD):
                 told = json.loads(blob.download_as_bytes())
-                yield Task(**{**told, "corners": tuple((row, column) for row, column in told["corners"])})
+                found.append(Task(**{**told, "corners": tuple((row, column) for row, column in told["corners"])}))
+        return found
 
     def write(self, task: Task) -> None:
         """Tells of a task, instead of what was told before."""
-        self._blob(f"{task.name}{_RECORD}").upload_from_string(json.dumps(asdict(task)), "application/json")
+        self._blob(f"{task.name}{_RECORD}").upload_from_string(
+            json.dumps(asdict(task)), "application/json", retry=DEFAULT_RETRY
+        )
 
     def forget(self, task: Task) -> None:
         """Removes the result of a task, then what is told of it."""

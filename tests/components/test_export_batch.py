@@ -1,0 +1,167 @@
+"""Examples by Earth Engine's own tasks: the same bytes as by requests, whatever happens on the way."""
+
+import json
+import sys
+
+import pytest
+
+from .scene import save
+from .test_export_examples import export, scene
+from .test_export_examples import section as section_of
+
+FOLDER = "projects/sandbox/assets/export_batch"
+TASKS = 4
+"""Of 68 patches, 20 a task."""
+STEP = """
+import json, os, random, sys
+from kfp import dsl
+from kfp.dsl.types import artifact_types
+import requests
+import google.cloud.storage
+from components.export_examples.batch import following
+from components.export_examples.run import run
+
+cases, mount = json.loads(sys.argv[1]), sys.argv[2]
+following.FIRST_PAUSE, following.LONGEST_PAUSE = 0.05, 0.2
+artifact_types._GCS_LOCAL_MOUNT_PREFIX = mount
+
+def step(data, export, folder, temporary="gs://earthline-sandbox/export_batch"):
+    examples = dsl.Dataset(uri=folder, metadata={})
+    try:
+        run(data=data, export=export, project="sandbox", temp_location=temporary, examples=examples)
+    except Exception as error:
+        return {"error": f"{type(error).__name__}: {error}"}
+    return {"metadata": examples.metadata}
+
+def dies(at, before):
+    # As by kill -9, at one of the requests that tasks are begun and followed by; before it or with its answer.
+    send, count = requests.Session.send, 0
+    def counted(self, request, **options):
+        nonlocal count
+        of_tasks = any(word in request.url for word in ("table:export", "/operations", "export_tasks"))
+        count += of_tasks
+        if of_tasks and count == at and before:
+            os.kill(os.getpid(), 9)
+        answer = send(self, request, **options)
+        if of_tasks and count == at:
+            os.kill(os.getpid(), 9)
+        return answer
+    requests.Session.send = counted
+
+outcomes = {}
+for name, case in cases.items():
+    deaths = 0
+    chance = random.Random(7)
+    for _ in range(case.pop("deaths", 0)):
+        child = os.fork()
+        if not child:
+            dies(chance.randint(1, 9), chance.random() < 0.5)
+            step(**case)
+            os._exit(0)
+        deaths += os.waitpid(child, 0)[1] == 9
+    outcomes[name] = {**step(**case), "deaths": deaths}
+print("OUTCOME" + json.dumps(outcomes))
+"""
+
+
+def case(folder, method="batch", **more):
+    section = section_of(imagery={"image": f"{FOLDER}/scene"}, labels={"image": f"{FOLDER}/labels"})
+    changes = {name: more.pop(name) for name in ("attempts", "patches_per_task") if name in more}
+    asked = export(**{"method": method, "patches_per_task": 20, **changes})
+    return {"data": section, "export": asked, "folder": str(folder), **more}
+
+
+def run_step(sandbox, **cases):
+    done = sandbox.run([sys.executable, "-c", STEP, json.dumps(cases), f"{sandbox.home}/storage/"], timeout=300)
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("OUTCOME")]
+    return json.loads(line.removeprefix("OUTCOME")), done.stderr
+
+
+def files(folder):
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def left(sandbox):
+    """What lies in the bucket's folder for temporary files."""
+    root = sandbox.home / "storage" / "earthline-sandbox" / "export_batch"
+    return [path for path in root.rglob("*") if path.is_file()]
+
+
+def begun(sandbox):
+    """The export tasks that Earth Engine knows: state by description."""
+    answer = sandbox.request("GET", "earthengine.googleapis.com", "/v1/projects/sandbox/operations")
+    found = (operation["metadata"] for operation in answer.json()["operations"])
+    return {told["description"]: told["state"] for told in found if told["description"].startswith("earthline-")}
+
+
+@pytest.fixture(scope="module")
+def outcomes(sandbox, tmp_path_factory):
+    """A run by requests, and one by tasks that is killed again and again."""
+    root = tmp_path_factory.mktemp("batch")
+    imagery, labels = scene()
+    sandbox.command("add", f"{FOLDER}/scene", save(root / "scene.tif", imagery, nodata=0))
+    sandbox.command("add", f"{FOLDER}/labels", save(root / "labels.tif", labels[None], nodata=0))
+    before = begun(sandbox)
+    found, _ = run_step(sandbox, pixels=case(root / "pixels", "pixels"), batch=case(root / "batch", deaths=12))
+    return root, found, {name: state for name, state in begun(sandbox).items() if name not in before}
+
+
+@pytest.fixture
+def faults(sandbox):
+    yield lambda kind, *more: sandbox.command("faults", "add", kind, "--method", "task:EXPORT_FEATURES", *more)
+    sandbox.command("faults", "clear")
+
+
+def test_both_methods_give_the_same_bytes(outcomes):
+    root, found, _ = outcomes
+    assert "error" not in found["pixels"] and "error" not in found["batch"], found
+    written = files(root / "pixels")
+    assert sum(name.endswith(".tfrecord") for name in written) == 6
+    assert files(root / "batch") == written
+
+
+def test_no_task_is_begun_twice_however_often_the_step_is_killed(sandbox, outcomes):
+    _, found, tasks = outcomes
+    assert found["batch"]["deaths"] >= 8
+    assert sorted(tasks.values()) == ["SUCCEEDED"] * TASKS
+    assert not left(sandbox), "what the tasks wrote is removed"
+
+
+def test_a_task_that_lacks_memory_or_time_is_begun_otherwise(sandbox, outcomes, faults, tmp_path):
+    before = begun(sandbox)
+    faults("memory", "--times", "1")
+    faults("timeout", "--times", "1")
+    found, log = run_step(sandbox, batch=case(tmp_path / "batch"))
+    assert "error" not in found["batch"], found
+    assert files(tmp_path / "batch") == files(outcomes[0] / "pixels")
+    assert "User memory limit exceeded; use a smaller patch" in log and "its patches go to two tasks" in log
+    states = sorted(state for name, state in begun(sandbox).items() if name not in before)
+    assert states == ["FAILED"] * 2 + ["SUCCEEDED"] * (TASKS + 1)
+
+
+def test_a_task_that_always_fails_ends_the_export_and_the_next_run_goes_on(sandbox, outcomes, faults, tmp_path):
+    before = begun(sandbox)
+    faults("internal", "--calls", "3,4,5,6")
+    found, _ = run_step(sandbox, batch=case(tmp_path / "batch", attempts=2))
+    assert "BatchError: export task earthline-" in found["batch"]["error"]
+    assert "Internal error; run it again later; it was tried 2 times" in found["batch"]["error"]
+    sandbox.command("faults", "clear")
+    done = [name for name, state in begun(sandbox).items() if name not in before and state == "SUCCEEDED"]
+    found, log = run_step(sandbox, batch=case(tmp_path / "batch", attempts=2))
+    assert "error" not in found["batch"], found
+    assert files(tmp_path / "batch") == files(outcomes[0] / "pixels")
+    assert "takes up" in log
+    again = [name for name, state in begun(sandbox).items() if name not in before and state == "SUCCEEDED"]
+    assert len(done) >= 2 and len(again) == TASKS, "what was done is not done again"
+
+
+def test_a_full_queue_is_waited_for(sandbox, outcomes, tmp_path):
+    sandbox.command("limits", "queued_operations=1")
+    try:
+        found, _ = run_step(
+            sandbox, batch=case(tmp_path / "batch"), nowhere=case(tmp_path / "nowhere", temporary=str(tmp_path / "t"))
+        )
+    finally:
+        sandbox.command("limits", "queued_operations=3000")
+    assert files(tmp_path / "batch") == files(outcomes[0] / "pixels")
+    assert "name one by environment.bucket" in found["nowhere"]["error"]
