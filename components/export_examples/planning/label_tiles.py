@@ -2,6 +2,7 @@
 
 import logging
 import tempfile
+import weakref
 import zlib
 from collections.abc import Iterator
 from typing import Any, Self
@@ -37,7 +38,7 @@ _logger = logging.getLogger(__name__)
 
 
 class LabelTiles:
-    """What was read, packed: in memory where it is little, else in a file that ends with the process.
+    """What was read, packed: in memory where it is little, else in a file that ends with this.
 
     Attributes:
         shape: Of the region's grid in pixels `(height, width)`.
@@ -54,6 +55,7 @@ class LabelTiles:
         """
         self.shape, self.of_tiles = shape, of_tiles
         self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)
+        weakref.finalize(self, self._file.close)
         self._places: dict[Tile, tuple[int, int]] = {}
         self._end = 0
 
