@@ -69,6 +69,10 @@ def _findings(settings: "Config", reachable: bool, skipped: str) -> "Iterator[Fi
         yield Finding("image", False, str(error))
     if settings.schedule.cron is not None:
         yield Finding("schedule", True, f"due at {settings.schedule.cron}; `earthline schedule create` sets it up")
+    if settings.budget.is_set:
+        limits = settings.budget.model_dump(exclude_none=True, exclude={"earth_engine"})
+        said = ", ".join(f"{key} {limit:,g}" for key, limit in limits.items())
+        yield Finding("budget", True, f"{said}; `earthline plan` compares a run with it")
     services: tuple[tuple[str, Callable[[Config], str], str], ...] = (
         (
             "bucket",

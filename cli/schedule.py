@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.launch import target
-from cli.launch.preparation import prepare
+from cli.launch.preparation import prepare, require_within_budget
 from cli.launch.submission import find_run, submit_recorded, tell_how_to_follow
 from cli.terminal import display
 from cli.terminal.options import Cache, ConfigPath, Force, Overrides, SeedData
@@ -93,6 +93,7 @@ def run_now(config: ConfigPath, overrides: Overrides = None, force: Force = Fals
 
     settings, console = _enter(config, overrides)
     records.require_writable()
+    require_within_budget(settings, console)
     send = partial(_open(settings).run_now, settings.name, force=force)
     record = submit_recorded(settings.environment, settings.name, console, send)
     find_run(settings.environment, record, console)

@@ -61,8 +61,10 @@ def require_within_budget(settings: "Config", console: Console) -> None:
     """
     if not settings.budget.is_set:
         return
+    from earthline.earth_engine import connection
     from pipelines.cost import budget
 
+    connection.connect(settings.environment.project)
     with console.status("comparing the run with its budget"):
         uncertain = budget.require(settings)
     for text in uncertain:

@@ -37,7 +37,8 @@ def show(found: "Estimate", checks: "tuple[Check, ...]", console: Console) -> No
     for part in found.parts:
         drawn.add_row(part.name, *_row(part))
     drawn.add_row("one run", *_row(found.total), style="bold")
-    drawn.add_row(found.standing.name, *_row(found.standing))
+    for part in found.standing:
+        drawn.add_row(part.name, *_row(part))
     display.print_whole(drawn, console)
     legend = "* others measured it with other imagery, ~ by a rule, ? not known; all else by arithmetic or measured"
     for line in (legend, *found.notes, _month(found), *(f"price of {price.source}" for price in found.prices.used)):

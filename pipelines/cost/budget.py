@@ -66,7 +66,7 @@ def checks(found: Estimate) -> tuple[Check, ...]:
     budget, whole = found.config.budget, found.total
     taken = {
         "dollars": whole.dollars,
-        "monthly_dollars": found.standing.dollars,
+        "monthly_dollars": found.monthly,
         "eecu_hours": whole.eecu_hours,
         "requests": whole.requests,
     }

@@ -7,6 +7,7 @@ from pipelines.cost.part import Part
 from pipelines.cost.prices import Prices
 
 HOURS_A_MONTH = 730
+_GIB = 2**30
 
 
 def of_endpoint(config: Config, prices: Prices) -> Part:
@@ -33,3 +34,19 @@ def of_endpoint(config: Config, prices: Prices) -> Part:
             f"{serving.keep_previous} former champion(s) that serving.keep_previous keeps"
         )
     return Part("endpoint, a month", hours=Figure.exact(HOURS_A_MONTH), dollars=month, notes=tuple(notes))
+
+
+def of_examples(stored: int, prices: Prices) -> Part:
+    """A month of the examples in the bucket.
+
+    Args:
+        stored: Bytes of the examples.
+        prices: The table.
+    """
+    found = prices.find("storage", "standard")
+    size = Figure.assumed(stored, "bytes of the examples as their pixels have them, before any compression")
+    if found is None:
+        month = Figure.unknown(f"the price of storage in {prices.location} is not in the table")
+    else:
+        month = Figure.assumed(stored / _GIB * HOURS_A_MONTH * found.usd, "")
+    return Part("examples, a month", bytes=size, hours=Figure.exact(HOURS_A_MONTH), dollars=month)

@@ -19,13 +19,13 @@ class Estimate:
     Attributes:
         config: The workflow's config.
         parts: In the order in which they are done.
-        standing: What costs afterwards, by the month.
+        standing: What costs afterwards, by the month: the endpoint, then the examples.
         prices: Prices that were used.
     """
 
     config: Config
     parts: tuple[Part, ...]
-    standing: Part
+    standing: tuple[Part, ...]
     prices: Prices
 
     @property
@@ -40,6 +40,11 @@ class Estimate:
             spent,
             total([*(part.dollars for part in self.parts), self.computing]),
         )
+
+    @property
+    def monthly(self) -> Figure:
+        """US dollars of the endpoint's month."""
+        return total([self.standing[0].dollars])
 
     @property
     def computing(self) -> Figure:
@@ -64,7 +69,7 @@ class Estimate:
     def notes(self) -> Iterator[str]:
         """What figures rest on, each said once."""
         said = set()
-        for part in (*self.parts, self.standing):
+        for part in (*self.parts, *self.standing):
             for note in (*part.notes, *(figure.note for _, figure in part.figures)):
                 if note and note not in said:
                     said.add(note)
@@ -77,7 +82,7 @@ class Estimate:
             "target": self.config.environment.target,
             "parts": {part.name: part.to_json() for part in self.parts},
             "total": self.total.to_json(),
-            "monthly": self.standing.to_json(),
+            "monthly": {part.name: part.to_json() for part in self.standing},
             "share_of_month": {tier: {"low": low, "high": high} for tier, (low, high) in self.shares.items()},
             "prices": [
                 {
@@ -116,4 +121,7 @@ def estimate(config: Config, prices: Prices) -> Estimate:
         steps.others(config, prices, earlier),
         mapping.of_map(config, prices, measured, earlier),
     )
-    return Estimate(config, parts, endpoint.of_endpoint(config, prices), prices)
+    standing = [endpoint.of_endpoint(config, prices)]
+    if measured is not None:
+        standing.append(endpoint.of_examples(measured.stored, prices))
+    return Estimate(config, parts, tuple(standing), prices)

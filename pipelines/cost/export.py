@@ -1,5 +1,7 @@
 """What the export costs."""
 
+import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,8 +27,11 @@ from pipelines.dataflow import NAME as DATAFLOW
 PROBES = 5
 """Requests of the export that are made to measure it, of all sizes."""
 HOURS_PER_TASK = (16 + 17 / 60) / 1000
-"""1,000 export tasks took 16 h 17 min (github.com/nasaharvest/openmapflow, pull request 107); about two run at once."""
-_BATCH = "1,000 tasks of Earth Engine took 16 h 17 min (github.com/nasaharvest/openmapflow, pull request 107)"
+"""1,000 export tasks, of one example each, took 16 h 17 min (github.com/nasaharvest/openmapflow, pull request 107)."""
+_BATCH = (
+    "1,000 tasks of Earth Engine, of one example each, took 16 h 17 min (github.com/nasaharvest/openmapflow, pull "
+    "request 107): the least is as long for a task of many patches, the most for each patch"
+)
 DATAFLOW_START_HOURS = 188 / 3600
 """From the submission of a job to its workers' first request: 1 min 40 s and 1 min 28 s (github.com/michaelfdewitt/
 datensee, case study of 2026-09-02)."""
@@ -41,10 +46,12 @@ class Measured:
     Attributes:
         probes: Answered probe requests; none where there is nothing to fetch.
         parts: The export's planning and its patches.
+        stored: Bytes of the examples, before any compression.
     """
 
     probes: tuple[Probe, ...]
     parts: tuple[Part, ...]
+    stored: int = 0
 
     def eecu_hours(self, config: Config, pixels: float) -> Figure:
         """EECU-hours of pixels of the imagery, by the probes, or by what others published.
@@ -81,6 +88,7 @@ def measure(config: Config, prices: Prices) -> Measured:
         PointsError: There is nothing to sample.
         PixelsError: Earth Engine does not answer.
     """
+    begun = time.monotonic()
     with tally.counted() as asked:
         grid = verification.verify(config.data)
         data = data_types.resolved(config.data, grid)
@@ -89,6 +97,7 @@ def measure(config: Config, prices: Prices) -> Measured:
         "planning",
         Figure.measured(asked.requests, "requests of planning as they were made now; the run makes them again"),
         Figure.measured(asked.received, ""),
+        Figure.measured((time.monotonic() - begun) / 3600, ""),
     )
     first = selected.plan.first
     corners = np.column_stack([first.row, first.column])
@@ -103,24 +112,51 @@ def measure(config: Config, prices: Prices) -> Measured:
     merged = (DEFAULT, costs) if len(boxes) >= WORTH and costs != DEFAULT else (DEFAULT,)
     expected = [requests.expected(corners, data, selected.export, each) for each in merged]
     measured = Measured(probes, ())
-    return Measured(probes, (planning, _fetched(config, prices, len(corners), expected, measured)))
+    stored = len(corners) * math.prod(config.export.patch_shape) * requests.pixel_type(data).itemsize
+    return Measured(probes, (planning, _fetched(config, prices, len(corners), expected, measured)), stored)
 
 
 def _fetched(
     config: Config, prices: Prices, patches: int, expected: Sequence[requests.Expected], measured: Measured
 ) -> Part:
-    export = config.export
-    spent = measured.eecu_hours(config, expected[-1].pixels)
-    asked, size = (_between([each.requests for each in expected]), _between([each.bytes for each in expected]))
-    notes = [f"{patches:,} patches come by {expected[0].requests:,} requests"]
-    if export.method == "batch":
-        tasks = -(-patches // export.patches_per_task)
-        hours = Figure(tasks * HOURS_PER_TASK, tasks * HOURS_PER_TASK, Basis.PUBLISHED, _BATCH)
-        asked = Figure.exact(tasks, "each task of Earth Engine is one request, and more to look after it")
-        notes = [f"{patches:,} patches come by {tasks:,} tasks of Earth Engine, of which about two run at once"]
+    by_tasks = config.export.method == "batch"
+    hours, tasks = _hours(config.export.concurrency, expected[-1], measured.probes), _tasks(config, patches)
+    task_hours = Figure(tasks * HOURS_PER_TASK, patches * HOURS_PER_TASK, Basis.PUBLISHED, _BATCH)
+    if by_tasks:
+        other = f"pixels they come by {expected[-1].requests:,} requests within {_told(hours)}"
     else:
-        hours = _hours(export.concurrency, expected[-1], measured.probes)
-    return Part("export", asked, size, hours, spent, _dollars(config, prices, hours), notes=tuple(notes))
+        other = (
+            f"batch they come by {tasks:,} tasks, of which about two run at once, within {_told(task_hours)}: {_BATCH}"
+        )
+    if by_tasks:
+        pixels = patches * math.prod(
+            side + abs(moved) for side, moved in zip(config.export.patch_shape, config.data.labels.offset, strict=True)
+        )
+        bands = len(config.data.imagery.band_names) + 2
+        size = Figure.assumed(
+            4 * bands * pixels, "bytes of the tasks' results at 4 a band and pixel, before compression"
+        )
+        asked = Figure.exact(tasks, "each task of Earth Engine is one request, and more to look after it")
+        hours = task_hours
+    else:
+        pixels = expected[-1].pixels
+        asked, size = _between([each.requests for each in expected]), _between([each.bytes for each in expected])
+    dollars = _dollars(config, prices, hours)
+    spent = measured.eecu_hours(config, pixels)
+    count = f"{patches:,} patches come by {asked.high:,.0f} {'tasks' if by_tasks else 'requests'}"
+    return Part("export", asked, size, hours, spent, dollars, notes=(f"{count}; with export.method: {other}",))
+
+
+def _tasks(config: Config, patches: int) -> int:
+    return -(-patches // config.export.patches_per_task)
+
+
+def _told(hours: Figure) -> str:
+    """A time in words."""
+    shown = [
+        f"{value:.1f} hours" if value >= 1 else f"{60 * value:.1f} minutes" for value in (hours.low, hours.high or 0)
+    ]
+    return shown[0] if shown[0] == shown[1] else f"{shown[0]} to {shown[1]}"
 
 
 def _between(values: Sequence[float]) -> Figure:

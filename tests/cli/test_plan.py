@@ -116,7 +116,7 @@ def test_every_figure_says_what_it_rests_on_and_nothing_is_invented(planned: dic
     assert parts["export"]["eecu_hours"]["basis"] == "published"
     assert parts["export"]["hours"]["basis"] == "measured" and parts["export"]["hours"]["low"] > 0
     assert parts["map"]["requests"]["low"] == 16  # 240 pixels a side by 64
-    assert planned["monthly"]["dollars"]["low"] == pytest.approx(730 * 0.219)
+    assert planned["monthly"]["endpoint, a month"]["dollars"]["low"] == pytest.approx(730 * 0.219)
     assert planned["share_of_month"]["community"]["high"] == pytest.approx(whole["eecu_hours"]["high"] / 150)
     assert all(price["page"].startswith("https://") and price["read"] for price in planned["prices"])
     limits = {each["key"]: each for each in planned["budget"]}
