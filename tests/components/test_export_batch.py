@@ -5,6 +5,10 @@ import sys
 
 import pytest
 
+from components.export_examples.fetching import windows
+from earthline.earth_engine.retry import BatchOnlyError, TooHeavyError
+from earthline.grid import Grid
+
 from .scene import save
 from .test_export_examples import export, scene
 from .test_export_examples import section as section_of
@@ -92,6 +96,17 @@ def begun(sandbox):
     answer = sandbox.request("GET", "earthengine.googleapis.com", "/v1/projects/sandbox/operations")
     found = (operation["metadata"] for operation in answer.json()["operations"])
     return {told["description"]: told["state"] for told in found if told["description"].startswith("earthline-")}
+
+
+@pytest.mark.parametrize("error", [TooHeavyError, BatchOnlyError])
+def test_a_patch_that_no_request_gives_is_sent_to_the_tasks(monkeypatch, error):
+    def fetch(*_, **__):
+        raise error("patch at row 0, column 0: User memory limit exceeded.")
+
+    monkeypatch.setattr(windows, "fetch", fetch)
+    grid = Grid("EPSG:32632", (10, 0, 600000, 0, -10, 5000000), (64, 64))
+    with pytest.raises(error, match="memory limit exceeded.; or write export.method: batch and run it again"):
+        windows.fetch_window(None, grid, (0, 0, 8, 8), 1, "patch at row 0, column 0")
 
 
 @pytest.fixture(scope="module")

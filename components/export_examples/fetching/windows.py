@@ -8,10 +8,17 @@ from components.export_examples.fetching.merging import Box
 from earthline.config import Data
 from earthline.earth_engine import imagery
 from earthline.earth_engine.pixels import fetch
+from earthline.earth_engine.retry import BatchOnlyError, TooHeavyError
 from earthline.formats.contract import VALID_BAND
 from earthline.formats.examples import Patch
 from earthline.grid import Grid
 from earthline.task import task_of
+
+BY_TASKS = (
+    "write export.method: batch and run it again: tasks of Earth Engine have more memory and time than a request, and "
+    "what has arrived is kept"
+)
+"""What to do where no request gives a patch."""
 
 
 def request_image(data: Data, grid: Grid) -> Any:
@@ -83,12 +90,15 @@ def fetch_window(image: Any, grid: Grid, box: Box, attempts: int, place: str) ->
         Structured array of the shape of the box, and how many requests it took.
 
     Raises:
-        PixelsError: Earth Engine does not answer.
+        PixelsError: Earth Engine does not answer; where tasks of its own may do what requests cannot, the text says so.
     """
     top, left, bottom, right = box
     requests: list[None] = []
     window = grid.window(top, left, (bottom - top, right - left))
-    pixels = fetch(image, window, attempts, place, requested=lambda: requests.append(None))
+    try:
+        pixels = fetch(image, window, attempts, place, requested=lambda: requests.append(None))
+    except (BatchOnlyError, TooHeavyError) as error:
+        raise type(error)(f"{error}; or {BY_TASKS}") from error
     return pixels, len(requests)
 
 
