@@ -105,7 +105,7 @@ def test_a_patch_that_no_request_gives_is_sent_to_the_tasks(monkeypatch, error):
 
     monkeypatch.setattr(windows, "fetch", fetch)
     grid = Grid("EPSG:32632", (10, 0, 600000, 0, -10, 5000000), (64, 64))
-    with pytest.raises(error, match="memory limit exceeded.; or write export.method: batch and run it again"):
+    with pytest.raises(error, match=r"limit exceeded\.; or write export\.method: batch and run it again"):
         windows.fetch_window(None, grid, (0, 0, 8, 8), 1, "patch at row 0, column 0")
 
 
