@@ -9,6 +9,7 @@ import typer
 from cli.canary import canary
 from cli.check import check
 from cli.compile import compile_config
+from cli.export import export
 from cli.init import init
 from cli.label import label
 from cli.plan import plan
@@ -37,6 +38,7 @@ app.command("plan")(plan)
 app.command("run")(run)
 app.command("submit")(submit)
 app.command("compile")(compile_config)
+app.command("export")(export)
 app.command("check")(check)
 app.command("canary")(canary)
 app.command("rollback")(rollback)

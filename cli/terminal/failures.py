@@ -25,7 +25,10 @@ INTERRUPTED = 130
 # By name: importing the classes would load what a command does not need.
 EXPLAINED = {
     "cli.drafts.answers.DraftError": NOT_STARTED,
+    "cli.export.ExportFailedError": RUN_FAILED,
     "components.export_examples.planning.blocks.SplitError": NOT_STARTED,
+    "components.export_examples.planning.points.PointsError": NOT_STARTED,
+    "components.export_examples.run.ExportError": RUN_FAILED,
     "components.deploy_model.deployment.DeploymentError": RUN_FAILED,
     "components.deploy_model.rollback.RollbackError": NOT_STARTED,
     "earthline.earth_engine.registration.SmokeTestError": RUN_FAILED,

@@ -31,7 +31,7 @@ def follow(run: "Run", record: "Record", console: Console, *, cancel_on_exit: bo
     Returns:
         The exit code.
     """
-    with _interruptible() as interrupted:
+    with interruptible() as interrupted:
         try:
             gone = target.sandbox_ending if record.target == "sandbox" else _nothing
             last = display.show(_until(interrupted, run.follow(gone)), console)
@@ -67,7 +67,7 @@ def _leave(run: "Run", record: "Record", console: Console, *, cancel: bool) -> i
 
 
 @contextmanager
-def _interruptible() -> Iterator[Event]:
+def interruptible() -> Iterator[Event]:
     """Treats SIGTERM like Ctrl-C, and remembers either in the event."""
     interrupted = Event()
 
