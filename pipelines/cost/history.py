@@ -53,13 +53,14 @@ class Earlier:
 def latest(config: Config) -> Earlier | None:
     """The newest run with the same data, export, training and machines whose training did its work; None without one.
 
+    One of the config's own target goes before one elsewhere.
+
     Args:
         config: The workflow's config.
     """
     wanted = _settings({name: getattr(config, name).model_dump_json() for name in _SETTINGS})
-    for record in records.read_all():
-        if record.workflow != config.name or record.target != config.environment.target:
-            continue
+    known = [record for record in records.read_all() if record.workflow == config.name]
+    for record in sorted(known, key=lambda each: each.target != config.environment.target):
         seconds = {step.name: step.seconds for step in record.steps if step.state == "SUCCEEDED" and step.seconds}
         if "train_model" in seconds and _settings(_parameters(record)) == wanted:
             return Earlier(record.job_id, record.created, record.target, seconds)

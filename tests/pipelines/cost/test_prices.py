@@ -38,6 +38,14 @@ def test_earth_engine_is_paid_by_tiers_of_a_month() -> None:
     assert prices.earth_engine(600_000) == pytest.approx(4_000 + 490_000 * 0.28 + 100_000 * 0.16)
 
 
+def test_the_example_of_the_documentation_is_a_table(tmp_path: Path) -> None:
+    page = Path(__file__).parents[3] / "docs" / "how-to" / "cost.md"
+    path = tmp_path / "own.yaml"
+    path.write_text(page.read_text(encoding="utf-8").partition("```yml\n")[2].partition("```")[0])
+    found = Prices.load("europe-west4", path).find("training_machine", "n1-highmem-8")
+    assert found is not None and found.usd == 0.6
+
+
 def test_an_own_table_goes_before_the_shipped_one_item_by_item(tmp_path: Path) -> None:
     path = tmp_path / "own.yaml"
     path.write_text(OWN)
