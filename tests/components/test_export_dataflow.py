@@ -2,8 +2,11 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +20,8 @@ from earthline.config import Data, Export
 from earthline.grid import Grid
 
 from .dataflow_service import JOB_ID, dataflow
+from .scene import save
+from .test_export_examples import scene
 
 JOB = Job(
     data=Data.model_validate(
@@ -62,6 +67,21 @@ asked = Requests.of(np.zeros(1, np.uint8), np.zeros((1, 2), np.int64), job.data,
 counted = pipeline.run(job, asked, "gs://earthline-sandbox/spool", {**REMOTE, "dataflow_endpoint": endpoint}, resources)
 print("COUNTED" + json.dumps(counted))
 """
+
+
+STEP = """
+import json, sys
+from kfp import dsl
+from components.export_examples.run import run
+from tests.components.test_export_examples import export, section
+endpoint, pool, folder = sys.argv[1:]
+data = section(imagery={"image": "FOLDER/scene"}, labels={"image": "FOLDER/labels"})
+for runner, more in (("DirectRunner", {}), ("PortableRunner", {"job_endpoint": endpoint, "worker_pool": pool})):
+    examples = dsl.Dataset(uri=f"{folder}/{runner}", metadata={})
+    temporary = "gs://earthline-sandbox/export_engines" if more else ""
+    run(data=data, export=export(runner=runner, **more), project="sandbox", temp_location=temporary, examples=examples)
+    print("METADATA" + json.dumps(examples.metadata))
+""".replace("FOLDER", "projects/sandbox/assets/export_engines")
 
 
 def remote_job(runner: str, **section: Any) -> Job:
@@ -142,6 +162,55 @@ def test_a_portable_runner_is_told_its_job_server_and_the_image() -> None:
         asked = options("FlinkRunner", REMOTE, job_endpoint="flink:8099", **section).view_as(PortableOptions)
         assert asked.job_endpoint == "flink:8099"
         assert (asked.environment_type, asked.environment_config) == expected
+
+
+@pytest.fixture
+def engine(sandbox, tmp_path) -> Iterator[tuple[str, str]]:
+    """A job server and a worker pool, each a process of its own: their addresses."""
+    with socket.socket() as found:
+        found.bind(("localhost", 0))
+        pool = found.getsockname()[1]
+    modules = (
+        ("portability.local_job_service_main", "--port", "0", "--port_file", str(tmp_path / "port")),
+        ("worker.worker_pool_main", "--service_port", str(pool)),
+    )
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", f"apache_beam.runners.{module}", *flags], env=sandbox.client_environment()
+        )
+        for module, *flags in modules
+    ]
+    try:
+        for _ in range(600):
+            if (tmp_path / "port").is_file() and (port := (tmp_path / "port").read_text().strip()):
+                break
+            time.sleep(0.1)
+        yield f"localhost:{port}", f"localhost:{pool}"
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+@pytest.mark.slow
+def test_a_portable_runner_gives_the_same_bytes(sandbox, engine, tmp_path) -> None:
+    imagery, labels = scene()
+    folder = "projects/sandbox/assets/export_engines"
+    sandbox.command("add", f"{folder}/scene", save(tmp_path / "scene.tif", imagery, nodata=0))
+    sandbox.command("add", f"{folder}/labels", save(tmp_path / "labels.tif", labels[None], nodata=0))
+    done = sandbox.run([sys.executable, "-c", STEP, *engine, str(tmp_path)])
+    here, there = (
+        {path.name: path.read_bytes() for path in sorted((tmp_path / runner).iterdir()) if path.is_file()}
+        for runner in ("DirectRunner", "PortableRunner")
+    )
+    assert len(here) > 6 and there == here
+    told = [json.loads(line.removeprefix("METADATA")) for line in done.stdout.splitlines() if line[:8] == "METADATA"]
+    for each in told:
+        # Counted by the workers, wherever they are.
+        assert each["requests"] == each["window_milliseconds_count"] >= 1 and each["fetched_patches"] == 68
+        assert (
+            0 < each["window_milliseconds_min"] <= each["window_milliseconds_mean"] <= each["window_milliseconds_max"]
+        )
 
 
 @pytest.mark.parametrize(
