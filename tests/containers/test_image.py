@@ -103,10 +103,12 @@ def test_started_bare_it_serves_and_says_what_it_lacks(docker: Docker, image: st
 
 @pytest.mark.slow
 def test_with_beams_starter_it_is_a_beam_worker(docker: Docker, image: str, base_image: str, tmp_path: Path) -> None:
-    # Beam's own image comes from a registry; one with a starter of the test's own has the same path.
+    # Beam's own image comes from a registry; one with a starter of the test's own has the same path, and asks the same
+    # of the image: that pip knows Beam, and that `python` is the one that has it.
     starter = tmp_path / "opt" / "apache" / "beam" / "boot"
     starter.parent.mkdir(parents=True)
-    starter.write_text('#!/bin/sh\necho "started with $*"\n')
+    asked = "python -m pip show apache-beam >/dev/null && python -c 'import apache_beam.runners.worker.sdk_worker_main'"
+    starter.write_text(f'#!/bin/sh\n{asked} && echo "started with $*"\n')
     starter.chmod(0o755)
     packed = tmp_path / "beam.tar"
     with tarfile.open(packed, "w") as archive:
