@@ -4,8 +4,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.export_examples.fetching.windows import request_grid, to_patch
-from earthline.config import Data
+from components.export_examples.fetching.requests import pixel_type, windows_of
+from components.export_examples.fetching.windows import cut, request_grid, to_patch
+from earthline.config import Data, Export
 from earthline.earth_engine.imagery import LABEL_BAND
 from earthline.formats.contract import VALID_BAND
 from earthline.grid import Grid
@@ -61,3 +62,28 @@ def test_every_pixel_is_in_its_place(row, column, shape, offset):
     np.testing.assert_array_equal(patch.label, np.where(seen, label, UNLABELLED))
     np.testing.assert_array_equal(patch.valid, seen)
     assert (patch.row, patch.column) == (row, column)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=1, max_size=12, unique=True),
+    st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    st.tuples(st.integers(-4, 4), st.integers(-4, 4)),
+)
+def test_a_patch_cut_out_of_a_window_is_the_patch_alone(corners, shape, offset):
+    data, export = section(offset), Export(patch_shape=shape, block_shape=(18, 18), concurrency=1)
+    cuts = 0
+    for box, places in windows_of(np.array(corners), data, export):
+        top, left, bottom, right = box
+        window = scene(GRID.window(top, left, (bottom - top, right - left)))
+        for row, column in np.array(corners)[places].tolist():
+            found = cut(window, box, row, column, shape, offset)
+            np.testing.assert_array_equal(found, scene(request_grid(GRID, row, column, shape, offset)))
+            assert not np.shares_memory(found, window), "the window can go"
+            cuts += 1
+    assert cuts == len(corners)
+
+
+def test_the_type_of_an_answer_is_known_beforehand():
+    assert pixel_type(section((0, 0))) == np.dtype(
+        [("B1", "i2"), ("B2", "i2"), (LABEL_BAND, "u1"), (VALID_BAND, "u1")]
+    )

@@ -9,6 +9,7 @@ import rasterio
 from affine import Affine
 from pyproj import Transformer
 
+from components.export_examples.fetching.requests import expected as expected_requests
 from earthline.config import Data, Export
 from earthline.formats.examples import Patch
 from earthline.formats.manifest import SPLITS, Manifest
@@ -35,7 +36,8 @@ compute = ee.data.computePixels
 def counted(params):
     answer = compute(params)
     # Labels are read as well, and have one band.
-    asked.append(b"earthline_valid" in answer[:4096])
+    if b"earthline_valid" in answer[:4096]:
+        asked.append(len(answer))
     return answer
 ee.data.computePixels = counted
 held = merging.MOST_HELD
@@ -52,7 +54,7 @@ for name, case in json.load(open(sys.argv[1])).items():
     data = Data.model_validate_json(case["data"])
     outcomes[name] = {
         "requests": examples.metadata["requests"],
-        "pixels": sum(asked),
+        "asked": asked[:],
         "sources": [source.model_dump() for source in read_sources(data)],
         "statistics": sorted(read_bands(data)),
     }
@@ -229,8 +231,18 @@ def same_files(alone, three):
 def test_bytes_do_not_depend_on_what_comes_by_one_request(exported, name):
     same_files(exported[0] / name, exported[0] / f"{name}, one by one")
     merged, alone = (exported[1][each] for each in (name, f"{name}, one by one"))
-    assert alone["requests"] == alone["pixels"] == 32
-    assert merged["requests"] == merged["pixels"] < 8
+    assert alone["requests"] == len(alone["asked"]) == 32
+    assert merged["requests"] == len(merged["asked"]) < 8
+
+
+@pytest.mark.parametrize("name", list(CASES))
+def test_requests_and_bytes_are_known_beforehand(exported, name):
+    data = CASES[name]
+    known = Manifest.read(exported[0] / name).data_type
+    data = data.model_copy(update={"imagery": data.imagery.model_copy(update={"data_type": known})})
+    corners = np.array([(patch.row, patch.column) for patch in patches(exported, name)])
+    foreseen, asked = expected_requests(corners, data, EXPORT), exported[1][name]["asked"]
+    assert (foreseen.requests, foreseen.bytes) == (len(asked), sum(asked))
 
 
 def test_bytes_do_not_depend_on_the_number_of_workers(exported):
