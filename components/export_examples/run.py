@@ -28,8 +28,9 @@ from earthline.earth_engine import verification
 from earthline.earth_engine.connection import connect
 from earthline.earth_engine.imagery import data_types
 from earthline.entry_point import entry_point
+from earthline.formats import band_lists
 from earthline.formats.label_features import FEATURES
-from earthline.formats.manifest import SPLITS, Manifest
+from earthline.formats.manifest import EARTHLINE, SPLITS, Manifest
 
 _logger = logging.getLogger(__name__)
 
@@ -141,6 +142,8 @@ def make(
     counts = ", ".join(f"{count} {split}" for split, count in zip(SPLITS, plan.wanted.sum(axis=1), strict=True))
     _logger.info("export_examples: %d patches planned (%s)", plan.wanted.sum(), counts)
     manifest, changed = description.describe(data, grid, selected)
+    if manifest.format != EARTHLINE:
+        band_lists.names(manifest.bands)
     key = fingerprint.key(
         data, export.patch_shape, grid, manifest.expression_hash, {**changed, "": sources}, selected.foreign
     )

@@ -1,12 +1,15 @@
 """An export that is killed, cut off or out of room goes on where it was, and ends with the same bytes."""
 
+import contextlib
 import json
 import random
 import re
-import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +32,16 @@ STEP = """
 import json, sys
 from kfp import dsl
 from components.export_examples.run import run
+from components.export_examples.writing import chunks
+if len(sys.argv) > 3:
+    whole, room = chunks.write_whole, int(sys.argv[3])
+    def write_whole(folder, name, pieces):
+        global room
+        room -= 1
+        if room < 0:
+            raise OSError(28, "No space left on device", name)
+        return whole(folder, name, pieces)
+    chunks.write_whole = write_whole
 case = json.load(open(sys.argv[1]))
 examples = dsl.Dataset(uri=sys.argv[2], metadata={})
 run(data=case["data"], export=case["export"], project="sandbox", temp_location=case["temp"], examples=examples)
@@ -46,10 +59,10 @@ class Exporter:
     case: Path
     temp: Path
 
-    def start(self, folder: Path) -> subprocess.Popen[str]:
+    def start(self, folder: Path, *arguments: str, **variables: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-c", STEP, str(self.case), str(folder)],
-            env=self.sandbox.client_environment(),
+            [sys.executable, "-c", STEP, str(self.case), str(folder), *arguments],
+            env=self.sandbox.client_environment(**variables),
             stderr=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -62,18 +75,15 @@ class Exporter:
         assert process.returncode == 0, log
         return log
 
-    def kill(self, folder: Path, after: float) -> str:
-        """Kills it so many seconds after it began to fetch; gives what it logged."""
-        process = self.start(folder)
+    def begin(self, folder: Path, **variables: str) -> tuple[subprocess.Popen[str], str]:
+        """Starts it; gives the process, and what it has logged when it begins to fetch."""
+        process = self.start(folder, **variables)
         log = ""
         for line in process.stderr:
             log += line
             if PLANNED.search(line):
                 break
-        time.sleep(after)
-        process.send_signal(signal.SIGKILL)
-        rest = process.communicate(timeout=60)[1]
-        return log + rest
+        return process, log
 
     def admin(self, method: str, path: str, content: Any = None) -> Any:
         return control.call(Home(self.sandbox.home), method, f"earthengine/{path}", content)
@@ -110,6 +120,7 @@ def exporter(sandbox, tmp_path_factory):
         "block_shape": [256, 256],
         "examples": {"train": 60, "validation": 12, "test": 20},
         "concurrency": 2,
+        "attempts": 2,
     }
     case = folder / "case.json"
     sections = {
@@ -131,24 +142,104 @@ def whole(exporter, tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
     exporter.asked()
     log = exporter.finish(folder)
-    return folder, log, exporter.asked()
+    requests = exporter.asked()
+    assert int(PLANNED.search(log)[2]) >= 20, "too few requests to be interrupted between them"
+    return folder, log, requests
 
 
-def test_killed_again_and_again_it_ends_with_the_same_bytes(exporter, whole, tmp_path):
-    folder, log, requests = whole
+def ends_as(whole: Path, exporter: Exporter, folder: Path) -> None:
+    """Runs it to its end: it fetches the rest alone, leaves what the uninterrupted run left, and nothing beside it."""
+    expected, log, requests = whole
     patches, windows = map(int, PLANNED.search(log).groups())
     planning = requests - windows
-    assert windows >= 20 and planning < 10
-    chance, held = random.Random(20), 0
-    for kill in range(3):
-        log = exporter.kill(tmp_path / str(kill), chance.uniform(0.5, 3))
-        assert not (tmp_path / str(kill) / "manifest.json").exists()
-        exporter.asked()
-    assert list(exporter.temp.rglob("*.chunk"))
-    log = exporter.finish(tmp_path / "last")
+    exporter.asked()
+    log = exporter.finish(folder)
     held = int(HELD.search(log)[1])
     missing, windows = map(int, PLANNED.search(log).groups())
     assert 0 < held < patches and held + missing == patches
     assert exporter.asked() == planning + windows
-    assert content(tmp_path / "last") == content(folder)
-    assert not exporter.temp.exists() or not list(exporter.temp.rglob("*"))
+    assert content(folder) == content(expected)
+    assert not list(exporter.temp.rglob("*"))
+
+
+def test_killed_again_and_again_it_ends_with_the_same_bytes(exporter, whole, tmp_path):
+    chance = random.Random(20)
+    for kill in range(3):
+        process, _ = exporter.begin(tmp_path / str(kill))
+        time.sleep(chance.uniform(1, 3))
+        process.kill()
+        process.communicate(timeout=60)
+        assert not (tmp_path / str(kill) / "manifest.json").exists()
+    ends_as(whole, exporter, tmp_path / "last")
+
+
+class Cable:
+    """A way to the sandbox's proxy that can be cut: from then on connections are refused."""
+
+    def __init__(self, port: int) -> None:
+        self._target: int = port
+        self._open: list[socket.socket] = []
+        self._threads: list[threading.Thread] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._start(self._accept)
+
+    def cut(self) -> None:
+        # A thread that waits in accept() would keep the port open.
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._threads[0].join()
+        self._listener.close()
+        for end in self._open:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join()
+        for end in self._open:
+            end.close()
+
+    def _start(self, work: Callable[..., None], *arguments: Any) -> None:
+        self._threads.append(threading.Thread(target=work, args=arguments, daemon=True))
+        self._threads[-1].start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                here, _ = self._listener.accept()
+                there = socket.create_connection(("127.0.0.1", self._target))
+                self._open += [here, there]
+                for ends in ((here, there), (there, here)):
+                    self._start(self._carry, *ends)
+
+    @staticmethod
+    def _carry(source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while content := source.recv(1 << 16):
+                target.sendall(content)
+        with contextlib.suppress(OSError):
+            target.shutdown(socket.SHUT_WR)
+
+
+def test_without_a_network_it_ends_and_goes_on_when_it_is_back(exporter, whole, tmp_path):
+    cable = Cable(exporter.sandbox.proxy_port)
+    proxy = f":{exporter.sandbox.proxy_port}"
+    variables = {
+        name: value.replace(proxy, f":{cable.port}")
+        for name, value in exporter.sandbox.environment.items()
+        if proxy in value
+    }
+    assert variables
+    process, _ = exporter.begin(tmp_path / "cut", **variables)
+    time.sleep(2)
+    cable.cut()
+    _, log = process.communicate(timeout=120)
+    assert process.returncode != 0 and "no answer from Earth Engine" in log
+    assert not (tmp_path / "cut" / "manifest.json").exists()
+    ends_as(whole, exporter, tmp_path / "last")
+
+
+def test_a_full_disk_ends_it_and_what_has_arrived_is_kept(exporter, whole, tmp_path):
+    process = exporter.start(tmp_path / "full", "3")
+    _, log = process.communicate(timeout=120)
+    assert process.returncode != 0 and "the disk is full; free some space" in log
+    assert not (tmp_path / "full" / "manifest.json").exists()
+    ends_as(whole, exporter, tmp_path / "last")

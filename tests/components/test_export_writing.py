@@ -277,3 +277,38 @@ def test_spools_outlive_a_run_wherever_there_is_a_place(tmp_path, monkeypatch):
     assert at("gs://bucket/temp", tmp_path, remote=True) == "gs://bucket/temp/export_spools"
     assert at("/work/temp", tmp_path, remote=False) == "/work/temp/export_spools"
     assert at("", tmp_path, remote=False) == f"{tmp_path}/.unfinished"
+
+
+REMOTE = """
+import json, sys
+import numpy as np
+from google.cloud import storage
+from components.export_examples.writing import chunks, files
+from components.export_examples.writing.chunks import EncodedPatch, LostPatch
+from components.export_examples.writing.spool import Spool
+bucket = storage.Client(project="sandbox").create_bucket("export-spools")
+root, key = "gs://export-spools/temp/export_spools", {"grid": "of a test"}
+examples = [EncodedPatch("train", n, 7, bytes([n]) * 3_000_000) for n in range(4)]
+spool = Spool.open(root, key, "sandbox")
+for part in (examples[:2], examples[2:]):
+    name = chunks.write(spool.folder, part, [LostPatch("test", part[0].row, 0, "masked")])
+blob = bucket.blob(f"{spool.folder.removeprefix('gs://export-spools/')}/{name}")
+content = blob.download_as_bytes()
+blob.upload_from_string(content[:-1])
+bucket.blob("temp/export_spools/notes.txt").upload_from_string("kept")
+again = Spool.open(root, key, "sandbox")
+held = again.held("train")
+read = [len(record) for record in again.find("train", held).read("sandbox")]
+blob.upload_from_string(content)
+again.refresh()
+count = again.count
+again.remove()
+left = [each.name for each in bucket.list_blobs()]
+print(json.dumps([held.tolist(), read, count, left, len(again.lost("test"))]))
+"""
+
+
+def test_a_spool_in_cloud_storage(sandbox):
+    held, read, count, left, lost = json.loads(sandbox.python(REMOTE).splitlines()[-1])
+    assert held == [[0, 7], [1, 7]] and read == [3_000_016] * 2
+    assert count == 4 and lost == 2 and left == ["temp/export_spools/notes.txt"]

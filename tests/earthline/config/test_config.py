@@ -105,6 +105,7 @@ BOX = {"west": 1, "south": 1, "east": 2, "north": 2}
             changed(export__examples={"train": 0, "validation": 1, "test": 1}),
             ["export.examples.train", "greater than 0"],
         ),
+        (changed(export__compress="gzip"), ["export", "compress gzip", "write format: earth_engine"]),
         (changed(export__shares={"train": 0.5, "validation": 0.1, "test": 0.1}), ["export", "sum to 0.7"]),
         (
             changed(
