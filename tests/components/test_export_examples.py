@@ -1,5 +1,6 @@
 """The whole step against a sandbox: real client, real wire, a scene whose every value is known."""
 
+import csv
 import json
 import sys
 from pathlib import Path
@@ -102,7 +103,16 @@ def assets(sandbox, tmp_path_factory):
     dark = imagery.copy()
     dark[0] = 0
     sandbox.command("add", f"{FOLDER}/dark", save(folder / "dark.tif", dark, nodata=0))
+    cloudy = imagery.copy()
+    cloudy[:, clouds()] = 0
+    sandbox.command("add", f"{FOLDER}/cloudy", save(folder / "cloudy.tif", cloudy, nodata=0))
     return folder
+
+
+def clouds():
+    """Where the cloudy scene is masked, bool (rows, columns): most of it, and not all of what a patch covers."""
+    rows, columns = np.mgrid[0 : SHAPE[0], 0 : SHAPE[1]]
+    return (rows % 16 < 11) & (columns % 24 < 20)
 
 
 def run_step(sandbox, folder, cases, *arguments):
@@ -128,6 +138,7 @@ def outcomes(sandbox, assets):
         "again": (section(), export()),
         "unknown_value": (section(labels={"image": f"{FOLDER}/odd_labels"}), export()),
         "ignored_value": (section(labels={"image": f"{FOLDER}/odd_labels", "ignore": [3]}), export()),
+        "cloudy": (section(imagery={"image": f"{FOLDER}/cloudy"}), export()),
         "masked": (section(imagery={"image": f"{FOLDER}/dark"}), export()),
         "too_large": (section(), export(patch_shape=[128, 128], block_shape=[256, 256])),
         "too_few_blocks": (section(), export(block_shape=[80, 80])),
@@ -205,6 +216,27 @@ def test_the_manifest_tells_with_what_chance_each_patch_was_drawn(folder):
         # The label of a middle pixel tells the stratum. Labels lie off the grid here, so a patch may have none there.
         for class_id, each in enumerate(found):
             assert 0 <= each.drawn - middle.count(class_id) <= middle.count(UNLABELLED)
+
+
+def test_patches_without_imagery_in_their_middle_are_replaced_and_listed(outcomes, assets):
+    assert "error" not in outcomes[0]["cloudy"], outcomes[0]["cloudy"]
+    manifest, folder, masked = Manifest.read(assets / "cloudy"), assets / "cloudy", clouds()
+    height, width = manifest.patch_shape
+    with (folder / "lost_patches.csv").open() as file:
+        told = list(csv.DictReader(file))
+    for split, most in EXPORT["examples"].items():
+        kept = [(patch.row, patch.column) for patch in patches(folder, manifest, split)]
+        lost = [(int(row["row"]), int(row["column"])) for row in told if row["split"] == split]
+        assert len(set(kept)) == most and not set(kept) & set(lost)
+        assert not any(masked[row + height // 2, column + width // 2] for row, column in kept)
+        assert all(masked[row + height // 2, column + width // 2] for row, column in lost)
+        found = manifest.sampling[split]
+        assert sum(each.drawn for each in found) == most
+        assert sum(each.lost for each in found) == manifest.splits[split].lost == len(lost) > most / 2
+        assert all(0 < each.drawn + each.lost <= each.frame for each in found)
+    reasons = {row["reason"] for row in told}
+    assert reasons == {"the middle pixel has no imagery", "no pixel of the patch has imagery"}
+    assert "patches of train are left out: the middle pixel has no imagery" in outcomes[1]
 
 
 def test_the_manifest_tells_what_is_there(folder, outcomes):
