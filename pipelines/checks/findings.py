@@ -29,6 +29,13 @@ def of_config(config: Config) -> Iterator[Finding]:
             "not proven: no worker of this image was started by Beam's own starter on Dataflow yet; DirectRunner is "
             "what was run",
         )
+    elif config.export.job_endpoint is not None:
+        yield Finding(
+            config.export.runner,
+            None,
+            "not proven: what was run is Beam's own job server; the job server at "
+            f"{config.export.job_endpoint} must be reached from the machine that runs the step",
+        )
 
 
 def _training_image(config: Config) -> Finding:

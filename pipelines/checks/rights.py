@@ -66,6 +66,12 @@ _STEPS = (
     Right("storage.buckets.get", "roles/storage.legacyBucketReader", BUCKET),
     *(Right(f"storage.objects.{verb}", OBJECTS, BUCKET) for verb in ("create", "delete", "get", "list")),
 )
+_EXPORTER = (
+    Right("earthengine.exports.create", EARTH_ENGINE),
+    *(Right(f"earthengine.operations.{verb}", EARTH_ENGINE) for verb in ("get", "list", "update")),
+)
+"""What Earth Engine's export tasks take."""
+
 _WORKERS = (
     Right("dataflow.workItems.lease", "roles/dataflow.worker"),
     Right("earthengine.computations.create", EARTH_ENGINE),
@@ -96,6 +102,8 @@ def of_steps(config: Config, account: str) -> tuple[Right, ...]:
     if config.environment.service_account is not None:
         # A custom job that names an account is made by one who may act as that account, also where it is itself.
         needed.append(Right(ACT_AS, USER, account))
+    if config.export.method == "batch":
+        needed += _EXPORTER
     if config.export.runner == dataflow.NAME:
         workers = config.environment.dataflow.service_account or account
         needed += [Right("dataflow.jobs.create", "roles/dataflow.developer"), Right(ACT_AS, USER, workers)]

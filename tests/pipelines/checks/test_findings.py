@@ -48,6 +48,8 @@ def test_the_training_has_an_image_for_its_accelerator(
 def test_what_was_never_run_is_called_so() -> None:
     assert found("export.runner=DataflowRunner")["Dataflow"].passed is None
     assert "not proven" in found("export.runner=DataflowRunner")["Dataflow"].detail
+    flink = found("export.runner=FlinkRunner", "export.job_endpoint=flink:8099")["FlinkRunner"]
+    assert flink.passed is None and "the job server at flink:8099" in flink.detail
 
 
 def test_the_shipped_config_has_what_it_asks_for() -> None:

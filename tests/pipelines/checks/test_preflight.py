@@ -327,6 +327,14 @@ def test_what_nobody_may_look_at_is_not_known() -> None:
     assert f"gcloud iam service-accounts add-iam-policy-binding {ACCOUNT}" in found.fix
 
 
+def test_export_tasks_need_rights_of_their_own() -> None:
+    project = Project()
+    project.denied_to = {ACCOUNT: {"earthengine.exports.create"}}
+    assert ask(project)["rights of the steps"].passed is True
+    found = ask(project, "export.method=batch")["rights of the steps"]
+    assert "lacks earthengine.exports.create" in found.detail and "--role=roles/earthengine.writer" in found.fix
+
+
 def test_dataflow_needs_roles_for_its_launcher_and_its_workers() -> None:
     project = Project()
     assert ask(project, "export.runner=DataflowRunner")["rights of the workers"].passed is True
