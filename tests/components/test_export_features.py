@@ -20,6 +20,8 @@ from earthline.task.classification.classes import UNLABELLED
 from .outcomes import outcome
 from .scene import CRS, TRANSFORM, save
 
+pytestmark = pytest.mark.slow
+
 SHAPE = (120, 150)
 FOLDER = "projects/sandbox/assets/feature_test"
 CLASSES = [
@@ -42,8 +44,6 @@ from components.validate_examples.run import run as validate
 from earthline.config import Data
 from earthline.config.sections.labels import vector
 from earthline.earth_engine import connection, label_upload
-
-pytestmark = pytest.mark.slow
 def uploaded(content, folder):
     # As a file is that is too large to travel with the config.
     vector.MOST_INLINE_BYTES = 0
