@@ -103,7 +103,8 @@ def _make(settings: "Config", output: Path) -> None:
     }
     is_remote = section.runner != LOCAL
     spools = folders.spools(remote["temp_location"] if is_remote else "", output, remote=is_remote)
-    run.make(data, section, environment.project, output, spools, remote if is_remote else {})
+    # Also where this machine asks: export tasks write into the bucket.
+    run.make(data, section, environment.project, output, spools, remote)
 
 
 @contextmanager
