@@ -11,6 +11,8 @@ REQUESTS_PER_WORKER = 5
 """A small share of the quota for each worker measured best: stalls of one do not idle the others."""
 METRICS = "export_examples"
 """Namespace of the export's own counters and distributions among Beam's metrics."""
+REFUSALS = "refusals"
+"""Name of the set among them that holds what ended a remote worker's part."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from components.export_examples.fetching.requests import Requests
 from components.export_examples.job import Job
 from components.export_examples.writing.collecting import CollectPatches
 from components.export_examples.writing.encode import EncodePatches
+from earthline.earth_engine.retry import PixelsError
 
 
 def run(
@@ -39,8 +40,8 @@ def run(
         Counters and distributions, as `runners.measured`.
 
     Raises:
-        PixelsError: Earth Engine does not answer (under a remote runner, the runner's own error).
-        OSError: The spool cannot be written (likewise).
+        PixelsError: Earth Engine refuses a request, or does not answer.
+        OSError: The spool cannot be written (under a remote runner, the runner's own error).
     """
     local = job.export.runner == runners.LOCAL
     elements = list(asked.parts(requests.parts(len(asked), job.export)))
@@ -52,7 +53,11 @@ def run(
         | "encode" >> beam.ParDo(EncodePatches(job))
         | "collect" >> beam.ParDo(CollectPatches(spool))
     )
-    return runners.measured(runners.run(graph, resources))
+    result = runners.run(graph, resources)
+    refused = runners.refusals(result)
+    if refused:
+        raise PixelsError(refused[0] + (f" (and {len(refused) - 1:,} more)" if len(refused) > 1 else ""))
+    return runners.measured(result)
 
 
 def joined(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:

@@ -20,6 +20,9 @@ from earthline.formats.manifest import SPLITS, StratumSample
 
 Array = np.ndarray[Any, Any]
 
+AHEAD = 1.25
+"""Patches that are taken ahead, in parts of what is likely to be lost of a round's."""
+
 _logger = logging.getLogger(__name__)
 
 
@@ -54,7 +57,7 @@ class Gathered:
         return self.kept.sampling(self.taken, self.lost)
 
 
-def gather(plan: Plan, spool: Spool, fetch: Callable[[Plan, int, int], None]) -> Gathered:
+def gather(plan: Plan, spool: Spool, fetch: Callable[[Plan, int, int], None], *, ahead: bool = False) -> Gathered:
     """Fetches until as many patches as are wanted are examples, or the reserve ends.
 
     Args:
@@ -62,22 +65,29 @@ def gather(plan: Plan, spool: Spool, fetch: Callable[[Plan, int, int], None]) ->
         spool: Keeps what arrives; what is in it is not fetched.
         fetch: Brings patches into the spool, each as an example or as a loss. It is told which, how many of those that
             the export will have are there already, and how many it will have.
+        ahead: Whether a round takes as many more as are likely to be of no use, since a further one would cost more.
 
     Raises:
         MissingError: It brought less.
     """
     asked = np.minimum(plan.wanted, plan.drawn)
+    begin, spare = np.zeros_like(asked), np.zeros_like(asked)
     while True:
-        chosen = plan.between(np.zeros_like(asked), asked)
+        chosen = plan.between(begin, asked)
         held, lost = _found(chosen, spool)
-        missing = chosen.only(~(held | lost))
-        if len(missing):
-            fetch(missing, int(held.sum()), int(held.sum()) + len(missing))
+        if not (held | lost).all():
+            reach = plan.between(begin, asked + spare)
+            there, useless = _found(reach, spool)
+            missing = reach.only(~(there | useless))
+            fetch(missing, int(there.sum()), int(there.sum()) + len(missing))
             spool.refresh()
             held, lost = _found(chosen, spool)
             _require(chosen.only(~(held | lost)))
         lost_counts = chosen.counted(lost)
         further = np.minimum(plan.wanted + lost_counts, plan.drawn)
+        if ahead:
+            odds = lost_counts / np.maximum(chosen.counted(held), 1)
+            spare = np.ceil((further - asked) * odds * AHEAD).astype(np.int64)
         if (further == asked).all():
             kept = chosen.only(held)
             return Gathered(kept, chosen.counted(held), lost_counts, _losses(chosen.only(lost), spool))

@@ -23,6 +23,7 @@ from components.export_examples.rounds import Gathered
 from components.export_examples.writing import fingerprint, folders
 from components.export_examples.writing.spool import Spool
 from components.export_examples.writing.write import write
+from earthline import separation
 from earthline.config import Data, Export
 from earthline.earth_engine import verification
 from earthline.earth_engine.connection import connect
@@ -164,7 +165,8 @@ def make(
         found = pipeline.run(job, asked, spool.folder, further, resources, done=done, total=total)
         counted.update(pipeline.joined(counted, found))
 
-    gathered = rounds.gather(plan, spool, fetch)
+    # A remote runner takes minutes to begin.
+    gathered = rounds.gather(plan, spool, fetch, ahead=export.runner != runners.LOCAL or export.method == "batch")
     rounds.told(gathered, plan)
     _require_examples(gathered)
     if selected.records is not None:
@@ -172,7 +174,12 @@ def make(
     written = write(
         spool,
         gathered.corners,
-        manifest.model_copy(update={"sampling": gathered.sampling}),
+        manifest.model_copy(
+            update={
+                "sampling": gathered.sampling,
+                "apart": separation.least(grid, export.patch_shape, gathered.corners),
+            }
+        ),
         str(folder),
         shards=export.shards,
         lost=gathered.losses,

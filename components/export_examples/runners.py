@@ -13,7 +13,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from google.protobuf import json_format
 from google_cloud_pipeline_components.proto.gcp_resources_pb2 import GcpResources
 
-from components.export_examples.job import METRICS, REQUESTS_PER_WORKER, Job
+from components.export_examples.job import METRICS, REFUSALS, REQUESTS_PER_WORKER, Job
 from earthline.ending import tidy_at_sigterm
 
 LOCAL = "DirectRunner"
@@ -166,6 +166,16 @@ def measured(result: beam.runners.runner.PipelineResult) -> dict[str, float]:
             f"{name}_max": float(max(part.max for part in parts)),
         }
     return dict(sorted(found.items()))
+
+
+def refusals(result: beam.runners.runner.PipelineResult) -> list[str]:
+    """What ended a part of the work of remote workers, in a sentence each.
+
+    Args:
+        result: Of a pipeline that has ended.
+    """
+    metrics = result.metrics().query(beam.metrics.MetricsFilter().with_namespace(METRICS).with_name(REFUSALS))
+    return sorted({text for each in metrics.get("string_sets", ()) for text in each.result})
 
 
 def _by_name(distributions: Iterable[Any]) -> dict[str, list[Any]]:

@@ -2,19 +2,23 @@
 
 import numpy as np
 import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.export_examples import runners
 from components.export_examples.fetching import fetch, measuring, requests
 from components.export_examples.fetching.measuring import FEW, Meter
 from components.export_examples.fetching.merging import DEFAULT, Costs
 from components.export_examples.fetching.progress import Progress
 from components.export_examples.fetching.requests import Requests
 from components.export_examples.job import Job
-from components.export_examples.pipeline import joined
+from components.export_examples.pipeline import joined, run
+from components.export_examples.writing.spool import Spool
 from earthline.config import Export
 from earthline.earth_engine.connection import Traffic
-from earthline.earth_engine.retry import RefusedError, UnansweredError
+from earthline.earth_engine.retry import PixelsError, RefusedError, UnansweredError
 from earthline.formats.manifest import SPLITS
 from earthline.grid import Grid
 
@@ -119,6 +123,23 @@ def test_what_is_refused_is_asked_for_once_and_ends_the_step(fetching):
     with pytest.raises(RefusedError):
         list(fetching(service, EXPORT).process(whole))
     assert service.calls.count(box) == 1 and len(service.calls) < 40
+
+
+def test_a_remote_workers_refusal_is_the_steps_and_is_not_tried_again(fetching, monkeypatch, tmp_path):
+    remote = EXPORT.model_copy(update={"runner": "DataflowRunner"})
+    whole = asked(40, 9000, remote)
+    box = next(iter(whole)).box
+    service = Service({box: 9}, RefusedError)
+    fetching(service, remote)
+    monkeypatch.setattr(runners, "runner", lambda name: FnApiRunner())
+    monkeypatch.setattr(runners, "options", lambda job, remote: PipelineOptions([]))
+    spool = Spool.open(str(tmp_path), {})
+    with pytest.raises(PixelsError, match=f"row {box[0]}, column {box[1]}: no"):
+        run(Job(DATA, remote, "project", GRID), whole, spool.folder, {})
+    assert service.calls.count(box) == 1
+    spool.refresh()
+    # What came before is kept.
+    assert spool.count + spool.lost_count > 0
 
 
 def test_what_the_first_windows_cost_tells_how_the_rest_is_merged(fetching, monkeypatch):

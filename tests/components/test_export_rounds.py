@@ -58,7 +58,7 @@ def test_the_first_of_use_are_kept_whatever_arrives_when(tmp_path_factory, wante
     for order in (1, 2):
         spool = Spool.open(str(tmp_path_factory.mktemp("spool")), {})
         ground = Ground(spool, useless, order)
-        found = gather(plan, spool, ground.fetch)
+        found = gather(plan, spool, ground.fetch, ahead=order == 2)
         assert len(set(ground.asked)) == len(ground.asked), "nothing is asked for twice"
         again = Ground(spool, useless, order)
         same = gather(plan, spool, again.fetch)
@@ -78,6 +78,26 @@ def test_the_first_of_use_are_kept_whatever_arrives_when(tmp_path_factory, wante
             examined = (plan.rank[of_use].max(initial=-1) + 1) if full else mine.sum()
             assert one.taken[place, stratum] + one.lost[place, stratum] == examined
         assert len(one.losses[split]) == one.lost[place].sum()
+
+
+def test_fewer_rounds_are_needed_where_some_are_taken_ahead(tmp_path):
+    wanted = np.full((3, 2), 100)
+    plan = a_plan(8 * wanted, wanted, 1)
+    lost = np.random.default_rng(1).random(len(plan)) < 0.6
+    useless = set(zip(plan.row[lost].tolist(), plan.column[lost].tolist(), strict=True))
+    rounds, asked = [], []
+    for ahead in (False, True):
+        spool, calls = Spool.open(str(tmp_path / str(ahead)), {}), []
+        ground = Ground(spool, useless, 0)
+
+        def fetch(missing, done, total, ground=ground, calls=calls):
+            calls.append(len(missing))
+            ground.fetch(missing, done, total)
+
+        assert (gather(plan, spool, fetch, ahead=ahead).taken == wanted).all()
+        rounds.append(len(calls))
+        asked.append(sum(calls))
+    assert rounds[1] < rounds[0] / 1.5 and asked[1] < 1.25 * asked[0]
 
 
 def test_what_is_lost_and_what_is_less_is_told(tmp_path, caplog):

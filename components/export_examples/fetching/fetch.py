@@ -15,11 +15,11 @@ from components.export_examples.fetching.measuring import FEW, Meter
 from components.export_examples.fetching.merging import DEFAULT
 from components.export_examples.fetching.progress import Progress
 from components.export_examples.fetching.requests import Requests, Window, under_way
-from components.export_examples.job import METRICS, Job
+from components.export_examples.job import METRICS, REFUSALS, Job
 from earthline.earth_engine.connection import connect, traffic
 from earthline.earth_engine.pixels import stream
 from earthline.earth_engine.requests.door import QUOTA_PER_SECOND
-from earthline.earth_engine.retry import UnansweredError
+from earthline.earth_engine.retry import PixelsError, UnansweredError
 
 FURTHER_THREADS = 0.25
 """Threads beside those whose requests are under way, in parts of these: some wait for a second try."""
@@ -84,17 +84,27 @@ class FetchPatches(beam.DoFn):  # type: ignore[misc]  # Beam publishes no types
         """Gives patches as they arrive.
 
         Raises:
-            PixelsError: Earth Engine refuses a request, which is tried once, or answers none of the last ones.
+            PixelsError: Earth Engine refuses a request, which is tried once, or answers none of the last ones. A remote
+                worker counts it instead, and gives no more: its runner would try everything again that is refused.
         """
+        try:
+            yield from self._patches(requests)
+        except PixelsError as error:
+            if self._job.export.runner == "DirectRunner":
+                raise
+            _logger.error("export_examples: %s", error)
+            Metrics.string_set(METRICS, REFUSALS).add(str(error))
+
+    def teardown(self) -> None:
+        """Ends the threads."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def _patches(self, requests: Requests) -> Iterator[Arrived]:
         put_aside: list[Window] = []
         yield from self._fetched(self._in_order(requests), put_aside)
         if put_aside:
             _logger.warning("export_examples: %d windows got no answer; asks for them again", len(put_aside))
             yield from self._fetched(iter(put_aside), None)
-
-    def teardown(self) -> None:
-        """Ends the threads."""
-        self._pool.shutdown(cancel_futures=True)
 
     def _fetched(self, asked: Iterator[Window], put_aside: list[Window] | None) -> Iterator[Arrived]:
         """Patches of windows as they arrive; windows without an answer are put aside, or an error where they are not.
