@@ -2,13 +2,14 @@
 
 import logging
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import TypeVar
 
 from google.api_core.retry import exponential_sleep_generator
 from google.auth.exceptions import GoogleAuthError
 
 from earthline.earth_engine.requests.doctor import Diagnosis, Verdict, diagnose
+from earthline.earth_engine.requests.patience import Kind
 from earthline.earth_engine.requests.transport import Try, trying
 
 Answer = TypeVar("Answer")
@@ -53,7 +54,7 @@ _FINAL: dict[Verdict, type[PixelsError]] = {
 }
 
 
-def ask(call: Callable[[], Answer], attempts: int, place: str, kind: Hashable | None = None) -> Answer:
+def ask(call: Callable[[], Answer], attempts: int, place: str, kind: Kind | None = None) -> Answer:
     """Makes a call to Earth Engine, again where the error doctor says that it may pass; other errors are final.
 
     Pauses are made outside of the door, so that other requests use the quota meanwhile.

@@ -4,10 +4,12 @@ from collections.abc import Callable
 
 _DECAY = 0.9
 """What is left of a refusal's weight after each answer that is none."""
-_CLUSTER = 1.5
-"""Weight of refusals at which they count. One alone does not: a few of a hundred come at any load, and mean nothing."""
+_CLUSTER = 2.5
+"""Weight of refusals at which they count. One or two do not: a few of a hundred come at any load, and mean nothing."""
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 8.0
 """Seconds after a cut until more is tried; doubled each time that more was refused."""
+_SOON_SECONDS = 2.0
+"""Seconds after a step up within which a cut is put down to it."""
 _STEP_SECONDS = 1.0
 """Seconds between steps up; each is twice as wide as the one before, so that a quota that is back is soon used."""
 
@@ -34,7 +36,7 @@ class Share:
         self._weight = 0.0
         self._wait = _FIRST_WAIT
         self._step = self._first_step = max(1.0, most / 40)
-        self._next = 0.0
+        self._next = self._grown = 0.0
 
     @property
     def level(self) -> int:
@@ -58,15 +60,15 @@ class Share:
         if self._level < self._most and now >= self._next:
             self._level = min(float(self._most), self._level + self._step)
             self._step *= 2
-            self._next = now + _STEP_SECONDS
+            self._grown, self._next = now, now + _STEP_SECONDS
 
     def _cut(self, others: int) -> None:
         now = self._clock()
         # Few may be under way only because few were asked for: at most half is given up at a time.
         self._level = max(1.0, min(self._level, max(float(others), self._level / 2)))
-        if now < self._next + _LONGEST_WAIT and self._step > self._first_step:
-            self._wait = min(_LONGEST_WAIT, 2 * self._wait)
-        elif now >= self._next:
-            self._wait = _FIRST_WAIT
+        if self._step > self._first_step:
+            # More was tried since the last cut, and soon refused: there is no more for now.
+            soon = now - self._grown < _SOON_SECONDS
+            self._wait = min(_LONGEST_WAIT, 2 * self._wait) if soon else _FIRST_WAIT
         self._step = self._first_step
         self._next = now + self._wait

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from requests.adapters import HTTPAdapter
 
 from earthline.earth_engine.requests import tally
 from earthline.earth_engine.requests.door import Door
-from earthline.earth_engine.requests.patience import Patience
+from earthline.earth_engine.requests.patience import Kind, Patience
 
 # Google's credentials give their own requests a timeout, and each time this adapter says on standard error that it has
 # its own: four lines at every command, and nothing that anybody could do about them.
@@ -41,7 +41,7 @@ class Try:
     """
 
     number: int = 1
-    kind: Hashable | None = None
+    kind: Kind | None = None
     given_up: int = 0
 
 
@@ -115,7 +115,7 @@ class Transport:
             except TimeoutError as error:
                 if limit >= self._timeout:
                     raise
-                self._patience.gave_up(tried.kind, limit)
+                self._patience.gave_up()
                 raise StalledError(str(error)) from error
             finally:
                 tally.count(len(content))
@@ -130,14 +130,15 @@ class Transport:
         end = time.monotonic() + limit
         try:
             with self._session.request(method, uri, data=body, headers=headers, timeout=limit, stream=True) as answer:
-                content = bytearray()
+                content, late = bytearray(), False
                 while part := answer.raw.read1(_PART_BYTES, decode_content=True):
+                    # The time-out of `requests` is one of silence: an answer that trickles would take for ever.
+                    if late:
+                        raise TimeoutError(f"no whole answer within {limit:.0f} s")
                     content += part
                     if len(content) > _MOST_BYTES:
                         raise ConnectionError(f"the answer is longer than {_MOST_BYTES:,} bytes")
-                    # The time-out of `requests` is one of silence: an answer that trickles would take for ever.
-                    if time.monotonic() > end:
-                        raise TimeoutError(f"no whole answer within {limit:.0f} s")
+                    late = time.monotonic() > end
         except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError) as error:
             raise TimeoutError(f"no answer for {limit:.0f} s") from error
         except (requests.exceptions.ConnectionError, urllib3.exceptions.HTTPError) as error:
