@@ -102,13 +102,14 @@ def measure(config: Config, prices: Prices) -> Measured:
     first = selected.plan.first
     corners = np.column_stack([first.row, first.column])
     boxes = requests.windows_of(corners, data, selected.export).boxes
-    chosen = np.unique(np.linspace(0, len(boxes) - 1, min(PROBES, len(boxes))).round().astype(int))
+    # An export of many requests merges the rest anew by what its first ones cost, which as many here tell alike.
+    count = min(measuring.FEW if len(boxes) >= WORTH else PROBES, len(boxes))
+    chosen = np.unique(np.linspace(0, len(boxes) - 1, count).round().astype(int))
     asked_for = [
         grid.window(top, left, (bottom - top, right - left)) for top, left, bottom, right in boxes[chosen].tolist()
     ]
     probes = probe(windows.request_image(data, grid), asked_for)
     costs = measuring.measured([each.pixels for each in probes], [each.seconds for each in probes])
-    # Only an export of many requests merges anew by what its first ones cost.
     merged = (DEFAULT, costs) if len(boxes) >= WORTH and costs != DEFAULT else (DEFAULT,)
     expected = [requests.expected(corners, data, selected.export, each) for each in merged]
     measured = Measured(probes, ())
@@ -119,36 +120,59 @@ def measure(config: Config, prices: Prices) -> Measured:
 def _fetched(
     config: Config, prices: Prices, patches: int, expected: Sequence[requests.Expected], measured: Measured
 ) -> Part:
-    by_tasks = config.export.method == "batch"
-    hours, tasks = _hours(config.export.concurrency, expected[-1], measured.probes), _tasks(config, patches)
-    task_hours = Figure(tasks * HOURS_PER_TASK, patches * HOURS_PER_TASK, Basis.PUBLISHED, _BATCH)
-    if by_tasks:
-        other = f"pixels they come by {expected[-1].requests:,} requests within {_told(hours)}"
+    """The patches, by the method of the config; the other method is told of in a note."""
+    by_requests = _by_requests(config, expected, measured)
+    by_tasks = _by_tasks(config, patches, measured)
+    whole, in_requests = f"{patches:,} patches", f"{by_requests.requests.high:,.0f} requests"
+    in_tasks = f"{by_tasks.requests.high:,.0f} tasks, of which about two run at once"
+    if config.export.method == "batch":
+        taken = by_tasks
+        note = f"{whole} come by {in_tasks}; with export.method: pixels by {in_requests} in {_told(by_requests.hours)}"
     else:
-        other = (
-            f"batch they come by {tasks:,} tasks, of which about two run at once, within {_told(task_hours)}: {_BATCH}"
-        )
-    if by_tasks:
-        pixels = patches * math.prod(
-            side + abs(moved) for side, moved in zip(config.export.patch_shape, config.data.labels.offset, strict=True)
-        )
-        bands = len(config.data.imagery.band_names) + 2
-        size = Figure.assumed(
-            4 * bands * pixels, "bytes of the tasks' results at 4 a band and pixel, before compression"
-        )
-        asked = Figure.exact(tasks, "each task of Earth Engine is one request, and more to look after it")
-        hours = task_hours
-    else:
-        pixels = expected[-1].pixels
-        asked, size = _between([each.requests for each in expected]), _between([each.bytes for each in expected])
-    dollars = _dollars(config, prices, hours)
-    spent = measured.eecu_hours(config, pixels)
-    count = f"{patches:,} patches come by {asked.high:,.0f} {'tasks' if by_tasks else 'requests'}"
-    return Part("export", asked, size, hours, spent, dollars, notes=(f"{count}; with export.method: {other}",))
+        taken = by_requests
+        other = f"by {in_tasks}, in {_told(by_tasks.hours)}: {_BATCH}"
+        note = f"{whole} come by {in_requests}; with export.method: batch {other}"
+    return Part(
+        "export",
+        taken.requests,
+        taken.bytes,
+        taken.hours,
+        taken.eecu_hours,
+        _dollars(config, prices, taken.hours),
+        (note,),
+    )
 
 
-def _tasks(config: Config, patches: int) -> int:
-    return -(-patches // config.export.patches_per_task)
+@dataclass(frozen=True)
+class _Method:
+    """What one method takes."""
+
+    requests: Figure
+    bytes: Figure
+    hours: Figure
+    eecu_hours: Figure
+
+
+def _by_requests(config: Config, expected: Sequence[requests.Expected], measured: Measured) -> _Method:
+    return _Method(
+        _between([each.requests for each in expected]),
+        _between([each.bytes for each in expected]),
+        _hours(config.export.concurrency, expected[-1], measured.probes),
+        measured.eecu_hours(config, expected[-1].pixels),
+    )
+
+
+def _by_tasks(config: Config, patches: int, measured: Measured) -> _Method:
+    export, offset = config.export, config.data.labels.offset
+    tasks = -(-patches // export.patches_per_task)
+    pixels = patches * math.prod(side + abs(moved) for side, moved in zip(export.patch_shape, offset, strict=True))
+    bands = len(config.data.imagery.band_names) + 2
+    return _Method(
+        Figure.exact(tasks, "each task of Earth Engine is one request, and more to look after it"),
+        Figure.assumed(4 * bands * pixels, "bytes of the tasks' results at 4 a band and pixel, before compression"),
+        Figure(tasks * HOURS_PER_TASK, patches * HOURS_PER_TASK, Basis.PUBLISHED, _BATCH),
+        measured.eecu_hours(config, pixels),
+    )
 
 
 def _told(hours: Figure) -> str:
