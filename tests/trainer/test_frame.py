@@ -89,7 +89,7 @@ def test_classes_beside_holes_and_edges_are_as_frequent_as_their_labels(tmp_path
         zeros = mapped(image * valid[..., None], everything)
         changed_by_zeros.append(float((zeros != whole)[near].mean()))
         assert (classes == label)[near].mean() > (whole == label)[near].mean() - 0.03
-    # Of networks with four seeds .009 to .027, .016 in the mean.
-    assert np.abs(np.mean(wrong_near, axis=0) - np.mean(wrong_inside, axis=0)).max() < 0.03
+    # Of networks with four seeds .006 to .011 over twelve scenes, and up to .017 over three of them.
+    assert np.abs(np.mean(wrong_near, axis=0) - np.mean(wrong_inside, axis=0)).max() < 0.02
     assert np.mean(changed) < 0.06
     assert np.mean(changed_by_zeros) > 3 * np.mean(changed), "the same network, were it not told of the mask"

@@ -1,5 +1,6 @@
 """Several models are trained, and the cheapest is taken that is as good as the best."""
 
+from collections.abc import Sequence
 from typing import Literal, Self
 
 from pydantic import Field
@@ -52,6 +53,10 @@ class Auto(Compound):
     def parts(self) -> tuple[Model, ...]:
         """The candidates."""
         return self.candidates
+
+    def takes(self, shape: Sequence[int]) -> bool:
+        """Whether one of the candidates can; others are left out."""
+        return any(each.takes(shape) for each in self.candidates)
 
     def shrunk(self) -> Self:
         """Of the same candidates, shrunk."""

@@ -63,7 +63,7 @@ class ContextUNet(Surroundings, Network):
 
         from trainer.layers import WindowFeatures
 
-        filled = filling.by_halving(image, valid, self.depth)
+        filled = filling.around(image, valid, 2 * self.stride - 1)
         around = [WindowFeatures(self.context, ())([filled, ops.ones_like(valid)])]
         if self.windows:
             bands = int(image.shape[-1])

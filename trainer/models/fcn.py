@@ -44,10 +44,10 @@ class Fcn(Network):
         return self.model_copy(update={"filters": min(8, self.filters)})
 
     def features(self, image: Any, valid: Any, *, synchronized: bool) -> Any:
-        """As `Network.features`. Masked pixels hold the mean of those that one output sees."""
+        """As `Network.features`. Masked pixels hold what lies around them, as far as an output sees."""
         from keras import layers
 
-        x = layers.Concatenate()([filling.by_window(image, valid, self.receptive_field), valid])
+        x = layers.Concatenate()([filling.around(image, valid, self.receptive_field), valid])
         for dilation in self.dilations:
             x = convolutions.convolved(x, self.filters, synchronized=synchronized, side=KERNEL, dilation=dilation)
         return layers.SpatialDropout2D(self.dropout)(x)

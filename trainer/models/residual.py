@@ -56,7 +56,7 @@ class Residual(Network):
         """As `Network.features`. Masked pixels hold what lies around them, and the network is told which they are."""
         from keras import layers
 
-        x = layers.Concatenate()([filling.by_halving(image, valid, self.depth), valid])
+        x = layers.Concatenate()([filling.around(image, valid, 2 * self.stride - 1), valid])
         x = layers.Conv2D(self.filters, STEM, padding="same")(x)
         levels = []
         for level in range(self.depth + 1):

@@ -64,12 +64,12 @@ class Temporal(Network):
         return found
 
     def features(self, image: Any, valid: Any, *, synchronized: bool) -> Any:
-        """As `Network.features`. Masked pixels hold the mean of those that one output sees."""
+        """As `Network.features`. Masked pixels hold what lies around them, as far as an output sees."""
         from keras import layers
 
         from trainer.layers import PixelSeries, SeriesImage
 
-        image = filling.by_window(image, valid, self.receptive_field) if self.dilations else image
+        image = filling.around(image, valid, self.receptive_field) if self.dilations else image
         found, of_a_step = [], series(self._bands)
         for places in of_a_step:
             steps = PixelSeries(places)(image)

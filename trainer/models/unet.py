@@ -44,7 +44,7 @@ class UNet(Network):
         """
         from keras import layers
 
-        x = layers.Concatenate()([filling.by_halving(image, valid, self.depth), valid])
+        x = layers.Concatenate()([filling.around(image, valid, 2 * self.stride - 1), valid])
         return convolutions.u_net(
             x, depth=self.depth, filters=self.filters, dropout=self.dropout, synchronized=synchronized
         )

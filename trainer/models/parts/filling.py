@@ -1,55 +1,43 @@
 """Masked pixels get values of what lies around them, so that an edge of the mask is no edge of the image.
 
-Zeros instead would be an edge that no landscape has.
+Zeros instead would be an edge that no landscape has. What is filled in has to come from nearby: the mean of a wider
+place is nearer to the mean of the scene, and beside a hole the class of middling values would be mapped too often.
 """
 
 from typing import Any
 
 
-def by_halving(x: Any, valid: Any, levels: int) -> Any:
-    """The mean of the valid pixels in the smallest cell of a pyramid that holds one.
+def around(x: Any, valid: Any, side: int) -> Any:
+    """The mean of the valid pixels in the smallest window around each masked pixel that holds one.
 
-    The pull-push algorithm of Gortler et al. 1996, "The Lumigraph".
-
-    Args:
-        x: (patches, height, width, bands), 0 where masked; height and width divide by 2**levels.
-        valid: (patches, height, width, 1), 1 where valid and 0 where masked.
-        levels: Number of halvings; what lies further from every valid pixel stays 0.
-
-    Returns:
-        Of the shape of `x`; valid pixels as they were.
-    """
-    from keras import layers, ops
-
-    sums, shares = [x], [valid]
-    for _ in range(levels):
-        sums.append(layers.AveragePooling2D(2)(sums[-1]))
-        shares.append(layers.AveragePooling2D(2)(shares[-1]))
-    around = ops.zeros_like(sums[-1])
-    for level in reversed(range(levels + 1)):
-        known = ops.greater(shares[level], 0.0)
-        around = ops.where(known, sums[level] / ops.maximum(shares[level], 1e-6), around)
-        if level:
-            around = layers.UpSampling2D(2)(around)
-    return around
-
-
-def by_window(x: Any, valid: Any, side: int) -> Any:
-    """The mean of the valid pixels in a window around the pixel, for architectures that take any shape.
+    Windows are of 3 pixels, 7, 15 and so on, each about twice as wide.
 
     Args:
         x: (patches, height, width, bands), 0 where masked.
         valid: (patches, height, width, 1), 1 where valid and 0 where masked.
-        side: Of the window in pixels; odd. Where it holds no valid pixel the value stays 0.
+        side: Of the largest window in pixels; odd. What has no valid pixel in it stays 0.
 
     Returns:
         Of the shape of `x`; valid pixels as they were.
     """
     from keras import layers, ops
 
-    half = side // 2
-    # With pixels beyond the edge as zeros, means of values and of validity leave them out alike.
-    total, share = (layers.ZeroPadding2D(half)(each) for each in (x, valid))
-    for window in ((side, 1), (1, side)):
-        total, share = (layers.AveragePooling2D(window, strides=1)(each) for each in (total, share))
-    return ops.where(ops.greater(valid, 0.5), x, total / ops.maximum(share, 0.5 / side**2))
+    bands = int(x.shape[-1])
+    both = layers.Concatenate()([x, valid])
+    filled, known = x, valid
+    for window in _sides(side):
+        means = both
+        for shape, (down, across) in (((window, 1), (window // 2, 0)), ((1, window), (0, window // 2))):
+            # With pixels beyond the edge as zeros, means of values and of validity leave them out alike.
+            means = layers.AveragePooling2D(shape, strides=1)(layers.ZeroPadding2D((down, across))(means))
+        share = means[..., bands:]
+        filled = ops.where(ops.greater(known, 0.0), filled, means[..., :bands] / ops.maximum(share, 0.5 / window**2))
+        known = ops.maximum(known, share)
+    return filled
+
+
+def _sides(largest: int) -> list[int]:
+    found = [min(3, largest)]
+    while found[-1] < largest:
+        found.append(min(2 * found[-1] + 1, largest))
+    return found
