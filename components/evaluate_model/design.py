@@ -40,8 +40,9 @@ def sample_of(manifest: Manifest, patches: Patches, task: Task, split: str = "te
     if not there.any():
         return None
     strata = task.strata_of(patches.every[known, height // 2, width // 2])
-    if len(drawn) != len(task.strata):
-        # A design without strata: all patches had the same chance.
+    if manifest.design != "stratified":
+        # All had the same chance. Of a grid the variance is that of a simple random sample: on the safe side where
+        # neighbours are alike (Cochran 1977, section 8.11; Stehman 1992).
         strata = np.zeros(len(strata), np.int64)
     held = reach(shape(manifest.split_areas[split]), patches.corner[known], labelled(patches.every[known]))
     patch, row, column = np.nonzero(there)

@@ -51,6 +51,7 @@ def describe(data: Data, grid: Grid, selected: Selection) -> tuple[Manifest, dic
         block_shape=export.block_shape,
         split_areas={split: mapping(area) for split, area in selected.areas.items()},
         seed=export.seed,
+        design=export.design if selected.plan.frame is not None else "",
         expression_hash=expression_hash(ee.serializer.encode(windows.request_image(data, grid))),
         sources=(
             *(_record(asset, "imagery", assets[asset]) for asset in data.imagery.assets),

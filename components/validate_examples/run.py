@@ -99,6 +99,8 @@ def run(
     strata = expected.shares(ground, of_examples.strata)
     values.check(manifest, of_examples, gathered, ground, findings, sparse=records is not None)
     places.check(manifest, gathered, findings)
+    distances = places.distances(manifest, gathered)
+    places.check_distances(manifest, distances, findings)
     pairs = copies.check(manifest, gathered, findings)
     seen = None
     if records is not None:
@@ -122,7 +124,7 @@ def run(
         "warnings": findings.warnings(),
         "findings": findings.to_json(),
         "features": {split: seen.to_json(split) for split in gathered} if seen is not None else {},
-        "distances": places.distances(manifest, gathered),
+        "distances": distances,
         "near_duplicates": len(pairs),
         "distributions": now.model_dump(mode="json"),
         "drift": {

@@ -120,6 +120,17 @@ class Manifest(_Record):
     )
     split_areas: dict[str, Any] = Field(description="GeoJSON geometry of each split in pixels (x = column, y = row).")
     seed: int = Field(description="Seed of the split and of the sample points.")
+    apart: dict[str, float] = Field(
+        default={},
+        description="By split but train, the distance in metres from its nearest patch to a training patch, edge to "
+        "edge. Empty where nobody knows it.",
+    )
+    design: str = Field(
+        default="stratified",
+        description="How patches were drawn: `stratified`, with the strata of `sampling`; `random`, all with one "
+        "chance; `systematic`, on a grid with a random start, whose variance is estimated as that of a random sample. "
+        "Empty where somebody chose the places.",
+    )
     sampling: dict[str, tuple[StratumSample, ...]] = Field(
         default={},
         description="By split, how many of how many patches were drawn from each stratum, in the task's order. The "

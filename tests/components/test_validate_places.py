@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from components.validate_examples.checks import places
+from components.validate_examples.findings import Findings
 from earthline.formats.manifest import Manifest
 
 
@@ -43,3 +44,12 @@ def test_metres_feet_and_degrees() -> None:
 
 def test_without_places_there_is_no_distance() -> None:
     assert distances("EPSG:32632", [10, 0, 0, 0, -10, 0], placed=False) == {}
+
+
+@pytest.mark.parametrize(
+    ("said", "wrong"), [({"test": 100.0}, ""), ({"test": 90.0}, "100.0 m"), ({"other": 5.0}, "unknown")]
+)
+def test_the_manifest_is_believed_only_where_it_is_right(said: dict[str, float], wrong: str) -> None:
+    findings = Findings()
+    places.check_distances(Manifest.model_construct(apart=said), {"test": {"least": 100.0, "median": 200.0}}, findings)
+    assert [wrong in error for error in findings.errors()] == ([True] if wrong else [])

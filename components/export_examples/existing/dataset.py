@@ -167,6 +167,7 @@ def _manifest(data: Data, export: Export, files: Sequence[Found], owned: Owners,
         split_areas={split: mapping(area) for split, area in placed.areas().items()} if placed else {},
         seed=export.seed,
         placed=placed is not None,
+        design="",
         told=told,
         expression_hash=hashlib.sha256(described.encode()).hexdigest(),
         sources=tuple(

@@ -1,19 +1,16 @@
 """Where patches lie: inside the grid, once, and far enough from those of other splits."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
-
-import numpy as np
-import shapely
-from pyproj import Geod
-from pyproj.exceptions import CRSError
+import itertools
+from collections.abc import Mapping
 
 from components.validate_examples.findings import Findings
 from components.validate_examples.statistics.split import SplitStatistics
+from earthline import separation
 from earthline.formats.manifest import Manifest
-from earthline.grid import Grid, GridError
+from earthline.grid import Grid
 
-Array = np.ndarray[Any, Any]
+_ROUNDED = 0.1
+"""Metres by which distances differ that were rounded."""
 
 
 def check(manifest: Manifest, statistics: Mapping[str, SplitStatistics], findings: Findings) -> None:
@@ -39,12 +36,34 @@ def check(manifest: Manifest, statistics: Mapping[str, SplitStatistics], finding
             first = seen[row, column]
             findings.error("duplicate", f"the patch at row {row}, column {column} is in {first} and again in {split}")
         seen.setdefault((row, column), split)
-    for (split, *one), (other, *two), distance in _too_close(places, manifest.patch_shape, manifest.gap):
-        findings.error(
-            "leakage",
-            f"the patches at (row {one[0]}, column {one[1]}) of {split} and (row {two[0]}, column {two[1]}) of {other} "
-            f"are {distance} pixels apart, less than {manifest.gap}",
-        )
+    for split, other in itertools.combinations(statistics, 2):
+        mine, theirs = (statistics[name].sightings.corner for name in (split, other))
+        for one, two in zip(*separation.too_close(mine, theirs, manifest.patch_shape, manifest.gap), strict=True):
+            (row, column), (their_row, their_column) = mine[one].tolist(), theirs[two].tolist()
+            apart = max(abs(row - their_row) - rows, abs(column - their_column) - columns, 0)
+            findings.error(
+                "leakage",
+                f"the patches at (row {row}, column {column}) of {split} and (row {their_row}, column {their_column}) "
+                f"of {other} are {apart} pixels apart, less than {manifest.gap}",
+            )
+
+
+def check_distances(manifest: Manifest, found: Mapping[str, Mapping[str, float]], findings: Findings) -> None:
+    """Checks what the manifest says of the distance to training patches.
+
+    Args:
+        manifest: The dataset's.
+        found: What `distances` gave.
+        findings: Where a difference is noted.
+    """
+    for split, said in manifest.apart.items():
+        least = found.get(split, {}).get("least")
+        if least is None or abs(least - said) > _ROUNDED + 1e-3 * said:
+            findings.error(
+                "manifest",
+                f"{split}: the nearest training patch is {'unknown' if least is None else f'{least:,.1f} m'} away, the "
+                f"manifest says {said:,.1f} m; export the examples again, for shards and manifest are not of one run",
+            )
 
 
 def distances(manifest: Manifest, statistics: Mapping[str, SplitStatistics]) -> dict[str, dict[str, float]]:
@@ -57,63 +76,7 @@ def distances(manifest: Manifest, statistics: Mapping[str, SplitStatistics]) -> 
     Returns:
         By split the `least` and the `median` distance; nothing where patches have no known place on the ground.
     """
-    if not manifest.placed or "train" not in statistics or not len(statistics["train"].sightings):
+    if not manifest.placed:
         return {}
-    grid = Grid.from_json(manifest.grid)
-    try:
-        crs = grid.pyproj_crs
-        geod = crs.get_geod() if crs.is_geographic else None
-        metres = crs.axis_info[0].unit_conversion_factor if not crs.is_geographic and crs.axis_info else 1.0
-    except (CRSError, GridError):
-        return {}
-    train = _outlines(grid, statistics["train"].sightings.corner, manifest.patch_shape)
-    tree, found = shapely.STRtree(train), {}
-    for split, of_split in statistics.items():
-        if split == "train" or not len(of_split.sightings):
-            continue
-        mine = _outlines(grid, of_split.sightings.corner, manifest.patch_shape)
-        one, two = tree.query_nearest(mine, all_matches=False)
-        apart = _metres(mine[one], train[two], geod, metres)
-        found[split] = {"least": round(float(apart.min()), 1), "median": round(float(np.median(apart)), 1)}
-    return found
-
-
-def _metres(one: Array, two: Array, geod: Geod | None, unit: float) -> Array:
-    if geod is None:
-        return np.asarray(shapely.distance(one, two) * unit)
-    # In degrees the nearest patch is found about rightly, its distance exactly.
-    line = shapely.shortest_line(one, two)
-    ends = shapely.get_coordinates(line).reshape(-1, 2, 2)
-    return np.asarray(geod.inv(ends[:, 0, 0], ends[:, 0, 1], ends[:, 1, 0], ends[:, 1, 1])[2])
-
-
-def _outlines(grid: Grid, corner: Array, shape: tuple[int, int]) -> Array:
-    """Patches as polygons in units of the CRS, (patches,)."""
-    a, b, c, d, e, f = grid.transform
-    boxes = shapely.box(corner[:, 1], corner[:, 0], corner[:, 1] + shape[1], corner[:, 0] + shape[0])
-    return np.asarray(
-        shapely.transform(
-            boxes, lambda xy: np.stack([a * xy[:, 0] + b * xy[:, 1] + c, d * xy[:, 0] + e * xy[:, 1] + f], axis=1)
-        )
-    )
-
-
-def _too_close(
-    places: Sequence[tuple[str, int, int]], shape: tuple[int, int], gap: int
-) -> Iterator[tuple[tuple[str, int, int], tuple[str, int, int], int]]:
-    """Pairs of patches of different splits nearer than the gap, with their distance (0 where they overlap)."""
-    if not places:
-        return
-    rows = np.array([row for _, row, _ in places])
-    columns = np.array([column for _, _, column in places])
-    splits = np.array([split for split, *_ in places])
-    boxes = shapely.box(columns, rows, columns + shape[1], rows + shape[0])
-    wider = shapely.box(columns - gap, rows - gap, columns + shape[1] + gap, rows + shape[0] + gap)
-    first, second = shapely.STRtree(boxes).query(wider, predicate="intersects")
-    once = (first < second) & (splits[first] != splits[second])
-    for one, two in zip(first[once].tolist(), second[once].tolist(), strict=True):
-        apart = max(
-            abs(int(rows[one]) - int(rows[two])) - shape[0], abs(int(columns[one]) - int(columns[two])) - shape[1], 0
-        )
-        if apart < gap:
-            yield places[one], places[two], apart
+    corners = {split: of_split.sightings.corner for split, of_split in statistics.items() if len(of_split.sightings)}
+    return separation.summary(Grid.from_json(manifest.grid), manifest.patch_shape, corners)
