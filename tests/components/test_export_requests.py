@@ -146,15 +146,18 @@ def test_what_the_first_windows_cost_tells_how_the_rest_is_merged(fetching, monk
     whole = asked(2_000, 2_000, EXPORT)
     dear = Costs(DEFAULT.request, DEFAULT.megapixel * 64)
     assert len(requests.windows_of(whole.corners, DATA, EXPORT, dear)) > len(whole)
+    # Windows that save little are left as they are, and so is what was said of their number.
+    little = Costs(DEFAULT.request, DEFAULT.megapixel * 16)
+    assert len(requests.windows_of(whole.corners, DATA, EXPORT, little)) != len(whole)
     counted = []
-    for costs in (DEFAULT, dear):
+    for costs in (DEFAULT, dear, little):
         monkeypatch.setattr(measuring, "measured", lambda *answers, costs=costs: costs)
         service = Service({}, RefusedError)
         arrived = list(fetching(service, EXPORT).process(whole))
         assert sorted((each.split, each.row, each.column) for each in arrived) == patches(whole)
         counted.append(len(service.calls))
     assert counted[0] == len(whole) == requests.expected(whole.corners, DATA, EXPORT).requests
-    assert counted[1] > counted[0]
+    assert counted[1] > counted[0] == counted[2]
 
 
 @pytest.mark.parametrize(

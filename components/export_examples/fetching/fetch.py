@@ -14,7 +14,7 @@ from components.export_examples.fetching import windows
 from components.export_examples.fetching.measuring import FEW, Meter
 from components.export_examples.fetching.merging import DEFAULT
 from components.export_examples.fetching.progress import Progress
-from components.export_examples.fetching.requests import Requests, Window, under_way
+from components.export_examples.fetching.requests import Requests, Window, under_way, worth
 from components.export_examples.job import METRICS, REFUSALS, Job
 from earthline.earth_engine.connection import connect, traffic
 from earthline.earth_engine.pixels import stream
@@ -141,14 +141,18 @@ class FetchPatches(beam.DoFn):  # type: ignore[misc]  # Beam publishes no types
         else:
             return
         rest = others.only(np.arange(given, len(others)))
-        if costs != DEFAULT:
-            rest = Requests.of(rest.split, rest.corners, self._job.data, self._job.export, costs)
-            _logger.info(
-                "export_examples: a request costs %.3g s and a megapixel %.3g s: the rest comes by %d requests",
-                costs.request,
-                costs.megapixel,
-                len(rest),
-            )
+        if costs is not None and costs != DEFAULT:
+            anew = Requests.of(rest.split, rest.corners, self._job.data, self._job.export, costs)
+            if worth(rest.windows, anew.windows, costs):
+                _logger.info(
+                    "export_examples: a request costs %.3g s and a megapixel %.3g s: the rest comes by %d requests "
+                    "instead of %d",
+                    costs.request,
+                    costs.megapixel,
+                    len(anew),
+                    len(rest),
+                )
+                rest = anew
         yield from rest
 
     def _fetch(self, window: Window) -> _Answer:

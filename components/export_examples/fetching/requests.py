@@ -19,6 +19,8 @@ from earthline.task import task_of
 Array = np.ndarray[Any, Any]
 
 
+SAVING = 0.2
+"""Part of the seconds of all requests that other windows must save."""
 PART = 20
 """Requests of an element of a remote pipeline for each one under way: few enough to be dealt evenly."""
 WAITING = 3
@@ -184,6 +186,20 @@ def windows_of(corners: Array, data: Data, export: Export, costs: Costs = DEFAUL
     shape = height + abs(rows), width + abs(columns)
     limits = Limits.of(pixel_type(data).itemsize, WAITING * under_way(export), costs)
     return merge(first, shape, limits, costs, export.concurrency)
+
+
+def worth(windows: Windows, others: Windows, costs: Costs) -> bool:
+    """Whether other windows of the same patches cost clearly less: else the number that was told beforehand holds.
+
+    Args:
+        windows: As they are.
+        others: As they would be.
+        costs: Of requests, as they were measured.
+    """
+    seconds, less = (
+        float(costs.of(np.prod(each.boxes[:, 2:] - each.boxes[:, :2], axis=1)).sum()) for each in (windows, others)
+    )
+    return less < (1 - SAVING) * seconds
 
 
 def expected(corners: Array, data: Data, export: Export, costs: Costs = DEFAULT) -> Expected:
