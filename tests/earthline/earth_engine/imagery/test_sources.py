@@ -16,6 +16,8 @@ from earthline.config import Data
 
 from .measured import measured, pixels
 
+pytestmark = pytest.mark.slow
+
 SIDE = 24
 LEFT, TOP = 600000, 5000000
 FOLDER = "projects/sandbox/assets/sources"
@@ -122,8 +124,6 @@ CASES: Mapping[str, Mapping[str, Any]] = {
 
 FUNCTION = f"""
 import ee
-
-pytestmark = pytest.mark.slow
 
 ee.Initialize(project="mine")
 
