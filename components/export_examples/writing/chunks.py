@@ -27,7 +27,7 @@ from earthline.formats.shards import ShardError, frame
 Array = np.ndarray[Any, Any]
 
 SUFFIX = ".chunk"
-CHUNK_BYTES = 32 << 20
+CHUNK_BYTES = 16 << 20
 """A chunk is written when its examples are as many bytes."""
 LEAST_SECONDS, MOST_SECONDS = 0.5, 10.0
 """Or when the first of them is as old: what a killed process loses was fetched within this time."""
@@ -37,7 +37,7 @@ a long one does not leave thousands of small files."""
 
 _END = struct.Struct("<Q8s")
 _MAGIC = b"EARTHLN1"
-_BLOCK = 4 << 20
+_BLOCK = 1 << 20
 PLACES = np.dtype([("split", "u1"), ("row", "<i4"), ("column", "<i4"), ("offset", "<i8"), ("length", "<i4")])
 """One example of a chunk: its split's place in SPLITS, its first pixel, and the framed record's place in the file."""
 

@@ -14,6 +14,7 @@ FEWEST = 4
 SHARD_BYTES = 150 << 20
 """Of a shard, where more than the fewest are needed: large enough to be read at full speed, and small enough to copy
 again when one is damaged."""
+_AT_ONCE = 4096
 
 
 def count(examples: int, size: int, asked: int | None) -> int:
@@ -35,8 +36,14 @@ def deal(corners: Array, number: int) -> Iterator[Array]:
         corners: First pixels of patches, whole numbers (examples, 2): rows and columns; distinct.
         number: Of shards.
     """
-    digests = (hashlib.sha256(repr((row, column)).encode()).digest()[:8] for row, column in corners.tolist())
-    mixed = np.argsort(np.frombuffer(b"".join(digests), ">u8"), kind="stable")
+    mixed = np.argsort(np.fromiter(_digests(corners), np.uint64, len(corners)), kind="stable")
     for place in range(number):
         mine = mixed[place::number]
         yield mine[np.lexsort((corners[mine, 1], corners[mine, 0]))]
+
+
+def _digests(corners: Array) -> Iterator[int]:
+    for first in range(0, len(corners), _AT_ONCE):
+        # A million pairs as Python's own numbers would take a hundred megabytes.
+        for row, column in corners[first : first + _AT_ONCE].tolist():
+            yield int.from_bytes(hashlib.sha256(repr((row, column)).encode()).digest()[:8], "big")

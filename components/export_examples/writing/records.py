@@ -13,7 +13,7 @@ from components.export_examples.writing import chunks
 Array = np.ndarray[Any, Any]
 
 _THREADS = 8
-_AHEAD_BYTES = 8 << 20
+_AHEAD_BYTES = 4 << 20
 """Of records that are read before they are asked for: a bucket answers each request late, and many at once."""
 
 
