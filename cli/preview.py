@@ -114,7 +114,8 @@ def _tell(seen: "Preview", console: "Console") -> None:
     if seen.selected is None:
         console.print(f"[bold red]✗[/] {'export':<22} {escape(seen.problem)}", soft_wrap=True, highlight=False)
         return
-    splits = tuple(seen.selected.corners)
+    patches = seen.selected.numbers
+    splits = tuple(patches)
     table = Table(box=None, pad_edge=False, expand=False)
     thinned = "about so many pixels of" if seen.step > 1 else "pixels of"
     table.add_column("features of" if seen.of_features else thinned, no_wrap=True)
@@ -123,7 +124,7 @@ def _tell(seen: "Preview", console: "Console") -> None:
     for row in seen.rows:
         counts = (row.by_split[split] for split in splits)
         table.add_row(escape(row.name), *(f"{count:,}" if count else "[red]0[/]" for count in counts))
-    table.add_row("patches", *(f"{len(seen.selected.corners[split]):,}" for split in splits), style="bold")
+    table.add_row("patches", *(f"{patches[split]:,}" for split in splits), style="bold")
     display.print_whole(table, console)
     for note in seen.notes:
         console.print(f"[yellow]note[/] {escape(note)}", soft_wrap=True, highlight=False)

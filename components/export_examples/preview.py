@@ -37,6 +37,8 @@ PICTURE_PIXELS = 700
 """Most pixels a side of what is looked at: with imagery and labels a million pixels in all."""
 MOST_BLOCKS_DRAWN = 3000
 """More edges would hide the picture."""
+MOST_PATCHES_DRAWN = 5000
+"""Of a split."""
 _PREFIX = "export_examples: "
 _ENOUGH = 100
 """Pixels of the grid that one of a thinned picture stands for, at most, where it is asked whether they are enough."""
@@ -173,7 +175,7 @@ def write(path: Path, name: str, data: Data, export: Export, seen: Preview, find
             "stratum_word": task.stratum_word,
             "split_colors": splits.COLORS,
             "splits": SPLITS,
-            "patches": {} if seen.selected is None else {key: len(each) for key, each in seen.selected.corners.items()},
+            "patches": {} if seen.selected is None else seen.selected.numbers,
             "ground": _ground(seen.selected, export),
             "blocks": "" if export.split_regions is not None else f"{len(_blocks(grid, export, outline)):,}",
             "totals": {split: sum(row.by_split[split] for row in seen.rows) for split in SPLITS},
@@ -219,7 +221,16 @@ def _parts(seen: Preview, selected: Selection, export: Export, outline: BaseGeom
     areas = selected.areas
     if outline is not None:
         areas = {split: area.intersection(outline) for split, area in areas.items()}
-    return splits.picture(seen.picture, areas, drawn, selected.corners, export.patch_shape, seen.step)
+    return splits.picture(seen.picture, areas, drawn, _corners(selected), export.patch_shape, seen.step)
+
+
+def _corners(selected: Selection) -> dict[str, list[tuple[int, int]]]:
+    """First pixels (row, column) of patches by split; of very many so many as can be seen."""
+    first = selected.plan.first
+    return {
+        split: list(map(tuple, first.corners(place)[:MOST_PATCHES_DRAWN].tolist()))
+        for place, split in enumerate(SPLITS)
+    }
 
 
 def _blocks(grid: Grid, export: Export, outline: BaseGeometry | None) -> list[BaseGeometry]:

@@ -82,7 +82,7 @@ print(
             "requests": requests,
             "pixels": pixels,
             "areas": {split: area.__geo_interface__ for split, area in seen.selected.areas.items()},
-            "patches": {split: len(corners) for split, corners in seen.selected.corners.items()},
+            "patches": seen.selected.numbers,
             "rows": {row.name: [row.everywhere, *row.by_split.values()] for row in seen.rows},
             "notes": list(seen.notes),
         }

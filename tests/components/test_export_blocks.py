@@ -119,13 +119,40 @@ def test_a_split_without_room_for_a_patch_is_named():
         plan.split_areas(grid, Export(patch_shape=(9, 9), block_shape=(18, 18)))
 
 
-@given(st.lists(st.tuples(st.integers(0, 999), st.integers(0, 999)), unique=True, min_size=1, max_size=60), sides)
-def test_shards_are_even_and_hold_every_patch_once(corners, shards):
-    planned = plan.shard({"train": corners, "validation": corners[:1], "test": corners[:1]}, shards)
-    train = [patch for patch in planned if patch.split == "train"]
-    assert sorted((patch.row, patch.column) for patch in train) == sorted(corners)
-    names = [patch.shard for patch in train]
-    sizes = [names.count(name) for name in set(names)]
-    assert max(sizes) - min(sizes) <= 1
-    assert len(sizes) == min(shards, len(corners))
-    assert all(name.endswith(f"-of-{len(sizes):05d}.tfrecord") for name in names)
+def test_blocks_and_buffer_in_metres_are_pixels_of_the_ground():
+    export = Export(block_size=1000.0, buffer=95.0, patch_shape=(16, 16))
+    metric = Grid("EPSG:32632", (10.0, 0.0, 500_000, 0.0, -20.0, 5_000_000), (200, 200))
+    found = plan.settled(export, metric)
+    # Rows of 20 m and columns of 10 m, and a little more on the ground: the projection is 0.9996 of it.
+    assert found.block_shape == (50, 100) and plan.gap(found) == 10
+    degrees = Grid("EPSG:4326", (0.0001, 0.0, 10.0, 0.0, -0.0001, 60.0), (200, 200))
+    found = plan.settled(export, degrees)
+    # At 60 degrees north a ten-thousandth of a degree is 11.1 m of latitude and 5.6 m of longitude.
+    assert found.block_shape == (90, 180) and plan.gap(found) == 18
+    assert plan.settled(found, degrees) == found
+    assert plan.gap(plan.settled(Export(), metric)) == 64
+    assert plan.gap(Export(buffer_pixels=0)) == 0
+
+
+def test_blocks_in_metres_that_hold_no_patch_beside_the_buffer_are_refused():
+    grid = Grid("EPSG:32119", (10.0, 0.0, 0.0, 0.0, -10.0, 0.0), (400, 400))
+    with pytest.raises(
+        SplitError, match=r"export\.block_size: .*blocks are 31 x 31 pixels.*64 x 64.*blocks of 1,2\d\d m"
+    ):
+        plan.settled(Export(block_size=300.0), grid)
+    with pytest.raises(SplitError, match=r"export\.buffer: .*a buffer of \d+ need.*or a smaller buffer"):
+        plan.split_areas(grid, Export(buffer=5000.0), None)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 8), st.integers(0, 20), st.integers(0, 50))
+def test_any_buffer_is_kept(patch, buffer, seed):
+    export = Export(patch_shape=(patch, patch), buffer_pixels=buffer, block_shape=(2 * patch + buffer,) * 2, seed=seed)
+    grid = Grid("EPSG:32119", (1.0, 0.0, 0.0, 0.0, -1.0, 0.0), (90, 90))
+    areas = plan.split_areas(grid, export)
+    corners = {
+        split: covered(grid.shape, blocks.centers(areas[split], export.patch_shape)) - patch // 2 for split in SPLITS
+    }
+    for one, two in combinations(SPLITS, 2):
+        between = (np.abs(corners[one][:, None] - corners[two][None]) - patch).max(axis=-1).min()
+        assert between >= buffer

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -18,22 +18,6 @@ _COLUMNS = {
     "column": np.int32,
     "rank": np.int32,
 }
-
-
-class PlannedPatch(NamedTuple):
-    """One patch to fetch.
-
-    Attributes:
-        split: Name of its split.
-        shard: File name of its shard.
-        row: Row of its first pixel on the region's grid.
-        column: Column of its first pixel on the region's grid.
-    """
-
-    split: str
-    shard: str
-    row: int
-    column: int
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,8 +1,7 @@
 """Which ground belongs to which split: blocks dealt, or rectangles given. Pure."""
 
-import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import shapely
@@ -11,9 +10,8 @@ from shapely.geometry.base import BaseGeometry
 from components.export_examples.planning import blocks, dealing
 from components.export_examples.planning.blocks import SplitError
 from components.export_examples.planning.dealing import Candidates
-from components.export_examples.planning.patches import PlannedPatch as PlannedPatch
 from earthline.config import BoundingBox, Export
-from earthline.formats.manifest import SPLITS, shard_name
+from earthline.formats.manifest import SPLITS
 from earthline.grid import Grid
 from earthline.grid.ground import sides as ground_sides
 
@@ -159,24 +157,6 @@ def split_areas(
         areas, key = blocks.areas(parts, gap(export)), "export.block_shape"
     blocks.require_room(areas, export.patch_shape, key)
     return areas
-
-
-def shard(corners: Mapping[str, Sequence[tuple[int, int]]], shards: int) -> list[PlannedPatch]:
-    """Deals patches to shards: mixed, evenly, and the same way every time.
-
-    Args:
-        corners: First pixels (row, column) by split; distinct.
-        shards: Most files per split.
-    """
-    planned = []
-    for split in SPLITS:
-        mixed = sorted(corners[split], key=lambda corner: hashlib.sha256(repr(corner).encode()).digest())
-        count = max(1, min(shards, len(mixed)))
-        planned += [
-            PlannedPatch(split, shard_name(split, place % count, count), row, column)
-            for place, (row, column) in enumerate(mixed)
-        ]
-    return planned
 
 
 def _rectangles(grid: Grid, split: str, boxes: Sequence[BoundingBox]) -> list[BaseGeometry]:

@@ -42,10 +42,9 @@ class Selection:
     records: FeatureRecords | None = None
 
     @property
-    def corners(self) -> Mapping[str, list[tuple[int, int]]]:
-        """First pixels (row, column) of the patches that a run begins with, by split, sorted."""
-        first = self.plan.first
-        return {split: sorted(map(tuple, first.corners(place).tolist())) for place, split in enumerate(SPLITS)}
+    def numbers(self) -> dict[str, int]:
+        """Patches that are wanted, by split."""
+        return dict(zip(SPLITS, self.plan.wanted.sum(axis=1).tolist(), strict=True))
 
 
 def select(data: Data, export: Export, grid: Grid, most_tiles: int | None = None) -> Selection:
