@@ -41,7 +41,7 @@ def show(found: "Estimate", checks: "tuple[Check, ...]", console: Console) -> No
         drawn.add_row(part.name, *_row(part))
     display.print_whole(drawn, console)
     legend = "* others measured it with other imagery, ~ by a rule, ? not known; all else by arithmetic or measured"
-    for line in (legend, *found.notes, _month(found), *(f"price of {price.source}" for price in found.prices.used)):
+    for line in (legend, *found.notes, _month(found), *(f"price: {price.source}" for price in found.prices.used)):
         console.print(f"- {escape(line)}", soft_wrap=True, highlight=False)
     for check in checks:
         mark = "[bold red]✗[/]" if check.exceeded else "[yellow]?[/]" if check.uncertain else "[green]✓[/]"
@@ -82,7 +82,7 @@ def _month(found: "Estimate") -> str:
     own = found.config.budget.earth_engine
     shares = []
     for tier, (low, high) in found.shares.items():
-        least, most = f"{100 * low:.2g} %", "more" if high is None else f"{100 * high:.2g} %"
+        least, most = _percent(low), "more" if high is None else _percent(high)
         taken = least if least == most else f"{least} to {most}"
         shares.append(f"{taken} of {tier.capitalize()}'s {TIERS[tier]:,}")
     told = f"EECU-hours of one run are {', '.join(shares)} a month (noncommercial tiers since 2026-04-27)"
@@ -91,3 +91,7 @@ def _month(found: "Estimate") -> str:
             f"{told}; budget.earth_engine is commercial, so that dollars hold them, as if the month began with this run"
         )
     return f"{told}; they cost nothing within the month, as budget.earth_engine is {own}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %" if share >= 1e-4 else "under 0.01 %"

@@ -27,7 +27,7 @@ def of_endpoint(config: Config, prices: Prices) -> Part:
         price.note,
     )
     each = "at a price that is not in the table" if price.high is None else f"{least * price.low:.4g} dollars an hour"
-    notes = [f"the endpoint costs {each} from its deployment until it is deleted, whether it is asked or not"]
+    notes = [f"it costs {each} from its deployment until it is deleted, whether it is asked or not"]
     if most > least:
         notes.append(
             f"its upper figure is {serving.max_replicas} replica(s) all month, and as many for each of "
@@ -44,7 +44,7 @@ def of_examples(stored: int, prices: Prices) -> Part:
         prices: The table.
     """
     found = prices.find("storage", "standard")
-    size = Figure.assumed(stored, "bytes of the examples as their pixels have them, before any compression")
+    size = Figure.assumed(stored, "as many bytes as their pixels have, before any compression")
     if found is None:
         month = Figure.unknown(f"the price of storage in {prices.location} is not in the table")
     else:

@@ -67,13 +67,13 @@ class Estimate:
 
     @property
     def notes(self) -> Iterator[str]:
-        """What figures rest on, each said once."""
+        """What figures rest on, each said once, with the part that it is about."""
         said = set()
         for part in (*self.parts, *self.standing):
             for note in (*part.notes, *(figure.note for _, figure in part.figures)):
                 if note and note not in said:
                     said.add(note)
-                    yield note
+                    yield f"{part.name}: {note}"
 
     def to_json(self) -> dict[str, Any]:
         """As an object of JSON: figures with `low`, `high` (null where there is no bound), `basis` and `note`."""
@@ -91,6 +91,7 @@ class Estimate:
                     "usd": price.usd,
                     "unit": price.group.unit,
                     "page": price.group.page,
+                    "via": price.group.via,
                     "read": str(price.group.read),
                     "derived": price.group.derived,
                 }

@@ -95,7 +95,7 @@ def measure(config: Config, prices: Prices) -> Measured:
         selected = select(data, config.export, grid)
     planning = Part(
         "planning",
-        Figure.measured(asked.requests, "requests of planning as they were made now; the run makes them again"),
+        Figure.measured(asked.requests, "as it was done now; the run does it again"),
         Figure.measured(asked.received, ""),
         Figure.measured((time.monotonic() - begun) / 3600, ""),
     )

@@ -41,12 +41,8 @@ class Earlier:
         """
         when = f"{self.created:%Y-%m-%d}"
         if self.target == "cloud":
-            return Figure.measured(
-                self.seconds[step] / 3600, f"hours of {step} as run {self.job_id} of {when} took them"
-            )
-        note = (
-            f"hours of {step} as it took on this machine in run {self.job_id} of {when}, priced as if Vertex AI's did"
-        )
+            return Figure.measured(self.seconds[step] / 3600, f"{step} takes as long as in run {self.job_id} of {when}")
+        note = f"{step} took as long on this machine, in run {self.job_id} of {when}; Vertex AI's take another time"
         return Figure.assumed(self.seconds[step] / 3600, note)
 
 

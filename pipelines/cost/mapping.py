@@ -46,13 +46,13 @@ def of_map(config: Config, prices: Prices, measured: Measured | None, earlier: E
     bands = 1 + len(config.predict.bands)
     return Part(
         "map",
-        Figure.exact(len(wanted), "as long as no window is too heavy for Earth Engine, which is then halved"),
-        Figure.assumed(pixels * _BYTES * bands, f"bytes of the map at {_BYTES} for each band of a pixel"),
+        Figure.exact(len(wanted), "a window that is too heavy for Earth Engine is halved, which makes it two requests"),
+        Figure.assumed(pixels * _BYTES * bands, f"{_BYTES} bytes for each band of a pixel"),
         hours,
         spent,
         machines.product(hours, step),
         (
-            f"the map takes {calls:,} calls of the endpoint by Earth Engine, of at most {config.payload_bytes:,} bytes "
+            f"Earth Engine calls the endpoint {calls:,} times for it, with at most {config.payload_bytes:,} bytes "
             "each; its EECU-hours are those of the imagery that is sent, overlap included",
         ),
     )

@@ -37,6 +37,7 @@ class Group(Section):
         location: Google Cloud location in which they hold; None where it does not matter.
         unit: What a price is for.
         page: Where they stand.
+        via: Who transcribed the page, where it was not read itself.
         read: Day, month or year in which they were read there.
         derived: How they come from the page's, where they do not stand there as such.
         usd: US dollars by item.
@@ -46,6 +47,7 @@ class Group(Section):
     location: str | None = None
     unit: str
     page: str
+    via: str = ""
     read: date | int | str
     derived: str = ""
     usd: dict[str, float] = Field(min_length=1)
@@ -69,7 +71,8 @@ class Price:
     def source(self) -> str:
         """Where it stands, and when it was read there."""
         derived = f", {self.group.derived}" if self.group.derived else ""
-        return f"{self.item}: {self.usd:g} a {self.group.unit} ({self.group.page}, {self.group.read}{derived})"
+        what = self.group.what.replace("_", " ")
+        return f"{what} {self.item}: {self.usd:g} a {self.group.unit} ({self.group.page}, {self.group.read}{derived})"
 
 
 class Prices:

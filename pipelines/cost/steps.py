@@ -34,7 +34,7 @@ def training(config: Config, prices: Prices, earlier: Earlier | None) -> Part:
         hours = earlier.hours(TRAINING)
     devices = f" with {train.accelerator_count} {train.accelerator_type}" if train.accelerator_type else ""
     shown = f"{price.low:.4g} dollars" if price.high is not None else "an unknown price"
-    note = f"an hour of the training's {train.replicas} {train.machine_type}{devices} costs {shown} each"
+    note = f"each of its {train.replicas} {train.machine_type}{devices} costs {shown} an hour"
     return Part("training", hours=hours, dollars=machines.product(hours, price, train.replicas), notes=(note,))
 
 
@@ -59,5 +59,5 @@ def others(config: Config, prices: Prices, earlier: Earlier | None) -> Part:
         machine = machines.of_step(config.steps.of(name))
         taken.append(earlier.hours(name))
         spent.append(machines.product(taken[-1], machines.hourly(prices, "training_machine", machine)))
-    note = f"the other steps are those that did their work in run {earlier.job_id}: {', '.join(counted) or 'none'}"
+    note = f"those that did their work in run {earlier.job_id}: {', '.join(counted) or 'none'}"
     return Part("other steps", hours=total(taken), dollars=total(spent), notes=(note,))
