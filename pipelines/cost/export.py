@@ -101,7 +101,8 @@ def measure(config: Config, prices: Prices) -> Measured:
     )
     first = selected.plan.first
     corners = np.column_stack([first.row, first.column])
-    boxes = requests.windows_of(corners, data, selected.export).boxes
+    planned = requests.windows_of(corners, data, selected.export)
+    boxes = planned.boxes
     # An export of many requests merges the rest anew by what its first ones cost, which as many here tell alike.
     count = min(measuring.FEW if len(boxes) >= WORTH else PROBES, len(boxes))
     chosen = np.unique(np.linspace(0, len(boxes) - 1, count).round().astype(int))
@@ -110,7 +111,11 @@ def measure(config: Config, prices: Prices) -> Measured:
     ]
     probes = probe(windows.request_image(data, grid), asked_for)
     costs = measuring.measured([each.pixels for each in probes], [each.seconds for each in probes])
-    merged = (DEFAULT, costs) if len(boxes) >= WORTH and costs != DEFAULT else (DEFAULT,)
+    merged = [DEFAULT]
+    if len(boxes) >= WORTH and costs != DEFAULT:
+        anew = requests.windows_of(corners, data, selected.export, costs)
+        if requests.worth(planned, anew, costs):
+            merged.append(costs)
     expected = [requests.expected(corners, data, selected.export, each) for each in merged]
     measured = Measured(probes, ())
     stored = len(corners) * math.prod(config.export.patch_shape) * requests.pixel_type(data).itemsize
