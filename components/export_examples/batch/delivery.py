@@ -47,4 +47,4 @@ def bring(job: Job, missing: Plan, spool: str, temp_location: str) -> dict[str, 
 
     following = Following(job, posixpath.join(temp_location, ROOM, posixpath.basename(spool.rstrip("/"))))
     following.run(np.column_stack([missing.row, missing.column]), take, writer.flush)
-    return {"patches": float(counted["patches"]), "export_tasks": float(following.begun)}
+    return {"fetched_patches": float(counted["patches"]), "export_tasks": float(following.begun)}
