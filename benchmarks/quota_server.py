@@ -81,6 +81,7 @@ class Server:
         self.settings = settings
         self._chance = random.Random(settings.seed)
         self._running = self._struck = 0
+        self._held = 0.0
         self._begun: deque[float] = deque()
         self._counts: Counter[str] = Counter()
         self._answered: Counter[str] = Counter()
@@ -147,6 +148,7 @@ class Server:
             return self._refusal("wrong")
         self._begun.append(now)
         self._running += 1
+        begun = time.monotonic()
         try:
             fault = self._fault()
             if fault:
@@ -168,6 +170,7 @@ class Server:
             return 200, sent.getvalue()
         finally:
             self._running -= 1
+            self._held += time.monotonic() - begun
 
     def _fault(self) -> str:
         drawn = self._chance.random()
@@ -188,7 +191,7 @@ class Server:
         if target == "/_change":
             for name, number in json.loads(body).items():
                 setattr(self.settings, name, number)
-        told = {"counts": self._counts, "answered": self._answered, "refused_at": self._refused_at}
+        told = {"held": self._held, "counts": self._counts, "answered": self._answered, "refused_at": self._refused_at}
         return json.dumps(told).encode()
 
 
