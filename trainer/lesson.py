@@ -137,18 +137,23 @@ def learn(model: Model, lesson: Lesson) -> Learned:
         ValueError: The architecture cannot learn from these examples.
     """
     model = model.suited(lesson.manifest.bands)
+    _require_taken(model, lesson.train, lesson.manifest)
     nearest = next(kind for kind in type(model).__mro__ if kind in TEACHERS)
     learned: Learned = resolve_name(TEACHERS[nearest])(model, lesson)
     return learned
 
 
+def _require_taken(model: Model, train: Train, manifest: Manifest) -> None:
+    for what, shape in (("patches", manifest.patch_shape), ("windows (train.crop_shape)", train.crop_shape)):
+        if shape and not model.takes(shape):
+            raise ValueError(
+                f"{what} of {list(shape)} px do not divide by the stride {model.stride} of {model.name}; change "
+                "export.patch_shape or train.model"
+            )
+
+
 def _check(train: Train, manifest: Manifest) -> None:
-    stride = train.model.stride
-    if any(pixels % stride for pixels in manifest.patch_shape):
-        raise ValueError(
-            f"patches of {list(manifest.patch_shape)} px do not divide by the model's stride {stride}; change "
-            "export.patch_shape or train.model"
-        )
+    _require_taken(train.model, train, manifest)
     for split in ("train", "validation"):
         if manifest.splits[split].examples == 0 or manifest.splits[split].labelled_pixels == 0:
             raise ValueError(

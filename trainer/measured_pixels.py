@@ -11,8 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from earthline.task import Task
+from trainer.input.drawn_pixels import Draw, drawn
 from trainer.input.store import Kept
-from trainer.trees.sample import Draw, drawn
 
 Array = np.ndarray[Any, Any]
 

@@ -12,6 +12,7 @@ import keras
 import trainer.layers as _registered  # noqa: F401  # a model of ours may hold layers of ours
 from earthline.config.model_file import ModelFile
 from earthline.storage import folders
+from trainer.layers.dissimilarity import detached
 
 MOST_BYTES = 4 << 30
 """Of a model, packed or unpacked."""
@@ -25,7 +26,8 @@ def read(section: ModelFile) -> Any:
         section: Which file.
 
     Returns:
-        The model, without what it was trained by. It is read once in a process: change nothing in it.
+        The model, without what it was trained by, and without the dissimilarity that Earthline may have added after its
+        outputs: that is of other training pixels. It is read once in a process: change nothing in it.
 
     Raises:
         ValueError: It is not there, is too large, is another file than the config was checked with, or is no Keras
@@ -67,7 +69,7 @@ def _read(section: ModelFile, path: Path) -> Any:
         ) from error
     if not isinstance(model, keras.Model):
         raise ValueError(f"{section.file} holds a {type(model).__name__}, and not a Keras model")
-    return model
+    return detached(model)
 
 
 def bands(model: Any, file: str) -> int:

@@ -11,7 +11,7 @@ import tensorflow as tf
 from earthline.config import Train
 from earthline.formats.examples import IMAGE, VALID
 from trainer import distribution
-from trainer.confidence import applicability
+from trainer.confidence import applicability, prior
 from trainer.confidence.completion import complete
 from trainer.description import HISTORY, KERAS_MODEL, LOGS, SAVED_MODEL, Description
 from trainer.history import State, write_history
@@ -53,6 +53,7 @@ def run(train: Train, examples: Path, model_folder: Path, checkpoint: Path | Non
     )
     # Before the hours that a training may take: examples that tell nothing of where a model reaches are refused here.
     ground = applicability.measured(lesson) if train.certainty.applicability else None
+    moved = prior.factors(train.prior, lesson) if train.prior else None
     tried = None
     if train.tune is not None:
         lesson, tried = tuned(lesson)
@@ -61,7 +62,7 @@ def run(train: Train, examples: Path, model_folder: Path, checkpoint: Path | Non
     model = learned.model or train.model
     if distribution.is_chief():
         model_folder.mkdir(parents=True, exist_ok=True)
-        whole = complete(learned.network, lesson, ground)
+        whole = complete(learned.network, lesson, ground, moved)
         _save(whole.network, model_folder, model.stride, manifest.task.output)
         write_history(learned.state, model_folder / HISTORY)
         if learned.choice is not None:

@@ -8,11 +8,14 @@ from pydantic import ValidationError
 
 from earthline.config import document, mistakes
 from earthline.config.mistakes import Place
+from earthline.config.model import DEFAULT
 from earthline.config.workflow import Config
 
 MAX_BYTES = 1_000_000
 _LONGEST_SHOWN = 60
 """Characters of an override in a message."""
+_NAMED: Mapping[Place, str | None] = {("train", "model"): DEFAULT, ("train", "loss"): None}
+"""Sections whose other keys are options of what their `name` says, and the name where none is given."""
 
 
 class ConfigError(ValueError):
@@ -24,7 +27,8 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Config:
 
     Args:
         path: The YAML file.
-        overrides: `key.path=value` each, as `--set` takes them; the value is read as YAML.
+        overrides: `key.path=value` each, as `--set` takes them; the value is read as YAML. Another `train.model.name`
+            or `train.loss.name` leaves out the options of the one in the file.
 
     Raises:
         ConfigError: The file is missing, too large or not YAML, or a key or value is wrong.
@@ -107,7 +111,12 @@ def _set(content: dict[str, Any], override: str, applied: dict[Place, str]) -> N
             raise ConfigError(f"--set {override}: `{above}` holds {what}, such as --set '{above}=…'")
         place = inner
     try:
-        place[parts[-1]] = document.read(value).content
+        read = document.read(value).content
     except document.DocumentError as error:
         raise ConfigError("\n".join(f"--set {override}: {line}" for line in str(error).splitlines())) from error
+    if parts[-1] == "name" and parts[:-1] in _NAMED and read != place.get("name", _NAMED[parts[:-1]]):
+        # What the file says of another model or loss means nothing here, or worse, something else.
+        for key in [key for key in place if not any(other[: len(parts)] == (*parts[:-1], key) for other in applied)]:
+            del place[key]
+    place[parts[-1]] = read
     applied[parts] = override

@@ -51,6 +51,14 @@ class Model(Section, ABC):
     def receptive_field(self) -> int:
         """Side in pixels of the square around a pixel on which its output rests, where all imagery is valid."""
 
+    def takes(self, shape: Sequence[int]) -> bool:
+        """Whether it can learn from patches of a shape.
+
+        Args:
+            shape: In pixels `(height, width)`.
+        """
+        return all(pixels % self.stride == 0 for pixels in shape)
+
     def shrunk(self) -> Self:
         """The same architecture with few weights and the same stride, for a run that only tries the way."""
         return self

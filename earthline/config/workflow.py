@@ -251,7 +251,7 @@ class Config(Section):
         problems = []
         crop, patch = self.train.crop_shape, self.export.patch_shape
         for key, shape in (("export.patch_shape", patch), ("train.crop_shape", crop)):
-            if shape and any(pixels % stride for pixels in shape):
+            if shape and not model.takes(shape):
                 fitting = [max(stride, round(pixels / stride) * stride) for pixels in shape]
                 problems.append(
                     f"{key}: {list(shape)} does not divide by the model's stride {stride}; use {fitting}, or {option}"

@@ -16,6 +16,11 @@ class Certainty(BaseModel):
         description="What the logarithms of outputs were divided by, from the validation split, so that they are as "
         "certain as they are right: above 1 the network was too sure. It is part of the model already.",
     )
+    prior: tuple[float, ...] | None = Field(
+        default=None,
+        description="What the probability of each entry was multiplied by, so that entries are as frequent as they are "
+        "taken to be on the ground. It is part of the model already.",
+    )
     coverage: float | None = Field(
         default=None, description="Share of pixels whose label a set of entries should hold, 0 to 1."
     )

@@ -24,7 +24,8 @@ class ConfidenceSide:
             labels: Theirs, (pixels,).
 
         Returns:
-            Above 1 where the model is too sure, below 1 where it is not sure enough; None where there is no such thing.
+            Above 1 where the model is too sure, below 1 where it is not sure enough; None where there is no such thing,
+            or the pixels cannot tell.
         """
         return None
 

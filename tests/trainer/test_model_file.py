@@ -14,9 +14,11 @@ from earthline.config.model_file import ModelFile
 from earthline.config.sections.train.init import Init
 from earthline.formats.manifest import Manifest
 from trainer import initial, model_file, saved_network, training
+from trainer.confidence import applicability
 from trainer.description import KERAS_MODEL, Description
 from trainer.heads.classification import ClassificationHead
 from trainer.input.store import Store
+from trainer.layers import Dissimilarity
 from trainer.models.file import File
 from trainer.network import build
 from trainer.statistics import Statistics
@@ -76,6 +78,17 @@ def test_a_training_begins_at_the_weights_of_a_file(trained: Path, examples: Pat
     assert len(pairs) == 8
     for one, other in pairs:
         np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_what_tells_how_far_a_model_reaches_is_no_part_of_it(trained: Path, examples: Path, tmp_path: Path) -> None:
+    network = saved_network.read(trained)
+    far = Dissimilarity.of(np.zeros(3), np.ones(3), np.zeros((5, 3)), name="dissimilarity")
+    applicability.attached(network, applicability.Applicability(far, 1.0)).save(tmp_path / "whole.keras")
+    values = inputs(examples)
+    read = model_file.read(ModelFile(file=str(tmp_path / "whole.keras")))
+    np.testing.assert_allclose(read(values), network(values), atol=1e-6)
+    run(MODEL, examples, tmp_path / "tuned", init=str(tmp_path / "whole.keras"), **STILL)
+    assert saved_network.read(tmp_path / "tuned").outputs[0].shape[-1] == 2
 
 
 def test_all_but_a_new_last_layer_begins_there(

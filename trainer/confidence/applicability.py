@@ -14,9 +14,9 @@ from scipy.spatial.distance import cdist
 from earthline import blocks
 from earthline.formats.certainty import DISSIMILARITY
 from earthline.task import task_of_record
+from trainer.input.drawn_pixels import drawn
 from trainer.layers import Dissimilarity
 from trainer.lesson import Lesson
-from trainer.trees.sample import drawn
 
 Array = np.ndarray[Any, Any]
 

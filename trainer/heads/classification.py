@@ -20,12 +20,18 @@ class ClassificationHead(Head):
 
     watched: ClassVar[Mapping[str, str]] = {"accuracy": "accuracy", "mean_iou": "mean IoU"}
     rising: ClassVar[frozenset[str]] = frozenset(watched)
+    gives_probabilities: ClassVar[bool] = True
 
     def __init__(self, train: Train, manifest: Manifest) -> None:
         """As `Head`."""
         loss = train.loss_of(manifest.task.name)
         if not isinstance(loss, CrossEntropy):
             raise TypeError(f"{loss.name} is no loss for classes")
+        if train.prior is not None and loss.class_weights != "none":
+            raise ValueError(
+                f"train.prior and train.loss.class_weights: {loss.class_weights} both say how much each class counts; "
+                "leave one of them out"
+            )
         counts = manifest.splits["train"].labels.get(PIXELS, {})
         pixels = [counts.get(name, 0) for name in manifest.task.entries]
         self._weights = class_weights(pixels, loss.class_weights)
@@ -56,5 +62,13 @@ class ClassificationHead(Head):
         """Logarithms of probabilities differ from logits by a number per pixel, which the softmax takes out again."""
         classes = len(self._weights)
         own = ops.softmax(ops.log(ops.maximum(outputs[..., :classes], LEAST)) / temperature, axis=-1)
+        after = outputs[..., classes:]
+        return ops.concatenate([own, after], axis=-1) if outputs.shape[-1] > classes else own
+
+    def moved(self, outputs: Any, factors: Any) -> Any:
+        """By Bayes' rule."""
+        classes = len(self._weights)
+        own = outputs[..., :classes] * ops.convert_to_tensor(factors, dtype="float32")
+        own = own / ops.maximum(ops.sum(own, axis=-1, keepdims=True), LEAST)
         after = outputs[..., classes:]
         return ops.concatenate([own, after], axis=-1) if outputs.shape[-1] > classes else own

@@ -15,10 +15,17 @@ class Head(ABC):
     """What a training's log and curves show besides the loss, the words by Keras' name; the first one has a curve."""
     rising: ClassVar[frozenset[str]] = frozenset()
     """Those of `watched` of which more is better."""
+    gives_probabilities: ClassVar[bool] = False
+    """Whether outputs are probabilities of entries, and labels places among them: so entries have frequencies."""
 
     @property
     def further(self) -> tuple[str, ...]:
         """Names of what the outputs hold after the task's entries."""
+        return ()
+
+    @property
+    def quantiles(self) -> tuple[float, ...]:
+        """That the loss asks for, the median first, for what learns them in another way; none with other losses."""
         return ()
 
     @abstractmethod
@@ -55,11 +62,28 @@ class Head(ABC):
     def metrics(self) -> list[Any]:
         """The Keras metrics of training and validation, likewise."""
 
+    def ordered(self, outputs: Any) -> Any:
+        """Outputs that were learned one by one, made such as `outputs` gives.
+
+        Args:
+            outputs: Keras tensor (..., entries and `further`).
+        """
+        return outputs
+
     def tempered(self, outputs: Any, temperature: float) -> Any:
         """Outputs whose certainty is scaled; the map stays the same.
 
         Args:
             outputs: Keras tensor, or an array, (..., entries and what comes after them).
             temperature: As the task's `temperature` gives it.
+        """
+        return outputs
+
+    def moved(self, outputs: Any, factors: Any) -> Any:
+        """Outputs as they are where entries are more or less frequent than among the training pixels.
+
+        Args:
+            outputs: Keras tensor, or an array, (..., entries and what comes after them).
+            factors: How much more frequent each entry is, (entries,).
         """
         return outputs

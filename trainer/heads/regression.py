@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from keras import layers
+from keras import layers, ops
 
 from earthline.config import Train
 from earthline.formats.manifest import Manifest
@@ -39,6 +39,18 @@ class RegressionHead(Head):
         """The bounds of the interval, where the loss asks for one."""
         return self._loss.further
 
+    @property
+    def quantiles(self) -> tuple[float, ...]:
+        """The median and the bounds of the interval, where the loss asks for one."""
+        return (0.5, *map(quantile_of, self.further)) if self.further else ()
+
+    def ordered(self, outputs: Any) -> Any:
+        """The interval holds the median: where bounds crossed it, they are it."""
+        if not self.further:
+            return outputs
+        middle, low, high = (outputs[..., place : place + 1] for place in range(3))
+        return ops.concatenate([middle, ops.minimum(low, middle), ops.maximum(high, middle)], axis=-1)
+
     def outputs(self, features: Any) -> Any:
         """The value, and the bounds of its interval where there is one: below it and above it, whatever they learn."""
 
@@ -57,7 +69,7 @@ class RegressionHead(Head):
         """The config's loss, errors in standard deviations of the training labels."""
         match self._loss:
             case Quantile():
-                return MaskedPinball(self._std, (0.5, *map(quantile_of, self.further)))
+                return MaskedPinball(self._std, self.quantiles)
             case Huber(delta=delta):
                 return MaskedHuber(self._std, delta)
             case AbsoluteError():

@@ -81,3 +81,17 @@ class Dissimilarity(layers.Layer):  # type: ignore[misc]  # Keras publishes no t
     def get_config(self) -> dict[str, Any]:
         """What Keras needs to load it again."""
         return {**super().get_config(), "points": self.points, "bands": self.bands}
+
+
+def detached(network: Any) -> Any:
+    """A network without the dissimilarity that follows its own outputs; any other one as it is.
+
+    Args:
+        network: Keras model.
+    """
+    last = network.layers[-1]
+    if not isinstance(last, layers.Concatenate) or not any(
+        isinstance(layer, Dissimilarity) for layer in network.layers
+    ):
+        return network
+    return keras.Model(network.inputs, last.input[0], name=network.name)

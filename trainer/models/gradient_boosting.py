@@ -1,5 +1,6 @@
 """Gradient boosting (Friedman 2001) of trees over histograms, on each pixel and what lies around it."""
 
+from collections.abc import Sequence
 from typing import Any, Literal, Self
 
 from pydantic import Field
@@ -37,12 +38,27 @@ class GradientBoosting(PixelTrees):
         """With at most 5 rounds."""
         return self.model_copy(update={"rounds": min(5, self.rounds)})
 
-    def fitted(self, task: Any, learned: Any, held: Any, seed: int) -> Any:
+    @property
+    def gives_further(self) -> bool:
+        """It learns quantiles, one after the other."""
+        return True
+
+    def fitted(self, task: Any, learned: Any, held: Any, seed: int, quantiles: Sequence[float] = ()) -> Any:
         """As `PixelTrees.fitted`. It stops by the loss of the validation pixels, and keeps its best round."""
+        from trainer.models.parts.quantiles import Quantiles
+
+        if not quantiles:
+            return self._fitted(task.boosting(len(learned.labels), seed), learned, held)
+        parts = []
+        for quantile in quantiles:
+            boosting = task.boosting(len(learned.labels), seed).set_params(loss="quantile", quantile=quantile)
+            parts.append(self._fitted(boosting, learned, held))
+        return Quantiles(tuple(parts))
+
+    def _fitted(self, boosting: Any, learned: Any, held: Any) -> Any:
         from sklearn.base import is_classifier
         from threadpoolctl import threadpool_limits
 
-        boosting = task.boosting(len(learned.labels), seed)
         # What was never seen in training cannot be scored.
         known = held.known_to(learned) if is_classifier(boosting) else held
         boosting.set_params(

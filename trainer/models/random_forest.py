@@ -1,5 +1,6 @@
 """A random forest (Breiman 2001) on each pixel and what lies around it."""
 
+from collections.abc import Sequence
 from typing import Any, Literal, Self
 
 from pydantic import Field
@@ -26,8 +27,8 @@ class RandomForest(PixelTrees):
         """With at most 5 trees of depth 5."""
         return self.model_copy(update={"trees": min(5, self.trees), "depth": min(5, self.depth or 5)})
 
-    def fitted(self, task: Any, learned: Any, held: Any, seed: int) -> Any:
-        """As `PixelTrees.fitted`."""
+    def fitted(self, task: Any, learned: Any, held: Any, seed: int, quantiles: Sequence[float] = ()) -> Any:
+        """As `PixelTrees.fitted`; it knows no quantiles."""
         forest = task.estimator(self.trees, seed)
         forest.set_params(max_depth=self.depth, min_samples_leaf=self.leaf_pixels)
         return forest.fit(learned.features, learned.labels, learned.weights)

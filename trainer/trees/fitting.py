@@ -8,15 +8,15 @@ import numpy as np
 from keras import ops
 
 from earthline.formats.examples import IMAGE, VALID
-from earthline.formats.manifest import Manifest
 from earthline.task import Task, task_of_record
 from trainer import measurement
+from trainer.input.drawn_pixels import drawn
 from trainer.input.store import Kept
 from trainer.layers.windows import WindowFeatures
 from trainer.lesson import Learned, Lesson
 from trainer.models.parts.pixel_trees import PixelTrees
 from trainer.trees import flattening
-from trainer.trees.sample import Sample, drawn, seen
+from trainer.trees.sample import Sample, seen
 
 Array = np.ndarray[Any, Any]
 
@@ -45,8 +45,8 @@ def fit(model: PixelTrees, lesson: Lesson) -> Learned:
         f"{model.name}: {len(learned.labels):,} training pixels with {learned.features.shape[1]} features each",
         flush=True,
     )
-    estimator = flattening.shortened(model.fitted(task, learned, held, seed))
-    network = _network(model, features, estimator, lesson.manifest)
+    estimator = flattening.shortened(model.fitted(task, learned, held, seed, lesson.head.quantiles))
+    network = _network(model, features, estimator, lesson)
     require_same(network.get_layer(lesson.manifest.task.output), estimator, learned.features[:_PROVED])
     print(
         f"{model.name}: {flattening.told(estimator)}, fitted in {time.monotonic() - began:.1f} s",
@@ -74,7 +74,7 @@ def require_same(layer: Any, estimator: Any, features: Array) -> None:
     if hasattr(estimator, "predict_proba"):
         expected = flattening.spread(estimator.predict_proba(features), estimator.classes_, found.shape[-1])
     else:
-        expected = estimator.predict(features)[:, np.newaxis]
+        expected = estimator.predict(features).reshape(len(features), -1)
     largest = max(1.0, float(np.abs(expected).max()))
     difference = float(np.abs(found - expected).max()) / largest
     if not difference <= MOST_DIFFERENCE:
@@ -89,11 +89,15 @@ def _sample(model: PixelTrees, lesson: Lesson, task: Task, features: WindowFeatu
     return seen(draw, kept.image, kept.valid, kept.label, features)
 
 
-def _network(model: PixelTrees, features: WindowFeatures, estimator: Any, manifest: Manifest) -> Any:
+def _network(model: PixelTrees, features: WindowFeatures, estimator: Any, lesson: Lesson) -> Any:
+    manifest = lesson.manifest
     classes = len(manifest.task.entries) if hasattr(estimator, "classes_") else None
     image = keras.Input((None, None, len(manifest.bands)), name=IMAGE)
     valid = keras.Input((None, None, 1), name=VALID)
     trees = flattening.layer(estimator, manifest.task.output, classes)
     # Chosen, not multiplied: 0 times NaN is NaN.
     seen_pixels = features([ops.where(ops.greater(valid, 0.5), image, 0.0), valid])
-    return keras.Model([image, valid], trees(seen_pixels), name=model.name)
+    given = trees(seen_pixels)
+    if given.shape[-1] > len(manifest.task.entries):
+        given = lesson.head.ordered(given)
+    return keras.Model([image, valid], given, name=model.name)

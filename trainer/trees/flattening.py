@@ -8,6 +8,7 @@ import numpy as np
 from trainer.layers.small_trees import MOST_LEAVES, SmallTrees
 from trainer.layers.tree_ensemble import FlatTrees, TreeEnsemble
 from trainer.layers.tree_sum import Link
+from trainer.models.parts.quantiles import Quantiles
 
 Array = np.ndarray[Any, Any]
 
@@ -17,18 +18,20 @@ def layer(estimator: Any, name: str, classes: int | None = None) -> SmallTrees |
 
     Args:
         estimator: A random forest or histogram-based boosting of scikit-learn, trained on float32 features; for classes
-            or for one number.
+            or for one number. Or several of these for quantiles.
         name: Keras' name of the layer.
         classes: Number of classes, where it learned class ids; it may have seen fewer.
 
     Returns:
-        Gives float32 (..., classes) probabilities, or (..., 1) numbers.
+        Gives float32 (..., classes) probabilities, (..., 1) numbers, or (..., quantiles).
 
     Raises:
         TypeError: An estimator of another kind, or one that learned from categories or links otherwise.
     """
     if hasattr(estimator, "estimators_") and hasattr(estimator, "n_features_in_"):
         return _fastest(forest(estimator, classes), "identity", name, estimator)
+    if isinstance(estimator, Quantiles):
+        return _fastest(side_by_side([boosted(part) for part in estimator.parts]), "identity", name, estimator)
     if hasattr(estimator, "_predictors"):
         link: Link = "identity" if classes is None else "softmax"
         return _fastest(boosted(estimator, classes), link, name, estimator)
@@ -43,6 +46,8 @@ def shortened(estimator: Any) -> Any:
     Args:
         estimator: As `layer` takes it; it is changed.
     """
+    if isinstance(estimator, Quantiles):
+        return Quantiles(tuple(shortened(part) for part in estimator.parts))
     scores = getattr(estimator, "validation_score_", ())
     if len(scores):
         # The first score is that of no round.
@@ -63,6 +68,8 @@ def told(estimator: Any) -> str:
 
 def _leaves(estimator: Any) -> list[int]:
     """Number of leaves of each tree."""
+    if isinstance(estimator, Quantiles):
+        return [leaves for part in estimator.parts for leaves in _leaves(part)]
     if hasattr(estimator, "estimators_"):
         return [int(each.tree_.n_leaves) for each in estimator.estimators_]
     return [int(each.nodes["is_leaf"].sum()) for round_ in estimator._predictors for each in round_]
@@ -130,6 +137,32 @@ def boosted(estimator: Any, classes: int | None = None) -> FlatTrees:
         # A class that was never seen has probability 0.
         base = np.where(np.isin(np.arange(classes or 0), found), spread(base, columns, classes or 0), -np.inf)
     return _joined(parts, base)
+
+
+def side_by_side(parts: Sequence[FlatTrees]) -> FlatTrees:
+    """Trees for one number each as trees for several numbers.
+
+    Args:
+        parts: For the first number, the second, and so on.
+    """
+    nodes, leaves, roots = [], [], []
+    inner_before = leaves_before = 0
+    for column, part in enumerate(parts):
+        # Children that are leaves are counted down from -1, inner nodes up from 0.
+        moved = part.nodes.copy()
+        for child in (2, 3):
+            moved[:, child] += np.where(moved[:, child] < 0, -leaves_before, inner_before).astype(np.int32)
+        nodes.append(moved)
+        leaves.append(spread(part.leaves, [column], len(parts)))
+        roots.append(part.roots + np.where(part.roots < 0, -leaves_before, inner_before).astype(np.int32))
+        inner_before, leaves_before = inner_before + len(part.nodes), leaves_before + len(part.leaves)
+    base = np.concatenate([part.base for part in parts])
+    return FlatTrees(
+        np.concatenate(nodes),
+        np.concatenate(leaves).astype(np.float32),
+        np.concatenate(roots).astype(np.int32),
+        base.astype(np.float32),
+    )
 
 
 def spread(values: Array, columns: Sequence[int] | Array, count: int) -> Array:

@@ -18,6 +18,8 @@ LEAST = 1e-12
 """Probabilities are at least this before their logarithm is taken."""
 MOST_TEMPERATURE = 5.0
 """And the inverse of the least one."""
+_AT_THE_END = 0.99
+"""The search comes no nearer to an end than this."""
 
 
 class ClassConfidenceSide(Classes, ConfidenceSide):
@@ -29,8 +31,12 @@ class ClassConfidenceSide(Classes, ConfidenceSide):
         SET_SIZE: "number of classes that cannot be ruled out",
     }
 
-    def temperature(self, outputs: Array, labels: Array) -> float:
-        """That with the least cross-entropy (Guo et al. 2017, "On Calibration of Modern Neural Networks")."""
+    def temperature(self, outputs: Array, labels: Array) -> float | None:
+        """That with the least cross-entropy (Guo et al. 2017, "On Calibration of Modern Neural Networks").
+
+        None where the least one of all is best: then each pixel is right, or nearly, and they are too few or too easy
+        to tell how sure the model may be.
+        """
         from scipy.optimize import minimize_scalar  # not needed where a config is read
 
         logarithms = np.log(np.maximum(outputs[:, : len(self.names)].astype(np.float64), LEAST))
@@ -43,7 +49,8 @@ class ClassConfidenceSide(Classes, ConfidenceSide):
             return float((np.log(np.exp(scaled - top[:, np.newaxis]).sum(axis=1)) + top - own / np.exp(power)).mean())
 
         bound = math.log(MOST_TEMPERATURE)
-        return math.exp(float(minimize_scalar(loss, bounds=(-bound, bound), method="bounded").x))
+        found = float(minimize_scalar(loss, bounds=(-bound, bound), method="bounded").x)
+        return math.exp(found) if found > _AT_THE_END * -bound else None
 
     def set_limit(self, outputs: Array, labels: Array, coverage: float) -> float | None:
         """By split conformal prediction, as `ConfidenceSide.set_limit`.

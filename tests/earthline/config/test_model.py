@@ -30,6 +30,25 @@ def test_each_architecture_has_its_own_options() -> None:
     assert Train.model_validate({"model": {"depth": 1}}).model.stride == 2
 
 
+def test_another_name_leaves_out_the_options_of_the_one_in_the_file() -> None:
+    """Some options have one name in both: three halvings of a network are no three comparisons of a tree."""
+    written = load(QUICKSTART).train.model
+    assert written.name == "unet" and {"depth", "filters"} <= written.model_fields_set
+    assert load(QUICKSTART, ["train.model.name=random_forest"]).train.model.model_fields_set == {"name"}
+    for order in (1, -1):
+        both = ["train.model.name=random_forest", "train.model.depth=7"][::order]
+        assert load(QUICKSTART, both).train.model.model_dump(exclude_defaults=True) == {"depth": 7}
+    assert load(QUICKSTART, ["train.model.name=unet"]).train.model == written
+    assert load(QUICKSTART, ["train.loss.name=cross_entropy"]).train.loss is not None
+
+
+def test_auto_needs_one_candidate_that_takes_the_patches() -> None:
+    patches = ["export.patch_shape=[30, 30]", "train.model={name: auto}"]
+    assert load(QUICKSTART, patches).train.model.name == "auto"
+    networks = "train.model={name: auto, candidates: [{name: unet}, {name: context_unet}]}"
+    assert "does not divide by the model's stride 8" in refused(patches[0], networks)[0]
+
+
 @pytest.mark.parametrize(
     ("override", "said"),
     [
@@ -69,11 +88,6 @@ def test_a_wrong_option_is_one_line(override: str, said: str) -> None:
     (line,) = refused(override)
     assert said in line
     assert override in line or "export.patch_shape" in line
-
-
-def test_options_of_one_architecture_are_not_those_of_another() -> None:
-    lines = refused("train.model.name=pixel_mlp")
-    assert [line.partition(": train.")[2].partition(":")[0] for line in lines] == ["model.depth", "model.filters"]
 
 
 @pytest.mark.parametrize(

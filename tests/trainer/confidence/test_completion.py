@@ -94,6 +94,13 @@ def test_the_temperature_is_the_power_by_which_a_model_is_too_sure(power: float)
     assert found == pytest.approx(power, rel=0.1)
 
 
+def test_pixels_that_are_all_right_set_no_temperature() -> None:
+    """However sure the model were, they would call for more."""
+    task = Classification(("a", "b", "c"), (), (), ())
+    outputs, _ = sure(30, 1.0, 2)
+    assert task.temperature(outputs, outputs.argmax(axis=1)) is None
+
+
 def test_a_tempered_model_is_right_as_often_as_it_says_and_maps_the_same(trained: Path, tmp_path: Path) -> None:
     described, network = Description.read(trained), saved_network.read(trained)
     temperature = described.certainty.temperature

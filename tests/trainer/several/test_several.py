@@ -13,11 +13,15 @@ from earthline.config import Train
 from earthline.config.model import Model
 from earthline.config.sections.train.certainty import Certainty
 from earthline.formats.evaluations import CHOICE, Choice
+from earthline.formats.manifest import Manifest
 from earthline.formats.task_record import TaskRecord
 from earthline.task.bootstrap import Bootstrap
+from earthline.task.classification.classes import UNLABELLED
 from earthline.task.classification.task import Classification
-from trainer import saved_network, training
+from trainer import measured_pixels, saved_network, training
 from trainer.description import Description
+from trainer.input.store import Store
+from trainer.measured_pixels import MeasuredPixels
 from trainer.models.auto import Auto
 from trainer.models.ensemble import Ensemble
 from trainer.models.linear import Linear
@@ -120,6 +124,52 @@ def test_a_candidate_that_cannot_learn_is_left_out(
     assert choice is not None and choice.chosen == 1
     assert choice.candidates[0].fault == "no series" and choice.candidates[0].value is None
     assert (tmp_path / CHOICE).is_file()
+
+
+def test_a_candidate_whose_stride_does_not_fit_the_patches_is_left_out(
+    dataset: Callable[..., Path], tmp_path: Path
+) -> None:
+    deep = UNet(filters=4, depth=4, dropout=0.0)
+    training.run(section(Auto(candidates=(FOREST, deep), average=False)), dataset(), tmp_path)
+    choice = Choice.found(tmp_path)
+    assert choice is not None and choice.chosen == 0
+    assert choice.candidates[1].fault.startswith("patches of [8, 8] px do not divide by the stride 16 of unet")
+
+
+def test_a_network_predicts_a_split_once_however_many_ask(
+    dataset: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predicted: list[Any] = []
+    predict = MeasuredPixels._predicted
+
+    def counted(pixels: MeasuredPixels, network: Any) -> Any:
+        predicted.append((pixels, network))
+        return predict(pixels, network)
+
+    monkeypatch.setattr(MeasuredPixels, "_predicted", counted)
+    training.run(section(Auto(candidates=(FOREST, Linear()))), dataset(), tmp_path)
+    # Three networks, the average among them, on validation; those that learn in one pass on training pixels as well.
+    assert len(predicted) == len(set(predicted)) == 5
+
+
+def test_pixels_are_measured_once_and_no_more_than_fit(
+    dataset: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = dataset()
+    manifest = Manifest.read(folder)
+    store, task = Store(folder, manifest, 0.5), Classification.of_record(manifest.task)
+    inputs = [keras.Input((None, None, 3)), keras.Input((None, None, 1))]
+    network = keras.Model(inputs, keras.layers.Rescaling(2.0)(inputs[0]))
+    whole = MeasuredPixels(lambda: store.validation, task, 0)
+    known = store.validation.label != UNLABELLED
+    np.testing.assert_array_equal(whole.label, store.validation.label[known])
+    np.testing.assert_array_equal(whole.given(network).outputs, 2.0 * store.validation.image[known])
+    patch, row, column = np.nonzero(known)
+    np.testing.assert_array_equal(whole.ground, [store.validation.corner[patch, 0] + row, column])
+    monkeypatch.setattr(measured_pixels, "MOST", 50)
+    monkeypatch.setattr(measured_pixels, "_AT_ONCE", 1)
+    few = MeasuredPixels(lambda: store.validation, task, 0)
+    assert len(few.label) == len(few.given(network).outputs) == 50
 
 
 def tally(right: list[int], pixels: int = 100) -> np.ndarray:

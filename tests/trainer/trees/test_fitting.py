@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,11 @@ from earthline.formats.manifest import Manifest
 from earthline.task.regression.task import Regression
 from trainer import saved_network, training
 from trainer.description import SAVED_MODEL, Description
+from trainer.heads.regression import RegressionHead
 from trainer.models.gradient_boosting import GradientBoosting
 from trainer.models.random_forest import RandomForest
-from trainer.trees import fitting
+from trainer.trees import fitting, flattening
+from trainer.trees.sample import Sample
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
@@ -92,8 +95,36 @@ def test_trees_learn_a_value(
     assert state.history[0].metrics["val_rmse"] < 0.5
     image = np.full((1, 8, 8, 3), 3000, np.float32)
     found = saved_network.read(tmp_path)([image, np.ones((1, 8, 8, 1), np.float32)])
-    assert found.shape == (1, 8, 8, 1) and np.all((found > 2) & (found < 3.4))
-    assert Description.read(tmp_path).further == ()
+    interval = loss is not None and name == "boosting"
+    assert found.shape == (1, 8, 8, 3 if interval else 1) and np.all((found[..., 0] > 2) & (found[..., 0] < 3.4))
+    assert Description.read(tmp_path).further == (("q0.05", "q0.95") if interval else ())
+
+
+def test_boosting_learns_an_interval_that_holds_as_many_as_asked() -> None:
+    random, task = np.random.default_rng(3), Regression("height", "m", (0.0, 4.0), (1.0, 2.0))
+    train, held, other = (
+        Sample(random.uniform(0, 1, (4000, 2)).astype(np.float32), np.zeros(4000), None) for _ in range(3)
+    )
+    for each in (train, held, other):
+        spread = random.normal(0, 0.1 + each.features[:, 0])
+        each.labels[:] = each.features[:, 1] + spread
+    model = GradientBoosting(rounds=60, leaf_pixels=50)
+    estimator = flattening.shortened(model.fitted(task, train, held, 0, (0.5, 0.1, 0.9)))
+    found = np.asarray(flattening.layer(estimator, "value")(other.features))
+    np.testing.assert_allclose(found, estimator.predict(other.features), atol=1e-5)
+    for column, share in enumerate((0.5, 0.1, 0.9)):
+        assert (other.labels < found[:, column]).mean() == pytest.approx(share, abs=0.03)
+    wide = found[:, 2] - found[:, 1]
+    assert wide[other.features[:, 0] > 0.8].mean() > 3 * wide[other.features[:, 0] < 0.2].mean()
+
+
+def test_bounds_that_cross_the_median_are_the_median() -> None:
+    manifest = SimpleNamespace(
+        task=Regression("height", "m", (0.0, 4.0), (1.0, 2.0)).record,
+        splits={"train": SimpleNamespace(labels={"mean": 2.0, "std": 1.0})},
+    )
+    head = RegressionHead(Train(loss={"name": "quantile"}), manifest)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(head.ordered(np.array([[2.0, 3.0, 1.0], [2.0, 1.0, 3.0]])), [[2, 2, 2], [2, 1, 3]])
 
 
 class _Constant:

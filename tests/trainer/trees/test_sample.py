@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from earthline.formats.task_record import TaskRecord
 from earthline.task.classification.classes import UNLABELLED
 from earthline.task.classification.task import Classification
+from trainer.input import drawn_pixels
 from trainer.trees import sample
 
 TASK = Classification.of_record(
@@ -27,20 +28,20 @@ CORNER = np.array([(0, 0), (0, 0), (0, 20), (20, 0)])
 
 
 def test_a_draw_takes_no_ground_twice_and_nothing_without_a_label() -> None:
-    draw = sample.drawn(label(), CORNER, TASK, most=10_000, balance=0.0, seed=1)
+    draw = drawn_pixels.drawn(label(), CORNER, TASK, most=10_000, balance=0.0, seed=1)
     assert draw.weights is None
     assert not draw.chosen[label() == UNLABELLED].any()
     assert not (draw.chosen[0] & draw.chosen[1]).any()
     every = label() != UNLABELLED
     assert draw.chosen.sum() == every[0].sum() + every[2:].sum()
     np.testing.assert_array_equal(
-        draw.chosen, sample.drawn(label(), CORNER, TASK, most=10_000, balance=0.0, seed=1).chosen
+        draw.chosen, drawn_pixels.drawn(label(), CORNER, TASK, most=10_000, balance=0.0, seed=1).chosen
     )
 
 
 def test_a_balanced_draw_weighs_each_pixel_by_what_it_stands_for() -> None:
     labels = label()
-    draw = sample.drawn(labels, CORNER, TASK, most=60, balance=1.0, seed=1)
+    draw = drawn_pixels.drawn(labels, CORNER, TASK, most=60, balance=1.0, seed=1)
     drawn = labels[draw.chosen]
     counts = np.bincount(drawn, minlength=3)
     assert counts[0] == counts[1] > 15 and counts[2] <= 20
@@ -58,14 +59,14 @@ def test_a_balanced_draw_weighs_each_pixel_by_what_it_stands_for() -> None:
 def test_quotas_fill_the_sample_and_ask_no_stratum_for_more_than_it_has(
     totals: list[int], most: int, balance: float
 ) -> None:
-    found = sample.quotas(np.array(totals), most, balance)
+    found = drawn_pixels.quotas(np.array(totals), most, balance)
     assert sum(found) == min(most, sum(totals))
     assert all(0 <= quota <= total for quota, total in zip(found, totals, strict=True))
 
 
 def test_features_stand_with_the_label_of_their_pixel() -> None:
     labels = label()
-    draw = sample.drawn(labels, CORNER, TASK, most=50, balance=0.5, seed=2)
+    draw = drawn_pixels.drawn(labels, CORNER, TASK, most=50, balance=0.5, seed=2)
     image = np.stack([labels, np.indices(labels.shape)[0].astype(np.uint8)], axis=-1)
     found = sample.seen(draw, image, np.ones((*labels.shape, 1), np.uint8), labels, lambda inputs: inputs[0])
     np.testing.assert_array_equal(found.features[:, 0], found.labels)
@@ -76,4 +77,4 @@ def test_features_stand_with_the_label_of_their_pixel() -> None:
 
 def test_no_label_at_all_is_refused() -> None:
     with pytest.raises(ValueError, match=r"data\.labels"):
-        sample.drawn(np.full((1, 4, 4), UNLABELLED, np.uint8), CORNER[:1], TASK, most=5, balance=0.0, seed=0)
+        drawn_pixels.drawn(np.full((1, 4, 4), UNLABELLED, np.uint8), CORNER[:1], TASK, most=5, balance=0.0, seed=0)

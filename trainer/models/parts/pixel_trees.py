@@ -1,6 +1,7 @@
 """The options of models of trees: which pixels they learn from, and what they see of each."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import Field
@@ -44,12 +45,13 @@ class PixelTrees(Surroundings, Fitted):
         return self.side
 
     @abstractmethod
-    def fitted(self, task: Any, learned: Any, held: Any, seed: int) -> Any:
-        """A trained estimator of scikit-learn.
+    def fitted(self, task: Any, learned: Any, held: Any, seed: int, quantiles: Sequence[float] = ()) -> Any:
+        """A trained estimator of scikit-learn, or a `trainer.models.parts.quantiles.Quantiles`.
 
         Args:
             task: The `earthline.task.Task`.
             learned: `trainer.trees.sample.Sample` of training pixels.
             held: The same of validation pixels, from other blocks of ground.
             seed: Seed of whatever is drawn.
+            quantiles: That the loss asks for, each above 0 and below 1, the median first; none for any other loss.
         """

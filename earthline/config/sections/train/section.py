@@ -12,6 +12,7 @@ from earthline.config.sections.train.certainty import Certainty
 from earthline.config.sections.train.init import AnyInit
 from earthline.config.sections.train.loss import AnyLoss, Loss
 from earthline.config.sections.train.loss import default as default_loss
+from earthline.config.sections.train.prior import Prior
 from earthline.config.sections.train.tune import Range, Tune
 
 
@@ -64,6 +65,11 @@ class Train(Section):
         default=None,
         description="What training makes small, by its `name`, and its own options; left out, the default of the "
         "labels' task.",
+    )
+    prior: Prior | None = Field(
+        default=None,
+        description="How often classes are taken to be on the ground; left out, as often as they are among the "
+        "training pixels.",
     )
     augment: bool = Field(default=True, description="Random flips and quarter turns.")
     mask_share: Number = Field(
