@@ -4,7 +4,7 @@ Where the exporter asks Earth Engine for points, here the pixels are at hand; al
 """
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import shapely
 from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
-from components.export_examples.planning import plan, points
+from components.export_examples.planning import plan
 from components.export_examples.planning.dealing import Candidates, Corner
 from components.export_examples.writing.chunks import ChunkWriter, EncodedPatch
 from components.export_examples.writing.spool import Spool
@@ -27,6 +27,9 @@ from earthline.grid import Grid
 from earthline.task import Task
 
 Array = np.ndarray[Any, Any]
+
+_CANDIDATES = 5000
+"""Patches of each stratum that blocks are dealt by at most."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ def write(scene: Scene, export: Export, folder: Path) -> None:
     sampling: dict[str, tuple[StratumSample, ...]] = {}
     for number, split in enumerate(SPLITS):
         found = _corners(strata, scene, areas[split], export)
-        corners[split] = points.balance(found, wanted[split], np.random.default_rng((export.seed, number)))
+        corners[split] = _balanced(found, wanted[split], np.random.default_rng((export.seed, number)))
         if not corners[split]:
             raise ValueError(f"seed {export.seed}: no patch of split '{split}' holds a label")
         if not scene.sparse:
@@ -109,6 +112,7 @@ def write(scene: Scene, export: Export, folder: Path) -> None:
         block_shape=export.block_shape,
         split_areas={split: mapping(area) for split, area in areas.items()},
         seed=export.seed,
+        design="" if scene.sparse else "stratified",
         sampling=sampling,
         expression_hash=f"{scene.origin.asset}",
         sources=(scene.origin,),
@@ -130,6 +134,20 @@ def write(scene: Scene, export: Export, folder: Path) -> None:
         )
 
 
+def _balanced(found: Mapping[int, Sequence[Corner]], most: int, random: np.random.Generator) -> list[Corner]:
+    """Distinct patches in equal parts from all strata; what a scarce one leaves goes to the others."""
+    chosen: list[Corner] = []
+    by_scarcity = sorted(found.items(), key=lambda item: (len(set(item[1])), item[0]))
+    for place, (_, corners) in enumerate(by_scarcity):
+        fresh = sorted(set(corners) - set(chosen))
+        share = -(-(most - len(chosen)) // (len(by_scarcity) - place))
+        chosen += [fresh[index] for index in random.permutation(len(fresh))[:share]]
+    # A patch that stands under two strata was counted for both.
+    left = sorted({corner for corners in found.values() for corner in corners} - set(chosen))
+    chosen += [left[index] for index in random.permutation(len(left))[: most - len(chosen)]]
+    return sorted(chosen)
+
+
 def _encoded(scene: Scene, labels: Array, row: int, column: int, shape: tuple[int, int]) -> bytes:
     window = slice(row, row + shape[0]), slice(column, column + shape[1])
     valid = scene.valid[window]
@@ -138,7 +156,7 @@ def _encoded(scene: Scene, labels: Array, row: int, column: int, shape: tuple[in
 
 
 def _candidates(strata: Array, scene: Scene, export: Export) -> Candidates:
-    """Patches of the whole scene, at most as many of each stratum as one request to Earth Engine would give."""
+    """Some patches of each stratum, from all over the scene."""
     (height, width), (rows, columns) = strata.shape, export.patch_shape
     random = np.random.default_rng(export.seed)
     found: dict[int, list[Corner]] = {}
@@ -148,7 +166,7 @@ def _candidates(strata: Array, scene: Scene, export: Export) -> Candidates:
         if scene.sparse:
             row, column = np.clip(row, 0, height - rows), np.clip(column, 0, width - columns)
         inside = (row >= 0) & (column >= 0) & (row <= height - rows) & (column <= width - columns)
-        chosen = random.permutation(np.flatnonzero(inside))[: points.FEATURES_PER_REQUEST]
+        chosen = random.permutation(np.flatnonzero(inside))[:_CANDIDATES]
         found[stratum] = list(zip(row[chosen].tolist(), column[chosen].tolist(), strict=True))
     return Candidates.of(found)
 
