@@ -45,7 +45,8 @@ def run(
     """
     local = job.export.runner == runners.LOCAL
     elements = list(asked.parts(requests.parts(len(asked), job.export)))
-    graph = beam.Pipeline(runner=runners.runner(job.export.runner), options=runners.options(job, remote))
+    options = runners.options(job, remote, len(elements))
+    graph = beam.Pipeline(runner=runners.runner(job.export.runner), options=options)
     _ = (
         graph
         | "plan" >> beam.Create(elements, reshuffle=not local)

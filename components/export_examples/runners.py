@@ -11,6 +11,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from google.protobuf import json_format
+from google_cloud_pipeline_components.container.v1.gcp_launcher.utils.gcp_labels_util import attach_system_labels
 from google_cloud_pipeline_components.proto.gcp_resources_pb2 import GcpResources
 
 from components.export_examples.job import METRICS, REFUSALS, REQUESTS_PER_WORKER, Job
@@ -47,28 +48,30 @@ def run_suffix() -> str:
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
-def options(job: Job, remote: Mapping[str, Any]) -> PipelineOptions:
+def options(job: Job, remote: Mapping[str, Any], elements: int = 1_000_000) -> PipelineOptions:
     """Beam's options for the runner.
 
     Args:
         job: What workers know.
         remote: Further options of a remote runner, such as `region`.
+        elements: Of the graph's first collection: more workers than these would have nothing to do.
     """
     export = job.export
     if export.runner == LOCAL:
         return PipelineOptions([])
     given = {**remote, "project": job.project, "number_of_worker_harness_threads": 1}
     return PipelineOptions.from_dictionary(
-        {**given, **(_dataflow(job, remote) if export.runner == DATAFLOW else _portable(job, remote))}
+        {**given, **(_dataflow(job, remote, elements) if export.runner == DATAFLOW else _portable(job, remote))}
     )
 
 
-def _dataflow(job: Job, remote: Mapping[str, Any]) -> dict[str, Any]:
+def _dataflow(job: Job, remote: Mapping[str, Any], elements: int) -> dict[str, Any]:
     # Dataflow refuses a second active job of one name.
     named = {"job_name": f"{remote['job_name']}-{run_suffix()}"} if remote.get("job_name") else {}
-    count = workers(job.export.concurrency)
+    count = max(1, min(workers(job.export.concurrency), elements))
     return {
         **named,
+        "labels": [*remote.get("labels", ()), *_labels_of_run(remote)],
         # Workers wait for Earth Engine nearly all the time: what scales by processor load would take them away, and
         # each holds its share of the quota.
         "num_workers": count,
@@ -77,6 +80,13 @@ def _dataflow(job: Job, remote: Mapping[str, Any]) -> dict[str, Any]:
         # Else a machine runs a process for each of its processors, and each of these takes a worker's share.
         "experiments": [*remote.get("experiments", ()), "no_use_multiple_sdk_containers"],
     }
+
+
+def _labels_of_run(remote: Mapping[str, Any]) -> list[str]:
+    """What Vertex AI puts on the resources of a pipeline's run, so that their costs are found by it."""
+    there = {label.partition("=")[0] for label in remote.get("labels", ())}
+    found: dict[str, str] = attach_system_labels({}) or {}
+    return [f"{key}={value}" for key, value in found.items() if key not in there]
 
 
 def _portable(job: Job, remote: Mapping[str, Any]) -> dict[str, Any]:

@@ -194,3 +194,22 @@ def test_a_full_queue_is_waited_for(sandbox, outcomes, tmp_path):
         sandbox.command("limits", "queued_operations=3000")
     assert files(tmp_path / "batch") == files(outcomes[0] / "pixels")
     assert "name one by environment.bucket" in found["nowhere"]["error"]
+
+
+def test_what_nobody_went_on_with_is_removed_and_nothing_else(sandbox):
+    script = """
+import datetime
+from google.cloud import storage
+from components.export_examples.batch import task
+bucket = storage.Client(project="sandbox").bucket("earthline-sandbox")
+ours = [f"old_tasks/export_tasks/{'a' * 32}/earthline-{'b' * 24}{end}" for end in (".json", "-0.tfrecord.gz")]
+theirs = [f"old_tasks/export_tasks/{'a' * 32}/mine.json", f"old_tasks/earthline-{'b' * 24}.json"]
+for name in ours + theirs:
+    bucket.blob(name).upload_from_string(b"")
+for kept in (datetime.timedelta(days=21), datetime.timedelta(0)):
+    task.KEPT = kept
+    task.clear_old("gs://earthline-sandbox/old_tasks", "sandbox")
+    there = {blob.name for blob in bucket.list_blobs(prefix="old_tasks/")}
+    assert there == set(theirs if not kept else ours + theirs), there
+"""
+    sandbox.python(script)

@@ -107,6 +107,14 @@ def test_two_jobs_of_one_workflow_have_two_names() -> None:
     assert all(name.startswith("land-export-examples-") and len(name) < 64 for name in names)
 
 
+def test_a_small_export_starts_few_machines_and_its_costs_are_the_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VERTEX_AI_PIPELINES_RUN_LABELS", '{"vertex-ai-pipelines-run-billing-id": "7", "team": "other"}')
+    asked = runners.options(remote_job("DataflowRunner"), REMOTE, 3)
+    assert asked.view_as(WorkerOptions).num_workers == 3
+    labels = asked.view_as(GoogleCloudOptions).labels
+    assert labels == [*REMOTE["labels"], "vertex-ai-pipelines-run-billing-id=7"], "the config's own label wins"
+
+
 def test_here_none_of_it_is_told() -> None:
     assert options("DirectRunner", REMOTE).get_all_options(drop_default=True) == {}
 
@@ -125,7 +133,7 @@ def test_dataflow_gets_the_job_and_the_console_its_address(sandbox, tmp_path) ->
     assert (pool["network"], pool["subnetwork"]) == (REMOTE["network"], REMOTE["subnetwork"])
     assert pool["ipConfiguration"] == 2, "WORKER_IP_PRIVATE"
     assert pool["machineType"] == REMOTE["machine_type"] and pool["numThreadsPerWorker"] == 1
-    assert pool["numWorkers"] == 8 and pool["autoscalingSettings"] == {"algorithm": 1, "maxNumWorkers": 8}
+    assert pool["numWorkers"] == 1 and pool["autoscalingSettings"] == {"algorithm": 1, "maxNumWorkers": 1}
     assert [image["containerImage"] for image in pool["sdkHarnessContainerImages"]] == [IMAGE]
     assert "packages" not in pool, "the image holds Beam: a worker installs nothing"
     staged = environment["sdkPipelineOptions"]["options"]["temp_location"].removeprefix("gs://")

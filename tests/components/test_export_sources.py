@@ -46,7 +46,7 @@ for name, case in json.load(open(sys.argv[1])).items():
     del asked[:]
     if case["workers"] > 1:
         several = ["--direct_num_workers", str(case["workers"]), "--direct_running_mode", "multi_threading"]
-        runners.options = lambda job, remote: PipelineOptions(several)
+        runners.options = lambda *_: PipelineOptions(several)
         requests.parts = lambda windows, export: 2 * case["workers"]
     merging.MOST_HELD = held if case["merged"] else 0
     examples = dsl.Dataset(uri=case["folder"], metadata={})

@@ -7,7 +7,7 @@ import numpy as np
 
 from components.export_examples.batch.following import BatchError, Following
 from components.export_examples.batch.recipe import Array, Corner
-from components.export_examples.batch.task import ROOM
+from components.export_examples.batch.task import ROOM, clear_old
 from components.export_examples.job import Job
 from components.export_examples.planning.patches import Plan
 from components.export_examples.writing.chunks import ChunkWriter
@@ -38,6 +38,7 @@ def bring(job: Job, missing: Plan, spool: str, temp_location: str) -> dict[str, 
             "export.method: batch has no bucket for what Earth Engine's tasks write; name one by environment.bucket, "
             "or use export.method: pixels"
         )
+    clear_old(temp_location, job.project)
     encode, writer, counted = Encoder(job), ChunkWriter(spool), Counter[str]()
     splits = dict(zip(zip(missing.row.tolist(), missing.column.tolist(), strict=True), missing.split, strict=True))
 

@@ -6,11 +6,15 @@ finds them.
 
 import json
 import posixpath
+import re
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO, cast
 
+from google.api_core.exceptions import NotFound
 from google.cloud import storage
 from google.cloud.storage.retry import DEFAULT_RETRY
 
@@ -19,9 +23,11 @@ from earthline.storage.patterns import REMOTE, reading
 
 ROOM = "export_tasks"
 """Folder of all exports' tasks inside a folder for temporary files."""
+KEPT = timedelta(days=21)
 _RECORD = ".json"
 _RESULT = ".tfrecord.gz"
 """What Earth Engine appends to the name of a table."""
+_OURS = re.compile(r"[0-9a-f]{32}/earthline-[0-9a-f]{24}(-\d+)?(\.json|\.tfrecord\.gz)")
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,24 @@ class Task:
         return replace(self, attempt=self.attempt + 1, tile_scale=tile_scale or self.tile_scale, operation="")
 
 
+def clear_old(temp_location: str, project: str) -> None:
+    """Removes what exports left that nobody has gone on with for three weeks; Earth Engine knows their tasks no more.
+
+    Args:
+        temp_location: gs:// folder for temporary files.
+        project: Google Cloud project of the requests.
+
+    Raises:
+        google.api_core.exceptions.GoogleAPICallError: Cloud Storage refuses.
+    """
+    bucket, _, folder = temp_location.removeprefix(REMOTE).rstrip("/").partition("/")
+    prefix, oldest = posixpath.join(folder, ROOM) + "/", datetime.now(UTC) - KEPT
+    for blob in storage.Client(project=project).bucket(bucket).list_blobs(prefix=prefix):
+        if blob.updated < oldest and _OURS.fullmatch(blob.name.removeprefix(prefix)):
+            with suppress(NotFound):
+                blob.delete()
+
+
 class Ledger:
     """The files about tasks, and their results, in one folder of Cloud Storage."""
 
@@ -101,9 +125,8 @@ class Ledger:
     def forget(self, task: Task) -> None:
         """Removes the result of a task, then what is told of it."""
         for name in (self.result(task) + _RESULT, self._path(f"{task.name}{_RECORD}")):
-            blob = self._bucket.blob(name)
-            if blob.exists():
-                blob.delete()
+            with suppress(NotFound):
+                self._bucket.blob(name).delete()
 
     def result(self, task: Task) -> str:
         """Name of the task's result in the bucket, without what Earth Engine appends."""
