@@ -57,7 +57,8 @@ def _cell(name: str, figure: "Figure | None") -> Text:
     if figure is None:
         return Text("")
     if figure.high is None:
-        return Text("?" if figure.low == 0 else f"≥ {_shown(name, figure.low)}", style="yellow")
+        least = _shown(name, figure.low)
+        return Text("?" if figure.low == 0 or least.startswith("<") else f"≥ {least}", style="yellow")
     mark, style = _MARKS.get(figure.basis.name, ("", ""))
     low, high = _shown(name, figure.low), _shown(name, figure.high)
     return Text(f"{mark}{low}" if low == high else f"{mark}{low} to {high}", style=style)
@@ -94,4 +95,6 @@ def _month(found: "Estimate") -> str:
 
 
 def _percent(share: float) -> str:
+    if share >= 1:
+        return f"{100 * share:,.0f} %"
     return f"{100 * share:.2g} %" if share >= 1e-4 else "under 0.01 %"

@@ -47,7 +47,7 @@ class Check:
     @property
     def text(self) -> str:
         """The limit and the figure in a sentence, and what to lower where that may be needed."""
-        least, most = f"{self.figure.low:,.4g}", "more" if self.figure.high is None else f"{self.figure.high:,.4g}"
+        least, most = _shown(self.figure.low), "more" if self.figure.high is None else _shown(self.figure.high)
         taken = least if least == most else f"{least} to {most}" if most != "more" else f"{least} or more"
         said = f"budget.{self.key}: {self.limit:,g}; this run takes {taken}"
         if self.exceeded:
@@ -55,6 +55,10 @@ class Check:
         if self.uncertain:
             return f"{said}, so that it may be exceeded"
         return said
+
+
+def _shown(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
 
 
 def checks(found: Estimate) -> tuple[Check, ...]:

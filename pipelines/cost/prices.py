@@ -72,7 +72,7 @@ class Price:
         """Where it stands, and when it was read there."""
         derived = f", {self.group.derived}" if self.group.derived else ""
         what = self.group.what.replace("_", " ")
-        return f"{what} {self.item}: {self.usd:g} a {self.group.unit} ({self.group.page}, {self.group.read}{derived})"
+        return f"{what} {self.item}: {self.usd:g} per {self.group.unit} ({self.group.page}, {self.group.read}{derived})"
 
 
 class Prices:
