@@ -27,6 +27,8 @@ from .outcomes import mounted
 from .outcomes import outcome as told
 from .scene import classes as mapped
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("low", "middle", "high")
 FOLDER = "projects/sandbox/assets/regions_test"
 SINUSOIDAL = "+proj=sinu +lon_0=0 +x_0=0 +y_0=0 +R=6371007.181 +units=m +no_defs"
@@ -50,8 +52,6 @@ from earthline.formats.certainty import Certainty
 from earthline.formats.contract import Contract
 from earthline.grid import Grid
 from earthline.task import task_of
-
-pytestmark = pytest.mark.slow
 case = json.load(open(sys.argv[1]))
 connect("sandbox")
 table = ee.FeatureCollection([
