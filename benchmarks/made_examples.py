@@ -26,26 +26,32 @@ def patch(random: np.random.Generator, side: int, bands: int) -> Patch:
     return Patch(image, label, np.ones((side, side), bool), 0, 0)
 
 
-def write(folder: Path, counts: tuple[int, int, int], side: int, bands: int) -> Manifest:
-    """Writes a dataset, one shard per split.
+def write(folder: Path, counts: tuple[int, int, int], side: int, bands: int, *, shards: int = 1) -> Manifest:
+    """Writes a dataset.
 
     Args:
         folder: Where; it exists.
         counts: Patches of the training, validation and test split.
         side: Height and width of a patch in pixels.
         bands: Number of bands.
+        shards: Files of each split at most.
     """
     random = np.random.default_rng(0)
     splits = {}
     for split, count in zip(SPLITS, counts, strict=True):
-        shard = shard_name(split, 0, 1)
-        with (folder / shard).open("wb") as file:
-            for _ in range(count):
-                file.write(frame(patch(random, side, bands).encode()))
+        files = min(shards, count)
+        parts = [
+            Shard(name=shard_name(split, place, files), examples=count // files + (place < count % files))
+            for place in range(files)
+        ]
+        for part in parts:
+            with (folder / part.name).open("wb") as file:
+                for _ in range(part.examples):
+                    file.write(frame(patch(random, side, bands).encode()))
         pixels = count * side * side
         splits[split] = SplitSummary(
             examples=count,
-            shards=(Shard(name=shard, examples=count),),
+            shards=tuple(parts),
             labels={PIXELS: {name: max(1, pixels // len(CLASSES)) for name in CLASSES}},
             labelled_pixels=pixels,
             unlabelled_pixels=0,

@@ -1,6 +1,5 @@
-"""Seconds of a training step of the product, beside the ways that anybody would take, and of a whole epoch."""
+"""A training step of the product beside the ways that anybody would take, its input, and a whole epoch."""
 
-import statistics
 import tempfile
 import time
 from collections.abc import Callable
@@ -11,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from benchmarks import made_examples
-from benchmarks.measurements import Measurement
+from benchmarks.measurements import Measurement, Taken, in_turn
 from earthline.config import Train
 from trainer.input.feed import Feed, Parts
 from trainer.lesson import Lesson, learn
@@ -19,11 +18,16 @@ from trainer.loop.speed import Speed
 from trainer.loop.steps import Measures
 from trainer.loop.student import Student, built
 
+_MANY = 10_000
+"""Epochs of a feed that never ends."""
+_EPOCHS = (1, 4)
+"""Of two trainings: what the longer one takes more is epochs alone, without what comes before the first."""
+
 
 def measure(
-    *, patches: int = 160, side: int = 128, bands: int = 10, batch: int = 16, steps: int = 8, rounds: int = 3
+    *, patches: int = 160, side: int = 128, bands: int = 10, batch: int = 16, steps: int = 2, rounds: int = 9
 ) -> list[Measurement]:
-    """All ways in turn on the same batches, the median of some rounds.
+    """All ways in turn on batches of the same shape, the median of some rounds.
 
     Args:
         patches: Of the training split; a step of an epoch takes `batch` of them.
@@ -36,40 +40,51 @@ def measure(
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         made_examples.write(folder, (patches, batch, 1), side, bands)
-        train = Train(batch_size=batch, epochs=3, patience=3, mask_share=0, augment=False, speed="plain")
+        plain = Train(batch_size=batch, epochs=_MANY, patience=_MANY, mask_share=0, augment=False, speed="plain")
         lesson = Lesson.prepared(
-            train, folder, strategy=tf.distribute.get_strategy(), checkpoint=folder / "state", logs=folder / "logs"
+            plain, folder, strategy=tf.distribute.get_strategy(), checkpoint=folder / "state", logs=folder / "logs"
         )
-        ways = {
-            "product": _product(lesson, steps),
+        changed = plain.model_copy(update={"mask_share": Train().mask_share, "augment": True})
+        others = {
             "Keras fit": _fit(lesson, steps),
             "a bare tf.function": _bare(lesson, steps, compiled=False),
             "a bare tf.function with XLA": _bare(lesson, steps, compiled=True),
         }
-        seconds: dict[str, list[float]] = {name: [] for name in ways}
-        for turn in range(rounds + 1):
-            for name, way in ways.items():
-                began = time.perf_counter()
-                way()
-                if turn:  # the first one builds the graph
-                    seconds[name].append((time.perf_counter() - began) / steps)
-        medians = {name: statistics.median(values) for name, values in seconds.items()}
-        # The first epoch builds the graph too.
-        epochs = [epoch.seconds for epoch in learn(train.model, lesson).state.history[1:]]
-    found = [
-        Measurement("a training step", medians["product"], name, medians[name], "s")
-        for name in list(medians)
-        if name != "product"
-    ]
-    bare = medians["a bare tf.function"] * (patches // batch)
-    return [*found, Measurement("an epoch, validation included", min(epochs), "its steps, bare", bare, "s")]
+        taken = in_turn(
+            {
+                "plain": _product(lesson, steps, Speed()),
+                "xla": _product(lesson, steps, Speed(xla=True)),
+                **others,
+                "validation": _validation(lesson, steps),
+                "input": _input(lesson, changed, steps),
+            },
+            rounds,
+        )
+        epoch = _epoch(lesson)
+    found = []
+    for where, seconds, of_epoch in (
+        ("", {name: each.seconds / steps for name, each in taken.items()}, epoch.seconds),
+        (", in processor time", {name: each.processor / steps for name, each in taken.items()}, epoch.processor),
+    ):
+        # `train.speed: auto` measures both ways and takes the faster one.
+        step = min(seconds["plain"], seconds["xla"])
+        found += [Measurement(f"a training step{where}", step, name, seconds[name], "s") for name in others]
+        bare = min(seconds["a bare tf.function"], seconds["Keras fit"]) * (patches // batch) + seconds["validation"]
+        found += [
+            Measurement(f"an epoch without XLA{where}", of_epoch, "its steps and its validation, bare", bare, "s"),
+            Measurement(f"a batch, turned and masked{where}", seconds["input"], "the step that it is for", step, "s"),
+        ]
+    return found
 
 
-def _product(lesson: Lesson, steps: int) -> Callable[[], None]:
-    measures = Measures(lesson.head.loss(), lesson.head.metrics())
-    feed = Feed(lesson.store, lesson.train.model_copy(update={"epochs": 10_000}), lesson.measured, Parts())
+def _feed(lesson: Lesson, train: Train) -> Feed:
+    return Feed(lesson.store, train, lesson.measured, Parts())
+
+
+def _product(lesson: Lesson, steps: int, speed: Speed) -> Callable[[], object]:
+    measures, feed = Measures(lesson.head.loss(), lesson.head.metrics()), _feed(lesson, lesson.train)
     network: Any = lesson.train.model
-    student = Student(network, lesson, measures, feed.steps, Speed())
+    student = Student(network, lesson, measures, feed.steps, speed)
     batches = iter(feed.training(0))
 
     def way() -> None:
@@ -79,16 +94,59 @@ def _product(lesson: Lesson, steps: int) -> Callable[[], None]:
     return way
 
 
-def _fit(lesson: Lesson, steps: int) -> Callable[[], None]:
+def _validation(lesson: Lesson, steps: int) -> Callable[[], object]:
+    """A bare pass over as many batches, with the product's loss and metrics."""
     network: Any = built(lesson.train.model, lesson, half=False, devices=1)  # type: ignore[arg-type]  # a U-Net
-    network.compile(keras.optimizers.AdamW(1e-3, clipnorm=1.0), lesson.head.loss(), metrics=lesson.head.metrics())
+    measures = Measures(lesson.head.loss(), lesson.head.metrics())
+
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator]  # TensorFlow publishes no types
+    def seen(inputs: Any, label: Any) -> Any:
+        output = network(list(inputs), training=False)
+        return measures.loss(label, output), measures.of_batch(label, output)
+
+    batches = _near(lesson, steps)
+    return lambda: [seen(inputs, label)[0].numpy() for inputs, label in batches]
+
+
+def _input(lesson: Lesson, train: Train, steps: int) -> Callable[[], object]:
+    batches = iter(_feed(lesson, train).training(0))
+
+    @tf.function  # type: ignore[untyped-decorator]  # TensorFlow publishes no types
+    def drained(count: Any) -> Any:
+        patches = tf.constant(0)
+        for _ in tf.range(count):
+            _, label = next(batches)
+            patches += tf.shape(label)[0]
+        return patches
+
+    return lambda: drained(tf.constant(steps)).numpy()
+
+
+def _epoch(lesson: Lesson) -> Taken:
+    """An epoch through the product, with its validation, its log and its checkpoint."""
+    found = []
+    for epochs in _EPOCHS:
+        part = lesson.part(f"epochs_{epochs}")
+        train = part.train.model_copy(update={"epochs": epochs})
+        began = Taken(time.perf_counter(), time.process_time())
+        learn(train.model, Lesson(**{**vars(part), "train": train}))
+        found.append(Taken(time.perf_counter() - began.seconds, time.process_time() - began.processor))
+    (short, long), more = found, _EPOCHS[1] - _EPOCHS[0]
+    return Taken((long.seconds - short.seconds) / more, (long.processor - short.processor) / more)
+
+
+def _fit(lesson: Lesson, steps: int) -> Callable[[], object]:
+    network: Any = built(lesson.train.model, lesson, half=False, devices=1)  # type: ignore[arg-type]  # a U-Net
+    network.compile(
+        keras.optimizers.AdamW(1e-3, global_clipnorm=1.0), lesson.head.loss(), metrics=lesson.head.metrics()
+    )
     batches = _near(lesson, steps)
     return lambda: network.fit(batches, epochs=1, verbose=0)
 
 
-def _bare(lesson: Lesson, steps: int, *, compiled: bool) -> Callable[[], None]:
+def _bare(lesson: Lesson, steps: int, *, compiled: bool) -> Callable[[], object]:
     network: Any = built(lesson.train.model, lesson, half=False, devices=1)  # type: ignore[arg-type]  # a U-Net
-    optimizer, loss = keras.optimizers.AdamW(1e-3, clipnorm=1.0), lesson.head.loss()
+    optimizer, loss = keras.optimizers.AdamW(1e-3, global_clipnorm=1.0), lesson.head.loss()
     optimizer.build(network.trainable_variables)
 
     @tf.function(jit_compile=compiled)  # type: ignore[untyped-decorator]  # TensorFlow publishes no types
@@ -111,5 +169,4 @@ def _bare(lesson: Lesson, steps: int, *, compiled: bool) -> Callable[[], None]:
 
 def _near(lesson: Lesson, steps: int) -> Any:
     """Batches that are ready before they are asked for."""
-    feed = Feed(lesson.store, lesson.train.model_copy(update={"epochs": 10_000}), lesson.measured, Parts())
-    return feed.training(0).take(steps).cache()
+    return _feed(lesson, lesson.train).training(0).take(steps).cache()
