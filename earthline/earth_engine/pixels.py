@@ -42,22 +42,23 @@ def fetch(
         A structured array (height, width) with one field per band.
 
     Raises:
-        PixelsError: As `ask`; TooHeavyError only where even a few pixels are too heavy.
+        PixelsError: As `ask`; TooHeavyError only where even a few pixels are too heavy, twice.
     """
-    pixels, heavy = math.prod(grid.shape), sizes.of(image)
-    halves = _halves(grid) if pixels > sizes.LEAST_PIXELS else ()
-    if not (halves and heavy.is_heavy(pixels)):
+    pixels, known = math.prod(grid.shape), sizes.of(image)
+    may_halve = pixels > sizes.LEAST_PIXELS
+    if not (may_halve and known.is_heavy(pixels)):
         try:
             found = _fetch_whole(image, grid, attempts, place, requested)
-        except TooHeavyError as caught:
-            heavy.was_heavy(pixels, caught.share)
-            if not halves:
-                raise
-            _logger.info("%s: halved: %s", place, caught)
+        except TooHeavyError as error:
+            known.was_heavy(pixels, error.share)
+            _logger.info("%s: %s", place, error)
         else:
-            heavy.was_fine(pixels)
+            known.was_fine(pixels)
             return found
-    parts = [fetch(image, half, attempts, place, requested) for half in halves]
+        if not may_halve:
+            # So few pixels are seldom too heavy: Earth Engine may just have been short of memory or time.
+            return _fetch_whole(image, grid, attempts, place, requested)
+    parts = [fetch(image, half, attempts, place, requested) for half in _halves(grid)]
     return np.concatenate(parts, axis=0 if grid.shape[0] >= grid.shape[1] else 1)
 
 

@@ -17,6 +17,8 @@ Answer = TypeVar("Answer")
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
 """Seconds between tries: the pauses grow from the first to the longest, each drawn at random below its bound."""
+MOST_GIVEN_UP = 2
+"""Stalls of one request, each waited for four times as long as the one before, until it counts as too heavy."""
 
 _logger = logging.getLogger(__name__)
 
@@ -96,6 +98,8 @@ def ask(call: Callable[[], Answer], attempts: int, place: str, kind: Kind | None
                     f"{_behind(diagnosis.remedy)}"
                 ) from error
             given_up += diagnosis.at_once
+            if given_up >= MOST_GIVEN_UP:
+                raise TooHeavyError(f"{place}: {error}, {given_up} times; {diagnosis.remedy}") from error
             pause = 0.0 if diagnosis.at_once else next(pauses)
             level = logging.INFO if diagnosis.at_once else logging.WARNING
             _logger.log(level, "%s: try %d of %d failed (%s); again in %.1f s", place, attempt, attempts, error, pause)

@@ -223,7 +223,7 @@ def diagnose(error: BaseException) -> Diagnosis | None:
             connection, or an answer that is not what was asked for.
     """
     if isinstance(error, StalledError):
-        return Diagnosis(Verdict.RETRY, _LATER, at_once=True)
+        return Diagnosis(Verdict.RETRY, _SMALLER, at_once=True)
     # A body that was cut off where the connection does not tell is no JSON, or no NPY.
     if isinstance(error, (*_LOST, MalformedError, UnicodeDecodeError, json.JSONDecodeError)):
         return Diagnosis(Verdict.RETRY, "run it again later")

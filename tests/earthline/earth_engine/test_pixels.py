@@ -156,7 +156,8 @@ def test_what_is_too_heavy_even_for_a_few_pixels_says_so(monkeypatch):
     served = Served(monkeypatch, 0, "Computation timed out.")
     with pytest.raises(TooHeavyError, match=r"tile: .*timed out.*shorter date range"):
         fetch(Image(), GRID, 3, "tile")
-    assert len(served.shapes) <= 8
+    # The last size twice, since so little may have met a bad moment.
+    assert served.shapes[-1] == served.shapes[-2] and len(served.shapes) <= 9
 
 
 def test_a_wrong_request_is_made_once(monkeypatch):

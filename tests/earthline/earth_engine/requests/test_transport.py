@@ -9,7 +9,7 @@ import pytest
 
 from earthline.earth_engine.requests.door import Door
 from earthline.earth_engine.requests.transport import Transport
-from earthline.earth_engine.retry import ask
+from earthline.earth_engine.retry import TooHeavyError, ask
 
 
 class _Server(BaseHTTPRequestHandler):
@@ -101,6 +101,16 @@ def test_a_stalled_request_is_made_anew_at_once_and_holds_no_place(server):
     # The server would have taken five seconds; a second is the shortest patience.
     assert 1 <= time.monotonic() - begun < 3
     assert len(tries) == 32 and door.under_way == 0
+
+
+def test_what_stalls_again_is_too_heavy(server):
+    base = f"http://127.0.0.1:{server.server_port}"
+    transport = Transport(1, timeout=60, door=Door(1, 1e6), url=base)
+    server.stalls[:] = [False] * 30 + [True] * 2
+    for _ in range(30):
+        ask(lambda: transport.request(f"{base}/stalls"), 1, "window", kind=("image", 1))
+    with pytest.raises(TooHeavyError, match="window: no answer for 4 s, 2 times; use a smaller patch"):
+        ask(lambda: transport.request(f"{base}/stalls"), 6, "window", kind=("image", 1))
 
 
 def test_what_must_not_be_made_twice_is_waited_for(server):
