@@ -31,6 +31,17 @@ class Service:
         body = {"asset": asset, "files": [str(path)], "force": True}
         self._client.post("/earthengine/add", json=body).raise_for_status()
 
+    def add_fault(self, kind: str, method: str, seconds: float) -> None:
+        """Makes every call of a method stall, or answer slowly."""
+        body = {"kind": kind, "method": method, "seconds": seconds}
+        self._client.post("/earthengine/faults", json=body).raise_for_status()
+
+    def pixel_requests(self) -> int:
+        """Requests for pixels since this was asked last."""
+        entries = self._client.get("/earthengine/requests").raise_for_status().json()["requests"]
+        self._client.delete("/earthengine/requests").raise_for_status()
+        return sum(entry["method"] == "image:computePixels" for entry in entries)
+
     def processor_seconds(self) -> float:
         """Processor time of the sandbox's process since it began."""
         times = self._process.cpu_times()

@@ -162,6 +162,9 @@ def test_damage_after_the_spool_was_opened_is_no_example(tmp_path):
     path.write_bytes(bytes(damaged))
     with pytest.raises(ChunkError, match=name):
         write(spool, {"train": np.array([[1, 1]])}, MANIFEST, str(tmp_path))
+    path.unlink()
+    with pytest.raises(ChunkError, match="is gone: another export of the same patches has ended; run it again"):
+        write(spool, {"train": np.array([[1, 1]])}, MANIFEST, str(tmp_path))
     assert not (tmp_path / "manifest.json").exists() and not list(tmp_path.glob("*.part"))
 
 

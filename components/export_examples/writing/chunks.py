@@ -37,6 +37,7 @@ a long one does not leave thousands of small files."""
 
 _END = struct.Struct("<Q8s")
 _MAGIC = b"EARTHLN1"
+_AGAIN = "run it again, and its patches are fetched again"
 _BLOCK = 1 << 20
 PLACES = np.dtype([("split", "u1"), ("row", "<i4"), ("column", "<i4"), ("offset", "<i8"), ("length", "<i4")])
 """One example of a chunk: its split's place in SPLITS, its first pixel, and the framed record's place in the file."""
@@ -158,14 +159,17 @@ def example(folder: str, name: str, offset: int, length: int, project: str = "")
         project: Google Cloud project of requests to Cloud Storage.
 
     Raises:
-        ChunkError: It is damaged.
+        ChunkError: It is damaged or gone.
         OSError: It cannot be read.
     """
-    framed = read_part(folder, name, offset, length, project)
+    try:
+        framed = read_part(folder, name, offset, length, project)
+    except FileNotFoundError as error:
+        raise ChunkError(f"{name} is gone: another export of the same patches has ended; {_AGAIN}") from error
     try:
         (_,) = shards.records(io.BytesIO(framed), name)
     except ValueError as error:
-        raise ChunkError(f"{name}: its example at byte {offset:,} is damaged ({error})") from error
+        raise ChunkError(f"{name}: its example at byte {offset:,} is damaged ({error}); {_AGAIN}") from error
     return framed
 
 

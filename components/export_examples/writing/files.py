@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import errno
 import functools
 import os
 import posixpath
@@ -12,6 +13,7 @@ from typing import Any
 
 import google_crc32c
 from apache_beam.io.filesystems import FileSystems
+from google.api_core.exceptions import NotFound
 
 from earthline.storage.patterns import REMOTE
 
@@ -123,7 +125,7 @@ def read_part(folder: str, name: str, offset: int, length: int, project: str = "
         project: Google Cloud project of the request; left out, that of the credentials.
 
     Raises:
-        OSError: The file cannot be read.
+        OSError: The file cannot be read; FileNotFoundError where there is none.
         google.api_core.exceptions.GoogleAPICallError: Cloud Storage refuses.
     """
     if length <= 0:
@@ -131,7 +133,10 @@ def read_part(folder: str, name: str, offset: int, length: int, project: str = "
     if folder.startswith(REMOTE):
         bucket, _, path = posixpath.join(folder, name).removeprefix(REMOTE).partition("/")
         blob = _client(project).bucket(bucket).blob(path)
-        content: bytes = blob.download_as_bytes(start=offset, end=offset + length - 1, raw_download=True)
+        try:
+            content: bytes = blob.download_as_bytes(start=offset, end=offset + length - 1, raw_download=True)
+        except NotFound as error:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), f"{folder}/{name}") from error
         return content
     with Path(folder, name).open("rb", buffering=0) as file:
         file.seek(offset)

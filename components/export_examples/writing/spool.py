@@ -167,18 +167,21 @@ class Spool:
         known, found = set(self._names), list[Chunk]()
         new = [file for name, file in sorted(files.items()) if _is_chunk(name) and name not in known]
 
-        def one(file: Listed) -> Chunk | ChunkError:
+        def one(file: Listed) -> Chunk | ChunkError | None:
             try:
                 return chunks.read(self.folder, file.name, file.bytes, self._project, whole=whole)
             except ChunkError as error:
                 return error
+            except FileNotFoundError:
+                # Another export of the same patches has ended meanwhile, and cleared it.
+                return None
 
         with ThreadPoolExecutor(_THREADS, thread_name_prefix="spool") as pool:
             for file, chunk in zip(new, pool.map(one, new), strict=True):
                 if isinstance(chunk, ChunkError):
                     _logger.warning("export_examples: %s; its patches are fetched again", chunk)
                     remove(self.folder, [file.name])
-                else:
+                elif chunk is not None:
                     found.append(chunk)
         if found:
             self._take(found)
