@@ -135,7 +135,7 @@ def make(
     Raises:
         Exception: As `run`.
     """
-    connect(project, export.concurrency)
+    connect(project, export.concurrency, export.requests_per_second)
     grid = verification.verify(data)
     data = data_types.resolved(data, grid)
     selected = select(data, export, grid)

@@ -12,11 +12,10 @@ from components.export_examples.fetching.fetch import WORTH
 from components.export_examples.fetching.merging import DEFAULT
 from components.export_examples.job import REQUESTS_PER_WORKER
 from components.export_examples.planning.selection import select
-from earthline.config import Config
+from earthline.config import Config, Export
 from earthline.earth_engine import verification
 from earthline.earth_engine.imagery import data_types
 from earthline.earth_engine.requests import tally
-from earthline.earth_engine.requests.door import QUOTA_PER_SECOND
 from pipelines.cost import eecu, machines
 from pipelines.cost.figures import Basis, Figure
 from pipelines.cost.part import Part
@@ -162,7 +161,7 @@ def _by_requests(config: Config, expected: Sequence[requests.Expected], measured
     return _Method(
         _between([each.requests for each in expected]),
         _between([each.bytes for each in expected]),
-        _hours(config.export.concurrency, expected[-1], measured.probes),
+        _hours(config.export, expected[-1], measured.probes),
         measured.eecu_hours(config, expected[-1].pixels),
     )
 
@@ -195,14 +194,14 @@ def _between(values: Sequence[float]) -> Figure:
     return Figure(min(values), max(values), Basis.MEASURED, note)
 
 
-def _hours(concurrency: int, expected: requests.Expected, probes: Sequence[Probe]) -> Figure:
+def _hours(export: Export, expected: requests.Expected, probes: Sequence[Probe]) -> Figure:
     begin, rate = line(probes)
     seconds = expected.requests * begin + expected.pixels / 1e6 * rate
-    quota = max(seconds / concurrency, expected.requests / QUOTA_PER_SECOND)
+    quota = max(seconds / export.concurrency, expected.requests / export.requests_per_second)
     slowest = max(each.seconds for each in probes)
     note = (
-        f"time at {concurrency} requests at once, by {len(probes)} requests that were made one after another now (the "
-        f"slowest took {slowest:.2f} s)"
+        f"time at {export.concurrency} requests at once, by {len(probes)} requests that were made one after another "
+        f"now (the slowest took {slowest:.2f} s)"
     )
     return Figure.measured((quota + slowest) / 3600, note)
 

@@ -18,7 +18,6 @@ from components.export_examples.fetching.requests import Requests, Window, under
 from components.export_examples.job import METRICS, REFUSALS, Job
 from earthline.earth_engine.connection import connect, traffic
 from earthline.earth_engine.pixels import stream
-from earthline.earth_engine.requests.door import QUOTA_PER_SECOND
 from earthline.earth_engine.retry import PixelsError, UnansweredError
 
 FURTHER_THREADS = 0.25
@@ -74,7 +73,7 @@ class FetchPatches(beam.DoFn):  # type: ignore[misc]  # Beam publishes no types
         export = self._job.export
         share = under_way(export)
         self._threads = share + max(1, round(FURTHER_THREADS * share))
-        connect(self._job.project, share, QUOTA_PER_SECOND * share / export.concurrency)
+        connect(self._job.project, share, export.requests_per_second * share / export.concurrency)
         self._image = windows.request_image(self._job.data, self._job.grid)
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="fetch")
         self._progress = Progress(self._done, self._total, traffic)
@@ -87,6 +86,7 @@ class FetchPatches(beam.DoFn):  # type: ignore[misc]  # Beam publishes no types
             PixelsError: Earth Engine refuses a request, which is tried once, or answers none of the last ones. A remote
                 worker counts it instead, and gives no more: its runner would try everything again that is refused.
         """
+        refused = traffic().refused
         try:
             yield from self._patches(requests)
         except PixelsError as error:
@@ -94,6 +94,7 @@ class FetchPatches(beam.DoFn):  # type: ignore[misc]  # Beam publishes no types
                 raise
             _logger.error("export_examples: %s", error)
             Metrics.string_set(METRICS, REFUSALS).add(str(error))
+        Metrics.counter(METRICS, "refused_requests").inc(traffic().refused - refused)
 
     def teardown(self) -> None:
         """Ends the threads."""

@@ -90,8 +90,8 @@ class Export(Section):
     format: Literal["earthline", "earth_engine"] = Field(
         default="earthline",
         description="How examples are laid out in the files: `earthline`: compact, what every later step reads; "
-        "`earth_engine`: a list of floats for each band, as Earth Engine's own exports have it, for trainers that expect "
-        "that; `earthline export` alone writes it.",
+        "`earth_engine`: a list of floats for each band, as Earth Engine's own exports have it, for trainers that "
+        "expect that; `earthline export` alone writes it.",
     )
     compress: Literal["none", "gzip"] = Field(
         default="none",
@@ -118,7 +118,16 @@ class Export(Section):
         "PortableRunner; left out, workers are started by Docker from `environment.image`.",
     )
     concurrency: WholeNumber = Field(
-        default=20, ge=1, le=40, description="Requests under way at once; Earth Engine's default quota is 40."
+        default=20,
+        ge=1,
+        le=1000,
+        description="Requests under way at once, of all workers together; Earth Engine's default quota is 40.",
+    )
+    requests_per_second: WholeNumber = Field(
+        default=100,
+        ge=1,
+        le=10_000,
+        description="Requests begun within a second, of all workers together; Earth Engine's default quota is 100.",
     )
     attempts: WholeNumber = Field(default=6, ge=1, le=20, description="Tries per patch before the step fails.")
 
