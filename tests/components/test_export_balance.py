@@ -47,5 +47,5 @@ def test_a_grid_has_about_so_many_nodes(frame, most):
 
 
 def test_a_reserve_is_never_more_than_there_is():
-    wanted, frame = np.array([0, 5, 100, 1_000_000]), np.array([9, 20, 150, 10**9])
-    assert allocation.reserve(wanted, frame).tolist() == [0, 15, 50, 10_000 + 99_000]
+    wanted, frame = np.array([0, 5, 100, 100, 1_000_000]), np.array([9, 20, 150, 10**9, 10**9])
+    assert allocation.reserve(wanted, frame).tolist() == [0, 15, 50, 410, 110_000]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from components.export_examples.planning.dealing import Candidates
-from components.export_examples.planning.label_tiles import NOTHING, LabelTiles
+from components.export_examples.planning.label_tiles import LabelTiles
 from earthline.blocks import edges
 
 Array = np.ndarray[Any, Any]
@@ -31,24 +31,27 @@ def candidates(
         runs.append(run)
         starts.append(start)
     across = len(starts[1])
-    found = np.zeros(len(starts[0]) * across * strata, np.int64)
+    found = np.zeros((len(starts[0]), across, strata), np.int64)
     for row, column, labels in tiles.strips():
-        down = runs[0][row : row + labels.shape[0], None]
-        right = runs[1][None, column : column + labels.shape[1]]
-        there = (down >= 0) & (right >= 0) & (labels != NOTHING)
-        if not there.any():
-            continue
-        cell = ((down * across + right) * strata + labels)[there]
-        first = int(cell.min())
-        counts = np.bincount(cell - first)
-        found[first : first + len(counts)] += counts
+        down = runs[0][row : row + labels.shape[0]]
+        right = runs[1][column : column + labels.shape[1]]
+        # Pixels without a run, at the grid's edge, get one before all others that nobody reads.
+        codes = (right - right.min() + 1) * 256 if right.min() >= 0 else (right + 1) * 256
+        begin = max(0, int(right.min()))
+        first = np.flatnonzero(np.diff(down, prepend=-2))
+        for top, bottom in zip(first, np.append(first[1:], len(down)), strict=True):
+            if down[top] < 0:
+                continue
+            counts = np.bincount((codes + labels[top:bottom]).ravel(), minlength=int(codes.max()) + 256)
+            mine = counts.reshape(-1, 256)[1:, :strata]
+            found[down[top], begin : begin + len(mine)] += mine
     held = np.flatnonzero(found)
     place, stratum = np.divmod(held, strata)
     corners = np.column_stack([starts[0][place // across], starts[1][place % across]]) - [
         patch_shape[0] // 2,
         patch_shape[1] // 2,
     ]
-    return Candidates(corners, stratum, found[held])
+    return Candidates(corners, stratum, found.ravel()[held])
 
 
 def _runs(length: int, block: int, patch: int, margin: int) -> tuple[Array, Array]:

@@ -19,55 +19,10 @@ Array = np.ndarray[Any, Any]
 Cell = tuple[int, int]
 """Place of a split and of a stratum."""
 
-_SLACK = 1 << 14
-"""Numbers that wait at least before a reservoir is sifted."""
-
-
-class Reservoir:
-    """The least of many numbers."""
-
-    def __init__(self, most: int) -> None:
-        """Keeps nothing yet.
-
-        Args:
-            most: Numbers that are kept.
-        """
-        self._most, self._held = most, 0
-        self._numbers = np.empty(most + max(most // 4, _SLACK) if most else 0, np.uint64)
-        self._limit = np.uint64(0xFFFFFFFFFFFFFFFF)
-
-    def add(self, numbers: Array) -> None:
-        """Takes those that are small enough.
-
-        Args:
-            numbers: Distinct, uint64 (numbers,).
-        """
-        if not self._most:
-            return
-        numbers = numbers[numbers <= self._limit]
-        while len(numbers):
-            room = len(self._numbers) - self._held
-            taken = numbers[:room]
-            self._numbers[self._held : self._held + len(taken)] = taken
-            self._held += len(taken)
-            numbers = numbers[room:]
-            if self._held == len(self._numbers):
-                self._sift()
-                numbers = numbers[numbers <= self._limit]
-
-    def _sift(self) -> None:
-        self._numbers[: self._held].partition(self._most - 1)
-        self._held = self._most
-        self._limit = self._numbers[self._most - 1]
-
-    def take(self) -> Array:
-        """The numbers that were kept, upwards; the reservoir is empty then."""
-        if self._held > self._most:
-            self._sift()
-        found = self._numbers[: self._held]
-        found.sort()
-        self._numbers, self._held = np.empty(0, np.uint64), 0
-        return found
+_CODES = 1 << 16
+"""Codes of a pixel's owner and stratum together, one byte each."""
+_NEVER = np.uint64(0)
+_ALWAYS = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 def frame(tiles: LabelTiles, ground: Ground, strata: int) -> Array:
@@ -78,33 +33,59 @@ def frame(tiles: LabelTiles, ground: Ground, strata: int) -> Array:
         ground: Where patches may be centred.
         strata: Number of strata of the labels.
     """
-    found = np.zeros((len(SPLITS), NOTHING + 1), np.int64)
-    for _, _, owners, labels, _ in _eligible(tiles, ground):
-        cell = owners.astype(np.int64) * (NOTHING + 1) + labels
-        found += np.bincount(cell, minlength=found.size).reshape(found.shape)
-    return found[:, :strata]
+    found = np.zeros(_CODES, np.int64)
+    for _, _, codes in _coded(tiles, ground):
+        found += np.bincount(codes.ravel(), minlength=_CODES)
+    return found.reshape(256, 256)[: len(SPLITS), :strata].copy()
 
 
-def first(tiles: LabelTiles, ground: Ground, most: Array, start: int) -> dict[Cell, Array]:
+def first(tiles: LabelTiles, ground: Ground, most: Array, frame: Array, start: int) -> dict[Cell, Array]:
     """The first pixels of the random order of each split and stratum.
 
     Args:
         tiles: The labels.
         ground: Where patches may be centred.
-        most: How many of each, int64 (splits, strata); with one stratum, labels do not count.
+        most: How many of each, int64 (splits, strata), none more than there are; with one stratum, labels do not count.
+        frame: How many there are, of the same shape.
         start: State of the random numbers.
 
     Returns:
         Middle pixels (row, column) in order, int32 (pixels, 2), of each cell of `most`.
     """
-    strata = most.shape[1]
-    reservoirs = {place: Reservoir(int(number)) for place, number in np.ndenumerate(most)}
-    for row, column, owners, labels, where in _eligible(tiles, ground):
-        numbers = chance.numbers(start, _places(row, column, where))
-        cell = owners.astype(np.uint16) * strata + (labels if strata > 1 else 0)
-        for value in np.unique(cell).tolist():
-            reservoirs[value // strata, value % strata].add(numbers[cell == value])
-    return {(place[0], place[1]): _spots(start, reservoir.take()) for place, reservoir in reservoirs.items()}
+    # Of a stratum the least numbers lie below the part of all numbers that it takes, but for chance. Six standard
+    # deviations more leave one draw in a billion with too few; it is drawn again without that bound.
+    part = (most + 6 * np.sqrt(most) + 20) / np.maximum(frame, 1)
+    limits = np.where(most == 0, 0.0, np.minimum(part, 1.0))
+    found = _below(tiles, ground, limits, start)
+    if any(len(found[place]) < number for place, number in np.ndenumerate(most)):
+        found = _below(tiles, ground, np.where(most == 0, 0.0, 1.0), start)
+    return {place: _spots(start, np.sort(found.pop(place))[:number]) for place, number in np.ndenumerate(most)}
+
+
+def _below(tiles: LabelTiles, ground: Ground, parts: Array, start: int) -> dict[tuple[int, ...], Array]:
+    """The numbers of each split and stratum that lie in the first part of all, uint64 (numbers,)."""
+    strata = parts.shape[1]
+    limits: Array = np.full((256, 256), _NEVER)
+    for (split, stratum), part in np.ndenumerate(parts):
+        mine = stratum if strata > 1 else slice(0, NOTHING)
+        limits[split, mine] = _ALWAYS if part >= 1 else np.uint64(int(part * float(_ALWAYS)))
+    limits = limits.ravel()
+    kept: dict[tuple[int, ...], list[Array]] = {place: [np.empty(0, np.uint64)] for place in np.ndindex(*parts.shape)}
+    for row, column, codes in _coded(tiles, ground):
+        numbers = chance.numbers(start, _places(row, column, (codes.shape[0], codes.shape[1])))
+        near = numbers < limits[codes]
+        if near.any():
+            split, stratum = np.divmod(codes[near], 256)
+            cells = split.astype(np.int64) * strata + (stratum if strata > 1 else 0)
+            for cell in np.unique(cells).tolist():
+                kept[divmod(cell, strata)].append(numbers[near][cells == cell])
+    return {place: _joined(parts) for place, parts in kept.items()}
+
+
+def _joined(parts: list[Array]) -> Array:
+    found = np.concatenate(parts)
+    parts.clear()
+    return found
 
 
 def nodes(tiles: LabelTiles, ground: Ground, spacing: Array, begin: Array, start: int) -> dict[Cell, Array]:
@@ -120,37 +101,34 @@ def nodes(tiles: LabelTiles, ground: Ground, spacing: Array, begin: Array, start
     Returns:
         As `first`, of stratum 0.
     """
-    kept: list[list[Array]] = [[] for _ in SPLITS]
-    for row, column, owners, _, where in _eligible(tiles, ground):
-        rows, columns = row + where[0], column + where[1]
-        on = ((rows - begin[owners, 0]) % spacing[owners, 0] == 0) & (
-            (columns - begin[owners, 1]) % spacing[owners, 1] == 0
-        )
-        numbers = chance.numbers(start, _packed(rows[on], columns[on]))
-        for split in np.unique(owners[on]).tolist():
-            kept[split].append(numbers[owners[on] == split])
-    empty = np.empty(0, np.uint64)
-    return {
-        (split, 0): _spots(start, np.sort(np.concatenate([empty, *of_split]))) for split, of_split in enumerate(kept)
-    }
+    kept: list[list[Array]] = [[np.empty(0, np.uint64)] for _ in SPLITS]
+    for row, column, codes in _coded(tiles, ground):
+        rows, columns = row + np.arange(codes.shape[0]), column + np.arange(codes.shape[1])
+        for split in range(len(SPLITS)):
+            down = np.flatnonzero((rows - begin[split, 0]) % spacing[split, 0] == 0)
+            across = np.flatnonzero((columns - begin[split, 1]) % spacing[split, 1] == 0)
+            mine = codes[np.ix_(down, across)]
+            on = (mine >> 8 == split) & (mine & 255 != NOTHING)
+            at_row, at_column = np.nonzero(on)
+            kept[split].append(chance.numbers(start, _packed(rows[down[at_row]], columns[across[at_column]])))
+    return {(split, 0): _spots(start, np.sort(np.concatenate(of_split))) for split, of_split in enumerate(kept)}
 
 
-def _eligible(tiles: LabelTiles, ground: Ground) -> Iterator[tuple[int, int, Array, Array, tuple[Array, Array]]]:
-    """Strips: first row and column, and of the pixels on which a patch can be centred owner, stratum and place."""
+def _coded(tiles: LabelTiles, ground: Ground) -> Iterator[tuple[int, int, Array]]:
+    """Strips: first row and column, and of each pixel 256 times its owner and its stratum, uint16 (height, width)."""
     for row, column, strata in tiles.strips():
         owners = ground.within(row, column, (strata.shape[0], strata.shape[1]))
-        there = (owners != NOBODY) & (strata != NOTHING)
-        where = np.nonzero(there)
-        if len(where[0]):
-            yield row, column, owners[where], strata[where], (where[0], where[1])
+        if (owners != NOBODY).any():
+            yield row, column, (owners.astype(np.uint16) << 8) | strata
 
 
-def _places(row: int, column: int, where: tuple[Array, Array]) -> Array:
-    return _packed(row + where[0], column + where[1])
+def _places(row: int, column: int, shape: tuple[int, int]) -> Array:
+    rows, columns = row + np.arange(shape[0]), column + np.arange(shape[1])
+    return _packed(rows[:, None], columns[None, :])
 
 
 def _packed(rows: Array, columns: Array) -> Array:
-    return (rows.astype(np.uint64) << np.uint64(32)) | columns.astype(np.uint64)
+    return np.asarray((rows.astype(np.uint64) << np.uint64(32)) | columns.astype(np.uint64))
 
 
 def _spots(start: int, numbers: Array) -> Array:

@@ -55,7 +55,7 @@ def draw(data: Data, export: Export, tiles: LabelTiles, ground: Ground) -> Plan:
     if export.design == "systematic":
         found, wanted = _on_grid(export, tiles, ground, frame[:, 0], start)
     else:
-        found = draws.first(tiles, ground, wanted + allocation.reserve(wanted, frame), start)
+        found = draws.first(tiles, ground, wanted + allocation.reserve(wanted, frame), frame, start)
     _tell_fewer(export, wanted)
     height, width = export.patch_shape
     for middles in found.values():
