@@ -38,7 +38,7 @@ def fetch_tiles(
         image: The `ee.Image`, masked nowhere.
         grid: Where.
         shape: Shape of a tile in pixels `(height, width)`; those at the grid's edge are smaller.
-        threads: Requests under way at once.
+        threads: Requests under way at once, which the door bounds: a few more threads wait before it.
         step: Name of the step, for the log.
         place: What a tile is of, for errors, such as `map tile`.
         margin: Pixels around each tile, at each side (height, width). Every answer is of one shape then, at the grid's
@@ -63,7 +63,8 @@ def fetch_tiles(
             window = grid.window(row - margin[0], column - margin[1], whole)
         return fetch(image, window, ATTEMPTS, f"{place} at row {row}, column {column}")
 
-    with ThreadPoolExecutor(threads, thread_name_prefix="tiles") as pool:
+    # Those that pause before another try hold no place at the door.
+    with ThreadPoolExecutor(threads + -(-threads // 4), thread_name_prefix="tiles") as pool:
         for done, (tile, pixels) in enumerate(stream(pool, ask_for, tiles, 2 * threads), start=1):
             now = time.monotonic()
             if now - said >= PROGRESS_SECONDS or done == len(tiles):
