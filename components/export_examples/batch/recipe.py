@@ -62,13 +62,17 @@ class Recipe:
             x, y = self._grid.center(first_row + down, first_column + right)
             places.append([index, x, y])
 
-        def row_of(place: Any) -> Any:
+        def point_of(place: Any) -> Any:
             place = ee.List(place)
             point = ee.Geometry.Point([place.getNumber(1), place.getNumber(2)], ee.Projection(self._grid.crs))
-            found = arrays.sample(region=point, projection=projection, dropNulls=False, tileScale=tile_scale)
-            return ee.Feature(found.first()).set(INDEX, place.getNumber(0))
+            return ee.Feature(point, {INDEX: place.getNumber(0)})
 
-        return ee.FeatureCollection(ee.List(places).map(row_of))
+        def row_of(point: Any) -> Any:
+            found = arrays.sample(region=point.geometry(), projection=projection, dropNulls=False, tileScale=tile_scale)
+            return ee.Feature(found.first()).set(INDEX, point.get(INDEX))
+
+        # Points make a list, which Earth Engine holds as a whole; rows a collection, which it goes through.
+        return ee.FeatureCollection(ee.List(places).map(point_of)).map(row_of)
 
     def pixels(self, features: Mapping[str, Array]) -> tuple[int, Array]:
         """A row as what a request for the same patch gives.
