@@ -59,8 +59,14 @@ def measure() -> list[Measurement]:
         ends += 1
         spent, asked = time.monotonic() - begun, service.pixel_requests()
     return [
-        Measurement(f"requests for {ends} exports, killed {KILLS} times", asked, "uninterrupted", requests * ends, ""),
-        Measurement("time for these", spent, "uninterrupted", seconds * ends, "s"),
+        Measurement(
+            f"requests of {ends} exports killed {KILLS} times in all, those of {number + 1} plannings too",
+            asked,
+            f"{ends} uninterrupted",
+            requests * ends,
+            "",
+        ),
+        Measurement("time for these", spent, f"{ends} uninterrupted", seconds * ends, "s"),
     ]
 
 

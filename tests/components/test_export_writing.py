@@ -100,11 +100,13 @@ def test_the_dataset_does_not_depend_on_how_patches_arrived(tmp_path_factory, co
     write(spool, shuffled, MANIFEST, str(tmp_path / "b"), shards=asked)
     assert content(tmp_path / "a") == content(tmp_path / "b")
     for split, places in corners.items():
-        found = [
-            Patch.decode(record, (SIDE, SIDE), 2, "int16", "uint8")
+        by_shard = [
+            [Patch.decode(record, (SIDE, SIDE), 2, "int16", "uint8") for record in read(path)]
             for path in manifest.shards(tmp_path / "a", split)
-            for record in read(path)
         ]
+        for shard in by_shard:
+            assert (order := [(each.row, each.column) for each in shard]) == sorted(order)
+        found = [each for shard in by_shard for each in shard]
         assert sorted((each.row, each.column) for each in found) == sorted(map(tuple, places.tolist()))
         for each in found:
             assert each.encode() == patch(each.row, each.column).encode()
@@ -185,7 +187,7 @@ def test_only_what_is_ours_is_removed(tmp_path, caplog):
     assert sorted(path.name for path in Path(old.folder).iterdir()) == ["notes.txt"]
     assert f"removes {old.folder}" in caplog.text and "21 days ago" in caplog.text
     assert (stranger / "notes.txt").read_text() == "kept"
-    assert used.count == 1
+    assert used.count == 1 and len(list(Path(used.folder).glob("*.chunk"))) == 1
     used.remove()
     assert not Path(used.folder).exists() and stranger.exists()
 
