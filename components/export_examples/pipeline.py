@@ -46,7 +46,7 @@ def run(
     local = job.export.runner == runners.LOCAL
     elements = list(asked.parts(requests.parts(len(asked), job.export)))
     options = runners.options(job, remote, len(elements))
-    graph = beam.Pipeline(runner=runners.runner(job.export.runner), options=options)
+    graph = beam.Pipeline(runner=runners.runner(job.export), options=options)
     _ = (
         graph
         | "plan" >> beam.Create(elements, reshuffle=not local)

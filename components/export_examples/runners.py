@@ -15,23 +15,42 @@ from google_cloud_pipeline_components.container.v1.gcp_launcher.utils.gcp_labels
 from google_cloud_pipeline_components.proto.gcp_resources_pb2 import GcpResources
 
 from components.export_examples.job import METRICS, REFUSALS, REQUESTS_PER_WORKER, Job
+from earthline.config import Export
 from earthline.ending import tidy_at_sigterm
 
 LOCAL = "DirectRunner"
 DATAFLOW = "DataflowRunner"
+OURS = Path("/opt/earthline/bin/earthline-entry")
+"""Is there in the image of steps and workers, and nowhere else."""
+STARTER = Path("/opt/apache/beam/boot")
+"""What a Beam worker is started by: containers/Dockerfile."""
 _SERVICE = "https://dataflow.googleapis.com/v1b3"
 
 _logger = logging.getLogger(__name__)
 
 
-def runner(name: str) -> Any:
+class RunnerError(RuntimeError):
+    """The runner cannot do its work; the text says why and what to do."""
+
+
+def runner(export: Export) -> Any:
     """What `beam.Pipeline` takes as its runner.
 
     Args:
-        name: The config's `export.runner`.
+        export: The section.
+
+    Raises:
+        RunnerError: Workers are to run the image that this process runs in, and it cannot start one.
     """
-    # "DirectRunner" by name would try to download another runner's binary first.
-    return FnApiRunner() if name == LOCAL else name
+    if export.runner == LOCAL:
+        # "DirectRunner" by name would try to download another runner's binary first.
+        return FnApiRunner()
+    if export.worker_pool is None and OURS.exists() and not STARTER.exists():
+        raise RunnerError(
+            f"export.runner: {export.runner} starts workers from this image, which was built without Beam's starter; "
+            "build it with --build-arg BEAM_BOOT=with (containers/README.md), or take the line `runner` out"
+        )
+    return export.runner
 
 
 def workers(concurrency: int) -> int:

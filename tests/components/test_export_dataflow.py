@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -113,6 +114,17 @@ def test_a_small_export_starts_few_machines_and_its_costs_are_the_runs(monkeypat
     assert asked.view_as(WorkerOptions).num_workers == 3
     labels = asked.view_as(GoogleCloudOptions).labels
     assert labels == [*REMOTE["labels"], "vertex-ai-pipelines-run-billing-id=7"], "the config's own label wins"
+
+
+def test_an_image_that_starts_no_worker_is_refused_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(runners, "OURS", tmp_path)
+    monkeypatch.setattr(runners, "STARTER", tmp_path / "boot")
+    with pytest.raises(runners.RunnerError, match=r"DataflowRunner starts workers from this image.*BEAM_BOOT=with"):
+        runners.runner(Export(runner="DataflowRunner"))
+    pool = Export(runner="FlinkRunner", job_endpoint="flink:8099", worker_pool="localhost:50000")
+    assert runners.runner(pool) == "FlinkRunner", "the pool starts its workers itself"
+    (tmp_path / "boot").touch()
+    assert runners.runner(Export(runner="DataflowRunner")) == "DataflowRunner"
 
 
 def test_here_none_of_it_is_told() -> None:
