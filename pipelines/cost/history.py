@@ -1,17 +1,18 @@
 """How long the steps of earlier runs took, as far as their records tell of the same work on the same machines."""
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import yaml
+from pydantic import ValidationError
 
-from earthline.config import Config
+from earthline.config import Config, Data, Export, Train
+from earthline.config.section import Section
 from pipelines.cost.figures import Figure
 from pipelines.runs import records
 
-_SETTINGS = ("data", "export", "train")
+_SECTIONS: dict[str, type[Section]] = {"data": Data, "export": Export, "train": Train}
 """Parameters of the pipeline that decide how long steps take."""
 _IDLE = {"train": ("seed", "image", "checkpoint_minutes"), "export": ("seed",)}
 """Keys that change nothing of that."""
@@ -54,31 +55,28 @@ def latest(config: Config) -> Earlier | None:
     Args:
         config: The workflow's config.
     """
-    wanted = _settings({name: getattr(config, name).model_dump_json() for name in _SETTINGS})
+    wanted = _settings({name: getattr(config, name) for name in _SECTIONS})
     known = [record for record in records.read_all() if record.workflow == config.name]
     for record in sorted(known, key=lambda each: each.target != config.environment.target):
         seconds = {step.name: step.seconds for step in record.steps if step.state == "SUCCEEDED" and step.seconds}
-        if "train_model" in seconds and _settings(_parameters(record)) == wanted:
+        if "train_model" in seconds and _settings(_sections(record)) == wanted:
             return Earlier(record.job_id, record.created, record.target, seconds)
     return None
 
 
-def _settings(given: dict[str, str]) -> dict[str, Any] | None:
-    try:
-        found = {name: json.loads(given[name]) for name in _SETTINGS}
-    except (KeyError, ValueError):
-        return None
+def _settings(sections: dict[str, Section]) -> dict[str, Any]:
+    found = {name: section.model_dump(mode="json") for name, section in sections.items()}
     for name, keys in _IDLE.items():
         for key in keys:
-            found[name].pop(key, None)
+            found.get(name, {}).pop(key, None)
     return found
 
 
-def _parameters(record: records.Record) -> dict[str, str]:
-    """What the compiled pipeline of a run was given; nothing where it is not kept."""
+def _sections(record: records.Record) -> dict[str, Section]:
+    """What the compiled pipeline of a run was given, with defaults for what it did not know; nothing without it."""
     try:
         template = yaml.load((record.folder / records.PIPELINE).read_text(encoding="utf-8"), yaml.CSafeLoader)
         parameters = template["root"]["inputDefinitions"]["parameters"]
-        return {name: str(parameters[name]["defaultValue"]) for name in _SETTINGS}
-    except (OSError, yaml.YAMLError, KeyError, TypeError, UnicodeDecodeError):
+        return {name: kind.model_validate_json(parameters[name]["defaultValue"]) for name, kind in _SECTIONS.items()}
+    except (OSError, yaml.YAMLError, KeyError, TypeError, UnicodeDecodeError, ValidationError):
         return {}

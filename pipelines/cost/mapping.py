@@ -2,9 +2,12 @@
 
 import math
 
+import numpy as np
+
 from components.predict_map.tiles import covering, request_shape
 from earthline.config import Config
 from earthline.earth_engine import imagery
+from earthline.task import task_of
 from pipelines.cost import machines
 from pipelines.cost.export import Measured
 from pipelines.cost.figures import Figure
@@ -13,8 +16,8 @@ from pipelines.cost.part import Part
 from pipelines.cost.prices import Prices
 
 STEP = "predict_map"
-_BYTES = 4
-"""Of a pixel of the map, and of each further band."""
+_FURTHER_BYTES = 4
+"""Of a pixel of each further band, which holds a float."""
 
 
 def of_map(config: Config, prices: Prices, measured: Measured | None, earlier: Earlier | None) -> Part:
@@ -43,11 +46,11 @@ def of_map(config: Config, prices: Prices, measured: Measured | None, earlier: E
         spent = measured.eecu_hours(config, sent)
     hours = _hours(earlier)
     step = machines.hourly(prices, "training_machine", machines.of_step(config.steps.of(STEP)))
-    bands = 1 + len(config.predict.bands)
+    each = np.dtype(task_of(data).data_type).itemsize + _FURTHER_BYTES * len(config.predict.bands)
     return Part(
         "map",
         Figure.exact(len(wanted), "a window that is too heavy for Earth Engine is halved, which makes it two requests"),
-        Figure.assumed(pixels * _BYTES * bands, f"{_BYTES} bytes for each band of a pixel"),
+        Figure.assumed(pixels * each, f"{each} bytes a pixel, as the map's bands have them"),
         hours,
         spent,
         machines.product(hours, step),

@@ -37,6 +37,8 @@ def record(job_id: str, settings: Config, *states: tuple[str, str, float]) -> No
     environment = settings.environment
     names = ("data", "export", "train")
     parameters = {name: {"defaultValue": getattr(settings, name).model_dump_json()} for name in names}
+    # A key that an older version did not know yet.
+    parameters["export"]["defaultValue"] = parameters["export"]["defaultValue"].replace('"attempts":6,', "")
     Record(
         job_id=job_id,
         workflow=settings.name,
