@@ -132,7 +132,7 @@ def test_a_remote_workers_refusal_is_the_steps_and_is_not_tried_again(fetching, 
     service = Service({box: 9}, RefusedError)
     fetching(service, remote)
     monkeypatch.setattr(runners, "runner", lambda name: FnApiRunner())
-    monkeypatch.setattr(runners, "options", lambda job, remote: PipelineOptions([]))
+    monkeypatch.setattr(runners, "options", lambda *arguments: PipelineOptions([]))
     spool = Spool.open(str(tmp_path), {})
     with pytest.raises(PixelsError, match=f"row {box[0]}, column {box[1]}: no"):
         run(Job(DATA, remote, "project", GRID), whole, spool.folder, {})
