@@ -146,7 +146,9 @@ class Manifest(_Record):
     expression_hash: str = Field(
         description="SHA-256 of the imagery's and labels' expression graphs, or of the files that were taken."
     )
-    requests: int = Field(default=0, ge=0, description="Requests to Earth Engine for the patches, repeated ones too.")
+    requests: int = Field(
+        default=0, ge=0, description="Of older versions; now the artifact's metadata tell how many requests it took."
+    )
     sources: tuple[SourceRecord, ...] = Field(description="Assets that the examples come from.")
 
     @property
