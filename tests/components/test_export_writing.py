@@ -1,5 +1,6 @@
 """The spool and what is written from it: whole after whatever happens, and the same every time."""
 
+import gzip
 import json
 import os
 import subprocess
@@ -17,9 +18,9 @@ from components.export_examples.writing import chunks, folders, layout
 from components.export_examples.writing.chunks import ChunkError, ChunkWriter, EncodedPatch, LostPatch
 from components.export_examples.writing.spool import KEPT_SECONDS, OWNER, Spool
 from components.export_examples.writing.write import write
-from earthline.formats.examples import Patch
+from earthline.formats.examples import Patch, features
 from earthline.formats.manifest import LOST, SPLITS, Manifest
-from earthline.formats.shards import crc32c, read
+from earthline.formats.shards import crc32c, read, records
 from earthline.task.classification.classes import UNLABELLED
 from earthline.task.classification.task import Classification
 
@@ -253,6 +254,27 @@ def test_many_threads_share_a_writer(tmp_path):
     spool = Spool(str(tmp_path))
     spool.refresh()
     assert spool.count == 400
+
+
+def test_packed_files_in_earth_engines_layout_are_the_same_every_time(tmp_path):
+    corners = some(30)
+    spool = Spool.open(str(tmp_path / "spool"), KEY)
+    chunks.write(spool.folder, every(corners), [])
+    spool.refresh()
+    asked = MANIFEST.model_copy(update={"format": "earth_engine", "compress": "gzip"})
+    for name in ("a", "b"):
+        manifest = write(spool, corners, asked, str(tmp_path / name), shards=2)
+    assert content(tmp_path / "a") == content(tmp_path / "b")
+    assert Manifest.read(tmp_path / "a") == manifest
+    for split, places in corners.items():
+        found = []
+        for shard in manifest.splits[split].shards:
+            assert shard.name.endswith(".tfrecord.gz") and not shard.problem(tmp_path / "a")
+            with gzip.open(tmp_path / "a" / shard.name) as file:
+                found += [features(record) for record in records(file, shard.name)]
+        assert all(sorted(each) == ["a", "b", "earthline_valid", "label"] for each in found)
+        # The patches' values tell their places.
+        assert sorted((each["a"].max(), -each["b"].min()) for each in found) == sorted(map(tuple, places.tolist()))
 
 
 def test_a_dataset_folder_keeps_what_is_not_the_steps(tmp_path):
