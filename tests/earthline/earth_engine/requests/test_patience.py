@@ -56,3 +56,16 @@ def test_where_everything_becomes_slow_few_are_sent_twice_and_patience_grows():
             given_up += 1
     assert given_up < 60
     assert patience.seconds(TILE, 0) > 20
+
+
+def test_no_more_than_a_tenth_is_given_up_however_many_stall():
+    patience, given_up = Patience(330), 0
+    for _ in range(50):
+        patience.answered(TILE, 1.0)
+    for number in range(1_000):
+        if number % 2 and patience.seconds(TILE, 0) < 330:
+            patience.gave_up()
+            given_up += 1
+        else:
+            patience.answered(TILE, 1.0)
+    assert 60 < given_up <= 20 + 1_000 / 10
