@@ -185,7 +185,8 @@ def measured(result: beam.runners.runner.PipelineResult) -> dict[str, float]:
     found: dict[str, float] = {}
     for counter in metrics["counters"]:
         name = counter.key.metric.name
-        found[name] = found.get(name, 0) + int(counter.result)
+        # A runner may give a counter that nobody has raised as nothing at all.
+        found[name] = found.get(name, 0) + int(counter.result or 0)
     for name, parts in _by_name(metrics["distributions"]).items():
         count = sum(part.count for part in parts)
         found |= {
@@ -204,13 +205,13 @@ def refusals(result: beam.runners.runner.PipelineResult) -> list[str]:
         result: Of a pipeline that has ended.
     """
     metrics = result.metrics().query(beam.metrics.MetricsFilter().with_namespace(METRICS).with_name(REFUSALS))
-    return sorted({text for each in metrics.get("string_sets", ()) for text in each.result})
+    return sorted({text for each in metrics.get("string_sets", ()) for text in each.result or ()})
 
 
 def _by_name(distributions: Iterable[Any]) -> dict[str, list[Any]]:
     """Results that are not empty: one name may stand in several steps of the graph."""
     found: dict[str, list[Any]] = {}
     for each in distributions:
-        if each.result.count:
+        if each.result is not None and each.result.count:
             found.setdefault(each.key.metric.name, []).append(each.result)
     return found
