@@ -5,6 +5,7 @@ from functools import cache
 import numpy as np
 import pytest
 import shapely
+from pydantic import ValidationError
 from scipy import stats
 
 from components.export_examples.planning import chance, draws, points
@@ -12,7 +13,7 @@ from components.export_examples.planning.ground import NOBODY, Ground
 from components.export_examples.planning.label_tiles import NOTHING, LabelTiles
 from components.export_examples.planning.points import PointsError
 from earthline.accuracy.stratified import Sample
-from earthline.config import Data, Export
+from earthline.config import Config, Data, Export
 from earthline.formats.manifest import SPLITS
 
 SHAPE = (48, 64)
@@ -264,3 +265,36 @@ def test_what_is_missing_is_said(caplog):
     assert "is of class 'common': there is nothing to tell apart; check data.labels" in caplog.text
     with pytest.raises(PointsError, match=r"empty split 'validation': no pixel of its area has a label; change"):
         points.draw(DATA, export(), tiles(labels=np.where(OWNERS == 1, NOTHING, LABELS)), GROUND)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"design": "random", "allocation": "proportional"}, "allocation proportional: design random draws from all"),
+        ({"deviations": {"common": 0.1}}, "deviations: only allocation: neyman uses them"),
+        ({"allocation": "neyman", "deviations": {"common": 0.0}}, "deviations: all are 0"),
+        ({"allocation": "neyman"}, "export.deviations: allocation neyman needs one for each of common, rare, rarest"),
+        ({"allocation": "neyman", "deviations": {"common": 1.0, "rares": 1.0}}, "rare, rares, rarest: give one number"),
+        ({"buffer": 30.0, "buffer_pixels": 3}, "buffer_pixels: `buffer` is given as well"),
+        ({"block_size": 3000.0, "block_shape": [90, 90]}, "block_size: `block_shape` is given as well"),
+        (
+            {"buffer_pixels": 253},
+            r"block_shape \[256, 256\] must be at least patch_shape \[5, 4\] and the buffer of 253",
+        ),
+    ],
+)
+def test_a_design_that_cannot_be_is_refused_when_the_config_is_read(changes, said):
+    content = {"name": "designed", "data": DATA.model_dump(exclude_defaults=True), "export": {"patch_shape": PATCH}}
+    content |= {"train": {"model": {"name": "linear"}}}
+    Config.model_validate(content)
+    content["export"] |= changes
+    with pytest.raises(ValidationError, match=said):
+        Config.model_validate(content)
+
+
+def test_values_spread_over_their_parts_where_no_deviations_are_given():
+    labels = {"image": "a/b", "band": "h", "value": {"name": "height", "range": [0, 60], "breaks": [12, 24]}}
+    data = Data.model_validate({"imagery": {"image": "a/image", "bands": ["b1"]}, "labels": labels})
+    found = points.draw(data, export(allocation="neyman"), TILES, GROUND)
+    widths = np.array([12, 12, 36]) * found.frame[2]
+    np.testing.assert_allclose(found.wanted[2] / 45, widths / widths.sum(), atol=0.03)
