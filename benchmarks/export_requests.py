@@ -21,7 +21,7 @@ PATCHES = 10_000
 SCATTERED_SIDE, DENSE_SIDE = 100_000, 2_000
 """Pixels of a side of the ground: patches cover a two hundred and fiftieth of the one, and the other ten times."""
 FEW, MANY = 1_000, 100_000
-"""Of which memory is measured: patches of 16 x 16 pixels of four bands."""
+"""Of which memory is measured: patches of 32 x 32 pixels of ten bands, so that the few fill what waits for the disk."""
 STEP = """
 import io, json, sys
 from pathlib import Path
@@ -120,7 +120,7 @@ def _sections(bands: int, side: int) -> tuple[Data, Export]:
 
 def _memory(patches: int, side: int) -> float:
     """Peak memory of an export in MB."""
-    data, export = _sections(4, 16)
+    data, export = _sections(10, 32)
     with tempfile.TemporaryDirectory() as folder:
         arguments = [data.model_dump_json(), export.model_dump_json(), str(patches), str(side), folder]
         done = subprocess.run(

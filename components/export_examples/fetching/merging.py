@@ -84,9 +84,9 @@ class Windows:
     """Windows, and the patches in each; every patch is in exactly one. The largest ones come first.
 
     Attributes:
-        boxes: As `Box`, int64 (windows, 4).
-        patches: Places of patches, window by window, int64 (patches,).
-        starts: Where each window's begin in `patches`, and where the last one's end, int64 (windows + 1,).
+        boxes: As `Box`, int32 (windows, 4).
+        patches: Places of patches, window by window, int32 (patches,).
+        starts: Where each window's begin in `patches`, and where the last one's end, int32 (windows + 1,).
     """
 
     boxes: Array
@@ -138,7 +138,8 @@ def merge(corners: Array, shape: tuple[int, int], limits: Limits, costs: Costs, 
     rank[order] = np.arange(len(order))
     windows = rank[owners]
     patches = np.argsort(windows, kind="stable")
-    return Windows(merged[order], patches, np.searchsorted(windows[patches], np.arange(len(merged) + 1)))
+    starts = np.searchsorted(windows[patches], np.arange(len(merged) + 1))
+    return Windows(merged[order].astype(np.int32), patches.astype(np.int32), starts.astype(np.int32))
 
 
 def _owners(patches: Array, limits: Limits, costs: Costs, most: float) -> Array:

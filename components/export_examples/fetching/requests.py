@@ -94,8 +94,8 @@ class Requests:
         ends = np.cumsum(sizes)
         within = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - sizes, sizes)
         places = windows.patches[np.repeat(windows.starts[:-1][chosen], sizes) + within]
-        starts = np.concatenate([[0], ends]).astype(np.int64)
-        own = Windows(windows.boxes[chosen], np.arange(len(places)), starts)
+        starts = np.concatenate([[0], ends]).astype(np.int32)
+        own = Windows(windows.boxes[chosen], np.arange(len(places), dtype=np.int32), starts)
         return type(self)(self.split[places], self.corners[places], own)
 
     def parts(self, number: int) -> Iterator[Self]:
@@ -104,6 +104,9 @@ class Requests:
         Args:
             number: Of parts.
         """
+        if number == 1 and len(self):
+            yield self
+            return
         for part in range(min(number, len(self))):
             yield self.only(np.arange(part, len(self), number))
 
