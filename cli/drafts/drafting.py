@@ -277,7 +277,7 @@ def _export(chosen: Shapes | None, said: _Said) -> dict[str, Any]:
         return {"patch_shape": [64, 64], "block_shape": [256, 256]}
     said.remarks["export.block_shape"] = f"{chosen.blocks:,} blocks, dealt to the splits as a whole"
     said.remarks["export.examples"] = "at most; twice the ground of a split where that is less"
-    for split, names in (chosen.absent or {}).items():
+    for split, names in chosen.absent.items():
         if names:
             said.notes.append(
                 f"export: no patch of {split} would be centred on {', '.join(names)}: there is little of it, or it "

@@ -43,7 +43,7 @@ class Shapes:
         blocks: Number of blocks.
         depth: Of the U-Net.
         examples: Patches by split.
-        absent: Names of classes that no patch is centred on, by split; None where nobody looked.
+        absent: Names of classes that no patch is centred on, by split.
     """
 
     patch: int
@@ -51,19 +51,19 @@ class Shapes:
     blocks: int
     depth: int
     examples: Mapping[str, int]
-    absent: Mapping[str, tuple[str, ...]] | None
+    absent: Mapping[str, tuple[str, ...]]
 
     @property
     def lacking(self) -> int:
         """Pairs of class and split without a patch."""
-        return sum(map(len, (self.absent or {}).values()))
+        return sum(map(len, self.absent.values()))
 
 
 def choose(data: Data, grid: Grid) -> Shapes:
     """The largest patches and blocks of which there are enough, and with which every split has every stratum.
 
     Args:
-        data: The section; asked where its strata are, where Earth Engine can tell that in one go.
+        data: The section; some of its labels are looked at.
         grid: Of the region.
 
     Raises:
@@ -85,7 +85,7 @@ def choose(data: Data, grid: Grid) -> Shapes:
         except SplitError as error:
             problem = str(error)
             continue
-        absent = None if found is None else _absent(found, areas, patch, strata)
+        absent = _absent(found, areas, patch, strata)
         shapes = Shapes(patch, block, number, depth, _examples(areas, patch), absent)
         if best is None or shapes.lacking < best.lacking:
             best = shapes
