@@ -249,6 +249,10 @@ def number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
+L2 = 1.0
+"""Penalty on the square of a leaf's answer in boosting, as in XGBoost."""
+
+
 def smallest_leaf(pixels: int, most: int = 20) -> int:
     """Training pixels that a leaf of boosted trees holds at least: fewer than usual where there are only some dozens.
 
@@ -275,6 +279,9 @@ def boosting_options(pixels: int, seed: int) -> dict[str, Any]:
         "learning_rate": 0.1,
         "max_leaf_nodes": 31,
         "min_samples_leaf": smallest_leaf(pixels),
+        # Without it a leaf on which the model is sure divides by nearly nothing, and with rare classes the loss of the
+        # very pixels that it learns from grows from round to round.
+        "l2_regularization": L2,
         "early_stopping": False,
         "random_state": seed,
     }

@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 from pydantic import Field
 
 from earthline.config.section import Number, WholeNumber
-from earthline.task.judgement import smallest_leaf
+from earthline.task.judgement import L2, smallest_leaf
 from trainer.models.parts.pixel_trees import PixelTrees
 
 _SMALL = 100_000
@@ -32,7 +32,11 @@ class GradientBoosting(PixelTrees):
         description="Least number of training pixels in a leaf; with fewer than twenty times as many pixels it is a "
         "twentieth of them.",
     )
-    l2: Number = Field(default=0.0, ge=0, description="Penalty on the square of a leaf's answer.")
+    l2: Number = Field(
+        default=L2,
+        ge=0,
+        description="Penalty on the square of a leaf's answer; with rare classes it may not learn at all without.",
+    )
 
     def shrunk(self) -> Self:
         """With at most 5 rounds."""
