@@ -127,3 +127,22 @@ def test_ground_without_labels_counts_for_nothing() -> None:
 def test_without_a_known_chance_nothing_is_estimated(unknown: dict[str, Any]) -> None:
     manifest, patches = dataset(drawn(5))
     assert sample_of(manifest.model_copy(update=unknown), patches, TASK) is None
+
+
+def test_a_design_without_strata_gives_all_patches_one_weight_and_lost_ones_count_as_drawn() -> None:
+    chosen = np.random.default_rng(3).choice(len(FRAME), 40, replace=False)
+    manifest, patches = dataset(FRAME[chosen])
+    told = StratumSample(name="all", frame=len(FRAME), drawn=40, lost=10)
+    drawn = manifest.model_copy(update={"design": "random", "sampling": {"test": (told,)}})
+    sample = sample_of(drawn, patches, TASK)
+    assert sample is not None
+    assert sample.patches.weights.tolist() == [len(FRAME) / 50] * 40
+    # Nothing is asked of ground without imagery, so the figure is the same and its error nearly so.
+    right = (MAPPED == LABEL)[FRAME[chosen, 0] + SIDE // 2, FRAME[chosen, 1] + SIDE // 2]
+    without = manifest.model_copy(
+        update={"design": "random", "sampling": {"test": (told.model_copy(update={"lost": 0}),)}}
+    )
+    alone = sample_of(without, patches, TASK)
+    assert alone is not None
+    one, other = (each.patches.ratios(right, np.ones(40)) for each in (sample, alone))
+    assert one.value == pytest.approx(other.value) and one.error == pytest.approx(other.error, rel=0.02)
