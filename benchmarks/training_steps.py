@@ -169,4 +169,6 @@ def _bare(lesson: Lesson, steps: int, *, compiled: bool) -> Callable[[], object]
 
 def _near(lesson: Lesson, steps: int) -> Any:
     """Batches that are ready before they are asked for."""
-    return _feed(lesson, lesson.train).training(0).take(steps).cache()
+    batches = _feed(lesson, lesson.train).training(0).take(steps).cache()
+    # Keras wonders about data that end before it is told that they would.
+    return batches.apply(tf.data.experimental.assert_cardinality(steps))
