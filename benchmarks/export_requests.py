@@ -29,6 +29,7 @@ import ee
 import numpy as np
 from components.export_examples import pipeline, rounds
 from components.export_examples.fetching import fetch, requests
+from components.export_examples.fetching.memory import return_freed
 from components.export_examples.fetching.requests import Requests
 from components.export_examples.job import Job
 from components.export_examples.planning.patches import Plan
@@ -43,6 +44,7 @@ from earthline.task import task_of
 data, export = Data.model_validate_json(sys.argv[1]), Export.model_validate_json(sys.argv[2])
 patches, side, folder = int(sys.argv[3]), int(sys.argv[4]), Path(sys.argv[5])
 kind = requests.pixel_type(data)
+return_freed()
 
 def answer(request):
     size = request["grid"]["dimensions"]

@@ -14,6 +14,7 @@ from kfp import dsl
 from components.export_examples import description, pipeline, rounds, runners
 from components.export_examples.batch import delivery
 from components.export_examples.existing import dataset
+from components.export_examples.fetching.memory import return_freed
 from components.export_examples.fetching.requests import Requests
 from components.export_examples.job import Job
 from components.export_examples.planning.patches import Plan
@@ -135,6 +136,7 @@ def make(
     Raises:
         Exception: As `run`.
     """
+    return_freed()
     connect(project, export.concurrency, export.requests_per_second)
     grid = verification.verify(data)
     data = data_types.resolved(data, grid)

@@ -12,7 +12,7 @@ from apache_beam.metrics import Metrics
 
 from components.export_examples.fetching import windows
 from components.export_examples.fetching.measuring import FEW, Meter
-from components.export_examples.fetching.memory import share_pools
+from components.export_examples.fetching.memory import return_freed
 from components.export_examples.fetching.merging import DEFAULT
 from components.export_examples.fetching.progress import Progress
 from components.export_examples.fetching.requests import Requests, Window, under_way, worth
@@ -76,7 +76,7 @@ class FetchPatches(beam.DoFn):  # type: ignore[misc]  # Beam publishes no types
         self._threads = share + max(1, round(FURTHER_THREADS * share))
         connect(self._job.project, share, export.requests_per_second * share / export.concurrency)
         self._image = windows.request_image(self._job.data, self._job.grid)
-        share_pools()
+        return_freed()
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="fetch")
         self._progress = Progress(self._done, self._total, traffic)
         self._meter = Meter()
