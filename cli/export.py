@@ -49,6 +49,7 @@ def export(
     chosen = () if form is None else (f"export.format={form}",)
     settings = load(config, (*(overrides or ()), *chosen))
     _require_free(output, force=force)
+    _require_names(settings)
     own = settings.data.examples
     if own is None or any(name.startswith("gs://") for names in own.patterns.values() for name in names):
         target.enter(settings.environment)
@@ -76,6 +77,19 @@ def _require_free(output: Path, *, force: bool) -> None:
         raise typer.BadParameter(
             f"{output} holds a finished dataset; --force writes over it, or name another folder", param_hint="--output"
         )
+
+
+def _require_names(settings: "Config") -> None:
+    """Says of a band whose name Earth Engine's layout needs itself before anything is fetched."""
+    from earthline.config import ConfigError
+    from earthline.formats import band_lists
+    from earthline.formats.manifest import EARTHLINE
+
+    if settings.export.format != EARTHLINE:
+        try:
+            band_lists.names(settings.data.imagery.band_names)
+        except ValueError as error:
+            raise ConfigError(str(error)) from error
 
 
 def _make(settings: "Config", output: Path) -> None:

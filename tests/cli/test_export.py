@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -63,23 +64,30 @@ def content(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-@pytest.mark.slow
-def test_an_interrupted_export_goes_on_and_ends_alike(
-    sandbox: Sandbox, shell: Shell, config: Path, tmp_path: Path
-) -> None:
-    code, told, progress = shell.earthline("export", str(config), "--output", str(tmp_path / "whole"))
+@pytest.fixture(scope="module")
+def whole(shell: Shell, config: Path) -> Path:
+    """The folder of an export that nothing interrupted."""
+    code, told, progress = shell.earthline("export", str(config), "--output", "whole")
     assert code == 0, progress
     assert "train: 60 patches" in told and "wet, dry (0 to 1)" in told
     assert "92 patches planned" in progress and "92/92 patches" in progress
-    dataset = datasets.open(tmp_path / "whole")
+    return shell.folder / "whole"
+
+
+def test_a_dataset_holds_what_earth_engine_has(whole: Path) -> None:
+    dataset = datasets.open(whole)
     pixels = np.moveaxis(scene(), 0, -1)
     for name in dataset:
         for sample in dataset[name]:
             rows, columns = (slice(sample[key], sample[key] + 8) for key in ("row", "column"))
             np.testing.assert_array_equal(sample["image"], pixels[rows, columns])
             assert sample["mask"][3, 3] == (sample["row"] + sample["column"] + 6) // 9 % 2
-    whole = content(tmp_path / "whole")
 
+
+@pytest.mark.slow
+def test_an_interrupted_export_goes_on_and_ends_alike(
+    sandbox: Sandbox, shell: Shell, config: Path, whole: Path, tmp_path: Path
+) -> None:
     again = ("export", str(config), "--output", str(tmp_path / "parts"), "--set", "export.concurrency=2")
     sandbox.command("faults", "add", "slow", "--method", "image:computePixels", "--seconds", "2")
     try:
@@ -104,29 +112,29 @@ def test_an_interrupted_export_goes_on_and_ends_alike(
     assert not (tmp_path / "parts" / "manifest.json").exists()
     code, _, progress = shell.earthline(*again)
     assert code == 0, progress
-    assert content(tmp_path / "parts") == whole
+    assert content(tmp_path / "parts") == content(whole)
     assert "goes on where an earlier run ended" in progress
     assert "92 patches come by" not in progress, "what had arrived was asked for again"
 
 
-def test_a_finished_dataset_is_written_over_by_force_alone(shell: Shell, config: Path, tmp_path: Path) -> None:
-    few = ("--set", "export.examples={train: 6, validation: 2, test: 3}", "--format", "earth_engine")
-    export = ("export", str(config), "-o", str(tmp_path / "set"), *few)
-    code, told, progress = shell.earthline(*export, "--set", "export.compress=gzip")
-    assert code == 0, progress
-    split = datasets.open(tmp_path / "set")["train"]
-    assert split.manifest.format == "earth_engine" and all(path.suffix == ".gz" for path in split.records.paths)
-    assert len(list(split)) == 6
+def test_a_finished_dataset_is_written_over_by_force_alone(
+    shell: Shell, config: Path, whole: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(whole, tmp_path / "set")
     (tmp_path / "set" / "mine.txt").write_text("precious")
-
     before = content(tmp_path / "set")
+    few = ("--set", "export.examples={train: 6, validation: 2, test: 3}", "--set", "export.compress=gzip")
+    export = ("export", str(config), "-o", str(tmp_path / "set"), "--format", "earth_engine", *few)
     code, told, progress = shell.earthline(*export)
     assert (code, told) == (2, "") and "--force" in progress
     assert content(tmp_path / "set") == before
+
     code, _, progress = shell.earthline(*export, "--force")
     assert code == 0, progress
-    assert not list((tmp_path / "set").glob("*.gz")) and (tmp_path / "set" / "mine.txt").read_text() == "precious"
-    assert len(list(datasets.open(tmp_path / "set")["test"])) == 3
+    assert not list((tmp_path / "set").glob("*.tfrecord")) and (tmp_path / "set" / "mine.txt").read_text() == "precious"
+    split = datasets.open(tmp_path / "set")["train"]
+    assert split.manifest.format == "earth_engine" and all(path.suffix == ".gz" for path in split.records.paths)
+    assert len(list(split)) == 6
 
 
 def test_what_earth_engine_refuses_is_a_line(sandbox: Sandbox, shell: Shell, config: Path, tmp_path: Path) -> None:
