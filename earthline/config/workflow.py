@@ -175,16 +175,14 @@ class Config(Section):
             return []
         task: Any = resolve_name(installed()[labels.task].task).of_labels(labels)
         strata = ", ".join(task.strata)
-        if export.deviations is None and task.spread is None:
+        if export.stds is None and task.spread is None:
             return [
-                f"export.deviations: allocation neyman needs one for each of {strata}; give them, such as "
+                f"export.stds: allocation neyman needs one for each of {strata}; give them, such as "
                 "sqrt(u * (1 - u)) for an expected user's accuracy u, or use allocation: proportional"
             ]
-        wrong = sorted(set(export.deviations or task.strata) ^ set(task.strata))
+        wrong = sorted(set(export.stds or task.strata) ^ set(task.strata))
         if wrong:
-            return [
-                f"export.deviations: {', '.join(wrong)}: give one number for each of {strata}, and for nothing else"
-            ]
+            return [f"export.stds: {', '.join(wrong)}: give one number for each of {strata}, and for nothing else"]
         return []
 
     def _evaluate_problems(self) -> list[str]:

@@ -38,7 +38,7 @@ DATA = Data.model_validate(
 DESIGNS = {
     "equal": {},
     "proportional": {"allocation": "proportional"},
-    "neyman": {"allocation": "neyman", "deviations": {"common": 0.2, "rare": 0.5, "rarest": 0.4}},
+    "neyman": {"allocation": "neyman", "stds": {"common": 0.2, "rare": 0.5, "rarest": 0.4}},
     "random": {"design": "random"},
     "systematic": {"design": "systematic"},
 }
@@ -200,9 +200,9 @@ def test_places_without_imagery_are_replaced_and_estimates_stay_right():
 def test_neyman_estimates_better_than_equal_parts():
     there = OWNERS == 2
     spreads = [VALUES[there & (LABELS == stratum)].std() for stratum in range(3)]
-    deviations = dict(zip(NAMES, map(float, spreads), strict=True))
+    stds = dict(zip(NAMES, map(float, spreads), strict=True))
     spread = {}
-    for name, changes in {"equal": {}, "neyman": {"allocation": "neyman", "deviations": deviations}}.items():
+    for name, changes in {"equal": {}, "neyman": {"allocation": "neyman", "stds": stds}}.items():
         found = []
         for seed in range(ROUNDS):
             plan = drawn(**changes, seed=seed).first
@@ -271,10 +271,10 @@ def test_what_is_missing_is_said(caplog):
     ("changes", "said"),
     [
         ({"design": "random", "allocation": "proportional"}, "allocation proportional: design random draws from all"),
-        ({"deviations": {"common": 0.1}}, "deviations: only allocation: neyman uses them"),
-        ({"allocation": "neyman", "deviations": {"common": 0.0}}, "deviations: all are 0"),
-        ({"allocation": "neyman"}, "export.deviations: allocation neyman needs one for each of common, rare, rarest"),
-        ({"allocation": "neyman", "deviations": {"common": 1.0, "rares": 1.0}}, "rare, rares, rarest: give one number"),
+        ({"stds": {"common": 0.1}}, "stds: only allocation: neyman uses them"),
+        ({"allocation": "neyman", "stds": {"common": 0.0}}, "stds: all are 0"),
+        ({"allocation": "neyman"}, "export.stds: allocation neyman needs one for each of common, rare, rarest"),
+        ({"allocation": "neyman", "stds": {"common": 1.0, "rares": 1.0}}, "rare, rares, rarest: give one number"),
         ({"buffer": 30.0, "buffer_pixels": 3}, "buffer_pixels: `buffer` is given as well"),
         ({"block_size": 3000.0, "block_shape": [90, 90]}, "block_size: `block_shape` is given as well"),
         (
@@ -292,7 +292,7 @@ def test_a_design_that_cannot_be_is_refused_when_the_config_is_read(changes, sai
         Config.model_validate(content)
 
 
-def test_values_spread_over_their_parts_where_no_deviations_are_given():
+def test_values_spread_over_their_parts_where_no_stds_are_given():
     labels = {"image": "a/b", "band": "h", "value": {"name": "height", "range": [0, 60], "breaks": [12, 24]}}
     data = Data.model_validate({"imagery": {"image": "a/image", "bands": ["b1"]}, "labels": labels})
     found = points.draw(data, export(allocation="neyman"), TILES, GROUND)

@@ -70,7 +70,7 @@ def _wanted(export: Export, task: Task, split: str, frame: Array) -> Array:
         return allocation.fill(np.ones(len(frame)), frame, most)
     if export.allocation == "proportional":
         return allocation.fill(frame, frame, most)
-    given = export.deviations
+    given = export.stds
     spread = [given[name] for name in task.strata] if given is not None else list(task.spread or ())
     return allocation.fill(frame * np.array(spread), frame, most)
 

@@ -73,9 +73,9 @@ class Export(Section):
     allocation: Literal["equal", "proportional", "neyman"] = Field(
         default="equal",
         description="How a stratified design deals its patches: `equal` parts; `proportional` to the strata's pixels; "
-        "`neyman`: to pixels times `deviations`, which estimates the whole region's figure best.",
+        "`neyman`: to pixels times `stds`, which estimates the whole region's figure best.",
     )
-    deviations: dict[str, Annotated[Number, Field(ge=0)]] | None = Field(
+    stds: dict[str, Annotated[Number, Field(ge=0)]] | None = Field(
         default=None,
         description="For `neyman`: the standard deviation inside of each class of what is to be estimated, such as "
         "sqrt(u * (1 - u)) for an expected user's accuracy u. For values left out, as if spread evenly over each part.",
@@ -180,10 +180,10 @@ class Export(Section):
                 f"allocation {self.allocation}: design {self.design} draws from all labelled pixels alike; write "
                 "design: stratified, or remove the allocation"
             )
-        if self.deviations is not None and self.allocation != "neyman":
-            raise ValueError("deviations: only allocation: neyman uses them; write that, or remove them")
-        if self.deviations is not None and not any(self.deviations.values()):
-            raise ValueError("deviations: all are 0, so nothing says where patches tell most; give at least one above")
+        if self.stds is not None and self.allocation != "neyman":
+            raise ValueError("stds: only allocation: neyman uses them; write that, or remove them")
+        if self.stds is not None and not any(self.stds.values()):
+            raise ValueError("stds: all are 0, so nothing says where patches tell most; give at least one above")
 
     def _require_engine(self) -> None:
         """Checks that the runner can begin its work, and has some."""
