@@ -84,6 +84,4 @@ def test_a_patch_cut_out_of_a_window_is_the_patch_alone(corners, shape, offset):
 
 
 def test_the_type_of_an_answer_is_known_beforehand():
-    assert pixel_type(section((0, 0))) == np.dtype(
-        [("B1", "i2"), ("B2", "i2"), (LABEL_BAND, "u1"), (VALID_BAND, "u1")]
-    )
+    assert pixel_type(section((0, 0))) == np.dtype([("B1", "i2"), ("B2", "i2"), (LABEL_BAND, "u1"), (VALID_BAND, "u1")])
