@@ -10,6 +10,7 @@ import tensorflow as tf
 from trainer.lesson import Lesson, learn
 from trainer.loop.faults import NotFinite, OutOfMemory, explained
 from trainer.loop.steps import Steps
+from trainer.models.unet import UNet
 
 
 def test_a_loss_that_is_not_finite_names_the_batch_and_keeps_the_last_good_state(
@@ -50,10 +51,12 @@ def test_a_metric_that_is_not_measured_cannot_be_watched(lesson: Callable[..., L
 
 
 def test_the_last_epoch_is_kept_on_demand_and_every_way_computes_the_same(lesson: Callable[..., Lesson]) -> None:
-    given = lesson(keep="last", epochs=3, learning_rate=0.3, speed="plain")
+    # Dropout draws other numbers in half precision.
+    model = UNet(filters=4, depth=1, dropout=0.0)
+    given = lesson(model=model, keep="last", epochs=3, learning_rate=0.05, speed="plain")
     plain = learn(given.train.model, given)
     assert plain.state.best_epoch == 3
-    given = lesson(keep="last", epochs=3, learning_rate=0.3, speed="bfloat16")
+    given = lesson(model=model, keep="last", epochs=3, learning_rate=0.05, speed="bfloat16")
     half = learn(given.train.model, given)
     assert half.network.compute_dtype == "float32"
     for one, other in zip(plain.state.history, half.state.history, strict=True):

@@ -23,13 +23,15 @@ def around(x: Any, valid: Any, side: int) -> Any:
     from keras import layers, ops
 
     bands = int(x.shape[-1])
-    both = layers.Concatenate()([x, valid])
+    # Half precision would round the shares.
+    both = layers.Concatenate(dtype="float32")([x, valid])
     filled, known = x, valid
     for window in _sides(side):
         means = both
         for shape, (down, across) in (((window, 1), (window // 2, 0)), ((1, window), (0, window // 2))):
             # With pixels beyond the edge as zeros, means of values and of validity leave them out alike.
-            means = layers.AveragePooling2D(shape, strides=1)(layers.ZeroPadding2D((down, across))(means))
+            padded = layers.ZeroPadding2D((down, across), dtype="float32")(means)
+            means = layers.AveragePooling2D(shape, strides=1, dtype="float32")(padded)
         share = means[..., bands:]
         filled = ops.where(ops.greater(known, 0.0), filled, means[..., :bands] / ops.maximum(share, 0.5 / window**2))
         known = ops.maximum(known, share)
