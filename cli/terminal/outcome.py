@@ -153,6 +153,13 @@ def _tell_results(record: "Record", console: Console) -> None:
             console.print(f"{name:<10} {escape(value)}", soft_wrap=True, highlight=False)
 
 
+_BEATEN = (
+    "next: 'earthline run CONFIG --set train.model.name=auto' trains a forest and boosted trees as well as networks, "
+    "and takes the cheapest that is as good as the best; '--set evaluate.min_gain=-0.02' deploys one that ties"
+)
+"""What to do where a baseline is better than the model."""
+
+
 def _tell_evaluation(record: "Record", console: Console) -> None:
     from earthline.formats.evaluations import Evaluation
 
@@ -170,6 +177,8 @@ def _tell_evaluation(record: "Record", console: Console) -> None:
     if not found.gate.blessed:
         reason = escape(found.gate.reason)
         console.print(f"[yellow]the model was not deployed:[/] {reason}", soft_wrap=True, highlight=False)
+        if found.gate.gain <= 0 and found.gate.compared_with in {each.name for each in found.baselines}:
+            console.print(_BEATEN, soft_wrap=True, highlight=False)
 
 
 def _json(record: "Record", kind: str) -> dict[str, Any]:

@@ -302,7 +302,7 @@ def test_spools_outlive_a_run_wherever_there_is_a_place(tmp_path, monkeypatch):
     at = folders.spools
     assert at("gs://bucket/temp", tmp_path, remote=False) == "/mounted/bucket/temp/export_spools"
     assert at("gs://bucket/temp", tmp_path, remote=True) == "gs://bucket/temp/export_spools"
-    assert at("/work/temp", tmp_path, remote=False) == "/work/temp/export_spools"
+    assert at("/data/temp", tmp_path, remote=False) == "/data/temp/export_spools"
     assert at("", tmp_path, remote=False) == f"{tmp_path}/.unfinished"
 
 
