@@ -73,7 +73,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ]
         failed = _run([cell for cell in cells if not (parsed.output / cell.path).is_file()], parsed)
     shown = {name: sets.find(name) for name in parsed.sets}
-    text = table.page(results.read(parsed.output), shown)
+    try:
+        text = table.page(results.read(parsed.output), shown)
+    except ValueError as error:
+        print(f"benchmarks.accuracy: {error}", file=sys.stderr)
+        return 1
     if parsed.page is not None:
         table.put(parsed.page, text)
     print(f"{text}\n\n{table.NOTE}")
