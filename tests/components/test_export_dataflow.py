@@ -218,7 +218,7 @@ def test_a_portable_runner_gives_the_same_bytes(sandbox, engine, tmp_path) -> No
     folder = "projects/sandbox/assets/export_engines"
     sandbox.command("add", f"{folder}/scene", save(tmp_path / "scene.tif", imagery, nodata=0))
     sandbox.command("add", f"{folder}/labels", save(tmp_path / "labels.tif", labels[None], nodata=0))
-    done = sandbox.run([sys.executable, "-c", STEP, *engine, str(tmp_path)])
+    done = sandbox.run([sys.executable, "-c", STEP, *engine, str(tmp_path)], timeout=400)
     here, there = (
         {path.name: path.read_bytes() for path in sorted((tmp_path / runner).iterdir()) if path.is_file()}
         for runner in ("DirectRunner", "PortableRunner")

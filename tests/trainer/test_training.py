@@ -80,7 +80,7 @@ def test_values_under_the_mask_do_not_matter_and_valid_zeros_do() -> None:
 
 
 def test_a_patch_that_the_stride_does_not_divide_is_refused(dataset: Callable[..., Path], tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"\[8, 8\] px do not divide by the model's stride 16"):
+    with pytest.raises(ValueError, match=r"\[8, 8\] px do not divide by the stride 16 of unet"):
         training.run(TINY.model_copy(update={"model": UNet(depth=4)}), dataset(), tmp_path)
 
 

@@ -26,7 +26,7 @@ FURTHER_THREADS = 0.25
 WORTH = 100
 """Least windows that are merged anew by what the first ones cost."""
 SECONDS = (0.5, 1, 2, 4, 8, 16, 32, 64, 128)
-"""Bounds of the classes by which times until windows arrive are counted."""
+"""Seconds that bound the bins in which times until windows arrive are counted."""
 
 _logger = logging.getLogger(__name__)
 _Array = np.ndarray[Any, Any]
