@@ -10,28 +10,25 @@ from rich.table import Table
 from benchmarks import (
     command_line,
     earthengine,
-    export_plan,
-    export_requests,
-    export_resume,
-    export_speed,
     many_tasks,
     pipeline_overhead,
     reading_patches,
     training_steps,
     two_machines,
 )
+from benchmarks.export import plan, requests, resume, speed
 
 ALL = {
-    module.__name__.rpartition(".")[2]: module.measure
+    module.__name__.partition(".")[2].replace(".", "_"): module.measure
     for module in (
         command_line,
         pipeline_overhead,
         many_tasks,
         earthengine,
-        export_plan,
-        export_requests,
-        export_resume,
-        export_speed,
+        plan,
+        requests,
+        resume,
+        speed,
         reading_patches,
         training_steps,
         two_machines,

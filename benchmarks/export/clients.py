@@ -1,6 +1,6 @@
 """Ways to fetch many patches of Earth Engine: the product's, and usual ones, each by the unmodified client.
 
-`python -m benchmarks.export_clients` reads its task as JSON and tells when each patch arrived.
+`python -m benchmarks.export.clients` reads its task as JSON and tells when each patch arrived.
 """
 
 import functools
@@ -16,7 +16,7 @@ from typing import Any
 import ee
 import numpy as np
 
-from benchmarks.quota_server import LEFT, SCALE, TOP, value
+from benchmarks.export.quota_server import LEFT, SCALE, TOP, value
 from earthline.earth_engine import connection
 from earthline.earth_engine.pixels import fetch, stream
 from earthline.earth_engine.retry import PixelsError

@@ -85,7 +85,7 @@ class Bench:
     def server(self, **settings: Any) -> Iterator[str]:
         """A server's address; it ends afterwards."""
         given = {"quota": QUOTA, "per_second": PER_SECOND, "seconds": SECONDS, "faults": FAULTS, "others": self._others}
-        command = [sys.executable, "-m", "benchmarks.quota_server"]
+        command = [sys.executable, "-m", "benchmarks.export.quota_server"]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert process.stdin is not None and process.stdout is not None
         try:
@@ -97,7 +97,7 @@ class Bench:
             process.wait()
 
     def job(self, way: str, patches: int, share: int = 1, workers: int = 1, url: str = "", **settings: Any) -> Outcome:
-        """Fetches patches by one of `export_clients`' ways, in one process or several.
+        """Fetches patches by one of `clients`' ways, in one process or several.
 
         Args:
             way: Its name.
@@ -137,7 +137,7 @@ class Bench:
 
 
 def _started(task: Mapping[str, Any]) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "benchmarks.export_clients"]
+    command = [sys.executable, "-m", "benchmarks.export.clients"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdin is not None
     process.stdin.write(json.dumps(task) + "\n")

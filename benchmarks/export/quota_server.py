@@ -3,7 +3,7 @@
 The sandbox computes what it is asked for, which 40 requests at a time on a few cores would wait for; here time passes
 and nothing else. It speaks `image:computePixels` of one band whose pixels tell where they lie, gives everything else
 as the sandbox gave it once, and refuses as Earth Engine does what goes beyond the quota. A process of its own:
-`python -m benchmarks.quota_server SETTINGS`, which prints its port.
+`python -m benchmarks.export.quota_server SETTINGS`, which prints its port.
 """
 
 import asyncio

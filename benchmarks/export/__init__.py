@@ -1,0 +1,1 @@
+"""Speed, requests and memory of exports: `python -m benchmarks export_speed`, and the others likewise."""
