@@ -96,7 +96,7 @@ def _make(settings: "Config", output: Path) -> None:
     """Does what the step does, with the same functions."""
     from components.export_examples import run
     from components.export_examples.existing import dataset
-    from components.export_examples.runners import LOCAL
+    from components.export_examples.job import LOCAL
     from components.export_examples.writing import folders
     from earthline.config import ConfigError
     from pipelines.dataflow import beam_options

@@ -7,6 +7,8 @@ from components.export_examples.planning.features import Foreign
 from earthline.config import Data, Export
 from earthline.grid import Grid
 
+LOCAL = "DirectRunner"
+"""The runner of this process alone; the others have workers elsewhere."""
 REQUESTS_PER_WORKER = 5
 """A small share of the quota for each worker measured best: stalls of one do not idle the others."""
 METRICS = "export_examples"

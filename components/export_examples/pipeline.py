@@ -9,7 +9,7 @@ from components.export_examples import runners
 from components.export_examples.fetching import requests
 from components.export_examples.fetching.fetch import FetchPatches
 from components.export_examples.fetching.requests import Requests
-from components.export_examples.job import Job
+from components.export_examples.job import LOCAL, Job
 from components.export_examples.writing.collecting import CollectPatches
 from components.export_examples.writing.encode import EncodePatches
 from earthline.earth_engine.retry import PixelsError
@@ -43,7 +43,7 @@ def run(
         PixelsError: Earth Engine refuses a request, or does not answer.
         OSError: The spool cannot be written (under a remote runner, the runner's own error).
     """
-    local = job.export.runner == runners.LOCAL
+    local = job.export.runner == LOCAL
     elements = list(asked.parts(requests.parts(len(asked), job.export)))
     options = runners.options(job, remote, len(elements))
     graph = beam.Pipeline(runner=runners.runner(job.export), options=options)

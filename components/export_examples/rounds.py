@@ -15,7 +15,7 @@ import numpy as np
 
 from components.export_examples.planning.patches import Plan
 from components.export_examples.writing.chunks import LostPatch
-from components.export_examples.writing.spool import Spool
+from components.export_examples.writing.spool import Spool, keys
 from earthline.formats.manifest import SPLITS, StratumSample
 
 Array = np.ndarray[Any, Any]
@@ -124,10 +124,10 @@ def _found(chosen: Plan, spool: Spool) -> tuple[Array, Array]:
     held, lost = np.zeros(len(chosen), bool), np.zeros(len(chosen), bool)
     for place, split in enumerate(SPLITS):
         mine = chosen.split == place
-        keys = _keys(chosen.corners(place))
-        held[mine] = np.isin(keys, _keys(spool.held(split)))
+        asked = keys(*chosen.corners(place).T)
+        held[mine] = np.isin(asked, keys(*spool.held(split).T))
         useless = np.array([(each.row, each.column) for each in spool.lost(split)], np.int64).reshape(-1, 2)
-        lost[mine] = np.isin(keys, _keys(useless))
+        lost[mine] = np.isin(asked, keys(*useless.T))
     return held, lost & ~held
 
 
@@ -146,8 +146,3 @@ def _require(missing: Plan) -> None:
             f"{missing.row[0]}, column {missing.column[0]} of {SPLITS[missing.split[0]]}; run it again (what has "
             "arrived is kept), and report it if that does not help"
         )
-
-
-def _keys(corners: Array) -> Array:
-    corners = corners.astype(np.int64)
-    return np.asarray((corners[:, 0] << 32) + corners[:, 1])

@@ -16,7 +16,7 @@ from components.export_examples.batch import delivery
 from components.export_examples.existing import dataset
 from components.export_examples.fetching.memory import return_freed
 from components.export_examples.fetching.requests import Requests
-from components.export_examples.job import Job
+from components.export_examples.job import LOCAL, Job
 from components.export_examples.planning.patches import Plan
 from components.export_examples.planning.points import PointsError
 from components.export_examples.planning.selection import select
@@ -100,7 +100,7 @@ def run(
             export,
             project,
             folder,
-            folders.spools(temp_location, folder, remote=export.runner != runners.LOCAL),
+            folders.spools(temp_location, folder, remote=export.runner != LOCAL),
             {key: value for key, value in remote.items() if value},
             sources,
             gcp_resources,
@@ -168,7 +168,7 @@ def make(
         counted.update(pipeline.joined(counted, found))
 
     # A remote runner takes minutes to begin.
-    gathered = rounds.gather(plan, spool, fetch, ahead=export.runner != runners.LOCAL or export.method == "batch")
+    gathered = rounds.gather(plan, spool, fetch, ahead=export.runner != LOCAL or export.method == "batch")
     rounds.told(gathered, plan)
     _require_examples(gathered)
     if selected.records is not None:

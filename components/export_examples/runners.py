@@ -14,11 +14,10 @@ from google.protobuf import json_format
 from google_cloud_pipeline_components.container.v1.gcp_launcher.utils.gcp_labels_util import attach_system_labels
 from google_cloud_pipeline_components.proto.gcp_resources_pb2 import GcpResources
 
-from components.export_examples.job import METRICS, REFUSALS, REQUESTS_PER_WORKER, Job
+from components.export_examples.job import LOCAL, METRICS, REFUSALS, REQUESTS_PER_WORKER, Job
 from earthline.config import Export
 from earthline.ending import tidy_at_sigterm
 
-LOCAL = "DirectRunner"
 DATAFLOW = "DataflowRunner"
 OURS = Path("/opt/earthline/bin/earthline-entry")
 """Is there in the image of steps and workers, and nowhere else."""

@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import shapely
 from shapely.geometry.base import BaseGeometry
 
-from earthline.earth_engine.tiles import Tile, fetch_tiles
+from earthline.earth_engine.tiles import covering, fetch_tiles
 from earthline.grid import Grid
 from earthline.reports.maps.confidence import ConfidenceRaster
 from earthline.task import Task
@@ -22,28 +21,6 @@ def request_shape(asked: tuple[int, int], tile: tuple[int, int]) -> tuple[int, i
     """
     rows, columns = (max(1, want // side) * side for want, side in zip(asked, tile, strict=True))
     return rows, columns
-
-
-def covering(grid: Grid, shape: tuple[int, int], outline: BaseGeometry | None) -> tuple[list[Tile], list[Tile]]:
-    """The requests that a map takes, and the tiles that lie outside of its outline.
-
-    Args:
-        grid: Of the map.
-        shape: Pixels of each request `(height, width)`.
-        outline: In pixels of the grid; None where all of it counts.
-
-    Returns:
-        Tiles that are asked for, and those that are not.
-    """
-    wanted: list[Tile] = []
-    left_out: list[Tile] = []
-    if outline is not None:
-        shapely.prepare(outline)
-    for tile in grid.tiles(shape):
-        row, column, (height, width) = tile
-        there = outline is None or outline.intersects(shapely.box(column, row, column + width, row + height))
-        (wanted if there else left_out).append(tile)
-    return wanted, left_out
 
 
 def predict(

@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
+import shapely
+from shapely.geometry.base import BaseGeometry
 
 from earthline.earth_engine.pixels import fetch, stream
 from earthline.grid import Grid
@@ -19,6 +21,26 @@ _logger = logging.getLogger(__name__)
 
 Tile = tuple[int, int, tuple[int, int]]
 """First row, first column and shape in pixels `(height, width)` of a tile on its grid."""
+
+
+def covering(grid: Grid, shape: tuple[int, int], outline: BaseGeometry | None) -> tuple[list[Tile], list[Tile]]:
+    """The tiles of a grid that meet an outline, and the others.
+
+    Args:
+        grid: Which.
+        shape: Shape of a tile in pixels `(height, width)`.
+        outline: In pixels of the grid; None where all of it counts.
+    """
+    tiles = list(grid.tiles(shape))
+    if outline is None:
+        return tiles, []
+    shapely.prepare(outline)
+    boxes = [shapely.box(column, row, column + width, row + height) for row, column, (height, width) in tiles]
+    met = shapely.intersects(outline, boxes).tolist()
+    parts: tuple[list[Tile], list[Tile]] = [], []
+    for tile, is_met in zip(tiles, met, strict=True):
+        parts[not is_met].append(tile)
+    return parts
 
 
 def fetch_tiles(

@@ -10,6 +10,7 @@ import numpy as np
 from components.export_examples.fetching import measuring, requests, windows
 from components.export_examples.fetching.fetch import WORTH
 from components.export_examples.fetching.merging import DEFAULT
+from components.export_examples.fetching.requests import Requests
 from components.export_examples.job import REQUESTS_PER_WORKER
 from components.export_examples.planning.selection import select
 from earthline.config import Config, Export
@@ -100,20 +101,16 @@ def measure(config: Config, prices: Prices) -> Measured:
     )
     first = selected.plan.first
     corners = np.column_stack([first.row, first.column])
-    planned = requests.windows_of(corners, data, selected.export)
-    boxes = planned.boxes
+    planned = Requests.of(first.split, corners, data, selected.export)
     # An export of many requests merges the rest anew by what its first ones cost, which as many here tell alike.
-    count = min(measuring.FEW if len(boxes) >= WORTH else PROBES, len(boxes))
-    chosen = np.unique(np.linspace(0, len(boxes) - 1, count).round().astype(int))
-    asked_for = [
-        grid.window(top, left, (bottom - top, right - left)) for top, left, bottom, right in boxes[chosen].tolist()
-    ]
+    some, _ = planned.apart(measuring.FEW if len(planned) >= WORTH else PROBES)
+    asked_for = [windows.grid_of(grid, window.box) for window in some]
     probes = probe(windows.request_image(data, grid), asked_for)
     costs = measuring.measured([each.pixels for each in probes], [each.seconds for each in probes])
     merged = [DEFAULT]
-    if len(boxes) >= WORTH and costs != DEFAULT:
+    if len(planned) >= WORTH and costs != DEFAULT:
         anew = requests.windows_of(corners, data, selected.export, costs)
-        if requests.worth(planned, anew, costs):
+        if requests.worth(planned.windows, anew, costs):
             merged.append(costs)
     expected = [requests.expected(corners, data, selected.export, each) for each in merged]
     measured = Measured(probes, ())

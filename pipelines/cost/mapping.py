@@ -4,9 +4,10 @@ import math
 
 import numpy as np
 
-from components.predict_map.tiles import covering, request_shape
+from components.predict_map.tiles import request_shape
 from earthline.config import Config
 from earthline.earth_engine import imagery
+from earthline.earth_engine.tiles import covering
 from earthline.task import task_of
 from pipelines.cost import machines
 from pipelines.cost.export import Measured

@@ -253,7 +253,7 @@ class Following:
         self._proved, job = True, self._job
         image = windows.request_image(job.data, job.grid)
         try:
-            same, _ = windows.fetch_patch(image, job.data, job.grid, *corner, job.export.patch_shape, 2)
+            same = windows.fetch_patch(image, job.data, job.grid, *corner, job.export.patch_shape, 2)
         except PixelsError as error:
             _logger.warning("export_examples: the tasks' patches are not compared with a request's: %s", error)
             return

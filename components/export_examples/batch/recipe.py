@@ -58,7 +58,7 @@ class Recipe:
         projection = ee.Projection(self._grid.crs, list(self._grid.transform))
         places = []
         for index, (row, column) in enumerate(corners):
-            first_row, first_column = self._first(row, column)
+            first_row, first_column, _, _ = windows.box_of(row, column, self._patch_shape, self._data.labels.offset)
             x, y = self._grid.center(first_row + down, first_column + right)
             places.append([index, x, y])
 
@@ -97,10 +97,6 @@ class Recipe:
     @property
     def _side(self) -> tuple[int, int]:
         return 2 * self._radius[0] + 1, 2 * self._radius[1] + 1
-
-    def _first(self, row: int, column: int) -> Corner:
-        rows, columns = self._data.labels.offset
-        return row + min(rows, 0), column + min(columns, 0)
 
     @staticmethod
     def _column(features: Mapping[str, Array], name: str, shape: tuple[int, ...]) -> Array:

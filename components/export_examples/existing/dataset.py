@@ -115,7 +115,7 @@ class _Split:
         self.name, self.examples = name, 0
         self._folder, self._stack, self._export = folder, stack, export
         # How many bytes a split gets is known when all are read; its files are near what they are made from.
-        share = size * export.shares[name]  # type: ignore[index]
+        share = size * export.shares[name]  # type: ignore[index]  # one of SPLITS
         self._most = count_shards(MOST_EXAMPLES, int(share), export.shards)
         self._task, self._bands = task_of(data), data.imagery.band_names
         self._files: list[IO[bytes]] = []

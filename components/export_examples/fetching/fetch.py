@@ -16,7 +16,7 @@ from components.export_examples.fetching.memory import return_freed
 from components.export_examples.fetching.merging import DEFAULT
 from components.export_examples.fetching.progress import Progress
 from components.export_examples.fetching.requests import Requests, Window, under_way, worth
-from components.export_examples.job import METRICS, REFUSALS, Job
+from components.export_examples.job import LOCAL, METRICS, REFUSALS, Job
 from earthline.earth_engine.connection import connect, traffic
 from earthline.earth_engine.pixels import stream
 from earthline.earth_engine.retry import PixelsError, UnansweredError
@@ -92,7 +92,7 @@ class FetchPatches(beam.DoFn):  # type: ignore[misc]  # Beam publishes no types
         try:
             yield from self._patches(requests)
         except PixelsError as error:
-            if self._job.export.runner == "DirectRunner":
+            if self._job.export.runner == LOCAL:
                 raise
             _logger.error("export_examples: %s", error)
             Metrics.string_set(METRICS, REFUSALS).add(str(error))

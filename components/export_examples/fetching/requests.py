@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from components.export_examples.fetching.merging import DEFAULT, Box, Costs, Limits, Windows, merge
-from components.export_examples.job import REQUESTS_PER_WORKER
+from components.export_examples.job import LOCAL, REQUESTS_PER_WORKER
 from earthline.config import Data, Export
 from earthline.earth_engine.imagery import LABEL_BAND
 from earthline.formats.contract import VALID_BAND
@@ -154,7 +154,7 @@ def under_way(export: Export) -> int:
     Args:
         export: The section.
     """
-    if export.runner == "DirectRunner":
+    if export.runner == LOCAL:
         return export.concurrency
     return min(REQUESTS_PER_WORKER, export.concurrency)
 
@@ -169,7 +169,7 @@ def parts(requests: int, export: Export) -> int:
         requests: Number of requests.
         export: The section.
     """
-    if export.runner == "DirectRunner":
+    if export.runner == LOCAL:
         return 1
     return max(1, math.ceil(requests / (PART * under_way(export))))
 

@@ -44,14 +44,37 @@ def request_grid(grid: Grid, row: int, column: int, shape: tuple[int, int], offs
         shape: Shape of the patch in pixels `(height, width)`.
         offset: Of the labels in pixels (rows, columns).
     """
+    return grid_of(grid, box_of(row, column, shape, offset))
+
+
+def box_of(row: int, column: int, shape: tuple[int, int], offset: tuple[int, int]) -> Box:
+    """The pixels of a patch and, shifted by the labels' offset, of its label.
+
+    Args:
+        row: Row of the patch's first pixel.
+        column: Column of the patch's first pixel.
+        shape: Shape of the patch in pixels `(height, width)`.
+        offset: Of the labels in pixels (rows, columns).
+    """
     rows, columns = offset
-    larger = (shape[0] + abs(rows), shape[1] + abs(columns))
-    return grid.window(row + min(rows, 0), column + min(columns, 0), larger)
+    top, left = row + min(rows, 0), column + min(columns, 0)
+    return top, left, top + shape[0] + abs(rows), left + shape[1] + abs(columns)
+
+
+def grid_of(grid: Grid, box: Box) -> Grid:
+    """The window that a box is.
+
+    Args:
+        grid: Of the whole region.
+        box: On that grid; may reach outside.
+    """
+    top, left, bottom, right = box
+    return grid.window(top, left, (bottom - top, right - left))
 
 
 def fetch_patch(
     image: Any, data: Data, grid: Grid, row: int, column: int, shape: tuple[int, int], attempts: int
-) -> tuple[np.ndarray[Any, Any], int]:
+) -> np.ndarray[Any, Any]:
     """Fetches the pixels of a patch, not decoded yet.
 
     Args:
@@ -64,16 +87,13 @@ def fetch_patch(
         attempts: Most tries.
 
     Returns:
-        Structured array of the shape of `request_grid`, and how many requests it took.
+        Structured array of the shape of `request_grid`.
 
     Raises:
         PixelsError: Earth Engine does not answer; the text names the patch.
     """
     window = request_grid(grid, row, column, shape, data.labels.offset)
-    requests: list[None] = []
-    place = f"patch at row {row}, column {column}"
-    pixels = fetch(image, window, attempts, place, requested=lambda: requests.append(None))
-    return pixels, len(requests)
+    return fetch(image, window, attempts, f"patch at row {row}, column {column}")
 
 
 def fetch_window(image: Any, grid: Grid, box: Box, attempts: int, place: str) -> tuple[np.ndarray[Any, Any], int]:
@@ -92,11 +112,9 @@ def fetch_window(image: Any, grid: Grid, box: Box, attempts: int, place: str) ->
     Raises:
         PixelsError: Earth Engine does not answer; where tasks of its own may do what requests cannot, the text says so.
     """
-    top, left, bottom, right = box
     requests: list[None] = []
-    window = grid.window(top, left, (bottom - top, right - left))
     try:
-        pixels = fetch(image, window, attempts, place, requested=lambda: requests.append(None))
+        pixels = fetch(image, grid_of(grid, box), attempts, place, requested=lambda: requests.append(None))
     except (BatchOnlyError, TooHeavyError) as error:
         raise type(error)(f"{error}; or {BY_TASKS}") from error
     return pixels, len(requests)
@@ -115,9 +133,8 @@ def cut(
         shape: Shape of the patch in pixels `(height, width)`.
         offset: Of the labels in pixels (rows, columns).
     """
-    rows, columns = offset
-    larger = shape[0] + abs(rows), shape[1] + abs(columns)
-    return _window(pixels, row + min(rows, 0) - box[0], column + min(columns, 0) - box[1], larger).copy()
+    top, left, bottom, right = box_of(row, column, shape, offset)
+    return _window(pixels, top - box[0], left - box[1], (bottom - top, right - left)).copy()
 
 
 def to_patch(pixels: np.ndarray[Any, Any], data: Data, row: int, column: int, shape: tuple[int, int]) -> Patch:

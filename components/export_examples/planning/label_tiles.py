@@ -8,13 +8,11 @@ from collections.abc import Iterator
 from typing import Any, Self
 
 import numpy as np
-import shapely
-from shapely.geometry.base import BaseGeometry
 
 from components.export_examples.planning import chance
 from earthline.config import Data, Export
 from earthline.earth_engine import imagery
-from earthline.earth_engine.tiles import Tile, fetch_tiles
+from earthline.earth_engine.tiles import Tile, covering, fetch_tiles
 from earthline.grid import Grid
 from earthline.task import task_of
 
@@ -73,7 +71,7 @@ class LabelTiles:
             ImageryError: An outline is of no use.
             PixelsError: Earth Engine does not answer.
         """
-        tiles = touched(grid, imagery.in_pixels(data, grid))
+        tiles, _ = covering(grid, (SIDE, SIDE), imagery.in_pixels(data, grid))
         read = cls(grid.shape, len(tiles))
         if most is not None and len(tiles) > most:
             drawn = chance.order(chance.state(export.seed, _TILES), len(tiles))[:most]
@@ -137,19 +135,3 @@ def _image(data: Data, grid: Grid) -> Any:
     """The stratum of each pixel inside of the region's outline as one uint8 band, masked nowhere."""
     inside = imagery.clipped(imagery.labels(data), data, grid, offset=data.labels.offset)
     return task_of(data).stratum(inside).rename([imagery.LABEL_BAND]).unmask(NOTHING, False).toUint8()
-
-
-def touched(grid: Grid, outline: BaseGeometry | None) -> list[Tile]:
-    """The tiles that are asked for: those of the grid that the region's outline meets.
-
-    Args:
-        grid: Of the whole region.
-        outline: In pixels of the grid; None where all of it counts.
-    """
-    tiles = list(grid.tiles((SIDE, SIDE)))
-    if outline is None:
-        return tiles
-    shapely.prepare(outline)
-    boxes = [shapely.box(column, row, column + width, row + height) for row, column, (height, width) in tiles]
-    met = shapely.intersects(outline, boxes)
-    return [tile for tile, is_met in zip(tiles, met.tolist(), strict=True) if is_met]

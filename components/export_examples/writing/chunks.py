@@ -192,13 +192,9 @@ class ChunkWriter:
         self._lost: list[LostPatch] = []
         self._bytes, self._since, self._begun = 0, 0.0, 0.0
 
-    def __getstate__(self) -> tuple[str, int]:
-        """What another process needs: nothing that waits here is copied."""
-        return self._folder, self._most_bytes
-
-    def __setstate__(self, state: tuple[str, int]) -> None:
-        """Starts with nothing."""
-        self.__init__(*state)  # type: ignore[misc]
+    def __reduce__(self) -> tuple[type["ChunkWriter"], tuple[str, int]]:
+        """How another process makes its own: nothing that waits here is copied."""
+        return type(self), (self._folder, self._most_bytes)
 
     def add(self, *arrived: EncodedPatch | LostPatch) -> None:
         """Takes patches.

@@ -134,8 +134,8 @@ class Spool:
         """
         mine = np.flatnonzero(self._places["split"] == SPLITS.index(split))
         # Both are in order of row and column, so that one key of both finds them.
-        known = _keys(self._places["row"][mine], self._places["column"][mine])
-        wanted = _keys(corners[:, 0], corners[:, 1])
+        known = keys(self._places["row"][mine], self._places["column"][mine])
+        wanted = keys(corners[:, 0], corners[:, 1])
         at = np.searchsorted(known, wanted)
         there = at < len(known)
         there[there] = known[at[there]] == wanted[there]
@@ -212,8 +212,13 @@ def _is_chunk(name: str) -> bool:
     return name.endswith(chunks.SUFFIX) and _OURS.fullmatch(name) is not None
 
 
-def _keys(rows: Array, columns: Array) -> Array:
-    """One number for each place, in the order of row and column."""
+def keys(rows: Array, columns: Array) -> Array:
+    """One number for each place, in the order of row and column.
+
+    Args:
+        rows: Whole numbers (places,).
+        columns: Likewise.
+    """
     return (rows.astype(np.int64) << 32) + columns.astype(np.int64)
 
 

@@ -11,10 +11,8 @@ from contextlib import contextmanager
 
 from earthline.earth_engine.requests.share import Share
 
-QUOTA_REQUESTS = 40
-"""Requests under way at once that Earth Engine allows a project by default (guides/usage)."""
 QUOTA_PER_SECOND = 100.0
-"""Requests that it allows to begin within a second."""
+"""Requests that Earth Engine allows a project to begin within a second by default (guides/usage)."""
 
 _Waiter = tuple[bool, int, threading.Condition]
 """Whether it comes after the urgent ones, its number, and what wakes it."""
