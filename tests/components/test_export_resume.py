@@ -98,6 +98,13 @@ class Exporter:
     def admin(self, method: str, path: str, content: Any = None) -> Any:
         return control.call(Home(self.sandbox.home), method, f"earthengine/{path}", content)
 
+    def settle(self) -> None:
+        """Waits for what a killed process had under way: the sandbox tells of a request when it has answered it."""
+        told = -1
+        while (now := len(self.admin("GET", "requests")["requests"])) != told:
+            told = now
+            time.sleep(1)
+
     def asked(self) -> int:
         """Requests for pixels since the last time that this was asked."""
         entries = self.admin("GET", "requests")["requests"]
@@ -247,6 +254,7 @@ def test_interrupted_again_and_again_it_ends_with_the_same_bytes(exporter, whole
         folder = tmp_path / f"{interrupted.__name__}-{exporter.chunks}"
         interrupted(exporter, folder, chance)
         assert not (folder / "manifest.json").exists()
+    exporter.settle()
     exporter.asked()
     log = exporter.finish(tmp_path / "last")
     # Only the rest was fetched; what the uninterrupted run left is there, and nothing beside it.

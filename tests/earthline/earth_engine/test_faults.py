@@ -1,6 +1,7 @@
 """Requests over the real wire: what passes the door, and what becomes of faults."""
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -34,14 +35,14 @@ FAULTY = """
 got, lost, asked = {}, [], []
 def work(place):
     try:
-        got[place] = fetch(image, grid.window(*place, (32, 32)), 8, f"patch {place}", lambda: asked.append(1))
+        got[place] = fetch(image, grid.window(*place, (64, 64)), 8, f"patch {place}", lambda: asked.append(1))
     except retry.PixelsError as error:
         lost.append(str(error))
 with ThreadPoolExecutor(10) as pool:
     list(pool.map(work, places * 2))
-whole = fetch(image, grid.window(0, 0, (88, 88)), 20, "whole")
+whole = fetch(image, grid.window(0, 0, (120, 120)), 20, "whole")
 for (row, column), found in got.items():
-    assert np.array_equal(found, whole[row : row + 32, column : column + 32]), (row, column)
+    assert np.array_equal(found, whole[row : row + 64, column : column + 64]), (row, column)
 print(json.dumps({"got": len(got), "lost": lost, "asked": len(asked)}))
 """
 WRONG = """
@@ -75,15 +76,19 @@ def test_everything_passes_one_door_in_each_of_two_processes(clean_sandbox, log)
 def test_faults_of_every_kind_lose_nothing_and_change_no_pixel(clean_sandbox, log):
     kinds = ("429", "503", "memory", "timeout", "reset", "truncated", "stall")
     for seed, kind in enumerate(kinds):
+        # What asks for less strikes halves as often as wholes here: rarely enough that none is struck to the end.
+        probability = "0.03" if kind in ("memory", "timeout") else "0.06"
         clean_sandbox.command(
-            *("faults", "add", kind, "--method", "image:computePixels", "--probability", "0.06"),
+            *("faults", "add", kind, "--method", "image:computePixels", "--probability", probability),
             *("--seed", str(seed), "--seconds", "2"),
         )
     outcome = json.loads(clean_sandbox.python(BEGIN + FAULTY, SHARE="8"))
     assert outcome["got"] == 64 and not outcome["lost"]
+    # A stalled request that was given up comes into the log when its stall ends.
+    time.sleep(2.5)
     entries = [entry for entry in log() if entry["method"] == "image:computePixels"]
     assert {entry.get("fault") for entry in entries} == {None, *kinds}
-    # The last one is not counted there; a stalled request that was given up may not be in the log yet.
+    # Those of the last window are not counted there.
     assert outcome["asked"] > 140 and outcome["asked"] <= len(entries)
 
 
