@@ -5,10 +5,9 @@ import sys
 
 import uvicorn
 
-from earthline import logs
+from earthline import logs, runtimes
 from serving import storage
 from serving.application import Server
-from serving.runtimes import Runtime, TensorFlowRuntime
 from serving.settings import Settings, SettingsError
 
 GRACE_SECONDS = 20
@@ -24,8 +23,8 @@ def main() -> int:
         print(f"serving: {error}", file=sys.stderr)
         return 2
 
-    def load() -> Runtime:
-        return TensorFlowRuntime(storage.local_folder(settings.storage_uri))
+    def load() -> runtimes.Runtime:
+        return runtimes.load(storage.local_folder(settings.storage_uri))
 
     uvicorn.run(
         Server(settings, load).application(),
