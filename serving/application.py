@@ -14,8 +14,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from serving import instances
-from serving.runtimes import Runtime
+from earthline.runtimes import Runtime
+from serving import payloads
 from serving.settings import Settings
 
 _logger = logging.getLogger("serving")
@@ -70,7 +70,7 @@ class Server:
             response = Response(answer, media_type="application/json")
         except BodyTooLarge:
             response = _error(413, f"the body is larger than {self._settings.max_body_bytes:,} bytes; send fewer tiles")
-        except instances.RequestError as error:
+        except payloads.RequestError as error:
             response = _error(400, str(error))
         except ClientDisconnect:
             response = _error(400, "the connection closed before the body was complete")
@@ -113,12 +113,12 @@ class Server:
 
 
 def _computed(runtime: Runtime, body: bytes) -> tuple[int, bytes]:
-    tiles = instances.parse(body, runtime.contract)
-    results: list[Any] = [None] * len(tiles)
-    for places, inputs in instances.groups(tiles):
+    request = payloads.read(body, runtime.contract)
+    results: list[Any] = [None] * len(request.tiles)
+    for places, inputs in payloads.groups(request.tiles):
         for place, result in zip(places, runtime.predict(inputs), strict=True):
             results[place] = result
-    return len(tiles), instances.answer(results, runtime.contract)
+    return len(results), request.answer(results)
 
 
 async def _body(request: Request, most: int) -> bytes:

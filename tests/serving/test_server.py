@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from earthline.formats.contract import Contract
 from earthline.task.classification.task import Classification
-from serving import instances
+from serving import payloads
 from serving.settings import Settings, SettingsError
 from serving.storage import StorageError, local_folder
 
@@ -230,13 +230,13 @@ def test_the_size_of_an_answer_is_known_before_it_is_computed() -> None:
     )
     for shapes in ([(1, 1)], [(5, 7), (64, 33)], [(128, 128)] * 3):
         results = [np.zeros((*shape, 2), np.float32) for shape in shapes]
-        size = len(instances.answer(results, contract))
-        bound = instances.answer_bytes([{"red": result[..., 0]} for result in results], contract)
+        size = len(payloads.Request([], contract).answer(results))
+        bound = payloads.answer_bytes([{"red": result[..., 0]} for result in results], contract)
         assert size <= bound <= size + 64 * len(shapes)
 
 
 def test_tiles_of_one_shape_share_a_batch_and_keep_their_places() -> None:
     shapes = [(2, 2), (3, 3), (2, 2)]
-    grouped = instances.groups([{"red": np.full(shape, place)} for place, shape in enumerate(shapes)])
+    grouped = payloads.groups([{"red": np.full(shape, place)} for place, shape in enumerate(shapes)])
     assert [places for places, _ in grouped] == [[0, 2], [1]]
     assert grouped[0][1]["red"].shape == (2, 2, 2)

@@ -3,6 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,32 @@ _FRAME_BYTES = 64
 
 class RequestError(ValueError):
     """A request that cannot be answered; the text says which instance and which input."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked.
+
+    Attributes:
+        tiles: One array (height, width) per input and instance, in the request's order.
+        contract: Of the model that answers.
+    """
+
+    tiles: Sequence[Tile]
+    contract: Contract
+
+    def answer(self, results: Sequence[Array]) -> bytes:
+        """The body of the answer, in the format of the request.
+
+        Args:
+            results: float32 (height, width, entries) of each tile, as a runtime computes them.
+        """
+        return answer(results, self.contract)
+
+
+def read(body: bytes, contract: Contract) -> Request:
+    """Reads a request's body. Raises RequestError, as `parse` does."""
+    return Request(parse(body, contract), contract)
 
 
 def parse(body: bytes, contract: Contract) -> list[Tile]:
