@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions
+import grpc
+from apache_beam.options.pipeline_options import PipelineOptions, PortableOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from google.protobuf import json_format
 from google_cloud_pipeline_components.container.v1.gcp_launcher.utils.gcp_labels_util import attach_system_labels
@@ -24,6 +25,9 @@ OURS = Path("/opt/earthline/bin/earthline-entry")
 STARTER = Path("/opt/apache/beam/boot")
 """What a Beam worker is started by: containers/Dockerfile."""
 _SERVICE = "https://dataflow.googleapis.com/v1b3"
+CONNECT_SECONDS = 60.0
+"""How long a job server may take to answer at all."""
+_LONGEST_JOB_SECONDS = 30 * 24 * 3600
 
 _logger = logging.getLogger(__name__)
 
@@ -109,12 +113,14 @@ def _labels_of_run(remote: Mapping[str, Any]) -> list[str]:
 
 def _portable(job: Job, remote: Mapping[str, Any]) -> dict[str, Any]:
     pool = job.export.worker_pool
+    # Beam (2.77) ends its stream of a job's states after these seconds, and takes that for the job's own failure.
+    lasting = {"job_endpoint": job.export.job_endpoint, "job_server_timeout": _LONGEST_JOB_SECONDS}
     where = (
         {"environment_type": "EXTERNAL", "environment_config": pool}
         if pool
         else {"environment_type": "DOCKER", "environment_config": remote.get("sdk_container_image", "")}
     )
-    return {"job_endpoint": job.export.job_endpoint, **where}
+    return {**lasting, **where}
 
 
 def run(pipeline: beam.Pipeline, resources: str = "") -> beam.runners.runner.PipelineResult:
@@ -126,12 +132,15 @@ def run(pipeline: beam.Pipeline, resources: str = "") -> beam.runners.runner.Pip
             to it; empty where nobody asks.
 
     Raises:
+        RunnerError: The job server does not answer.
         Exception: The runner's own, which tells what a worker raised.
     """
     if isinstance(pipeline.runner, FnApiRunner):
         done = pipeline.run()
         done.wait_until_finish()
         return done
+    if endpoint := pipeline.options.view_as(PortableOptions).job_endpoint:
+        _require_answer(endpoint)
     with tidy_at_sigterm():
         begun = pipeline.run()
         try:
@@ -142,6 +151,17 @@ def run(pipeline: beam.Pipeline, resources: str = "") -> beam.runners.runner.Pip
             begun.cancel()
             raise
     return begun
+
+
+def _require_answer(endpoint: str) -> None:
+    with grpc.insecure_channel(endpoint) as channel:
+        try:
+            grpc.channel_ready_future(channel).result(timeout=CONNECT_SECONDS)
+        except grpc.FutureTimeoutError as error:
+            raise RunnerError(
+                f"export.job_endpoint: no job server answers at {endpoint} within {CONNECT_SECONDS:.0f} s; start it, "
+                "or give the address that it listens at"
+            ) from error
 
 
 def _record(pipeline: beam.Pipeline, begun: beam.runners.runner.PipelineResult, resources: str) -> None:

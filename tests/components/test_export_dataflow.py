@@ -2,15 +2,14 @@
 
 import json
 import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import apache_beam as beam
 import pytest
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions, PortableOptions, WorkerOptions
 from pydantic import ValidationError
@@ -83,6 +82,23 @@ for runner, more in (("DirectRunner", {}), ("PortableRunner", {"job_endpoint": e
     run(data=data, export=export(runner=runner, **more), project="sandbox", temp_location=temporary, examples=examples)
     print("METADATA" + json.dumps(examples.metadata))
 """.replace("FOLDER", "projects/sandbox/assets/export_engines")
+
+
+JOB_SERVER = """
+import threading
+from apache_beam.runners.portability.local_job_service import LocalJobServicer
+print(f"localhost:{LocalJobServicer(None).start_grpc_server(0)}", flush=True)
+threading.Event().wait()
+"""
+WORKER_POOL = """
+import faulthandler, threading
+from apache_beam.runners.worker.worker_pool_main import BeamFnExternalWorkerPoolServicer
+address, server = BeamFnExternalWorkerPoolServicer.start()
+print(address, flush=True)
+# A worker that hangs tells where.
+faulthandler.dump_traceback_later(240)
+threading.Event().wait()
+"""
 
 
 def remote_job(runner: str, **section: Any) -> Job:
@@ -181,35 +197,44 @@ def test_a_portable_runner_is_told_its_job_server_and_the_image() -> None:
     ):
         asked = options("FlinkRunner", REMOTE, job_endpoint="flink:8099", **section).view_as(PortableOptions)
         assert asked.job_endpoint == "flink:8099"
+        assert asked.job_server_timeout > 86_400, "Beam ends its watch of a job after so many seconds"
         assert (asked.environment_type, asked.environment_config) == expected
+
+
+def test_a_job_server_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runners, "CONNECT_SECONDS", 0.2)
+    job = remote_job("PortableRunner", job_endpoint="localhost:1", worker_pool="localhost:2")
+    with pytest.raises(runners.RunnerError, match=r"job_endpoint: no job server answers at localhost:1 within"):
+        runners.run(beam.Pipeline("PortableRunner", options=runners.options(job, REMOTE)))
 
 
 @pytest.fixture
 def engine(sandbox, tmp_path) -> Iterator[tuple[str, str]]:
     """A job server and a worker pool, each a process of its own: their addresses."""
-    with socket.socket() as found:
-        found.bind(("localhost", 0))
-        pool = found.getsockname()[1]
-    modules = (
-        ("portability.local_job_service_main", "--port", "0", "--port_file", str(tmp_path / "port")),
-        ("worker.worker_pool_main", "--service_port", str(pool)),
-    )
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-m", f"apache_beam.runners.{module}", *flags], env=sandbox.client_environment()
-        )
-        for module, *flags in modules
-    ]
+    programs = {"jobs": JOB_SERVER, "pool": WORKER_POOL}
+    processes, addresses = [], []
     try:
-        for _ in range(600):
-            if (tmp_path / "port").is_file() and (port := (tmp_path / "port").read_text().strip()):
-                break
-            time.sleep(0.1)
-        yield f"localhost:{port}", f"localhost:{pool}"
+        for name, program in programs.items():
+            with (tmp_path / f"{name}.log").open("wb") as log:
+                # Each takes a port that is free as it takes it, and tells which.
+                process = subprocess.Popen(
+                    [sys.executable, "-c", program],
+                    env=sandbox.client_environment(),
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    text=True,
+                )
+            processes.append(process)
+            assert process.stdout is not None
+            addresses.append(process.stdout.readline().strip())
+            assert addresses[-1], (tmp_path / f"{name}.log").read_text()
+        yield addresses[0], addresses[1]
     finally:
         for process in processes:
             process.kill()
-            process.wait()
+            process.communicate()
+        for name in programs:
+            print((tmp_path / f"{name}.log").read_text())
 
 
 @pytest.mark.slow
