@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from earthline.formats.certainty import Certainty
 from earthline.formats.learned_ground import LearnedGround
+from earthline.formats.served_outputs import ServedOutput
 from earthline.formats.task_record import TaskRecord
 
 Value = TypeVar("Value")
@@ -18,7 +19,20 @@ CONTRACT = "contract.json"
 TENSOR_SIGNATURE = "serving_default"
 """Signature whose inputs and outputs are web-safe base64 texts of TensorProtos, one string per tile and band."""
 ARRAY_SIGNATURE = "arrays"
-"""Signature that takes one float32 array (tiles, height, width) per input."""
+"""Signature that takes one float32 array (tiles, height, width) per input and gives all entries as floats."""
+EXAMPLE_SIGNATURE = "serialized_examples"
+"""Signature that takes one string per tile, a serialized tf.Example with a float list per input."""
+EXAMPLE_INPUT = "input"
+"""Its one input, by the name that Earth Engine gives it."""
+
+
+def _whole_array(given: dict[str, Any]) -> tuple[ServedOutput, ...]:
+    """All entries as floats, which is what models gave whose contract says nothing of outputs."""
+    task = given.get("task")
+    if not isinstance(task, TaskRecord):
+        return ()  # which is said already
+    count = len(task.entries) + len(given.get("further", ()))
+    return (ServedOutput(name=task.output, entries=count, used=count),)
 
 
 class Contract(BaseModel):
@@ -44,6 +58,10 @@ class Contract(BaseModel):
     further: tuple[str, ...] = Field(
         default=(), description="Names of what the output holds after the task's entries, such as bounds of them."
     )
+    outputs: tuple[ServedOutput, ...] = Field(
+        default_factory=_whole_array,
+        description="What is served, in the order of answers; left out, all entries as float32 by the task's output.",
+    )
     certainty: Certainty = Field(
         default_factory=Certainty, description="Limits by which the outputs tell how far the map can be believed."
     )
@@ -61,14 +79,29 @@ class Contract(BaseModel):
         default=None, description="Largest difference to the trained model that the proof found."
     )
 
+    @model_validator(mode="after")
+    def _outputs_are_made_of_entries(self) -> Self:
+        names = [output.name for output in self.outputs]
+        if not names:
+            raise ValueError("outputs: none is served")
+        if len(set(names)) < len(names):
+            raise ValueError(f"outputs: {', '.join(names)}: a name stands twice")
+        for output in self.outputs:
+            if output.last > self.entries:
+                raise ValueError(
+                    f"outputs: {output.name} is made of the entries {output.first} to {output.last - 1}; the model "
+                    f"has {self.entries}"
+                )
+        return self
+
     @property
     def output(self) -> str:
-        """Name of the one output, a float32 tensor (height, width, entries)."""
+        """Name of what `arrays` gives, a float32 tensor (tiles, height, width, entries)."""
         return self.task.output
 
     @property
     def entries(self) -> int:
-        """Numbers that it gives for each pixel."""
+        """Numbers that the model gives for each pixel, whatever is served of them."""
         return len(self.task.entries) + len(self.further)
 
     @property
