@@ -1,57 +1,61 @@
-"""Earth Engine's tensors without TensorFlow: a TensorProto, serialized, as web-safe base64 text.
+"""Earth Engine's tensors without TensorFlow: a TensorProto, serialized, as it is or as web-safe base64 text.
 
 https://github.com/tensorflow/tensorflow/blob/master/tensorflow/core/framework/tensor.proto
+
+A tensor as TensorFlow and Earth Engine write it is read where it lies: the library for protocol buffers would copy it.
 """
 
-import base64
-import binascii
 import math
 import re
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
+import pybase64
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
+Array = np.ndarray[Any, Any]
+
 FLOAT = 1
 """DT_FLOAT."""
+UINT8 = 4
+"""DT_UINT8."""
+STRING = 7
+"""DT_STRING."""
 _TYPE_NAMES = {
     1: "float32", 2: "float64", 3: "int32", 4: "uint8", 5: "int16", 6: "int8", 7: "string",
     9: "int64", 10: "bool", 17: "uint16", 19: "float16", 22: "uint32", 23: "uint64",
 }  # fmt: skip
+_READ: dict[int, np.dtype[Any]] = {FLOAT: np.dtype("<f4"), UINT8: np.dtype("u1")}
+_FLOATS = ("float32",)
 _WEB_SAFE = re.compile(r"[A-Za-z0-9_-]*={0,2}")
+_DTYPE_TAG, _SHAPE_TAG, _CONTENT_TAG = 0x08, 0x12, 0x22
+_DIMENSION_TAG, _SIZE_TAG = 0x12, 0x08
 
 
 class TensorError(ValueError):
-    """Text that is no float32 tensor; says why."""
+    """What is no tensor of the types that are read; says why."""
 
 
 def _tensor_class() -> Any:
-    """The fields of tensorflow.TensorProto that a float tensor uses, in a pool of their own."""
+    """The fields of tensorflow.TensorProto that are read here, in a pool of their own."""
     field = descriptor_pb2.FieldDescriptorProto
     file = descriptor_pb2.FileDescriptorProto(name="earthline/tensor.proto", package="earthline.wire", syntax="proto3")
+    one, many = field.LABEL_OPTIONAL, field.LABEL_REPEATED
     dimension = file.message_type.add(name="Dimension")
-    dimension.field.add(name="size", number=1, type=field.TYPE_INT64, label=field.LABEL_OPTIONAL)
+    dimension.field.add(name="size", number=1, type=field.TYPE_INT64, label=one)
     shape = file.message_type.add(name="Shape")
-    shape.field.add(
-        name="dim",
-        number=2,
-        type=field.TYPE_MESSAGE,
-        label=field.LABEL_REPEATED,
-        type_name=".earthline.wire.Dimension",
-    )
-    shape.field.add(name="unknown_rank", number=3, type=field.TYPE_BOOL, label=field.LABEL_OPTIONAL)
+    of_dimension, of_shape = ".earthline.wire.Dimension", ".earthline.wire.Shape"
+    shape.field.add(name="dim", number=2, type=field.TYPE_MESSAGE, label=many, type_name=of_dimension)
+    shape.field.add(name="unknown_rank", number=3, type=field.TYPE_BOOL, label=one)
     tensor = file.message_type.add(name="Tensor")
-    tensor.field.add(name="dtype", number=1, type=field.TYPE_INT32, label=field.LABEL_OPTIONAL)
-    tensor.field.add(
-        name="tensor_shape",
-        number=2,
-        type=field.TYPE_MESSAGE,
-        label=field.LABEL_OPTIONAL,
-        type_name=".earthline.wire.Shape",
-    )
-    tensor.field.add(name="tensor_content", number=4, type=field.TYPE_BYTES, label=field.LABEL_OPTIONAL)
-    tensor.field.add(name="float_val", number=5, type=field.TYPE_FLOAT, label=field.LABEL_REPEATED)
+    tensor.field.add(name="dtype", number=1, type=field.TYPE_INT32, label=one)
+    tensor.field.add(name="tensor_shape", number=2, type=field.TYPE_MESSAGE, label=one, type_name=of_shape)
+    tensor.field.add(name="tensor_content", number=4, type=field.TYPE_BYTES, label=one)
+    tensor.field.add(name="float_val", number=5, type=field.TYPE_FLOAT, label=many)
+    tensor.field.add(name="int_val", number=7, type=field.TYPE_INT32, label=many)
+    tensor.field.add(name="string_val", number=8, type=field.TYPE_BYTES, label=many)
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
     return message_factory.GetMessageClass(pool.FindMessageTypeByName("earthline.wire.Tensor"))
@@ -60,64 +64,206 @@ def _tensor_class() -> Any:
 _Tensor = _tensor_class()
 
 
-def decode(text: str, most: int) -> np.ndarray[Any, Any]:
-    """Reads a tensor.
+def decode(text: str, most: int, types: Collection[str] = _FLOATS) -> Array:
+    """Reads a tensor from text.
 
     Args:
         text: Web-safe base64 (`-` and `_`), padded or not.
         most: Most values that it may hold: a short text could ask for any number of equal values.
+        types: Types that it may have, of `float32` and `uint8`.
 
     Returns:
-        A float32 array of the tensor's shape, read-only.
+        An array of the tensor's type and shape, read-only.
 
     Raises:
-        TensorError: Not web-safe base64, not a TensorProto, not float32, or shape and values disagree.
+        TensorError: Not web-safe base64, not a TensorProto, another type, or shape and values disagree.
     """
-    # The signature in the graph is as strict: tf.io.decode_base64 knows the web-safe alphabet alone.
+    return parse(from_base64(text), most, types)
+
+
+def from_base64(text: str) -> bytes:
+    """The bytes of web-safe base64, padded or not. Raises TensorError, saying what the text holds instead."""
+    padded = text + "=" * (-len(text) % 4) if len(text) % 4 else text
+    try:
+        # The signature in the graph is as strict: tf.io.decode_base64 knows the web-safe alphabet alone.
+        if "+" not in text and "/" not in text:
+            return pybase64.b64decode(padded, altchars=b"-_", validate=True)
+    except ValueError:
+        pass
     if not _WEB_SAFE.fullmatch(text):
         alphabet = "the standard alphabet (+ and /)" if re.search(r"[+/]", text) else "other characters"
         raise TensorError(f"not web-safe base64: it holds {alphabet}; use - and _ (base64.urlsafe_b64encode)")
-    bare = text.rstrip("=")
+    raise TensorError(f"not base64 ({len(text):,} characters, an impossible number); was the text cut off?")
+
+
+def parse(serialized: bytes, most: int, types: Collection[str] = _FLOATS) -> Array:
+    """Reads a serialized tensor. Arguments, value and errors as of `decode`."""
+    found = _in_place(serialized)
+    if found is not None:
+        kind, shape, start = found
+        _check(kind, shape, most, types)
+        if len(serialized) - start == _READ[kind].itemsize * math.prod(shape):
+            return np.frombuffer(serialized, _READ[kind], offset=start).reshape(shape)
+    tensor = _parsed(serialized)
+    shape = _shape(tensor)
+    _check(tensor.dtype, shape, most, types)
+    return _values(tensor, shape)
+
+
+def strings(serialized: bytes, most: int) -> tuple[tuple[int, ...], Sequence[bytes]]:
+    """Reads a serialized tensor of byte strings.
+
+    Args:
+        serialized: A TensorProto.
+        most: Most strings that it may hold.
+
+    Returns:
+        Its shape, and its strings one after the other.
+
+    Raises:
+        TensorError: Not a TensorProto, another type, or shape and strings disagree.
+    """
+    tensor = _parsed(serialized)
+    shape = _shape(tensor)
+    _check(tensor.dtype, shape, most, ("string",))
+    found = list(tensor.string_val)
+    if len(found) != math.prod(shape):
+        raise TensorError(f"shape {list(shape)} asks for {math.prod(shape):,} strings, the tensor holds {len(found):,}")
+    return shape, found
+
+
+def type_of(serialized: bytes) -> str:
+    """Name of a serialized tensor's type. Raises TensorError where it is no TensorProto."""
+    found = _in_place(serialized)
+    return _type_name(_parsed(serialized).dtype if found is None else found[0])
+
+
+def encode(array: Array) -> str:
+    """Web-safe base64 text of the TensorProto of an array: uint8, or float32 whatever else it is."""
+    return pybase64.urlsafe_b64encode(serialize(array)).decode("ascii")
+
+
+def serialize(array: Array) -> bytes:
+    """The TensorProto of an array: uint8, or float32 whatever else it is."""
+    kind = UINT8 if array.dtype == np.uint8 else FLOAT
+    values = np.ascontiguousarray(array, _READ[kind])
+    # What the library would write, without copying the values into it first.
+    head = _Tensor(dtype=kind)
+    for size in array.shape:
+        head.tensor_shape.dim.add(size=size)
+    if not values.size:
+        return bytes(head.SerializeToString())
+    return b"".join((head.SerializeToString(), bytes((_CONTENT_TAG,)), varint(values.nbytes), values.data))
+
+
+def serialize_strings(values: Sequence[bytes], shape: Sequence[int]) -> bytes:
+    """The TensorProto of byte strings, as many as the shape asks for."""
+    tensor = _Tensor(dtype=STRING, string_val=values)
+    for size in shape:
+        tensor.tensor_shape.dim.add(size=size)
+    return bytes(tensor.SerializeToString())
+
+
+def varint(value: int) -> bytes:
+    """A whole number, 0 or more, as protocol buffers write it."""
+    found = bytearray()
+    while value > 0x7F:
+        found.append(value & 0x7F | 0x80)
+        value >>= 7
+    found.append(value)
+    return bytes(found)
+
+
+def _in_place(serialized: bytes) -> tuple[int, tuple[int, ...], int] | None:
+    """Type, shape and where the values begin, of type, shape and content in this order and nothing else."""
     try:
-        serialized = base64.urlsafe_b64decode(bare + "=" * (-len(bare) % 4))
-    except binascii.Error as error:
-        raise TensorError(f"not base64 ({error}); was the text cut off?") from error
+        if serialized[0] != _DTYPE_TAG or serialized[1] not in _READ or serialized[2] != _SHAPE_TAG:
+            return None
+        kind, place = serialized[1], 4
+        end = place + serialized[3]
+        if serialized[3] > 0x7F:
+            return None
+        shape: list[int] = []
+        while place < end:
+            if serialized[place] != _DIMENSION_TAG:
+                return None
+            after = place + 2 + serialized[place + 1]
+            if serialized[place + 2] != _SIZE_TAG:
+                return None
+            size, place = _number(serialized, place + 3)
+            if place != after:
+                return None
+            shape.append(size)
+        if place != end or serialized[end] != _CONTENT_TAG:
+            return None
+        length, start = _number(serialized, end + 1)
+    except IndexError:
+        return None
+    return (kind, tuple(shape), start) if length and start + length == len(serialized) else None
+
+
+def _number(serialized: bytes, place: int) -> tuple[int, int]:
+    """The number at a place, of four bytes at most, and the place behind it. Raises IndexError where it is longer."""
+    value = 0
+    for shift in (0, 7, 14, 21):
+        byte = serialized[place]
+        place += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, place
+    raise IndexError
+
+
+def _parsed(serialized: bytes) -> Any:
     tensor = _Tensor()
     try:
         tensor.ParseFromString(serialized)
     except DecodeError as error:
         raise TensorError("not a serialized TensorProto (tf.io.serialize_tensor makes one)") from error
-    if tensor.dtype != FLOAT:
-        name = _TYPE_NAMES.get(tensor.dtype, f"type number {tensor.dtype}")
-        raise TensorError(f"a tensor of {name} instead of float32; call .toFloat() on the ee.Image")
+    return tensor
+
+
+def _shape(tensor: Any) -> tuple[int, ...]:
     shape = tuple(dimension.size for dimension in tensor.tensor_shape.dim)
     if tensor.tensor_shape.unknown_rank or any(size < 0 for size in shape):
         raise TensorError("a tensor without a whole shape")
-    count = math.prod(shape)
-    if count > most:
+    return shape
+
+
+def _check(kind: int, shape: tuple[int, ...], most: int, types: Collection[str]) -> None:
+    name = _type_name(kind)
+    if name not in types:
+        wanted = " or ".join(types)
+        advice = "; call .toFloat() on the ee.Image" if "float32" in types else ""
+        raise TensorError(f"a tensor of {name} instead of {wanted}{advice}")
+    if math.prod(shape) > most:
         raise TensorError(f"a tensor of shape {list(shape)} has more than {most:,} values")
-    return _values(tensor, shape, count)
 
 
-def encode(array: np.ndarray[Any, Any]) -> str:
-    """Web-safe base64 text of a float32 array's TensorProto."""
-    tensor = _Tensor(dtype=FLOAT, tensor_content=np.ascontiguousarray(array, "<f4").tobytes())
-    for size in array.shape:
-        tensor.tensor_shape.dim.add(size=size)
-    return base64.urlsafe_b64encode(tensor.SerializeToString()).decode("ascii")
+def _type_name(kind: int) -> str:
+    return _TYPE_NAMES.get(kind, f"type number {kind}")
 
 
-def _values(tensor: Any, shape: tuple[int, ...], count: int) -> np.ndarray[Any, Any]:
+def _values(tensor: Any, shape: tuple[int, ...]) -> Array:
+    kind, count = _READ[tensor.dtype], math.prod(shape)
     if tensor.tensor_content:
-        if len(tensor.tensor_content) != 4 * count:
+        if len(tensor.tensor_content) != kind.itemsize * count:
             raise TensorError(
-                f"shape {list(shape)} asks for {4 * count} bytes, the tensor holds {len(tensor.tensor_content)}"
+                f"shape {list(shape)} asks for {kind.itemsize * count} bytes, the tensor holds "
+                f"{len(tensor.tensor_content)}"
             )
-        return np.frombuffer(tensor.tensor_content, "<f4").reshape(shape)
-    values = np.array(tensor.float_val, np.float32)
+        return np.frombuffer(tensor.tensor_content, kind).reshape(shape)
+    if tensor.dtype == UINT8:
+        # As protocol buffers have no smaller number: what does not fit is no value of the type.
+        whole = np.array(tensor.int_val, np.int64)
+        if whole.size and (whole.min() < 0 or whole.max() > 255):
+            raise TensorError("a tensor of uint8 holds numbers beyond 0 to 255")
+        values = whole.astype(kind)
+    else:
+        values = np.array(tensor.float_val, kind)
     if len(values) > count or (len(values) == 0 and count > 0):
         raise TensorError(f"shape {list(shape)} asks for {count} values, the tensor holds {len(values)}")
     if len(values) < count:
         # TensorFlow writes runs at the end once: the last value stands for all that follow.
-        values = np.concatenate([values, np.full(count - len(values), values[-1], np.float32)])
+        values = np.concatenate([values, np.full(count - len(values), values[-1], kind)])
     return values.reshape(shape)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
+from earthline.formats import tensors
 from earthline.formats.tensors import TensorError, decode, encode
 
 FLOATS = npst.arrays(
@@ -25,9 +26,48 @@ def test_reads_what_tensorflow_writes(values: np.ndarray) -> None:
 
 
 @given(FLOATS)
-def test_tensorflow_reads_what_it_writes(values: np.ndarray) -> None:
-    parsed = tf.io.parse_tensor(tf.io.decode_base64(encode(values)), tf.float32)
-    np.testing.assert_array_equal(parsed, values)
+def test_what_is_written_is_what_tensorflow_writes_and_reads(values: np.ndarray) -> None:
+    for typed in (values, np.signbit(values).astype(np.uint8) * np.uint8(200)):
+        parsed = tf.io.parse_tensor(tf.io.decode_base64(encode(typed)), typed.dtype)
+        np.testing.assert_array_equal(parsed, typed)
+        found = decode(encode(typed), 1000, ("float32", "uint8"))
+        assert found.dtype == typed.dtype
+        np.testing.assert_array_equal(found, typed)
+        if typed.size > 1:
+            assert tensors.serialize(typed) == tf.make_tensor_proto(typed).SerializeToString()
+
+
+def test_a_tensor_is_read_where_it_lies() -> None:
+    for values in (np.ones((128, 130, 1), np.float32), np.ones((300, 3), np.uint8)):
+        serialized = tf.make_tensor_proto(values).SerializeToString()
+        found = tensors.parse(serialized, values.size, ("float32", "uint8"))
+        assert np.shares_memory(found, np.frombuffer(serialized, np.uint8)) and not found.flags.writeable
+
+
+def test_fields_in_another_order_are_the_same_tensor() -> None:
+    """Protocol buffers may come in any order: what is not as usual is left to the library."""
+    whole = tf.make_tensor_proto(np.arange(6, dtype=np.float32).reshape(2, 3))
+    kind, shape, content = tf.make_tensor_proto(0.0), tf.make_tensor_proto(0.0), tf.make_tensor_proto(0.0)
+    for part, kept in ((kind, "dtype"), (shape, "tensor_shape"), (content, "tensor_content")):
+        part.CopyFrom(whole)
+        for field in {"dtype", "tensor_shape", "tensor_content"} - {kept}:
+            part.ClearField(field)
+    turned = b"".join(part.SerializeToString() for part in (content, shape, kind))
+    np.testing.assert_array_equal(tensors.parse(turned, 6), [[0, 1, 2], [3, 4, 5]])
+    twice = whole.SerializeToString() + content.SerializeToString()
+    np.testing.assert_array_equal(tensors.parse(twice, 6), [[0, 1, 2], [3, 4, 5]])
+
+
+def test_byte_strings() -> None:
+    proto = tf.make_tensor_proto([b"a", b"\x00\xff"])
+    assert tensors.strings(proto.SerializeToString(), 2) == ((2,), [b"a", b"\x00\xff"])
+    assert tensors.serialize_strings([b"a", b"\x00\xff"], (2,)) == proto.SerializeToString()
+    assert tensors.type_of(proto.SerializeToString()) == "string"
+    with pytest.raises(TensorError, match="more than 1 values"):
+        tensors.strings(proto.SerializeToString(), 1)
+    del proto.string_val[1]
+    with pytest.raises(TensorError, match=r"asks for 2 strings, the tensor holds 1"):
+        tensors.strings(proto.SerializeToString(), 2)
 
 
 def test_float_values_one_by_one_and_repeated() -> None:
@@ -65,9 +105,26 @@ def test_content_that_does_not_fill_the_shape_is_refused() -> None:
         decode(base64.urlsafe_b64encode(proto.SerializeToString()).decode(), 100)
 
 
-@given(st.text(max_size=60))
-def test_any_text_is_read_or_refused(anything: str) -> None:
+@given(st.text(max_size=60), st.text("-_=AZaz09", max_size=40))
+def test_any_text_is_read_or_refused(anything: str, almost: str) -> None:
+    for text in (anything, almost):
+        try:
+            decode(text, 1000)
+        except TensorError:
+            pass
+
+
+@given(st.data())
+def test_a_tensor_with_any_damage_is_read_or_refused(data: st.DataObject) -> None:
+    whole = bytearray(tensors.serialize(np.ones(data.draw(st.sampled_from([(), (2,), (1, 3, 1)])), np.float32)))
+    for _ in range(data.draw(st.integers(1, 3))):
+        whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
+    damaged = bytes(whole[: data.draw(st.integers(0, len(whole)))])
     try:
-        decode(anything, 1000)
+        tensors.parse(damaged, 1000, ("float32", "uint8"))
+    except TensorError:
+        pass
+    try:
+        tensors.strings(damaged, 1000)
     except TensorError:
         pass
