@@ -17,17 +17,17 @@ from google.protobuf.message import DecodeError
 
 Array = np.ndarray[Any, Any]
 
-FLOAT = 1
-"""DT_FLOAT."""
-UINT8 = 4
-"""DT_UINT8."""
-STRING = 7
-"""DT_STRING."""
 _TYPE_NAMES = {
     1: "float32", 2: "float64", 3: "int32", 4: "uint8", 5: "int16", 6: "int8", 7: "string",
     9: "int64", 10: "bool", 17: "uint16", 19: "float16", 22: "uint32", 23: "uint64",
 }  # fmt: skip
-_READ: dict[int, np.dtype[Any]] = {FLOAT: np.dtype("<f4"), UINT8: np.dtype("u1")}
+_FLOAT, _STRING, _UINT32 = 1, 7, 22
+_READ: dict[int, np.dtype[Any]] = {
+    kind: np.dtype(_TYPE_NAMES[kind]).newbyteorder("<") for kind in (_FLOAT, 3, 4, 5, 6, 17, _UINT32)
+}
+_WRITTEN = {_TYPE_NAMES[kind]: kind for kind in _READ}
+TYPES = tuple(_WRITTEN)
+"""Names of the types whose tensors are read and written, as NumPy has them."""
 _FLOATS = ("float32",)
 _WEB_SAFE = re.compile(r"[A-Za-z0-9_-]*={0,2}")
 _DTYPE_TAG, _SHAPE_TAG, _CONTENT_TAG = 0x08, 0x12, 0x22
@@ -56,6 +56,7 @@ def _tensor_class() -> Any:
     tensor.field.add(name="float_val", number=5, type=field.TYPE_FLOAT, label=many)
     tensor.field.add(name="int_val", number=7, type=field.TYPE_INT32, label=many)
     tensor.field.add(name="string_val", number=8, type=field.TYPE_BYTES, label=many)
+    tensor.field.add(name="uint32_val", number=16, type=field.TYPE_UINT32, label=many)
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
     return message_factory.GetMessageClass(pool.FindMessageTypeByName("earthline.wire.Tensor"))
@@ -70,7 +71,7 @@ def decode(text: str, most: int, types: Collection[str] = _FLOATS) -> Array:
     Args:
         text: Web-safe base64 (`-` and `_`), padded or not.
         most: Most values that it may hold: a short text could ask for any number of equal values.
-        types: Types that it may have, of `float32` and `uint8`.
+        types: Types that it may have, of `TYPES`.
 
     Returns:
         An array of the tensor's type and shape, read-only.
@@ -139,13 +140,13 @@ def type_of(serialized: bytes) -> str:
 
 
 def encode(array: Array) -> str:
-    """Web-safe base64 text of the TensorProto of an array: uint8, or float32 whatever else it is."""
+    """Web-safe base64 text of `serialize`."""
     return pybase64.urlsafe_b64encode(serialize(array)).decode("ascii")
 
 
 def serialize(array: Array) -> bytes:
-    """The TensorProto of an array: uint8, or float32 whatever else it is."""
-    kind = UINT8 if array.dtype == np.uint8 else FLOAT
+    """The TensorProto of an array, as float32 where its type is none of `TYPES`."""
+    kind = _WRITTEN.get(array.dtype.name, _FLOAT)
     values = np.ascontiguousarray(array, _READ[kind])
     # What the library would write, without copying the values into it first.
     head = _Tensor(dtype=kind)
@@ -158,7 +159,7 @@ def serialize(array: Array) -> bytes:
 
 def serialize_strings(values: Sequence[bytes], shape: Sequence[int]) -> bytes:
     """The TensorProto of byte strings, as many as the shape asks for."""
-    tensor = _Tensor(dtype=STRING, string_val=values)
+    tensor = _Tensor(dtype=_STRING, string_val=values)
     for size in shape:
         tensor.tensor_shape.dim.add(size=size)
     return bytes(tensor.SerializeToString())
@@ -253,14 +254,14 @@ def _values(tensor: Any, shape: tuple[int, ...]) -> Array:
                 f"{len(tensor.tensor_content)}"
             )
         return np.frombuffer(tensor.tensor_content, kind).reshape(shape)
-    if tensor.dtype == UINT8:
-        # As protocol buffers have no smaller number: what does not fit is no value of the type.
-        whole = np.array(tensor.int_val, np.int64)
-        if whole.size and (whole.min() < 0 or whole.max() > 255):
-            raise TensorError("a tensor of uint8 holds numbers beyond 0 to 255")
-        values = whole.astype(kind)
-    else:
+    if tensor.dtype == _FLOAT:
         values = np.array(tensor.float_val, kind)
+    else:
+        # Protocol buffers have no numbers as small: what does not fit is no value of the type.
+        whole = np.array(tensor.uint32_val if tensor.dtype == _UINT32 else tensor.int_val, np.int64)
+        values = whole.astype(kind)
+        if not np.array_equal(values, whole):
+            raise TensorError(f"a tensor of {kind.name} holds numbers that are none")
     if len(values) > count or (len(values) == 0 and count > 0):
         raise TensorError(f"shape {list(shape)} asks for {count} values, the tensor holds {len(values)}")
     if len(values) < count:

@@ -26,15 +26,34 @@ def test_reads_what_tensorflow_writes(values: np.ndarray) -> None:
 
 
 @given(FLOATS)
-def test_what_is_written_is_what_tensorflow_writes_and_reads(values: np.ndarray) -> None:
-    for typed in (values, np.signbit(values).astype(np.uint8) * np.uint8(200)):
-        parsed = tf.io.parse_tensor(tf.io.decode_base64(encode(typed)), typed.dtype)
-        np.testing.assert_array_equal(parsed, typed)
-        found = decode(encode(typed), 1000, ("float32", "uint8"))
-        assert found.dtype == typed.dtype
-        np.testing.assert_array_equal(found, typed)
-        if typed.size > 1:
-            assert tensors.serialize(typed) == tf.make_tensor_proto(typed).SerializeToString()
+def test_tensorflow_reads_what_it_writes(values: np.ndarray) -> None:
+    parsed = tf.io.parse_tensor(tf.io.decode_base64(encode(values)), tf.float32)
+    np.testing.assert_array_equal(parsed, values)
+    if values.size > 1:
+        assert tensors.serialize(values) == tf.make_tensor_proto(values).SerializeToString()
+
+
+@pytest.mark.parametrize("kind", tensors.TYPES)
+def test_each_type_is_read_as_tensorflow_writes_it_and_the_other_way_round(kind: str) -> None:
+    values = np.array([[0, 1, 100], [-100, 127, 3]]).astype(kind)
+    if kind[-2:] in ("16", "32"):
+        values[0, 1] = 40_000 if kind != "int16" else 30_000
+    parsed = tf.io.parse_tensor(tf.io.decode_base64(encode(values)), values.dtype)
+    np.testing.assert_array_equal(parsed, values)
+    # One by one, in content, and a single value for all.
+    for written in (tf.io.serialize_tensor(values).numpy(), tf.make_tensor_proto(values).SerializeToString()):
+        found = tensors.parse(written, 6, (kind,))
+        assert found.dtype == values.dtype
+        np.testing.assert_array_equal(found, values)
+    same = tf.make_tensor_proto(100, dtype=values.dtype, shape=(2, 3)).SerializeToString()
+    np.testing.assert_array_equal(tensors.parse(same, 6, (kind,)), np.full((2, 3), 100))
+
+
+def test_values_that_their_type_cannot_hold_are_refused() -> None:
+    proto = tf.make_tensor_proto(np.array([1, 2], np.uint16))
+    proto.int_val[1] = 70_000
+    with pytest.raises(TensorError, match="uint16 holds numbers that are none"):
+        tensors.parse(proto.SerializeToString(), 2, ("uint16",))
 
 
 def test_a_tensor_is_read_where_it_lies() -> None:
