@@ -19,6 +19,7 @@ class Settings:
         storage_uri: Folder of the SavedModel: a path or gs://.
         host: Address to listen on.
         port: TCP port.
+        grpc_port: TCP port of gRPC, 0 for none: Vertex AI sets it for a model with `serving_container_grpc_ports`.
         health_route: Path that tells whether the model is loaded.
         predict_route: Path of predictions.
         max_body_bytes: Largest request body in bytes.
@@ -28,6 +29,7 @@ class Settings:
     storage_uri: str
     host: str = "0.0.0.0"
     port: int = 8080
+    grpc_port: int = 0
     health_route: str = "/health"
     predict_route: str = "/predict"
     max_body_bytes: int = MAX_BODY_BYTES
@@ -38,8 +40,8 @@ class Settings:
         """Reads the variables.
 
         Args:
-            environment: AIP_STORAGE_URI, AIP_HTTP_PORT (else PORT), AIP_HEALTH_ROUTE, AIP_PREDICT_ROUTE,
-                UVICORN_HOST, SERVING_THREADS.
+            environment: AIP_STORAGE_URI, AIP_HTTP_PORT (else PORT), AIP_GRPC_PORT, AIP_HEALTH_ROUTE,
+                AIP_PREDICT_ROUTE, UVICORN_HOST, SERVING_THREADS.
 
         Raises:
             SettingsError: No model is named, or a number is none.
@@ -52,6 +54,7 @@ class Settings:
             # A container must listen on all of its addresses to be reached at all; see UVICORN_HOST for elsewhere.
             host=environment.get("UVICORN_HOST") or cls.host,
             port=_number(environment, ("AIP_HTTP_PORT", "PORT"), cls.port, 65535),
+            grpc_port=_number(environment, ("AIP_GRPC_PORT",), cls.grpc_port, 65535),
             health_route=_route(environment, "AIP_HEALTH_ROUTE", cls.health_route),
             predict_route=_route(environment, "AIP_PREDICT_ROUTE", cls.predict_route),
             threads=_number(environment, ("SERVING_THREADS",), cls.threads, 256),
