@@ -1,6 +1,7 @@
 """The champion: the model that gets most of an endpoint's traffic."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from google.api_core.exceptions import NotFound
 from google.cloud import aiplatform
@@ -35,13 +36,25 @@ def find(project: str, location: str, endpoint_name: str) -> Champion | None:
     """
     connect(project, location)
     for endpoint in named(endpoint_name):
-        deployed = {each.id: each for each in endpoint.list_models()}
-        traffic = {key: share for key, share in endpoint.traffic_split.items() if key in deployed}
-        if traffic:
-            chosen = deployed[max(traffic, key=lambda key: traffic[key])]
-            model = aiplatform.Model(chosen.model, version=chosen.model_version_id or None)
-            return Champion(f"{model.resource_name}@{model.version_id}", model.uri or "")
+        found = on(endpoint)
+        if found is not None:
+            return found
     return None
+
+
+def on(endpoint: Any) -> Champion | None:
+    """The model with most traffic on an endpoint; None where nothing is deployed.
+
+    Args:
+        endpoint: The `aiplatform.Endpoint`.
+    """
+    deployed = {each.id: each for each in endpoint.list_models()}
+    traffic = {key: share for key, share in endpoint.traffic_split.items() if key in deployed}
+    if not traffic:
+        return None
+    chosen = deployed[max(traffic, key=lambda key: traffic[key])]
+    model = aiplatform.Model(chosen.model, version=chosen.model_version_id or None)
+    return Champion(f"{model.resource_name}@{model.version_id}", model.uri or "")
 
 
 def get(project: str, location: str, name: str) -> Champion | None:
