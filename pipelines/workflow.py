@@ -55,6 +55,7 @@ def build(config: Config, *, probes: bool = False) -> Any:
         predict: str = config.predict.model_dump_json(),
         resource_labels: str = json.dumps(labels_of(config), sort_keys=True),
         image_uri: str = image,
+        serving_image: str = environment.serving_image or image,
         project: str = environment.project,
         location: str = environment.location,
         endpoint_name: str = config.endpoint_name,
@@ -73,6 +74,7 @@ def build(config: Config, *, probes: bool = False) -> Any:
             serving=serving,
             predict=predict,
             image=image_uri,
+            serving_image=serving_image,
             drift_limit=drift_limit,
             psi_limit=psi_limit,
             force=force,
@@ -116,7 +118,12 @@ def build(config: Config, *, probes: bool = False) -> Any:
             evaluation = evaluated.outputs["evaluation"]
             with dsl.If(evaluated.outputs["Output"] == BLESSED, name="blessed"):
                 prepared = step("prepare_saved_model")(
-                    data=data, serving=serving, image=image_uri, examples=examples, model=model
+                    data=data,
+                    serving=serving,
+                    image=image_uri,
+                    serving_image=serving_image,
+                    examples=examples,
+                    model=model,
                 )
                 deployed = step("deploy_model")(
                     name=name,

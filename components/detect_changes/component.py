@@ -14,6 +14,7 @@ def detect_changes(
     serving: str,
     predict: str,
     image: str,
+    serving_image: str,
     drift_limit: float,
     psi_limit: float,
     force: bool,
@@ -37,6 +38,7 @@ def detect_changes(
         serving: The config's `serving` section, as JSON.
         predict: The config's `predict` section, as JSON.
         image: Container image of the steps.
+        serving_image: Container image of the endpoint, where a model needs no TensorFlow there.
         drift_limit: Largest change of a band's mean, in its standard deviations, that is no reason.
         psi_limit: Largest population stability index of a band that is no reason.
         force: Whether the run goes on in any case.
@@ -63,6 +65,7 @@ def detect_changes(
         "serving": serving,
         "predict": predict,
         "image": image,
+        "serving_image": serving_image,
     }
     return run(
         sections=sections,

@@ -39,13 +39,16 @@ class PreparationError(RuntimeError):
 
 
 @entry_point
-def run(*, data: Data, serving: Serving, image: str, examples: Any, model: Any, prepared: Any) -> None:
+def run(
+    *, data: Data, serving: Serving, image: str, serving_image: str, examples: Any, model: Any, prepared: Any
+) -> None:
     """The step. Artifacts are KFP's: `.path` is read and written.
 
     Args:
         data: The config's section.
         serving: The config's section.
-        image: Container image of the prediction server.
+        image: Container image whose prediction server serves any model.
+        serving_image: Container image that serves models that need no TensorFlow; it has none.
         examples: Dataset (input), for real patches.
         model: Model that the trainer wrote (input).
         prepared: google.UnmanagedContainerModel (output): its folder becomes the SavedModel with `contract.json`, its

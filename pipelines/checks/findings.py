@@ -18,10 +18,14 @@ def of_config(config: Config) -> Iterator[Finding]:
         config: The workflow's config.
 
     Raises:
-        ImageError: `train.image` names no image.
+        ImageError: `train.image` or `environment.serving_image` names no image.
     """
     if config.train.image is not None or config.train.accelerator_type is not None:
         yield _training_image(config)
+    if config.environment.serving_image is not None:
+        image = config.environment.serving_image
+        ImageReference.parse(image)
+        yield Finding("endpoint's image", True, f"{image}, where the model needs no TensorFlow to be served")
     if config.export.runner == dataflow.NAME:
         yield Finding(
             "Dataflow",

@@ -24,6 +24,7 @@ Ask = Callable[[], Finding]
 
 _IMAGE = "image in its registry"
 _TRAINING_IMAGE = "training's in registry"
+_SERVING_IMAGE = "endpoint's in registry"
 
 
 class Preflight:
@@ -63,6 +64,9 @@ class Preflight:
             questions.insert(
                 -1, (_TRAINING_IMAGE, "artifactregistry", partial(registered, _TRAINING_IMAGE, config.train_image))
             )
+        if config.environment.serving_image is not None:
+            serves = partial(registered, _SERVING_IMAGE, config.environment.serving_image)
+            questions.insert(-1, (_SERVING_IMAGE, "artifactregistry", serves))
         for name, api, ask in questions:
             try:
                 yield ask()

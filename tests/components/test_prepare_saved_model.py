@@ -75,6 +75,7 @@ def test_the_step_proves_its_work_in_a_fresh_process(trained: Any, tmp_path: Pat
         data=trained.data,
         serving=Serving(tile_shape=(8, 8), overlap=(4, 4)).model_dump_json(),
         image="registry/earthline:1",
+        serving_image="registry/earthline-serving:1",
         examples=trained.examples,
         model=trained.model,
         prepared=prepared,

@@ -125,8 +125,13 @@ class Environment(Section):
     )
     image: Image = Field(
         default="earthline:0.1.0",
-        description="Container image of steps, Beam workers and endpoint; of the training too, unless `train.image` "
-        "names another.",
+        description="Container image of steps and Beam workers; of the training too, unless `train.image` names another, "
+        "and of the endpoint, unless `serving_image` does.",
+    )
+    serving_image: Image | None = Field(
+        default=None,
+        description="Container image of the endpoint, for models that need no TensorFlow there: `make image` builds it "
+        "as NAME-serving, a few hundred MB. Left out, or where a model needs TensorFlow, `image`.",
     )
     service_account: ServiceAccount | None = Field(
         default=None,

@@ -96,7 +96,13 @@ told["figures"] = sorted(path.name for path in Path(evaluation.path).iterdir())
 
 prepared = UnmanagedContainerModel(uri=str(folder / "prepared"), metadata={})
 prepare(
-    data=data, serving=config.serving.model_dump_json(), image="x", examples=examples, model=model, prepared=prepared
+    data=data,
+    serving=config.serving.model_dump_json(),
+    image="x",
+    serving_image="x",
+    examples=examples,
+    model=model,
+    prepared=prepared,
 )
 contract = Contract.read(Path(prepared.path))
 told["contract"] = [contract.output, contract.entries, contract.max_difference]
