@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 CONFIG ?= configs/quickstart.yaml
 IMAGE ?= earthline:0.1.0
 BASE_IMAGE ?=
+# `steps` or `serving`, to build that image alone.
+ONLY ?=
 # More options of `docker build`, such as --network host or --build-arg TENSORFLOW=gpu.
 BUILD_FLAGS ?=
 # Each has a sandbox of its own and loads TensorFlow: about 2 GB of memory.
@@ -61,8 +63,8 @@ bench: $(VENV)/installed-dev ## Measure speed, as ratios side by side
 bench-accuracy: $(VENV)/installed-dev ## Measure accuracy on real sets; takes hours, and goes on where it was stopped
 	$(BIN)/python -m benchmarks.accuracy --page docs/explanation/accuracy-measured.md
 
-image: ## Build IMAGE, which runs steps, Beam workers and endpoint, and show its layers
-	$(PYTHON) containers/build.py --tag $(IMAGE) --base-image "$(BASE_IMAGE)" $(BUILD_FLAGS)
+image: ## Build IMAGE, which runs every step, and NAME-serving, which runs endpoints alone, and show their layers
+	$(PYTHON) containers/build.py --tag $(IMAGE) --base-image "$(BASE_IMAGE)" $(if $(ONLY),--only $(ONLY)) $(BUILD_FLAGS)
 
 schema: $(VENV)/installed ## Write configs/schema.json anew
 	$(BIN)/earthline schema --output configs/schema.json

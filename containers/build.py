@@ -1,4 +1,6 @@
-"""Builds the image of steps, Beam workers and endpoint, and says how large it and each of its layers are.
+"""Builds the two images, that of steps, Beam workers and endpoint and the small one of endpoints alone.
+
+It says how large they and each of their layers are.
 
 It runs on the standard library alone, so that `make image` needs nothing but Python and Docker. What pip is told on
 this machine (index, proxy, certificates) reaches the pip of the build as secrets, of which no layer keeps anything.
@@ -27,6 +29,8 @@ SECTIONS = ("global", "install", ":env:")
 """Of pip's configuration, in the order in which later ones win."""
 
 ADDRESSES = ("index-url", "extra-index-url", "find-links")
+STEPS, SERVING = "steps", "serving"
+"""Targets of the Dockerfile, an image each."""
 GPU_SUFFIX = "-gpu"
 """Ends the tag of an image whose TensorFlow uses GPUs, and of no other: `earthline check` goes by it."""
 CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
@@ -42,11 +46,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options, rest = _parser().parse_known_args(arguments)
     try:
         check_tag(options.tag, rest)
+        wanted = targets(options.tag, options.only)
         docker = builder(os.environ)
         with tempfile.TemporaryDirectory() as folder:
             secrets = write_secrets(Path(folder), pip_settings(_pip_config()), os.environ)
-            build(docker, options, [*secrets, *rest])
-        print(report(docker, options.tag))
+            for target, tag in wanted.items():
+                build(docker, target, tag, options.base_image, [*secrets, *rest])
+        print("\n\n".join(report(docker, tag) for tag in wanted.values()))
     except BuildError as error:
         print(f"build.py: {error}", file=sys.stderr)
         return 1
@@ -96,15 +102,49 @@ def check_tag(tag: str, flags: Sequence[str]) -> None:
         )
 
 
-def build(docker: str, options: argparse.Namespace, flags: Sequence[str]) -> None:
+def targets(tag: str, only: str = "") -> dict[str, str]:
+    """The images to build: by target of the Dockerfile, the name with its tag.
+
+    Args:
+        tag: Of the steps' image. The serving image is called `NAME-serving` and has the same tag; where that is one for
+            GPUs it is not built, as nothing of it would differ.
+        only: A target, to build no other.
+
+    Raises:
+        BuildError: The serving image alone is asked for by a tag for GPUs.
+    """
+    found = {STEPS: tag}
+    if not tag.endswith(GPU_SUFFIX):
+        found[SERVING] = serving_tag(tag)
+    if only and only not in found:
+        raise BuildError(f"the serving image has no TensorFlow, and none for GPUs: use {tag.removesuffix(GPU_SUFFIX)}")
+    return {only: found[only]} if only else found
+
+
+def serving_tag(tag: str) -> str:
+    """Name and tag of the serving image: `host/a/earthline-serving:1` beside `host/a/earthline:1`."""
+    place, slash, name = tag.rpartition("/")
+    name, colon, version = name.partition(":")
+    return f"{place}{slash}{name}-{SERVING}{colon}{version}"
+
+
+def build(docker: str, target: str, tag: str, base_image: str, flags: Sequence[str]) -> None:
     """Runs `docker build`; its progress goes to standard error.
+
+    Args:
+        docker: Of `builder`.
+        target: `STEPS` or `SERVING`.
+        tag: Name of the image with its tag.
+        base_image: Instead of the Dockerfile's; empty for that.
+        flags: Further options.
 
     Raises:
         BuildError: It failed.
     """
-    command = [docker, "build", "--file", str(ROOT / "containers" / "Dockerfile"), "--tag", options.tag, *flags]
-    if options.base_image:
-        command += ["--build-arg", f"BASE_IMAGE={options.base_image}"]
+    dockerfile = str(ROOT / "containers" / "Dockerfile")
+    command = [docker, "build", "--file", dockerfile, "--target", target, "--tag", tag, *flags]
+    if base_image:
+        command += ["--build-arg", f"BASE_IMAGE={base_image}"]
     done = subprocess.run([*command, str(ROOT)], env={**os.environ, "DOCKER_BUILDKIT": "1"}, check=False)
     if done.returncode:
         raise BuildError(f"`docker build` ended with status {done.returncode}; its own words stand above")
@@ -221,10 +261,15 @@ def _output(command: Sequence[str], *, check: bool = True) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="containers/build.py",
-        description="Build the image. Every further option goes to `docker build`, such as --build-arg TENSORFLOW=gpu.",
+        description="Build both images. Further options go to `docker build`, such as --build-arg TENSORFLOW=gpu.",
         allow_abbrev=False,
     )
-    parser.add_argument("--tag", required=True, help="name of the image, such as earthline:0.1.0")
+    parser.add_argument(
+        "--tag",
+        required=True,
+        help="name of the steps' image, such as earthline:0.1.0; the other's is NAME-serving:TAG",
+    )
+    parser.add_argument("--only", choices=(STEPS, SERVING), default="", help="build this one alone")
     parser.add_argument("--base-image", default="", help="image with Python 3.11 and pip, instead of the Dockerfile's")
     return parser
 

@@ -1,4 +1,4 @@
-"""Prints the project's dependencies as pip reads them, with the TensorFlow of the processor or of the GPU.
+"""Prints the dependencies of an image as pip reads them, with the TensorFlow of the processor, of the GPU, or without.
 
 The dependencies are installed apart from the project's own code, in a layer that changes with them alone.
 """
@@ -8,7 +8,22 @@ import sys
 import tomllib
 from pathlib import Path
 
-VARIANTS = ("cpu", "gpu")
+SERVING = "serving"
+VARIANTS = ("cpu", "gpu", SERVING)
+SERVER = (
+    "google-cloud-storage",
+    "httptools",
+    "numpy",
+    "openvino",
+    "orjson",
+    "prometheus-client",
+    "pybase64",
+    "pydantic",
+    "starlette",
+    "uvicorn",
+    "uvloop",
+)
+"""What of the project's dependencies the prediction server imports."""
 
 
 def requirements(pyproject: str, constraints: str, variant: str) -> list[str]:
@@ -17,21 +32,30 @@ def requirements(pyproject: str, constraints: str, variant: str) -> list[str]:
     Args:
         pyproject: Content of pyproject.toml.
         constraints: Content of constraints.txt; has the version of TensorFlow.
-        variant: `cpu` or `gpu`.
+        variant: `cpu` or `gpu` for the image of the steps, `serving` for that of the prediction server.
 
     Raises:
-        ValueError: Another variant, or no version of TensorFlow.
+        ValueError: Another variant, no version of TensorFlow, or the server needs what the project does not.
     """
     if variant not in VARIANTS:
         raise ValueError(f"TENSORFLOW is {variant!r}: give one of {', '.join(VARIANTS)}")
     listed: list[str] = tomllib.loads(pyproject)["project"]["dependencies"]
     if variant == "cpu":
         return listed
+    if variant == SERVING:
+        found = {name: line for line in listed if (name := _name(line)) in SERVER}
+        if len(found) < len(SERVER):
+            raise ValueError(f"the project does not depend on {', '.join(sorted(set(SERVER) - set(found)))}")
+        return list(found.values())
     version = re.search(r"(?m)^tensorflow[-_]cpu==(\S+)$", constraints)
     if version is None:
         raise ValueError("constraints.txt has no version of tensorflow_cpu")
     others = [line for line in listed if not line.startswith("tensorflow")]
     return [*others, f"tensorflow[and-cuda]=={version[1]}"]
+
+
+def _name(line: str) -> str:
+    return re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0].replace("_", "-").lower()
 
 
 if __name__ == "__main__":

@@ -112,6 +112,11 @@ def test_requirements_are_the_projects_with_one_tensorflow() -> None:
     cpu, gpu = (requirements.requirements(*texts, variant) for variant in ("cpu", "gpu"))
     assert [line for line in gpu if line.startswith("tensorflow")] == ["tensorflow[and-cuda]==2.21.0"]
     assert {line for line in cpu if not line.startswith("tensorflow")} == set(gpu[:-1])
+    serving = requirements.requirements(*texts, "serving")
+    assert {"numpy", "openvino", "starlette"} <= {re.split("[<>=]", line)[0] for line in serving}
+    assert not [line for line in serving if line.startswith(("tensorflow", "keras", "kfp", "apache-beam"))]
+    with pytest.raises(ValueError, match=r"the project does not depend on .*orjson"):
+        requirements.requirements(texts[0].replace('"orjson>', '"orjsonnet>'), texts[1], "serving")
     with pytest.raises(ValueError, match="TENSORFLOW is 'tpu'"):
         requirements.requirements(*texts, "tpu")
 
@@ -139,3 +144,13 @@ def test_a_tag_that_says_the_wrong_tensorflow_is_refused(tag: str, flags: list[s
 def test_a_tag_that_says_the_right_one_is_taken() -> None:
     build.check_tag("earthline:0.1.0-gpu", ["--network", "host", "--build-arg", "TENSORFLOW=gpu"])
     build.check_tag("earthline:0.1.0", ["--build-arg", "BEAM_BOOT=with"])
+
+
+def test_two_images_are_built_but_for_gpus() -> None:
+    tag = "us-docker.pkg.dev/p/earthline/earthline:0.1.0"
+    serving = "us-docker.pkg.dev/p/earthline/earthline-serving:0.1.0"
+    assert build.targets(tag) == {"steps": tag, "serving": serving}
+    assert build.targets("localhost:5000/e", "serving") == {"serving": "localhost:5000/e-serving"}
+    assert build.targets(f"{tag}-gpu") == {"steps": f"{tag}-gpu"}
+    with pytest.raises(build.BuildError, match=re.escape(f"use {tag}")):
+        build.targets(f"{tag}-gpu", "serving")

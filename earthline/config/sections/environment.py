@@ -125,8 +125,8 @@ class Environment(Section):
     )
     image: Image = Field(
         default="earthline:0.1.0",
-        description="Container image of steps and Beam workers; of the training too, unless `train.image` names another, "
-        "and of the endpoint, unless `serving_image` does.",
+        description="Container image of steps and Beam workers; of the training too, unless `train.image` names "
+        "another, and of the endpoint, unless `serving_image` does.",
     )
     serving_image: Image | None = Field(
         default=None,

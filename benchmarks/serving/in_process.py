@@ -1,0 +1,51 @@
+"""A runtime called in its own process, without a server: the limit. `python -m benchmarks.serving.in_process`.
+
+Reads tasks from standard input and answers each with a line, both JSON.
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.serving import tiles
+from earthline import runtimes
+from earthline.runtimes.tensorflow_runtime import TensorFlowRuntime
+
+TILES = 16
+"""Different tiles of a benchmark."""
+
+
+def main() -> None:
+    """Arguments: the model's folder, and `chosen` for the runtime that it records or `tensorflow`."""
+    folder, which = Path(sys.argv[1]), sys.argv[2]
+    runtime: Any = runtimes.load(folder) if which == "chosen" else TensorFlowRuntime(folder)
+    for line in sys.stdin:
+        task = json.loads(line)
+        inputs = tiles.made(runtime.contract, TILES, tuple(task["shape"]))
+        if "write" in task:
+            bodies = [tiles.body(inputs, tile) for tile in range(TILES)]
+            tiles.Expected(bodies, runtime.predict(inputs), runtime.contract).write(folder)
+            print(json.dumps({"bytes": len(bodies[0])}), flush=True)
+        else:
+            print(json.dumps(_measured(runtime, inputs, task["batch"], task["seconds"])), flush=True)
+
+
+def _measured(runtime: Any, inputs: dict[str, Any], batch: int, seconds: float) -> dict[str, float]:
+    batches = [
+        {name: np.ascontiguousarray(values[first : first + batch]) for name, values in inputs.items()}
+        for first in range(0, TILES - batch + 1, batch)
+    ]
+    runtime.predict(batches[0])
+    begun, done = time.perf_counter(), 0
+    while time.perf_counter() - begun < seconds:
+        runtime.predict(batches[done % len(batches)])
+        done += 1
+    return {"tiles": done * batch, "seconds": time.perf_counter() - begun}
+
+
+if __name__ == "__main__":
+    main()
