@@ -51,7 +51,7 @@ def build(config: Config, *, probes: bool = False) -> Any:
         validation: str = config.validation.model_dump_json(),
         train: str = config.train.model_dump_json(),
         evaluate: str = config.evaluate.model_dump_json(),
-        serving: str = config.serving.model_dump_json(),
+        serving: str = config.settled_serving.model_dump_json(),
         predict: str = config.predict.model_dump_json(),
         resource_labels: str = json.dumps(labels_of(config), sort_keys=True),
         image_uri: str = image,

@@ -8,7 +8,14 @@ from typing import Any
 
 import tensorflow as tf
 
-from earthline.formats.contract import ARRAY_SIGNATURE, TENSOR_SIGNATURE, Contract
+from components.prepare_saved_model.derivation import derived
+from earthline.formats.contract import (
+    ARRAY_SIGNATURE,
+    EXAMPLE_INPUT,
+    EXAMPLE_SIGNATURE,
+    TENSOR_SIGNATURE,
+    Contract,
+)
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*")
 _TAKEN = frozenset({"args", "cls", "kwargs", "name", "self", "training"})
@@ -38,14 +45,17 @@ def arguments(inputs: Sequence[str]) -> dict[str, str]:
 
 
 def save(network: Any, contract: Contract, folder: Path) -> None:
-    """Writes a SavedModel with two signatures, and the contract beside it.
+    """Writes a SavedModel with three signatures, and the contract beside it.
 
-    Both take inputs by name, bands and validity alike, and give one output by the contract's name:
-
-    - `serving_default`: strings (tiles,), each the web-safe base64 text of a float32 TensorProto (height, width, 1);
-      out come texts of TensorProtos (height, width, entries). This is what Earth Engine's
-      SERIALIZED_TF_TENSORS payload holds.
-    - `arrays`: float32 (tiles, height, width) in, float32 (tiles, height, width, entries) out.
+    - `serving_default` takes a text for each input, bands and validity alike, by name: strings (tiles,), each the
+      web-safe base64 text of a float32 TensorProto (height, width, 1). It gives the contract's outputs by name, texts
+      of TensorProtos (height, width, values). This is what Earth Engine's SERIALIZED_TF_TENSORS payload holds.
+    - `serialized_examples` takes `input`, strings (tiles,): each a serialized tf.Example that has a list of float32 for
+      each input by its own name, all of one tile's pixels, row after row. It gives the contract's outputs as they are.
+      This is Earth Engine's GRPC_SERIALIZED_TF_EXAMPLES. The pixels of a list are those of a tile with or without
+      overlap as the contract has it, or of a square.
+    - `arrays`: float32 (tiles, height, width) for each input by name, float32 (tiles, height, width, entries) out, all
+      that the network gives.
 
     Height and width are free: what does not divide by the stride is mirrored at its far edges and cut back. What a
     masked pixel holds is of no account, and a pixel that is no finite number in some band counts as masked.
@@ -84,7 +94,12 @@ def save(network: Any, contract: Contract, folder: Path) -> None:
     def from_tensors(**texts: Any) -> dict[str, Any]:
         # Keyword arguments keep each input's name; positional ones would be renamed in sorted order.
         decoded = [_decoded(texts[name]) for name in names]
-        return {contract.output: _encoded(compute(tf.concat(decoded[:-1], axis=-1), decoded[-1]))}
+        found = derived(compute(tf.concat(decoded[:-1], axis=-1), decoded[-1]), contract.outputs)
+        return {name: _encoded(values) for name, values in found.items()}
+
+    def from_examples(**serialized: Any) -> dict[str, Any]:
+        image, valid = _parsed(serialized[EXAMPLE_INPUT], contract)
+        return derived(compute(image, valid), contract.outputs)
 
     names = list(contract.named(dict.fromkeys(contract.inputs)))
     arrays = tf.function(from_arrays).get_concrete_function(
@@ -93,9 +108,13 @@ def save(network: Any, contract: Contract, folder: Path) -> None:
     texts = tf.function(from_tensors).get_concrete_function(
         **{name: tf.TensorSpec((None,), tf.string, name=name) for name in names}
     )
+    examples = tf.function(from_examples).get_concrete_function(
+        **{EXAMPLE_INPUT: tf.TensorSpec((None,), tf.string, name=EXAMPLE_INPUT)}
+    )
     module = tf.Module()
     module.network = network
-    tf.saved_model.save(module, str(folder), signatures={TENSOR_SIGNATURE: texts, ARRAY_SIGNATURE: arrays})
+    signatures = {TENSOR_SIGNATURE: texts, ARRAY_SIGNATURE: arrays, EXAMPLE_SIGNATURE: examples}
+    tf.saved_model.save(module, str(folder), signatures=signatures)
     contract.write(folder)
 
 
@@ -105,6 +124,34 @@ def _decoded(texts: Any) -> Any:
         return tf.ensure_shape(tensor, (None, None, 1))
 
     return tf.map_fn(one, texts, fn_output_signature=tf.TensorSpec((None, None, 1), tf.float32))
+
+
+def _parsed(serialized: Any, contract: Contract) -> tuple[Any, Any]:
+    """Image (tiles, height, width, bands) and validity (tiles, height, width, 1) of tf.Examples."""
+    inputs = contract.inputs
+    parsed = tf.io.parse_example(serialized, {name: tf.io.RaggedFeature(tf.float32) for name in inputs})
+    lengths = tf.stack([parsed[name].row_lengths() for name in inputs])
+    pixels = tf.cast(lengths[0, 0], tf.int32)
+    # A band that is missing is an empty list, which must not be filled up.
+    checked = tf.debugging.Assert(
+        tf.reduce_all(tf.cast(lengths, tf.int32) == pixels),
+        ["each tile must have as many pixels in each of", *inputs, lengths],
+    )
+    with tf.control_dependencies([checked]):
+        height, width = _sides(pixels, contract)
+        bands = [tf.reshape(parsed[name].flat_values, (-1, height, width)) for name in inputs]
+    return tf.stack(bands[:-1], axis=-1), bands[-1][..., tf.newaxis]
+
+
+def _sides(pixels: Any, contract: Contract) -> tuple[Any, Any]:
+    """Height and width of a tile of so many pixels: a list does not tell its shape."""
+    root = tf.cast(tf.round(tf.sqrt(tf.cast(pixels, tf.float64))), tf.int32)
+    height, width = root, pixels // tf.maximum(root, 1)
+    (tall, wide), (rows, columns) = contract.tile_shape, contract.overlap
+    for known in ((tall, wide), (tall + 2 * rows, wide + 2 * columns), (tall + rows, wide + columns)):
+        fits = pixels == known[0] * known[1]
+        height, width = (tf.where(fits, side, other) for side, other in zip(known, (height, width), strict=True))
+    return height, width
 
 
 def _encoded(tiles: Any) -> Any:

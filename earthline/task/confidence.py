@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from earthline.formats.certainty import Certainty
+from earthline.formats.served_outputs import ServedOutput
 
 Array = np.ndarray[Any, Any]
 
@@ -69,3 +70,15 @@ class ConfidenceSide:
             ValueError: There is no such band, or the model has no limit that it needs.
         """
         raise ValueError(f"predict.bands: '{name}' is no band of this task")
+
+    def confidence_output(self, name: str, certainty: Certainty) -> ServedOutput:
+        """What a server gives as a further band of a map.
+
+        Args:
+            name: One of `confidence_bands`.
+            certainty: The model's limits.
+
+        Raises:
+            ValueError: There is no such band, or the model has no limit that it needs.
+        """
+        raise ValueError(f"serving.outputs: '{name}' is no output of this task")

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from earthline.formats.served_outputs import ServedOutput
 from earthline.task.labels import LabelSide
 
 Array = np.ndarray[Any, Any]
@@ -78,6 +79,22 @@ class MapSide(LabelSide):
         Returns:
             `ee.Image` of the band `map_band`; masked where the model gives no number.
         """
+
+    @property
+    def map_output(self) -> ServedOutput | None:
+        """What a server gives as the map, so that no more need travel; None where `mapped` makes it of all entries."""
+        return None
+
+    def map_of_band(self, band: Any) -> Any:
+        """The map of what is served as `map_output`, in Earth Engine.
+
+        Args:
+            band: `ee.Image` of one band.
+
+        Returns:
+            `ee.Image` of the band `map_band`; masked where there is no number.
+        """
+        raise ValueError(f"{type(self).__name__} serves no map by itself")
 
     @abstractmethod
     def decoded(self, outputs: Array) -> Array:

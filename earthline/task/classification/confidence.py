@@ -9,6 +9,7 @@ import numpy as np
 
 from earthline.config.sections.labels import MARGIN, PROBABILITY, SET_SIZE
 from earthline.formats.certainty import Certainty
+from earthline.formats.served_outputs import Making, ServedOutput
 from earthline.task.classification.classes import Classes
 from earthline.task.confidence import ConfidenceSide
 
@@ -79,8 +80,22 @@ class ClassConfidenceSide(Classes, ConfidenceSide):
             # Sorted upwards: the last two.
             return largest.subtract(own.arraySort().arrayGet([len(self.names) - 2])).rename([name])
         if name == SET_SIZE:
-            if certainty.set_limit is None:
-                raise ValueError(f"predict.bands: the model has no limit for '{SET_SIZE}'; train it again")
-            held = own.gte(certainty.set_limit).arrayReduce(ee.Reducer.sum(), [0]).arrayGet([0])
+            held = own.gte(_limit(certainty, f"predict.bands: '{SET_SIZE}'")).arrayReduce(ee.Reducer.sum(), [0]).arrayGet([0])
             return held.max(1).rename([name])
         return super().confidence(name, outputs, certainty)
+
+    def confidence_output(self, name: str, certainty: Certainty) -> ServedOutput:
+        """As `ConfidenceSide.confidence_output`."""
+        made: Mapping[str, Making] = {PROBABILITY: "largest", MARGIN: "margin"}
+        if name in made:
+            return ServedOutput(name=name, made=made[name], used=len(self.names))
+        if name == SET_SIZE:
+            limit = _limit(certainty, f"serving.outputs: '{SET_SIZE}'")
+            return ServedOutput(name=name, type="uint8", made="count", used=len(self.names), limit=limit)
+        return super().confidence_output(name, certainty)
+
+
+def _limit(certainty: Certainty, asked: str) -> float:
+    if certainty.set_limit is None:
+        raise ValueError(f"{asked} needs a limit that the model does not have; train it again")
+    return certainty.set_limit

@@ -7,16 +7,13 @@ from typing import Any, ClassVar
 import ee
 import numpy as np
 
+from earthline.config.sections.labels import CLASS_BAND
+from earthline.formats.served_outputs import LARGEST_SUM, ServedOutput
 from earthline.task.classification.classes import UNLABELLED, Classes
 from earthline.task.classification.coverage import ClassCoverage
 from earthline.task.maps import MISSING_COLOR, Legend, MapSide
 
 Array = np.ndarray[Any, Any]
-
-CLASS_BAND = "class_id"
-"""Band of the map."""
-LARGEST_SUM = 2.0
-"""Of a pixel's probabilities, far above 1: beyond it, and below 0, they are none."""
 
 
 class ClassMapSide(Classes, MapSide):
@@ -35,6 +32,15 @@ class ClassMapSide(Classes, MapSide):
         # Of NaN, argmax would make class 0. NaN compares false with everything, and makes a sum NaN.
         total = own.arrayReduce(ee.Reducer.sum(), [0]).arrayGet([0])
         return classes.updateMask(total.gt(0).And(total.lte(LARGEST_SUM)))
+
+    @property
+    def map_output(self) -> ServedOutput:
+        """The class id in a byte."""
+        return ServedOutput(name=CLASS_BAND, type="uint8", made="most_probable", used=len(self.names))
+
+    def map_of_band(self, band: Any) -> Any:
+        """Class ids that a class has."""
+        return band.rename([CLASS_BAND]).toUint8().updateMask(band.lt(len(self.names)))
 
     def decoded(self, outputs: Array) -> Array:
         """The most probable class."""

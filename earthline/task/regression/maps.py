@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from earthline.config.sections.labels import VALUE_BAND
+from earthline.formats.served_outputs import ServedOutput
 from earthline.task.maps import Legend, MapSide
 from earthline.task.regression.coverage import ValueCoverage
 from earthline.task.regression.ramp import painted
@@ -14,8 +16,6 @@ from earthline.task.regression.values import Values
 
 Array = np.ndarray[Any, Any]
 
-VALUE_BAND = "value"
-"""Band of the map."""
 TICKS = 5
 """Values that a legend names."""
 _LARGEST = float(np.finfo(np.float32).max)
@@ -31,8 +31,16 @@ class ValueMapSide(Values, MapSide):
 
     def mapped(self, outputs: Any) -> Any:
         """The first output."""
-        values = outputs.arrayGet([0]).rename([VALUE_BAND]).toFloat()
-        # NaN compares false with everything.
+        return self.map_of_band(outputs.arrayGet([0]))
+
+    @property
+    def map_output(self) -> ServedOutput:
+        """The value."""
+        return ServedOutput(name=VALUE_BAND)
+
+    def map_of_band(self, band: Any) -> Any:
+        """Finite numbers: NaN compares false with everything."""
+        values = band.rename([VALUE_BAND]).toFloat()
         return values.updateMask(values.abs().lte(_LARGEST))
 
     def decoded(self, outputs: Array) -> Array:

@@ -1,7 +1,9 @@
 """The section `data.labels`: the ground truth, from a raster or from points and polygons, and what it tells."""
 
 from earthline.config.sections.labels.class_labels import (
+    CLASS_BAND,
     MARGIN,
+    PROBABILITIES,
     PROBABILITY,
     SET_SIZE,
     ClassLabels,
@@ -14,13 +16,23 @@ from earthline.config.sections.labels.kinds import AnyLabels, Parts, installed, 
 from earthline.config.sections.labels.of_examples import ExampleLabels
 from earthline.config.sections.labels.raster import RasterLabels
 from earthline.config.sections.labels.section import Labels
-from earthline.config.sections.labels.value_labels import Value, ValueExamples, ValueFeatures, ValueLabels, ValueRaster
+from earthline.config.sections.labels.value_labels import (
+    VALUE_BAND,
+    Value,
+    ValueExamples,
+    ValueFeatures,
+    ValueLabels,
+    ValueRaster,
+)
 from earthline.config.sections.labels.vector import VectorLabels
 
 __all__ = [
+    "CLASS_BAND",
     "MARGIN",
+    "PROBABILITIES",
     "PROBABILITY",
     "SET_SIZE",
+    "VALUE_BAND",
     "AnyLabels",
     "ClassLabels",
     "ExampleClassLabels",

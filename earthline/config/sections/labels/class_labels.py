@@ -1,7 +1,7 @@
 """What labels from every source have in common where they are classes."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, ClassVar, Self
 
@@ -14,8 +14,13 @@ from earthline.config.sections.labels.of_examples import ExampleLabels
 from earthline.config.sections.labels.raster import RasterLabels
 from earthline.config.sections.labels.section import Labels
 from earthline.config.sections.labels.vector import VectorLabels
+from earthline.config.sections.outputs import OutputType
 from earthline.label_features.features import FeaturesError, LabelFeatures
 
+CLASS_BAND = "class_id"
+"""Band of a map of classes."""
+PROBABILITIES = "probabilities"
+"""A model's output: the probability of each class."""
 PROBABILITY, MARGIN, SET_SIZE = "probability", "margin", "set_size"
 """Bands of a map that tell how far it can be believed."""
 
@@ -27,6 +32,15 @@ class ClassLabels(Labels):
     KEY: ClassVar[str] = "classes"
     KIND: ClassVar[str] = "classes"
     CONFIDENCE: ClassVar[tuple[str, ...]] = (PROBABILITY, MARGIN, SET_SIZE)
+    OUTPUTS: ClassVar[Mapping[str, tuple[OutputType, ...]]] = {
+        CLASS_BAND: ("uint8", "float32"),
+        PROBABILITY: ("float32", "uint8"),
+        MARGIN: ("float32", "uint8"),
+        SET_SIZE: ("uint8", "float32"),
+        PROBABILITIES: ("float32", "uint8"),
+    }
+    MAP_BAND: ClassVar[str] = CLASS_BAND
+    ARRAY: ClassVar[str] = PROBABILITIES
 
     classes: tuple[LabelClass, ...] = Field(min_length=2, max_length=255, description="Classes of the map, in order.")
 

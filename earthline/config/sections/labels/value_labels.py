@@ -1,7 +1,7 @@
 """What labels from every source have in common where they are a continuous value."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Self
 
@@ -14,8 +14,11 @@ from earthline.config.sections.labels.raster import RasterLabels
 from earthline.config.sections.labels.section import Labels
 from earthline.config.sections.labels.value_rules import outside, values_of
 from earthline.config.sections.labels.vector import VectorLabels
+from earthline.config.sections.outputs import OutputType
 from earthline.label_features.features import FeaturesError, LabelFeatures
 
+VALUE_BAND = "value"
+"""Band of a map of a continuous value."""
 COLORS = ("#440154", "#3b528b", "#21918c", "#5ec962", "#fde725")
 """Viridis, told apart with any kind of colour blindness and in grey: van der Walt and Smith 2015."""
 STRATA = 5
@@ -89,6 +92,8 @@ class ValueLabels(Labels):
     task: ClassVar[str] = "regression"
     KEY: ClassVar[str] = "value"
     KIND: ClassVar[str] = "values"
+    OUTPUTS: ClassVar[Mapping[str, tuple[OutputType, ...]]] = {VALUE_BAND: ("float32",)}
+    MAP_BAND: ClassVar[str] = VALUE_BAND
 
     value: Value = Field(description="What the labels tell, with its unit.")
 
