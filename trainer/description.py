@@ -37,6 +37,11 @@ class Description(BaseModel):
     receptive_field: int = Field(
         default=0, description="Side in pixels of the ground on which one pixel's output rests; 0 where unknown."
     )
+    reach: int | None = Field(
+        default=None,
+        ge=0,
+        description="Pixels on each side of a tile that its outputs may rest on, masked ones too; None where unknown.",
+    )
     patch_shape: tuple[int, int] = Field(description="Shape of training patches in pixels (height, width).")
     mean: tuple[float, ...] = Field(description="Mean of each band over valid training pixels.")
     std: tuple[float, ...] = Field(description="Standard deviation of each band, likewise.")

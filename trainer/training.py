@@ -78,6 +78,7 @@ def run(train: Train, examples: Path, model_folder: Path, checkpoint: Path | Non
             labels=manifest.splits["train"].labels,
             stride=model.stride,
             receptive_field=model.receptive_field,
+            reach=model.reach,
             patch_shape=manifest.patch_shape,
             mean=lesson.measured.mean,
             std=lesson.measured.std,

@@ -51,6 +51,16 @@ class Model(Section, ABC):
     def receptive_field(self) -> int:
         """Side in pixels of the square around a pixel on which its output rests, where all imagery is valid."""
 
+    @property
+    def filling(self) -> int:
+        """Pixels around a masked one from which it may be filled in; 0 where nothing is."""
+        return 0
+
+    @property
+    def reach(self) -> int:
+        """Pixels on each side of a tile that its outputs may rest on, whatever is masked."""
+        return self.receptive_field // 2 + self.filling
+
     def takes(self, shape: Sequence[int]) -> bool:
         """Whether it can learn from patches of a shape.
 
@@ -140,6 +150,11 @@ class Compound(Model):
     def receptive_field(self) -> int:
         """The largest of all parts."""
         return max(part.receptive_field for part in self.parts)
+
+    @property
+    def reach(self) -> int:
+        """Likewise."""
+        return max(part.reach for part in self.parts)
 
     @property
     def gives_further(self) -> bool:

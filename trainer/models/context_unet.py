@@ -48,6 +48,11 @@ class ContextUNet(Surroundings, Network):
         """Side in pixels: what the U-Net sees, and the largest window around each pixel of it."""
         return reach.side(self.stride, lambda place: convolutions.seen_by_u_net(place, self.depth).through(self.side))
 
+    @property
+    def filling(self) -> int:
+        """Pixels on each side of the largest window of `filling.around`."""
+        return self.stride - 1
+
     def shrunk(self) -> Self:
         """With at most 8 filters and 16 units."""
         units = tuple(min(16, units) for units in self.units)

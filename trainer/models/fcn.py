@@ -39,6 +39,11 @@ class Fcn(Network):
         """Side in pixels: twice the sum of the dilations, and the pixel itself."""
         return reach.side(self.stride, lambda place: place.dilated(KERNEL, self.dilations))
 
+    @property
+    def filling(self) -> int:
+        """Pixels on each side of the largest window of `filling.around`."""
+        return self.receptive_field // 2
+
     def shrunk(self) -> Self:
         """With at most 8 filters."""
         return self.model_copy(update={"filters": min(8, self.filters)})

@@ -48,6 +48,11 @@ class Residual(Network):
         """Side in pixels: what the blocks of all levels see from the pixel whose place in its cell is worst."""
         return reach.side(self.stride, self._seen)
 
+    @property
+    def filling(self) -> int:
+        """Pixels on each side of the largest window of `filling.around`."""
+        return self.stride - 1
+
     def shrunk(self) -> Self:
         """With at most 8 channels and one block."""
         return self.model_copy(update={"filters": min(8, self.filters), "blocks": 1})

@@ -33,6 +33,11 @@ class UNet(Network):
         """Side in pixels: what the convolutions of all levels see from the pixel whose place in its cell is worst."""
         return reach.side(self.stride, lambda place: convolutions.seen_by_u_net(place, self.depth))
 
+    @property
+    def filling(self) -> int:
+        """Pixels on each side of the largest window of `filling.around`."""
+        return self.stride - 1
+
     def shrunk(self) -> Self:
         """With at most 8 filters."""
         return self.model_copy(update={"filters": min(8, self.filters)})

@@ -128,6 +128,23 @@ def test_the_receptive_field_is_the_ground_that_an_output_rests_on(architecture:
     assert (after[:, row - half - 1] != before[:, row - half - 1]).any()
 
 
+@every
+def test_no_output_rests_on_more_than_its_reach_where_most_pixels_are_masked(architecture: Network) -> None:
+    model, reach, stride = of(architecture), architecture.reach, architecture.stride
+    rows = -(-(reach + 2 * stride) // stride) * stride
+    image, valid = scene(rows, 2 * stride)[:1], np.random.default_rng(4).random((1, rows, 2 * stride, 1)) < 0.02
+    edge = rows - stride - reach
+    valid[:, : edge + 1] = True
+    changed = image.copy()
+    changed[:, :edge] += 1000
+    before, after = (np.asarray(model([each, valid.astype(np.float32)])) for each in (image, changed))
+    np.testing.assert_array_equal(after[:, edge + reach :], before[:, edge + reach :])
+    masked = valid.copy()
+    masked[:, :edge] = False
+    after = np.asarray(model([image, masked.astype(np.float32)]))
+    np.testing.assert_array_equal(after[:, edge + reach :], before[:, edge + reach :])
+
+
 @pytest.mark.parametrize("place", ONE_EACH, ids=lambda place: SMALL[place].name)
 def test_it_learns(place: int) -> None:
     keras.utils.set_random_seed(3)
