@@ -12,7 +12,7 @@ from earthline.entry_point import entry_point
 from earthline.formats.contract import VALID_BAND, Contract
 from earthline.formats.learned_ground import LearnedGround
 from earthline.formats.manifest import Manifest
-from earthline.task import task_of_record
+from earthline.task import task_of, task_of_record
 from earthline.task.serving import served
 from trainer import saved_network
 from trainer.description import SAVED_MODEL, Description, require_match
@@ -46,7 +46,8 @@ def run(
     """
     manifest = Manifest.read(Path(examples.path))
     require_match(data, manifest)
-    contract, proof = prepare(serving, Path(model.path), Path(examples.path), Path(prepared.path))
+    colors = task_of(data).legend.colors
+    contract, proof = prepare(serving, Path(model.path), Path(examples.path), Path(prepared.path), colors)
     prepared.metadata["containerSpec"] = {
         "imageUri": image,
         "command": list(COMMAND),
@@ -61,7 +62,9 @@ def run(
     prepared.metadata["proof"] = report.metadata(proof.findings)
 
 
-def prepare(section: Serving, model_folder: Path, examples: Path, folder: Path) -> tuple[Contract, Proof]:
+def prepare(
+    section: Serving, model_folder: Path, examples: Path, folder: Path, colors: tuple[str, ...] = ()
+) -> tuple[Contract, Proof]:
     """Writes and proves the SavedModel.
 
     Args:
@@ -69,6 +72,7 @@ def prepare(section: Serving, model_folder: Path, examples: Path, folder: Path) 
         model_folder: Folder that the trainer wrote.
         examples: Folder of the dataset.
         folder: Folder to write.
+        colors: Of the map's legend.
 
     Returns:
         The contract, with the difference that the proof found, and all that it found.
@@ -93,6 +97,7 @@ def prepare(section: Serving, model_folder: Path, examples: Path, folder: Path) 
         further=description.further,
         certainty=description.certainty,
         **outputs,
+        colors=colors,
         tile_shape=section.tile_shape,
         overlap=section.overlap,
         stride=description.stride,

@@ -62,6 +62,9 @@ class Contract(BaseModel):
         default_factory=_whole_array,
         description="What is served, in the order of answers; left out, all entries as float32 by the task's output.",
     )
+    colors: tuple[str, ...] = Field(
+        default=(), description="Colours of the map's legend in its order, #rrggbb; empty where unknown."
+    )
     certainty: Certainty = Field(
         default_factory=Certainty, description="Limits by which the outputs tell how far the map can be believed."
     )

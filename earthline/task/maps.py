@@ -1,10 +1,10 @@
 """The map's side of a task: what outputs become, how a map is stored and drawn, and what a report says of it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -130,6 +130,15 @@ class MapSide(LabelSide):
     @abstractmethod
     def legend(self) -> Legend:
         """Entries of a legend."""
+
+    def colored(self, colors: Sequence[str]) -> Self:
+        """The same task with colours, for one of a record, which has none.
+
+        Args:
+            colors: Of the legend, #rrggbb in its order; empty or too few where they are not known, and then the task
+                chooses.
+        """
+        return self
 
     @property
     @abstractmethod

@@ -1,8 +1,10 @@
 """Maps of classes: what probabilities become, and what a map's colours mean."""
 
-from collections.abc import Mapping
+import colorsys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import ee
 import numpy as np
@@ -14,6 +16,9 @@ from earthline.task.classification.coverage import ClassCoverage
 from earthline.task.maps import MISSING_COLOR, Legend, MapSide
 
 Array = np.ndarray[Any, Any]
+
+_GOLDEN = 0.618034
+"""Of a turn: no hue comes near one of the few before it."""
 
 
 class ClassMapSide(Classes, MapSide):
@@ -71,6 +76,11 @@ class ClassMapSide(Classes, MapSide):
         """The classes, by class id."""
         return Legend(self.names, self.colors, "class")
 
+    def colored(self, colors: Sequence[str]) -> Self:
+        """The classes with colours; without any, hues that lie far apart."""
+        own = tuple(colors) if len(colors) >= len(self.names) else tuple(map(_spread, range(len(self.names))))
+        return replace(self, colors=own)
+
     @property
     def stratum_colors(self) -> tuple[str, ...]:
         """The classes' colours."""
@@ -106,6 +116,12 @@ class ClassMapSide(Classes, MapSide):
     def model_properties(self) -> Mapping[str, str]:
         """Names and colours."""
         return {"class_names": ",".join(self.names), "class_colors": ",".join(self.colors)}
+
+
+def _spread(place: int) -> str:
+    """One of endlessly many colours: another hue, and one of three brightnesses, than its neighbours'."""
+    parts = colorsys.hls_to_rgb(place * _GOLDEN % 1, (0.45, 0.65, 0.85)[place % 3], 0.6)
+    return "#" + "".join(f"{round(255 * part):02x}" for part in parts)
 
 
 def _rgb(color: str) -> tuple[int, int, int]:

@@ -1,13 +1,15 @@
 """Maps of a continuous value."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from earthline.config.sections.labels import VALUE_BAND
+from earthline.config.sections.labels.value_labels import COLORS
 from earthline.formats.served_outputs import ServedOutput
 from earthline.task.maps import Legend, MapSide
 from earthline.task.regression.coverage import ValueCoverage
@@ -62,6 +64,10 @@ class ValueMapSide(Values, MapSide):
         """The ramp, with values along it."""
         ticks = np.linspace(*self.ends, TICKS)
         return Legend(tuple(f"{tick:g}" for tick in ticks), self.colors, "value", ramp=self.axis)
+
+    def colored(self, colors: Sequence[str]) -> Self:
+        """The value with colours; without any, those that a config has by itself."""
+        return replace(self, colors=tuple(colors) if len(colors) > 1 else COLORS)
 
     @property
     def stratum_colors(self) -> tuple[str, ...]:
