@@ -119,14 +119,18 @@ def features(serialized: bytes) -> dict[str, np.ndarray[Any, Any]]:
     return found
 
 
-def _values(serialized: bytes) -> dict[str, wire.Values]:
+def values(serialized: bytes) -> dict[str, wire.Values]:
+    """What any Example holds, read where it lies if it is as libraries write it. Raises ValueError: not an Example."""
     try:
         return wire.features(serialized)
     except wire.Other:
-        feature = _parsed(serialized).features.feature
         return {
-            name: wire.Values(list(values.bytes_list.value), list(values.int64_list.value))
-            for name, values in feature.items()
+            name: wire.Values(
+                list(feature.bytes_list.value),
+                list(feature.int64_list.value),
+                np.array(feature.float_list.value, "<f4").tobytes(),
+            )
+            for name, feature in _parsed(serialized).features.feature.items()
         }
 
 
@@ -198,7 +202,7 @@ class Patch:
         Raises:
             ValueError: Not an Example, a missing feature, or a size that differs; the feature is named.
         """
-        feature = _values(serialized)
+        feature = values(serialized)
 
         def array(name: str, kind: np.dtype[Any], dimensions: tuple[int, ...]) -> np.ndarray[Any, Any]:
             values = feature.get(name, wire.Values()).strings

@@ -16,6 +16,9 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
 Array = np.ndarray[Any, Any]
+Text = str | memoryview
+"""Base64; a view of bytes is known to hold neither + nor /, which the base64 library would take as well."""
+Serialized = bytes | memoryview
 
 _TYPE_NAMES = {
     1: "float32", 2: "float64", 3: "int32", 4: "uint8", 5: "int16", 6: "int8", 7: "string",
@@ -65,7 +68,7 @@ def _tensor_class() -> Any:
 _Tensor = _tensor_class()
 
 
-def decode(text: str, most: int, types: Collection[str] = _FLOATS) -> Array:
+def decode(text: Text, most: int, types: Collection[str] = _FLOATS) -> Array:
     """Reads a tensor from text.
 
     Args:
@@ -82,8 +85,15 @@ def decode(text: str, most: int, types: Collection[str] = _FLOATS) -> Array:
     return parse(from_base64(text), most, types)
 
 
-def from_base64(text: str) -> bytes:
+def from_base64(text: Text) -> bytes:
     """The bytes of web-safe base64, padded or not. Raises TensorError, saying what the text holds instead."""
+    if isinstance(text, memoryview):
+        try:
+            if len(text) % 4 == 0:
+                return pybase64.b64decode(text, altchars=b"-_", validate=True)
+        except ValueError:
+            pass
+        text = str(text, "utf-8", "replace")
     padded = text + "=" * (-len(text) % 4) if len(text) % 4 else text
     try:
         # The signature in the graph is as strict: tf.io.decode_base64 knows the web-safe alphabet alone.
@@ -97,7 +107,7 @@ def from_base64(text: str) -> bytes:
     raise TensorError(f"not base64 ({len(text):,} characters, an impossible number); was the text cut off?")
 
 
-def parse(serialized: bytes, most: int, types: Collection[str] = _FLOATS) -> Array:
+def parse(serialized: Serialized, most: int, types: Collection[str] = _FLOATS) -> Array:
     """Reads a serialized tensor. Arguments, value and errors as of `decode`."""
     found = _in_place(serialized)
     if found is not None:
@@ -111,7 +121,7 @@ def parse(serialized: bytes, most: int, types: Collection[str] = _FLOATS) -> Arr
     return _values(tensor, shape)
 
 
-def strings(serialized: bytes, most: int) -> tuple[tuple[int, ...], Sequence[bytes]]:
+def strings(serialized: Serialized, most: int) -> tuple[tuple[int, ...], Sequence[bytes]]:
     """Reads a serialized tensor of byte strings.
 
     Args:
@@ -133,7 +143,7 @@ def strings(serialized: bytes, most: int) -> tuple[tuple[int, ...], Sequence[byt
     return shape, found
 
 
-def type_of(serialized: bytes) -> str:
+def type_of(serialized: Serialized) -> str:
     """Name of a serialized tensor's type. Raises TensorError where it is no TensorProto."""
     found = _in_place(serialized)
     return _type_name(_parsed(serialized).dtype if found is None else found[0])
@@ -175,7 +185,7 @@ def varint(value: int) -> bytes:
     return bytes(found)
 
 
-def _in_place(serialized: bytes) -> tuple[int, tuple[int, ...], int] | None:
+def _in_place(serialized: Serialized) -> tuple[int, tuple[int, ...], int] | None:
     """Type, shape and where the values begin, of type, shape and content in this order and nothing else."""
     try:
         if serialized[0] != _DTYPE_TAG or serialized[1] not in _READ or serialized[2] != _SHAPE_TAG:
@@ -203,7 +213,7 @@ def _in_place(serialized: bytes) -> tuple[int, tuple[int, ...], int] | None:
     return (kind, tuple(shape), start) if length and start + length == len(serialized) else None
 
 
-def _number(serialized: bytes, place: int) -> tuple[int, int]:
+def _number(serialized: Serialized, place: int) -> tuple[int, int]:
     """The number at a place, of four bytes at most, and the place behind it. Raises IndexError where it is longer."""
     value = 0
     for shift in (0, 7, 14, 21):
@@ -215,10 +225,10 @@ def _number(serialized: bytes, place: int) -> tuple[int, int]:
     raise IndexError
 
 
-def _parsed(serialized: bytes) -> Any:
+def _parsed(serialized: Serialized) -> Any:
     tensor = _Tensor()
     try:
-        tensor.ParseFromString(serialized)
+        tensor.ParseFromString(bytes(serialized))
     except DecodeError as error:
         raise TensorError("not a serialized TensorProto (tf.io.serialize_tensor makes one)") from error
     return tensor

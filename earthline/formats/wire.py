@@ -1,7 +1,8 @@
 """Where the values of an Example lie in its bytes: a patch is read without being copied.
 
 The library for protocol buffers copies each record twice before a value can be seen, which takes longer than reading
-the file. This knows byte strings and whole numbers, which is what patches are made of.
+the file. This knows byte strings, whole numbers, which is what patches are made of, and floats one behind the other, as
+libraries write them.
 
 Encoding: https://protobuf.dev/programming-guides/encoding
 """
@@ -11,7 +12,7 @@ from typing import NamedTuple
 
 _VARINT, _LENGTH = 0, 2
 """Kinds of fields: a number, and bytes behind their length."""
-_BYTES_LIST, _INT64_LIST = 1, 3
+_BYTES_LIST, _FLOAT_LIST, _INT64_LIST = 1, 2, 3
 """Numbers of the lists in a Feature (tensorflow/core/example/feature.proto)."""
 _LONGEST = 63
 """Bits before the last byte of a number at most."""
@@ -22,10 +23,12 @@ class Other(ValueError):
 
 
 class Values(NamedTuple):
-    """What a feature holds: one of both is empty."""
+    """What a feature holds: all but one are empty."""
 
     strings: Sequence[memoryview | bytes] = ()
     integers: Sequence[int] = ()
+    floats: memoryview | bytes = b""
+    """Of four bytes each, the lowest first."""
 
 
 def features(serialized: bytes) -> dict[str, Values]:
@@ -35,7 +38,7 @@ def features(serialized: bytes) -> dict[str, Values]:
         serialized: The record.
 
     Raises:
-        Other: It is damaged, or holds floats or anything else.
+        Other: It is damaged, or holds floats one by one or anything else.
     """
     found: dict[str, Values] = {}
     for all_features in _messages(memoryview(serialized)):
@@ -46,15 +49,24 @@ def features(serialized: bytes) -> dict[str, Values]:
 
 
 def _values(feature: memoryview) -> Values:
-    parts = list(_fields(feature))
+    parts = list(fields(feature))
     if len(parts) != 1:
         raise Other
     number, content = parts[0]
     if number == _BYTES_LIST and isinstance(content, memoryview):
         return Values(strings=list(_messages(content)))
     if number == _INT64_LIST and isinstance(content, memoryview):
-        return Values(integers=[value for part in _fields(content) for value in _integers(*part)])
+        return Values(integers=[value for part in fields(content) for value in _integers(*part)])
+    if number == _FLOAT_LIST and isinstance(content, memoryview):
+        return Values(floats=_floats(content))
     raise Other
+
+
+def _floats(content: memoryview) -> memoryview:
+    runs = list(_messages(content))
+    if len(runs) != 1 or len(runs[0]) % 4:
+        raise Other
+    return runs[0]
 
 
 def _integers(number: int, content: memoryview | int) -> Iterator[int]:
@@ -75,14 +87,14 @@ def _signed(value: int) -> int:
 
 def _messages(content: memoryview) -> Iterator[memoryview]:
     """The parts of a message that has one field, however often."""
-    for number, part in _fields(content):
+    for number, part in fields(content):
         if number != 1 or isinstance(part, int):
             raise Other
         yield part
 
 
 def _pair(entry: memoryview) -> tuple[memoryview, memoryview]:
-    parts = list(_fields(entry))
+    parts = list(fields(entry))
     if [number for number, _ in parts] != [1, 2]:
         raise Other
     (_, key), (_, value) = parts
@@ -91,7 +103,12 @@ def _pair(entry: memoryview) -> tuple[memoryview, memoryview]:
     return key, value
 
 
-def _fields(content: memoryview) -> Iterator[tuple[int, memoryview | int]]:
+def fields(content: memoryview) -> Iterator[tuple[int, memoryview | int]]:
+    """The fields of any message: their numbers, and whole numbers or views of what is behind a length.
+
+    Raises:
+        Other: It is damaged, or holds a number of fixed size.
+    """
     place, end = 0, len(content)
     while place < end:
         tag, place = _varint(content, place)

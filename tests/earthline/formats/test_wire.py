@@ -55,15 +55,30 @@ def test_integers_may_stand_one_by_one() -> None:
     assert list(wire.features(message(1, message(1, entry)))["row"].integers) == [7, 300]
 
 
-def test_floats_beside_a_patch_are_left_to_the_library() -> None:
+@given(st.dictionaries(NAMES, st.lists(st.floats(width=32, allow_nan=False), min_size=1, max_size=5), max_size=3))
+def test_floats_are_what_the_library_reads(floats: dict[str, list[float]]) -> None:
+    found = wire.features(example({}, {}, floats))
+    assert {name: np.frombuffer(values.floats, "<f4").tolist() for name, values in found.items()} == floats
+
+
+def test_floats_one_by_one_are_left_to_the_library() -> None:
+    def message(number: int, content: bytes) -> bytes:
+        return bytes(encoder.TagBytes(number, 2) + encoder._VarintBytes(len(content)) + content)
+
+    one_by_one = b"".join(encoder.TagBytes(1, 5) + np.float32(value).tobytes() for value in (0.5, 2))
+    record = message(1, message(1, message(1, b"B4") + message(2, message(2, one_by_one))))
+    with pytest.raises(wire.Other):
+        wire.features(record)
+    assert np.frombuffer(examples.values(record)["B4"].floats, "<f4").tolist() == [0.5, 2]
+
+
+def test_floats_beside_a_patch_do_not_matter() -> None:
     patch = Patch(np.ones((2, 2, 1), np.uint8), np.zeros((2, 2), np.uint8), np.ones((2, 2), bool), 3, -5)
     strings = {
         name: [bytes(each) for each in wire.features(patch.encode())[name].strings]
         for name in ("image", "label", "valid")
     }
     record = example(strings, {"row": [3], "column": [-5]}, {"cloud": [0.5]})
-    with pytest.raises(wire.Other):
-        wire.features(record)
     again = Patch.decode(record, (2, 2), 1, "uint8", "uint8")
     assert again.encode() == patch.encode()
 
