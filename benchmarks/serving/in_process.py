@@ -13,6 +13,7 @@ import numpy as np
 
 from benchmarks.serving import tiles
 from earthline import runtimes
+from earthline.formats.served_outputs import derived
 from earthline.runtimes.tensorflow_runtime import TensorFlowRuntime
 
 TILES = 16
@@ -25,6 +26,9 @@ def main() -> None:
     runtime: Any = runtimes.load(folder) if which == "chosen" else TensorFlowRuntime(folder)
     for line in sys.stdin:
         task = json.loads(line)
+        if "scene" in task:
+            print(json.dumps(_scene(runtime, folder, tuple(task["scene"]))), flush=True)
+            continue
         inputs = tiles.made(runtime.contract, TILES, tuple(task["shape"]))
         if "write" in task:
             bodies = [tiles.body(inputs, tile) for tile in range(TILES)]
@@ -45,6 +49,19 @@ def _measured(runtime: Any, inputs: dict[str, Any], batch: int, seconds: float) 
         runtime.predict(batches[done % len(batches)])
         done += 1
     return {"tiles": done * batch, "seconds": time.perf_counter() - begun}
+
+
+def _scene(runtime: Any, folder: Path, shape: tuple[int, int]) -> dict[str, float]:
+    """The classes of a whole scene, as one tile; they go to `scene.npy`."""
+    contract = runtime.contract
+    inputs = dict(zip(contract.bands, tiles.scene(len(contract.bands), shape)[:, np.newaxis], strict=True))
+    inputs |= {contract.valid: np.ones((1, *shape))}
+    inputs = {name: values.astype(np.float32) for name, values in inputs.items()}
+    begun = time.perf_counter()
+    classes = derived(runtime.predict(inputs), contract)
+    seconds = time.perf_counter() - begun
+    np.save(folder / "scene.npy", next(iter(classes.values()))[0, ..., 0])
+    return {"seconds": seconds}
 
 
 if __name__ == "__main__":

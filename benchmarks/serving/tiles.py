@@ -35,6 +35,11 @@ def made(contract: Contract, tiles: int, shape: tuple[int, int], seed: int = 0) 
     return {**inputs, contract.valid: valid}
 
 
+def scene(bands: int, shape: tuple[int, int]) -> Array:
+    """A whole scene of random pixels: uint8 (bands, height, width)."""
+    return np.random.default_rng(11).integers(0, 256, (bands, *shape)).astype(np.uint8)
+
+
 def body(inputs: Mapping[str, Array], tile: int) -> bytes:
     """The body of a request for one tile, in the payload format SERIALIZED_TF_TENSORS."""
     return bodies(inputs, [tile])
