@@ -20,8 +20,14 @@ import pytest
 from earthline_sandbox.environment import names, restore
 
 ROOT = Path(__file__).resolve().parents[2]
-NEED_AN_ENGINE = ("test_image.py", "test_engine_containers.py", "test_containers_quickstart.py")
+NEED_AN_ENGINE = (
+    "test_image.py",
+    "test_serving_image.py",
+    "test_engine_containers.py",
+    "test_containers_quickstart.py",
+)
 TAG = "earthline:test"
+SERVING_TAG = "earthline-serving:test"
 PUBLIC_BASE = "python:3.11-slim"
 OWN_BASE = "earthline-base:bookworm"
 # What Debian's Python needs to make a virtual environment and install into it.
@@ -127,8 +133,14 @@ def base_image(docker: Docker, pytestconfig: pytest.Config) -> str:
 
 
 @pytest.fixture(scope="session")
+def serving_image(image: str) -> str:
+    """The image of endpoints, which is built with the other."""
+    return SERVING_TAG
+
+
+@pytest.fixture(scope="session")
 def image(docker: Docker, base_image: str) -> str:
-    """The image, built as a developer builds it."""
+    """The image of the steps, built with that of endpoints as a developer builds them."""
     started = time.monotonic()
     # Where an engine has no network of its own, the machine's must do.
     variables = [f"IMAGE={TAG}", f"BASE_IMAGE={base_image}", "BUILD_FLAGS=--network host"]

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,8 +81,9 @@ def laptop(tmp_path_factory: pytest.TempPathFactory, docker: Docker) -> Iterator
 
 
 @pytest.fixture(scope="module")
-def options(image: str) -> tuple[str, ...]:
-    return ("run", str(ROOT / "configs" / "quickstart.yaml"), *FAST, "--set", f"environment.image={image}")
+def options(image: str, serving_image: str) -> tuple[str, ...]:
+    images = ("--set", f"environment.image={image}", "--set", f"environment.serving_image={serving_image}")
+    return ("run", str(ROOT / "configs" / "quickstart.yaml"), *FAST, *images)
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +95,7 @@ def first_run(laptop: Laptop, options: tuple[str, ...]) -> tuple[str, float]:
 
 @pytest.mark.slow
 def test_every_step_and_the_endpoint_is_a_container(
-    laptop: Laptop, first_run: tuple[str, float], docker: Docker, image: str
+    laptop: Laptop, first_run: tuple[str, float], docker: Docker, image: str, serving_image: str
 ) -> None:
     print(first_run[0])
     (map_file,) = (laptop.folder / "runs").glob("*/map.tif")
@@ -109,8 +111,9 @@ def test_every_step_and_the_endpoint_is_a_container(
         "--format={{.Actor.Attributes.image}}",
     ).stdout.split()
     assert len(events) >= CONTAINERS
-    assert set(events) == {image}
+    assert {name: events.count(name) for name in set(events)} == {image: len(events) - 1, serving_image: 1}
     (endpoint,) = docker("ps", "--quiet", f"--filter=label={laptop.label}").stdout.split()
+    assert docker("inspect", "--format", "{{.Config.Image}}", endpoint).stdout.strip() == serving_image
     inside = docker("exec", endpoint, "cat", "/proc/1/cmdline", "/proc/7/cmdline", check=False).stdout
     assert "serving" in inside.replace("\0", " ")
     predict = f'eval "$({Path(sys.executable).with_name("earthline")} sandbox env)" && exec {sys.executable} -c "$0"'
@@ -125,17 +128,33 @@ def test_a_second_run_is_cached_until_the_image_changes(
     assert [line for line in output.splitlines() if "export_examples" in line and "cached" in line], output
 
 
+def answers_after(port: int, began: float) -> float:
+    """Seconds from `began` until the health route answers 200."""
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5):
+                return time.monotonic() - began
+        except OSError:
+            assert time.monotonic() - began < 120
+            time.sleep(0.02)
+
+
 @pytest.mark.slow
-def test_the_health_check_of_the_image_sees_the_model(
-    laptop: Laptop, first_run: tuple[str, float], docker: Docker, image: str
+@pytest.mark.parametrize("which", ["image", "serving_image"])
+def test_the_health_check_of_both_images_sees_the_model(
+    laptop: Laptop, first_run: tuple[str, float], docker: Docker, which: str, request: pytest.FixtureRequest
 ) -> None:
+    image = request.getfixturevalue(which)
     (saved,) = {path.parent for path in (laptop.folder / "sandbox" / "storage").rglob("prepared/saved_model.pb")}
     name = engine.fresh_name()
     user = f"--user={os.getuid()}:{os.getgid()}"
     variables = ("--env=AIP_STORAGE_URI=/model", "--env=PORT=18080", "--env=UVICORN_HOST=127.0.0.1")
     source = f"--mount={engine.mount(saved, '/model')},readonly"
+    began = time.monotonic()
     docker("run", "--detach", "--network=host", user, *variables, source, f"--name={name}", image)
     try:
+        ready = answers_after(18080, began)
+        print(f"\n{image}: ready {ready:.1f} s after `docker run`")
         states: list[str] = []
         deadline = time.monotonic() + 120
         while not states or states[-1] == "starting":

@@ -42,7 +42,7 @@ def run(docker: Docker, image: str, *words: str, options: tuple[str, ...] = (), 
 
 
 def python(docker: Docker, image: str, script: str, *options: str) -> str:
-    return run(docker, image, "python3", "-c", script.replace("LIBRARY", LIBRARY), options=options)
+    return run(docker, image, "-c", script.replace("LIBRARY", LIBRARY), options=(*options, "--entrypoint=python3"))
 
 
 @pytest.mark.slow
