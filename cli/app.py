@@ -13,6 +13,7 @@ from cli.export import export
 from cli.init import init
 from cli.label import label
 from cli.plan import plan
+from cli.predict import predict
 from cli.preview import preview
 from cli.rollback import rollback
 from cli.run import run
@@ -35,6 +36,7 @@ app = typer.Typer(
 app.command("init")(init)
 app.command("preview")(preview)
 app.command("plan")(plan)
+app.command("predict")(predict)
 app.command("run")(run)
 app.command("submit")(submit)
 app.command("compile")(compile_config)

@@ -52,9 +52,7 @@ def _findings(settings: "Config", reachable: bool, skipped: str) -> "Iterator[Fi
     yield Finding("config", True, f"workflow {settings.name}, {data.labels.summary}")
     yield from of_labels(settings)
     yield from of_region(settings)
-    limit = settings.serving.max_payload_bytes
-    sizes = f"request of {settings.payload_bytes:,} and answer of {settings.response_bytes:,} of {limit:,} bytes"
-    yield Finding("tile for the endpoint", True, f"{sizes}, whichever way overlap is counted")
+    yield Finding("tiles for the endpoint", True, _tiles(settings))
     try:
         template = compile_workflow(settings)
         steps = verify(template, environment.image)
@@ -100,6 +98,17 @@ def _findings(settings: "Config", reachable: bool, skipped: str) -> "Iterator[Fi
     if environment.target == "cloud":
         # A project's APIs, roles and quotas: the sandbox is one project that may do everything.
         yield from _ask_cloud(settings)
+
+
+def _tiles(settings: "Config") -> str:
+    from earthline import tile_plan
+
+    plan, limit = settings.tile_plan, settings.serving.payload_limit
+    seams = "" if not any(tile_plan.problems(plan, settings.sight)) else "; their edges may show (serving.seams)"
+    return (
+        f"{plan.summary}; request of up to {settings.payload_bytes:,} and answer of up to {settings.response_bytes:,} "
+        f"of {limit:,} bytes{seams}"
+    )
 
 
 def _local_examples(settings: "Config") -> "Iterator[Finding]":

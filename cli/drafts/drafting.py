@@ -14,7 +14,7 @@ from cli.drafts.shapes import Shapes
 from cli.drafts.sources import LabelsSeen
 from cli.drafts.text import Draft
 from cli.drafts.values import DraftValue
-from earthline import __version__
+from earthline import __version__, tile_plan
 from earthline.config import Config, Data, Environment, RasterLabels, mistakes
 from earthline.earth_engine import imagery
 from earthline.earth_engine.imagery import data_types
@@ -26,8 +26,6 @@ _STAND_INS = [{"name": name, "color": "#000000", "values": [value]} for value, n
 """Classes while nobody knows them yet."""
 _ANY_VALUE = {"name": "value", "range": [-1e30, 1e30]}
 """A value while nobody knows its range."""
-_OVERLAP = 32
-_TILE = 80
 _REACH: Mapping[int, int] = {1: 9, 2: 23, 3: 51}
 """Pixels in each direction that a U-Net sees, by its depth: docs/how-to/choose-shapes.md."""
 
@@ -102,8 +100,11 @@ def drafted(answers: Answers, folder: Path, seen: LabelsSeen, *, online: bool) -
     _remark_environment(answers, said)
     _remark_imagery(section, said)
     chosen = shapes.choose(data, grid) if grid is not None else None
-    depth = chosen.depth if chosen else 3
+    content = {"name": answers.name, "data": {"imagery": section, "labels": described, **place}}
+    depth, serving = _fitted(content, folder, chosen.depth if chosen else max(_REACH))
     said.remarks["train.model"] = f"sees {_REACH[depth]} pixels in each direction"
+    if serving:
+        said.remarks["serving.seams"] = "with so many bands, tiles have no room for all that the model sees"
     draft = Draft(
         name=answers.name,
         environment=_environment(answers),
@@ -113,8 +114,8 @@ def drafted(answers: Answers, folder: Path, seen: LabelsSeen, *, online: bool) -
         counted=counted,
         place=place,
         export=_export(chosen, said),
-        model={"name": "unet", "depth": depth},
-        serving=_serving(answers, described, place, folder, said),
+        model=_model(depth),
+        serving=serving,
         value=value,
         remarks=said.remarks,
     )
@@ -146,11 +147,11 @@ def _place(answers: Answers, folder: Path, said: _Said) -> dict[str, Any]:
 
 
 def _config(answers: Answers, labels: Mapping[str, Any], place: Mapping[str, Any], folder: Path) -> Config:
-    """A config of what is known so far, whose tiles are small enough whatever its bands and classes are."""
+    """A config of what is known so far, which has tiles whatever its bands and classes are."""
     content = {
         "name": answers.name,
         "data": {"imagery": answers.imagery_section("auto"), "labels": labels, **place},
-        "serving": {"tile_shape": [8, 8], "overlap": [2, 2]},
+        "serving": {"seams": "allowed"},
     }
     return _validated(content, folder)
 
@@ -314,14 +315,24 @@ def _remark_environment(answers: Answers, said: _Said) -> None:
         said.remarks["environment.target"] = "Google on this machine: no account, no cost"
 
 
-def _serving(
-    answers: Answers, labels: Mapping[str, Any], place: Mapping[str, Any], folder: Path, said: _Said
-) -> dict[str, Any]:
-    """Tiles that fit into a request; nothing where the default ones do."""
-    side = _config(answers, labels, place, folder).largest_side
-    if side >= _TILE + 2 * _OVERLAP:
-        return {}
-    overlap = _OVERLAP if side >= 3 * _OVERLAP else side // 6 * 2
-    tile = (side - 2 * overlap) // 8 * 8 or max(1, side - 2 * overlap)
-    said.remarks["serving"] = "tiles that fit into a request of 1.5 MB with so many bands and classes"
-    return {"tile_shape": [tile, tile], "overlap": [overlap, overlap]}
+def _fitted(content: Mapping[str, Any], folder: Path, depth: int) -> tuple[int, dict[str, Any]]:
+    """The depth of the U-Net, up to the one that is wanted, whose tiles fit into a request with all that it sees.
+
+    Args:
+        content: Of the config, without a model.
+        folder: Of the config.
+        depth: That is wanted.
+
+    Returns:
+        The depth, and the section `serving`: empty but where not even a depth of 1 sees little enough.
+    """
+    serving = {"seams": "allowed"}
+    for less in range(depth, 0, -1):
+        config = _validated({**content, "train": {"model": _model(less)}, "serving": serving}, folder)
+        if tile_plan.best(config.sight, config.wire, config.serving.overlap_reading) is not None:
+            return less, {}
+    return 1, serving
+
+
+def _model(depth: int) -> dict[str, Any]:
+    return {"name": "unet", "depth": depth}

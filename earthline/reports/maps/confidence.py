@@ -51,6 +51,8 @@ class ConfidenceRaster:
             blockysize=BLOCK,
             compress="deflate",
             predictor=3,
+            # What is packed may outgrow 4 GB, and nobody knows before.
+            BIGTIFF="IF_SAFER",
         )
         self._file.update_tags(**tags)
         for place, (name, title) in enumerate(titles.items(), start=1):
@@ -61,13 +63,13 @@ class ConfidenceRaster:
         """Itself."""
         return self
 
-    def write(self, row: int, column: int, pixels: Array, mapped: Array) -> None:
+    def write(self, row: int, column: int, pixels: Array | Mapping[str, Array], mapped: Array) -> None:
         """Writes a block.
 
         Args:
             row: Of its first pixel.
             column: Likewise.
-            pixels: Structured array (height, width), a field for each band; more fields do no harm.
+            pixels: Structured array (height, width) with a field for each band, or an array for each; more do no harm.
             mapped: bool (height, width), where the map tells something.
         """
         for place, name in enumerate(self._names, start=1):

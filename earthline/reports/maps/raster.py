@@ -58,6 +58,8 @@ def write(
         "blockxsize": BLOCK,
         "blockysize": BLOCK,
         "compress": "deflate",
+        # What is packed may outgrow 4 GB, and nobody knows before.
+        "BIGTIFF": "IF_SAFER",
     }
     areas, mapped = PixelAreas(grid), 0
     coverage = task.coverage(areas.known)

@@ -1,0 +1,123 @@
+"""Where a model lies that a user names: a folder, a run, a bucket, or an endpoint."""
+
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cli.launch import target
+
+if TYPE_CHECKING:  # these modules load pydantic
+    from earthline.config import Environment
+
+REMOTE = "gs://"
+MOST_BYTES = 8 << 30
+"""Largest model that is downloaded."""
+_STEP, _OUTPUT = "prepare_saved_model", "prepared"
+
+
+def folder(model: str, config: Path | None, stack: ExitStack) -> Path:
+    """A model's folder on this machine.
+
+    Args:
+        model: A folder, a run's id or folder, or gs://bucket/folder.
+        config: Config whose environment to look in; None for that of the run, of the newest run of this folder, or
+            the credentials as they are.
+        stack: Removes what is downloaded, at its end.
+
+    Raises:
+        ModelError: It names nothing.
+        TargetError: The sandbox cannot be started.
+        google.api_core.exceptions.GoogleAPICallError: Google refuses.
+    """
+    from earthline.formats.contract import CONTRACT
+    from earthline.local_map.models import ModelError
+    from pipelines.runs import records
+
+    path = Path(model)
+    is_run = (path / records.RECORD).is_file() and not (path / CONTRACT).is_file()
+    if path.is_dir() and not is_run:
+        return path
+    if model.startswith(REMOTE):
+        enter(config)
+        return download(model, stack)
+    try:
+        record = records.read(path.resolve().name if is_run else model)
+    except records.RecordError as error:
+        if config is None:
+            raise ModelError(
+                f"--model {model} is no folder, no gs:// address, and no run that was submitted from this folder (of "
+                "another one, add --config CONFIG)"
+            ) from error
+        from earthline.config import load
+
+        environment, job_id = load(config).environment, model
+    else:
+        from earthline.config import Environment
+
+        job_id = record.job_id
+        environment = Environment(target=record.target, project=record.project, location=record.location)
+    target.enter(environment)
+    return download(_prepared(environment, job_id), stack)
+
+
+def enter(config: Path | None) -> "Environment | None":
+    """Makes sure that calls go where a model is that is not on this machine; None where nothing says where that is.
+
+    Args:
+        config: As `folder` takes it.
+    """
+    environment = _environment(config)
+    if environment is not None:
+        target.enter(environment)
+    return environment
+
+
+def download(uri: str, stack: ExitStack, *names: str) -> Path:
+    """Brings a folder here.
+
+    Args:
+        uri: gs://bucket/folder.
+        stack: Removes it, at its end.
+        names: Only these files; none for all.
+
+    Raises:
+        ModelError: It is no folder, or too large.
+        google.api_core.exceptions.GoogleAPICallError: Cloud Storage refuses.
+    """
+    from earthline.local_map.models import ModelError
+    from earthline.storage import folders
+
+    path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="model-")))
+    try:
+        folders.download(uri, path, MOST_BYTES, names=names)
+    except folders.FolderError as error:
+        raise ModelError(str(error)) from error
+    return path
+
+
+def _environment(config: Path | None) -> "Environment | None":
+    from earthline.config import Environment, load
+    from pipelines.runs import records
+
+    if config is not None:
+        return load(config).environment
+    known = records.read_all()
+    if not known:
+        return None
+    return Environment(target=known[0].target, project=known[0].project, location=known[0].location)
+
+
+def _prepared(environment: "Environment", job_id: str) -> str:
+    """The address of what a run prepared."""
+    from earthline.local_map.models import ModelError
+    from pipelines.runs.run import Run
+
+    steps = {step.name: step for step in Run(environment.project, environment.location, job_id).read().steps}
+    found = steps[_STEP].outputs.get(_OUTPUT, ()) if _STEP in steps else ()
+    if not found:
+        state = steps[_STEP].state if _STEP in steps else "not part of it"
+        raise ModelError(
+            f"run {job_id} has prepared no model ({_STEP}: {state}): it has not come so far, or its model was rejected"
+        )
+    return found[0]

@@ -1,0 +1,325 @@
+"""The images to map, as one grid that is read window by window.
+
+They are one file, parts that lie beside each other, or bands that lie in several files.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import rasterio
+from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.errors import RasterioIOError
+from rasterio.windows import Window
+
+from earthline.grid import Grid
+from earthline.local_map.bands import BandError, Matching, matched
+
+Array = np.ndarray[Any, Any]
+
+LEAST_CACHE_BYTES, MOST_CACHE_BYTES = 64 << 20, 1 << 30
+"""Of decoded blocks that GDAL keeps. Below what a row of tiles needs, files in strips are read again and again."""
+_SAMPLE_SIDE = 256
+"""Most pixels a side of the sample that says which values an image has."""
+_SAME = 1e-6
+"""Share of a pixel's size by which those of two files may differ; more adds up over a large image."""
+_OFF = 0.01
+"""Pixels by which parts may be shifted against each other."""
+
+
+class ImageError(ValueError):
+    """Images that cannot be mapped; the text says why, and what to do."""
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A file, and where it lies.
+
+    Attributes:
+        file: Open dataset.
+        row: Of its first pixel on the grid of all.
+        column: Likewise.
+        bands: Its band numbers, from 1, by place among the model's bands.
+    """
+
+    file: Any
+    row: int
+    column: int
+    bands: Mapping[int, int]
+
+
+class Images:
+    """Files open for reading, by one thread at a time."""
+
+    def __init__(
+        self, paths: Sequence[str], bands: Sequence[str], said: Mapping[str, str], nodata: float | None
+    ) -> None:
+        """Opens them and finds the bands.
+
+        Args:
+            paths: Of files that GDAL reads, VRTs included. Several have all bands each and lie beside each other (where
+                they overlap, the first that is valid counts), or have some bands each and lie on the same grid.
+            bands: That the model takes.
+            said: As `bands.matched` takes it.
+            nodata: Value that stands for no imagery, in place of what the files say; None leaves it to them.
+
+        Raises:
+            ImageError: A file cannot be read, has no place on the Earth, is of complex numbers, or they do not fit
+                together.
+            BandError: Bands are missing or ambiguous.
+        """
+        self._nodata = nodata
+        self._stack = ExitStack()
+        try:
+            # Each file has a handle of its own, also where one is given twice.
+            files = [self._stack.enter_context(_opened(path)) for path in paths]
+            for path, file in zip(paths, files, strict=True):
+                _require_usable(path, file)
+            self._parts, self.grid, self.matching = _arranged(paths, files, bands, said)
+        except BaseException:
+            self._stack.close()
+            raise
+        self._bands = len(bands)
+
+    def __enter__(self) -> Self:
+        """Itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Closes the files."""
+        self._stack.close()
+
+    @property
+    def fingerprint(self) -> list[list[Any]]:
+        """Name, size and time of change of every file that is read, those behind a VRT included."""
+        names = dict.fromkeys(name for part in self._parts for name in (part.file.name, *part.file.files))
+        told: list[list[Any]] = []
+        for name in names:
+            try:
+                state = os.stat(name)
+            except OSError:
+                told.append([name])  # on another machine, or a text that GDAL takes for a file
+            else:
+                told.append([os.path.abspath(name), state.st_size, state.st_mtime_ns])
+        return [*told, [list(sorted(part.bands.items())) for part in self._parts], [self._nodata]]
+
+    @property
+    def notes(self) -> list[str]:
+        """What a user should know of the files, in sentences."""
+        scaled = [
+            f"band {number} of {part.file.name}"
+            for part in self._parts
+            for number in part.bands.values()
+            if (part.file.scales[number - 1], part.file.offsets[number - 1]) != (1.0, 0.0)
+        ]
+        if not scaled:
+            return []
+        return [
+            f"{scaled[0]} has a scale and an offset, which are left alone: the model gets the stored values, as from "
+            "Earth Engine. If it learned scaled ones, write them with `gdal_translate -unscale -ot Float32`"
+        ]
+
+    def cache_bytes(self, rows: int) -> int:
+        """How much GDAL should keep so that a row of tiles is decoded once.
+
+        Args:
+            rows: Rows of pixels of a row of tiles.
+        """
+        deepest = max(rows, *(part.file.block_shapes[0][0] for part in self._parts))
+        size: int = max(np.dtype(kind).itemsize for part in self._parts for kind in part.file.dtypes)
+        needed = 2 * (rows + deepest) * self.grid.shape[1] * self._bands * size
+        return int(max(LEAST_CACHE_BYTES, min(needed, MOST_CACHE_BYTES)))
+
+    def read(self, row: int, column: int, shape: tuple[int, int]) -> tuple[Array, Array]:
+        """A window, which may reach outside.
+
+        Args:
+            row: Of its first pixel on the grid.
+            column: Likewise.
+            shape: In pixels `(height, width)`.
+
+        Returns:
+            float32 (bands, height, width) in the order of the model's bands, 0 where not valid; and bool
+            (height, width): valid where every band has a finite number that no file calls missing.
+
+        Raises:
+            ImageError: A file is damaged.
+        """
+        values = np.zeros((self._bands, *shape), np.float32)
+        valid = np.zeros(shape, bool)
+        for group in self._groups():
+            seen = np.ones(shape, bool)
+            found = np.zeros_like(values)
+            for part in group:
+                seen &= self._read_part(part, row, column, found)
+            new = seen & ~valid
+            values[:, new] = found[:, new]
+            valid |= new
+        return values, valid
+
+    def _groups(self) -> list[list[_Part]]:
+        """Parts that together have all bands."""
+        if len(self._parts[0].bands) == self._bands:
+            return [[part] for part in self._parts]
+        return [list(self._parts)]
+
+    def sample(self) -> Array:
+        """Valid pixels from all over the images, thinned out, float32 (bands, pixels)."""
+        height, width = self.grid.shape
+        rows, columns = (np.unique(np.linspace(0, side - 1, 5).astype(int)) for side in (height, width))
+        side = min(_SAMPLE_SIDE // 4, height), min(_SAMPLE_SIDE // 4, width)
+        found = []
+        for row in rows:
+            for column in columns:
+                values, valid = self.read(min(int(row), height - side[0]), min(int(column), width - side[1]), side)
+                found.append(values[:, valid])
+        return np.concatenate(found, axis=1)
+
+    def _read_part(self, part: _Part, row: int, column: int, found: Array) -> Array:
+        """Reads one file's bands into `found`; gives where they are valid."""
+        height, width = found.shape[1:]
+        (top, bottom), (left, right) = (
+            _shared(start - first, length, size)
+            for start, first, length, size in (
+                (row, part.row, height, part.file.height),
+                (column, part.column, width, part.file.width),
+            )
+        )
+        valid = np.zeros((height, width), bool)
+        if bottom <= top or right <= left:
+            return valid
+        window = Window(left, top, right - left, bottom - top)
+        there = (
+            slice(top - row + part.row, bottom - row + part.row),
+            slice(left - column + part.column, right - column + part.column),
+        )
+        numbers = list(part.bands.values())
+        try:
+            raw = part.file.read(numbers, window=window)
+            masks = self._masks(part.file, numbers, window, raw)
+        except RasterioIOError as error:
+            raise ImageError(f"{part.file.name} cannot be read at row {top}, column {left}: {error}") from error
+        with np.errstate(over="ignore"):
+            values = raw.astype(np.float32)
+        masks &= np.isfinite(values).all(axis=0)
+        found[(list(part.bands), *there)] = values
+        valid[there] = masks
+        return valid
+
+    def _masks(self, file: Any, numbers: list[int], window: Window, raw: Array) -> Array:
+        if self._nodata is not None:
+            return np.asarray((raw != self._nodata).all(axis=0))
+        if all(file.mask_flag_enums[number - 1] == [MaskFlags.all_valid] for number in numbers):
+            return np.ones(raw.shape[1:], bool)
+        return np.asarray((file.read_masks(numbers, window=window) > 0).all(axis=0))
+
+
+def _opened(path: str) -> Any:
+    try:
+        return rasterio.open(path, sharing=False)
+    except RasterioIOError as error:
+        raise ImageError(f"{path} cannot be opened as an image: {error}") from error
+
+
+def _require_usable(path: str, file: Any) -> None:
+    complex_ones = sorted({kind for kind in file.dtypes if "complex" in kind})
+    if complex_ones:
+        raise ImageError(f"{path} holds {complex_ones[0]}: a model takes plain numbers; give amplitude or phase")
+    if file.crs is None or file.transform.is_identity:
+        what = "no coordinate reference system" if file.crs is None else "no georeference"
+        raise ImageError(
+            f"{path} has {what}, so that nobody knows where it lies and how large its pixels are; give it one: "
+            "`gdal_translate -a_srs EPSG:CODE -a_ullr LEFT TOP RIGHT BOTTOM`, or `gdalwarp` for points or RPCs"
+        )
+
+
+def _numbers(file: Any) -> list[int]:
+    """The bands that are imagery: an alpha band is a mask."""
+    return [number for number, kind in enumerate(file.colorinterp, start=1) if kind != ColorInterp.alpha]
+
+
+def _names(file: Any) -> list[str]:
+    return [file.descriptions[number - 1] or "" for number in _numbers(file)]
+
+
+def _grid(file: Any) -> Grid:
+    code = file.crs.to_authority(confidence_threshold=100)
+    a, b, c, d, e, f = tuple(file.transform)[:6]
+    return Grid(":".join(code) if code else file.crs.to_wkt(), (a, b, c, d, e, f), (file.height, file.width))
+
+
+def _arranged(
+    paths: Sequence[str], files: Sequence[Any], bands: Sequence[str], said: Mapping[str, str]
+) -> tuple[tuple[_Part, ...], Grid, Matching]:
+    """Parts, the grid of all, and what was found of bands."""
+    grids = [_grid(file) for file in files]
+    if len(files) > 1 and len({(grid.crs, grid.transform, grid.shape) for grid in grids}) == 1:
+        try:
+            # Each may have all bands all the same, such as one file with holes that another one fills.
+            return _mosaic(paths, files, grids, bands, said)
+        except BandError:
+            return _stacked(paths, files, grids[0], bands, said)
+    return _mosaic(paths, files, grids, bands, said)
+
+
+def _stacked(
+    paths: Sequence[str], files: Sequence[Any], grid: Grid, bands: Sequence[str], said: Mapping[str, str]
+) -> tuple[tuple[_Part, ...], Grid, Matching]:
+    every = [(place, number) for place, file in enumerate(files) for number in _numbers(file)]
+    names = [name for file in files for name in _names(file)]
+    matching = matched(names, bands, said, f"the {len(paths)} images together")
+    parts = []
+    for which, file in enumerate(files):
+        mine = {place: every[found][1] for place, found in enumerate(matching.places) if every[found][0] == which}
+        if mine:
+            parts.append(_Part(file, 0, 0, mine))
+    return tuple(parts), grid, matching
+
+
+def _mosaic(
+    paths: Sequence[str], files: Sequence[Any], grids: Sequence[Grid], bands: Sequence[str], said: Mapping[str, str]
+) -> tuple[tuple[_Part, ...], Grid, Matching]:
+    first = grids[0]
+    matchings, corners = [], []
+    for path, file, grid in zip(paths, files, grids, strict=True):
+        matchings.append(matched(_names(file), bands, said, path))
+        corners.append(_corner(path, grid, paths[0], first))
+    top, left = (min(each) for each in zip(*corners, strict=True))
+    bottom = max(row + grid.shape[0] for (row, _), grid in zip(corners, grids, strict=True))
+    right = max(column + grid.shape[1] for (_, column), grid in zip(corners, grids, strict=True))
+    parts = tuple(
+        _Part(file, row - top, column - left, {place: _numbers(file)[found] for place, found in enumerate(each.places)})
+        for file, (row, column), each in zip(files, corners, matchings, strict=True)
+    )
+    return parts, first.window(top, left, (bottom - top, right - left)), matchings[0]
+
+
+def _corner(path: str, grid: Grid, of: str, first: Grid) -> tuple[int, int]:
+    """(row, column) of a file's first pixel in the pixels of the first file."""
+    problem = ""
+    column, row = ~first.affine @ (grid.transform[2], grid.transform[5])
+    sizes = [(grid.transform[place], first.transform[place]) for place in (0, 1, 3, 4)]
+    largest = max(abs(size) for size in first.transform[:2] + first.transform[3:5])
+    if not grid.pyproj_crs.equals(first.pyproj_crs, ignore_axis_order=True):
+        problem = f"lies in {grid.crs_name}, {of} in {first.crs_name}"
+    elif any(abs(one - other) > _SAME * largest for one, other in sizes):
+        problem = f"has other pixels than {of}"
+    elif max(abs(row - round(row)), abs(column - round(column))) > _OFF:
+        problem = f"is shifted by a part of a pixel against {of}"
+    if problem:
+        raise ImageError(
+            f"{path} {problem}; bring all images to one grid, such as by `gdalwarp -t_srs … -tr … -tap`, or map them "
+            "one by one"
+        )
+    return round(row), round(column)
+
+
+def _shared(start: int, length: int, size: int) -> tuple[int, int]:
+    """First and last of a stretch within 0 … size."""
+    return max(start, 0), max(0, min(start + length, size))
