@@ -112,6 +112,8 @@ def _save(model: Any, folder: Path, stride: int, output: str) -> None:
     # Not model.export(): it would name the output `output_0`.
     module = tf.Module()
     module.model = model
+    # A session, and so `earthengine model prepare`, restores only what a module holds itself, not what lies in Keras'.
+    module.weights = [variable.value for variable in model.variables]
     tf.saved_model.save(module, str(folder / SAVED_MODEL), signatures={"serving_default": compute})
     written = keras.models.load_model(folder / KERAS_MODEL)
     draw = np.random.default_rng(0)

@@ -113,6 +113,8 @@ def save(network: Any, contract: Contract, folder: Path) -> None:
     )
     module = tf.Module()
     module.network = network
+    # A session restores only what a module holds itself, not the variables that lie in Keras' own.
+    module.weights = [variable.value for variable in network.variables]
     signatures = {TENSOR_SIGNATURE: texts, ARRAY_SIGNATURE: arrays, EXAMPLE_SIGNATURE: examples}
     tf.saved_model.save(module, str(folder), signatures=signatures)
     contract.write(folder)
