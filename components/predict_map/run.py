@@ -11,10 +11,12 @@ from components.predict_map import asset, tiles
 from earthline.config import Data, Predict, Serving
 from earthline.earth_engine import confidence, ee_model, imagery
 from earthline.earth_engine.connection import connect
+from earthline.earth_engine.predictions import Predictions
 from earthline.earth_engine.registration import REGISTRATION
 from earthline.entry_point import entry_point
 from earthline.formats.certainty import Certainty
 from earthline.formats.manifest import Manifest
+from earthline.formats.served_outputs import ServedOutput
 from earthline.reports.maps.confidence import NO_DATA, ConfidenceRaster
 from earthline.reports.maps.files import Files
 from earthline.reports.maps.report import Subject
@@ -73,7 +75,8 @@ def run(
         asset.require_writable(predict.asset)
     task = task_of(data)
     taken = imagery.network_input(data)
-    given = ee_model.outputs(ee_model.build(described), taken, registered["output"])
+    served = tuple(ServedOutput.model_validate(each) for each in registered["outputs"])
+    given = Predictions.of(ee_model.build(described), taken, served)
     shape = tiles.request_shape(predict.tile_shape, serving.tile_shape)
     image = task.unmasked(imagery.clipped(ee_model.mapped(given, taken, task), data, grid, predict.region))
     tags = {"title": name, "source": manifest.attribution, "ee_model": registered["asset"]}
@@ -82,7 +85,7 @@ def run(
     with ExitStack() as stack:
         aside: ConfidenceRaster | None = None
         if predict.bands:
-            asked = confidence.bands(given, predict.bands, task, len(task.entries), further, certainty)
+            asked = confidence.bands(given, predict.bands, task, further, certainty)
             image = image.addBands(asked.unmask(NO_DATA, False))
             told = confidence.titles(task, further)
             titles = {band: told[band] for band in predict.bands}

@@ -7,6 +7,8 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
+from earthline.config import tiling
+from earthline.config.answers import APPLICABILITY, Answers
 from earthline.config.model import Compound, Finished, Fitted
 from earthline.config.model_file import ModelFile
 from earthline.config.section import Section
@@ -23,20 +25,12 @@ from earthline.config.sections.train import Train
 from earthline.config.sections.train.loss import names as loss_names
 from earthline.config.sections.validation import Validation
 from earthline.config.step import AnySteps, default
-
-FLOAT_BYTES = 4
-BASE64_GROWTH = 4 / 3
-BYTES_PER_TENSOR = 128
-"""Header of a tensor, its JSON key and quotes, in bytes, rounded up."""
-RESPONSE_BYTES = 1024
-"""What Vertex AI writes around the predictions of an answer (names of model and endpoint), in bytes, rounded up."""
-
+from earthline.config.tiling import NoPlanError
+from earthline.tile_plan import Plan, Sight, Wire
 
 STEP_BYTES = 120_000
 """Most bytes of settings that travel to a step. They are one argument of its process, for which Linux has 131,072
 (MAX_ARG_STRLEN, man 2 execve); the addresses of the step's artifacts need a part of that."""
-APPLICABILITY = ("dissimilarity", "applicable")
-"""Further bands of a map that rest on `train.certainty.applicability`."""
 _WRITABLE = re.compile(r"(projects/[^/]+/assets|users)/.")
 """Asset ids that somebody can own; what begins otherwise is the public catalogue."""
 
@@ -73,51 +67,54 @@ class Config(Section):
         return self.train.image or self.environment.image
 
     @property
-    def sent_shape(self) -> tuple[int, int]:
-        """Pixels (height, width) of the largest tile that Earth Engine may send.
+    def tile_plan(self) -> Plan:
+        """The tiles that Earth Engine sends.
 
-        Google's texts say of the overlap both that it is the total per dimension and that it lies along each edge: a
-        plan has to fit either way.
+        Raises:
+            NoPlanError: None fit, which a config that was loaded has ruled out.
         """
-        height, width = (
-            tile + 2 * overlap for tile, overlap in zip(self.serving.tile_shape, self.serving.overlap, strict=True)
-        )
-        return height, width
+        return tiling.plan(self.serving, self.sight, self.wire)
+
+    @property
+    def sight(self) -> Sight:
+        """What the model needs to see."""
+        return Sight(self.train.model.stride, self.train.model.reach)
+
+    @property
+    def wire(self) -> Wire:
+        """What a pixel weighs on its way to the endpoint and back."""
+        imagery = self.data.imagery
+        types = tiling.input_types(self.serving, imagery.data_type)
+        return tiling.wire(self.serving, types, len(imagery.band_names), self.answer_pixel_bytes)
 
     @property
     def payload_bytes(self) -> int:
-        """Bytes of one tile's request to the endpoint, by arithmetic: a float32 tensor in base64 for each input."""
-        height, width = self.sent_shape
-        return _request_bytes(height * width, self._inputs)
+        """Bytes of one tile's request to the endpoint, by arithmetic: a tensor in base64 for each input."""
+        return self.wire.request_bytes(self.tile_plan.largest)
 
     @property
     def response_bytes(self) -> int:
-        """Bytes of the answer to it: one float32 tensor in base64 with a number for each pixel and entry."""
-        height, width = self.sent_shape
-        return _response_bytes(height * width, self._outputs)
+        """Bytes of the answer to it: a tensor in base64 for each of `serving.outputs`."""
+        return self.wire.answer_bytes(self.tile_plan.largest)
 
     @property
-    def largest_side(self) -> int:
-        """Pixels of the side of the largest square tile, overlap at both edges included, that fits both ways."""
-        limit, entries, side = self.serving.max_payload_bytes, self._outputs, 0
-        while (
-            _request_bytes((side + 1) ** 2, self._inputs) <= limit
-            and _response_bytes((side + 1) ** 2, entries) <= limit
-        ):
-            side += 1
-        return side
+    def answers(self) -> Answers:
+        """What can be asked of the endpoint for each pixel."""
+        train, labels = self.train, self.data.labels
+        further = train.loss_of(labels.task).further if train.model.gives_further else ()
+        return Answers(labels, further, train.certainty.applicability, self.predict.bands)
 
     @property
-    def _inputs(self) -> int:
-        """Tensors of a request: one for each band, and one that says where the imagery is valid."""
-        return len(self.data.imagery.band_names) + 1
+    def settled_serving(self) -> Serving:
+        """The section `serving` as steps get it: what is asked for by itself is named."""
+        plan, outputs = self.tile_plan, self.answers.settled(self.serving.outputs)
+        settled = {"tile_shape": plan.tile, "overlap": plan.overlap}
+        return self.serving.model_copy(update=settled if outputs is None else settled | {"outputs": outputs})
 
     @property
-    def _outputs(self) -> int:
-        """Numbers that a model gives for each pixel."""
-        # The most that any part of the model may give.
-        further = self.train.loss_of(self.data.labels.task).further
-        return len(self.data.labels.entries) + len(further) + int(self.train.certainty.applicability)
+    def answer_pixel_bytes(self) -> tuple[int, ...]:
+        """Bytes of a pixel in each tensor of an answer, before base64."""
+        return tuple(each.pixel_bytes for each in self.answers.tensors(self.serving.outputs))
 
     @model_validator(mode="after")
     def _labels_have_a_table(self) -> Self:
@@ -132,9 +129,10 @@ class Config(Section):
             *self._design_problems(),
             *self._evaluate_problems(),
             *self._band_problems(),
+            *self.answers.problems(self.serving.outputs),
             *self._model_problems(),
             *self._stride_problems(),
-            *self._payload_problems(),
+            *self._tile_problems(),
             *self._asset_problems(),
             *self._size_problems(),
         ]
@@ -323,25 +321,19 @@ class Config(Section):
             f"{STEP_BYTES:,} fit ({shown}); {ways[largest]}"
         ]
 
-    def _payload_problems(self) -> list[str]:
-        limit, bands, labels = self.serving.max_payload_bytes, len(self.data.imagery.band_names), self.data.labels
-        too_large = []
-        if self.payload_bytes > limit:
-            too_large.append(f"a request of {self.payload_bytes:,} bytes ({bands} bands and the mask)")
-        if self.response_bytes > limit:
-            too_large.append(f"an answer of {self.response_bytes:,} bytes ({labels.summary})")
-        if not too_large:
-            return []
-        side = self.largest_side
-        fitting = [max(0, side - 2 * overlap) for overlap in self.serving.overlap]
-        less = f"use less overlap, bands or {labels.KIND}"
-        change = f"use at most {fitting}, or less overlap" if all(fitting) else less
-        return [
-            f"serving.tile_shape: a tile of {list(self.serving.tile_shape)} with overlap {list(self.serving.overlap)} "
-            f"makes {' and '.join(too_large)}, over serving.max_payload_bytes {limit:,}; tile and twice the overlap "
-            f"may span at most {side} pixels a side (Google's texts leave open whether the overlap is the total or "
-            f"lies at each edge): {change}"
-        ]
+    def _tile_problems(self) -> list[str]:
+        try:
+            tiling.plan(self.serving, self.sight, self.wire, self._shallower())
+        except NoPlanError as error:
+            return str(error).splitlines()
+        return []
+
+    def _shallower(self) -> list[tuple[str, Sight]]:
+        """What the model would see with less of its option that sets the stride."""
+        model = self.train.model
+        option = model.STRIDE_OPTION
+        smaller = [model.model_copy(update={option: value}) for value in range(getattr(model, option, 1) - 1, 0, -1)]
+        return [(f"train.model.{option}: {getattr(each, option)}", Sight(each.stride, each.reach)) for each in smaller]
 
 
 def _travelling_bytes(section: Section) -> int:
@@ -355,11 +347,3 @@ def _plain_id(asset: str) -> str:
     for root in ("projects/earthengine-legacy/assets/", "projects/earthengine-public/assets/"):
         plain = plain.removeprefix(root)
     return plain
-
-
-def _request_bytes(pixels: int, inputs: int) -> int:
-    return int((pixels * FLOAT_BYTES * BASE64_GROWTH + BYTES_PER_TENSOR) * inputs)
-
-
-def _response_bytes(pixels: int, entries: int) -> int:
-    return int(pixels * entries * FLOAT_BYTES * BASE64_GROWTH) + BYTES_PER_TENSOR + RESPONSE_BYTES

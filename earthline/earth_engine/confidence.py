@@ -5,11 +5,10 @@ from typing import Any
 
 import ee
 
+from earthline.config.answers import APPLICABLE
+from earthline.earth_engine.predictions import Predictions
 from earthline.formats.certainty import DISSIMILARITY, Certainty
 from earthline.task import Task
-
-APPLICABLE = "applicable"
-"""1 inside the area of applicability, 0 outside."""
 
 
 def titles(task: Task, further: Sequence[str]) -> Mapping[str, str]:
@@ -26,30 +25,37 @@ def titles(task: Task, further: Sequence[str]) -> Mapping[str, str]:
     return found
 
 
-def bands(
-    outputs: Any, names: Sequence[str], task: Task, entries: int, further: Sequence[str], certainty: Certainty
-) -> Any:
+def bands(given: Predictions, names: Sequence[str], task: Task, further: Sequence[str], certainty: Certainty) -> Any:
     """The further bands, float32, in the order of `names`.
 
     Args:
-        outputs: `ee.Image` of one band that holds an array per pixel: the task's entries, then `further`.
+        given: What the model gives: the bands themselves, or an array that they are made of.
         names: Of bands.
         task: Of the map.
-        entries: Number of the task's entries.
-        further: Names of what comes after them.
+        further: Names of what the model has after the task's entries.
         certainty: The model's limits.
 
     Raises:
         ValueError: The model does not give what a band needs.
     """
-    return ee.Image.cat([_band(outputs, name, task, entries, further, certainty) for name in names]).toFloat()
+    return ee.Image.cat([_band(given, name, task, further, certainty) for name in names]).toFloat()
 
 
-def _band(outputs: Any, name: str, task: Task, entries: int, further: Sequence[str], certainty: Certainty) -> Any:
+def _band(given: Predictions, name: str, task: Task, further: Sequence[str], certainty: Certainty) -> Any:
+    served = given.band(name)
+    if served is not None:
+        return served.rename([name])
     if name in task.confidence_bands:
-        return task.confidence(name, outputs, certainty)
+        entries = given.array(0, len(task.entries))
+        if entries is None:
+            raise ValueError(f"predict.bands: the model serves no '{name}'; add it to serving.outputs")
+        return task.confidence(name, entries, certainty)
     source = DISSIMILARITY if name == APPLICABLE else name
     if source not in further:
         raise ValueError(f"predict.bands: the model gives no '{source}'; train it again with this config")
-    given = outputs.arrayGet([entries + list(further).index(source)])
-    return (given.lte(certainty.dissimilarity_limit) if name == APPLICABLE else given).rename([name])
+    found = given.band(source)
+    if found is None:
+        found = given.entry(len(task.entries) + list(further).index(source))
+    if found is None:
+        raise ValueError(f"predict.bands: the model serves no '{source}'; add it to serving.outputs")
+    return (found.lte(certainty.dissimilarity_limit) if name == APPLICABLE else found).rename([name])

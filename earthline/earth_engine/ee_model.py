@@ -13,8 +13,10 @@ import ee
 
 from earthline.config import Imagery
 from earthline.earth_engine import ee_assets, imagery
+from earthline.earth_engine.predictions import Predictions
 from earthline.earth_engine.retry import ask
 from earthline.formats.contract import VALID_BAND, Contract
+from earthline.formats.served_outputs import ServedOutput, pixel_bytes
 from earthline.grid import Grid
 from earthline.task import Task
 
@@ -22,6 +24,9 @@ ARGUMENTS_PROPERTY = "earthline_arguments"
 EXPRESSION_PROPERTY = "ee_model"
 MAP_PROPERTY = "ee_map"
 _FLOAT = {"type": "PixelType", "precision": "float"}
+_INPUT_BYTES = 4
+"""Of a pixel of each input, which is a float."""
+_PRECISIONS = {"float32": "float", "uint8": "uint8"}
 
 
 class RegistrationError(ValueError):
@@ -38,7 +43,7 @@ def arguments(endpoint: str, contract: Contract, grid: Grid) -> dict[str, Any]:
     """
     height, width = contract.tile_shape
     rows, columns = contract.overlap
-    growth = contract.entries / len(contract.inputs)
+    growth = pixel_bytes(contract.outputs) / (_INPUT_BYTES * len(contract.inputs))
     return {
         "endpoint": endpoint,
         "inputTypeOverride": {name: _FLOAT for name in contract.inputs},
@@ -47,7 +52,7 @@ def arguments(endpoint: str, contract: Contract, grid: Grid) -> dict[str, Any]:
         "fixInputProj": True,
         "inputTileSize": [width, height],
         "inputOverlapSize": [columns, rows],
-        "outputBands": {contract.output: {"type": _FLOAT, "dimensions": 1}},
+        "outputBands": {output.name: _output_band(output) for output in contract.outputs},
         # Earth Engine asks for it only where a model gives more than it takes, and refuses less than 1.
         **({"outputMultiplier": math.ceil(growth * 100) / 100} if growth > 1 else {}),
         "maxPayloadBytes": contract.max_payload_bytes,
@@ -60,51 +65,53 @@ def build(described: Mapping[str, Any]) -> Any:
     keywords = dict(described)
     projection = keywords.pop("proj")
     types = keywords.pop("inputTypeOverride")
-    outputs = keywords.pop("outputBands")
+    bands = keywords.pop("outputBands")
     return ee.Model.fromVertexAi(
         **keywords,
         proj=ee.Projection(projection["crs"], projection["transform"]),
         inputTypeOverride={band: _pixel_type(kind) for band, kind in types.items()},
-        outputBands={name: {**about, "type": _pixel_type(about["type"])} for name, about in outputs.items()},
+        outputBands={name: {**about, "type": _pixel_type(about["type"])} for name, about in bands.items()},
     )
 
 
-def outputs(model: Any, image: Any, output: str) -> Any:
-    """What a model gives, as one band that holds an array per pixel.
-
-    Args:
-        model: The `ee.Model`.
-        image: What `imagery.network_input` gives: the bands that the model was trained on and their validity.
-        output: Name of the output.
-    """
-    # Google's texts differ on whether the input's bands come along; selecting the output is right either way.
-    return model.predictImage(image.toFloat()).select([output])
-
-
-def mapped(given: Any, image: Any, task: Task) -> Any:
+def mapped(given: Predictions, image: Any, task: Task) -> Any:
     """The map: the one band of the task, masked where any input band is and where the model gives no number.
 
     Args:
-        given: From `outputs`.
-        image: As there.
+        given: What the model gives for the image.
+        image: Which it was given.
         task: What the outputs mean.
+
+    Raises:
+        ValueError: Nothing is served that a map could be made of.
     """
-    return task.mapped(given).updateMask(image.select([VALID_BAND]))
+    return _map(given, task).updateMask(image.select([VALID_BAND]))
 
 
-def map_function(described: Mapping[str, Any], output: str, section: Imagery, task: Task) -> Any:
+def _map(given: Predictions, task: Task) -> Any:
+    band = given.band(task.map_output.name) if task.map_output is not None else None
+    if band is not None:
+        return task.map_of_band(band)
+    entries = given.array(0, len(task.entries))
+    if entries is None:
+        served = ", ".join(output.name for output in given.outputs)
+        raise ValueError(f"the model serves {served}, of which no map can be made; set serving.outputs: auto")
+    return task.mapped(entries)
+
+
+def map_function(described: Mapping[str, Any], outputs: Sequence[ServedOutput], section: Imagery, task: Task) -> Any:
     """The function from an `ee.Image` with the section's bands to its map, as an `ee.Function`.
 
     Args:
         described: From `arguments`.
-        output: Name of the output, an array per pixel.
+        outputs: What the model serves.
         section: The imagery that the model was trained on.
         task: What the outputs mean.
     """
 
     def to_map(image: Any) -> Any:
         taken = imagery.network_input_of(ee.Image(image), section)
-        return mapped(outputs(build(described), taken, output), taken, task)
+        return mapped(Predictions.of(build(described), taken, outputs), taken, task)
 
     return ee.CustomFunction.create(to_map, "Image", ["Image"])
 
@@ -132,18 +139,20 @@ def snippets(asset: str, bands: Sequence[str], variable: str) -> dict[str, str]:
     }
 
 
-def expressions(described: Mapping[str, Any], output: str, section: Imagery, task: Task) -> dict[str, str]:
+def expressions(
+    described: Mapping[str, Any], outputs: Sequence[ServedOutput], section: Imagery, task: Task
+) -> dict[str, str]:
     """Model and map function as Earth Engine's clients serialize them, by the asset's property.
 
     Args:
         described: From `arguments`.
-        output: Name of the output.
+        outputs: What the model serves.
         section: The imagery that the model was trained on.
         task: What the outputs mean.
     """
     return {
         EXPRESSION_PROPERTY: ee.serializer.toJSON(build(described)),
-        MAP_PROPERTY: ee.serializer.toJSON(map_function(described, output, section, task)),
+        MAP_PROPERTY: ee.serializer.toJSON(map_function(described, outputs, section, task)),
     }
 
 
@@ -173,6 +182,11 @@ def store(asset: str, properties: Mapping[str, Any]) -> None:
         ee_assets.ATTEMPTS,
         f"changing {asset}",
     )
+
+
+def _output_band(output: ServedOutput) -> dict[str, Any]:
+    dimensions = {"dimensions": 1} if output.entries else {}
+    return {"type": {"type": "PixelType", "precision": _PRECISIONS[output.type]}, **dimensions}
 
 
 def _pixel_type(described: Mapping[str, Any]) -> Any:

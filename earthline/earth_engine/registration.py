@@ -42,7 +42,7 @@ def register(name: str, data: Data, contract: Contract, project: str, location: 
         endpoint: Resource name of the endpoint.
 
     Returns:
-        What `ee_model.json` holds: `asset`, `arguments`, `output`, what the output holds after the task's entries
+        What `ee_model.json` holds: `asset`, `arguments`, the `outputs`, what the model has after the task's entries
         (`further`), the limits of `certainty`, the expressions `ee_model` and `ee_map`, and the lines `python` and
         `javascript` that apply them.
 
@@ -53,13 +53,14 @@ def register(name: str, data: Data, contract: Contract, project: str, location: 
     """
     grid, task = imagery.grid(data), task_of(data)
     described = ee_model.arguments(endpoint, contract, grid)
-    expressions = ee_model.expressions(described, contract.output, data.imagery, task)
+    expressions = ee_model.expressions(described, contract.outputs, data.imagery, task)
     _smoke_test(data, contract, grid, expressions[ee_model.MAP_PROPERTY])
     asset = f"projects/{project}/assets/{FOLDER}/{name}"
     lines = ee_model.snippets(asset, contract.bands, task.map_variable)
     properties = {
         "description": f"Model of the Earthline workflow {name}. {lines['python'].replace(chr(10), '  ')}",
         "bands": ",".join(contract.bands),
+        "outputs": ",".join(output.name for output in contract.outputs),
         **task.model_properties(),
         "location": location,
         ee_model.ARGUMENTS_PROPERTY: json.dumps(described),
@@ -69,7 +70,7 @@ def register(name: str, data: Data, contract: Contract, project: str, location: 
     return {
         "asset": asset,
         "arguments": described,
-        "output": contract.output,
+        "outputs": [output.model_dump() for output in contract.outputs],
         "further": list(contract.further),
         "certainty": contract.certainty.model_dump(),
         **lines,

@@ -4,7 +4,7 @@ Its class depends on the 5 x 5 pixels around, so that a seam between tiles, a sh
 all change the map. OPTIONS, JSON: `factor` multiplies every probability, `warming` is how many requests are answered
 503 at first, `nan_above` the value of b1 above which no number is given, `starts` a file that counts starts,
 `wrong_from` the start from which on the answers are wrong, `doubts` whether it is the less sure the larger b2 is and
-gives b1 / 100 as dissimilarity too.
+gives b1 / 100 as dissimilarity too, `outputs` what is served beside the probabilities.
 """
 
 import json
@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from earthline.formats import tensors
+from earthline.formats.served_outputs import ServedOutput, derived_one
 
 Array = np.ndarray[Any, Any]
 
@@ -60,8 +61,12 @@ class Handler(BaseHTTPRequestHandler):
             found[b1 > self.options.get("nan_above", np.inf)] = np.nan
             if self.starts >= self.options.get("wrong_from", 10**6):
                 found = np.roll(found, 1, axis=-1)
-            predictions.append({"probabilities": tensors.encode(found)})
+            predictions.append({"probabilities": tensors.encode(found), **self._outputs(found)})
         return self._answer(200, {"predictions": predictions})
+
+    def _outputs(self, found: Array) -> dict[str, str]:
+        served = [ServedOutput.model_validate(each) for each in self.options.get("outputs", ())]
+        return {output.name: tensors.encode(derived_one(found, output)) for output in served}
 
     def _answer(self, status: int, content: Any) -> None:
         body = json.dumps(content).encode()

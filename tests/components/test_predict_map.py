@@ -35,9 +35,13 @@ from pathlib import Path
 import ee
 from google.cloud import aiplatform
 from kfp import dsl
+from earthline.config.sections.outputs import Output
 from earthline.earth_engine import ee_model
+from earthline.formats.certainty import Certainty
 from earthline.formats.contract import Contract
 from earthline.grid import Grid
+from earthline.task.classification.task import Classification
+from earthline.task.serving import served
 from components.predict_map import asset
 from components.predict_map.run import run as predict
 case = json.load(open(sys.argv[1]))
@@ -51,29 +55,40 @@ def problem(call, *arguments):
     except Exception as error:
         return f"{type(error).__name__}: {error}"
 aiplatform.init(project="sandbox", location="us-central1")
+task = Classification(tuple(case["names"]))
+outputs = served([Output(name="class_id"), *(Output(name=name) for name in case["bands"])], task, ["dissimilarity"],
+                 Certainty.model_validate(case["certainty"]))
+options = {"nan_above": case["nan_above"], "doubts": True, "outputs": [each.model_dump() for each in outputs]}
 model = aiplatform.Model.upload(
     display_name="predict-test", serving_container_image_uri="test:1",
-    serving_container_command=["python3", case["server"], json.dumps({"nan_above": case["nan_above"], "doubts": True})],
+    serving_container_command=["python3", case["server"], json.dumps(options)],
     serving_container_ports=[8080], serving_container_predict_route="/p", serving_container_health_route="/h")
 endpoint = aiplatform.Endpoint.create(display_name="predict-test")
 endpoint.deploy(model, machine_type="n1-standard-4")
-from earthline.task.classification.task import Classification
-task = Classification(tuple(case["names"])).record
-contract = Contract(bands=("b1", "b2"), task=task, tile_shape=case["tile"], overlap=case["overlap"],
-                    stride=4, max_payload_bytes=1_500_000, further=("dissimilarity",))
-registration = artifact(dsl.Artifact, "registration")
-Path(registration.path).mkdir()
-(Path(registration.path) / "ee_model.json").write_text(json.dumps({
-    "asset": "projects/sandbox/assets/earthline/predict-test", "output": contract.output,
-    "further": list(contract.further), "certainty": case["certainty"],
-    "arguments": ee_model.arguments(endpoint.resource_name, contract, Grid.from_json(case["grid"]))}))
+def registered(name, **served):
+    contract = Contract(bands=("b1", "b2"), task=task.record, tile_shape=case["tile"], overlap=case["overlap"],
+                        stride=4, max_payload_bytes=1_500_000, further=("dissimilarity",), **served)
+    made = artifact(dsl.Artifact, name)
+    Path(made.path).mkdir()
+    (Path(made.path) / "ee_model.json").write_text(json.dumps({
+        "asset": "projects/sandbox/assets/earthline/predict-test", "certainty": case["certainty"],
+        "outputs": [each.model_dump() for each in contract.outputs], "further": list(contract.further),
+        "arguments": ee_model.arguments(endpoint.resource_name, contract, Grid.from_json(case["grid"]))}))
+    return made
+registration = registered("registration", outputs=outputs)
 examples, evaluation = artifact(dsl.Dataset, "examples"), artifact(dsl.Artifact, "evaluation")
-inputs = dict(name="predict-test", data=case["data"], serving=case["serving"], project="sandbox", examples=examples,
+inputs = dict(name="predict-test", data=case["data"], project="sandbox", examples=examples,
               model=artifact(dsl.Model, "model"), evaluation=evaluation)
 map_, report = artifact(dsl.Artifact, "map"), artifact(dsl.HTML, "report.html")
 outcome = {}
-predict(**inputs, predict=case["predict"], registration=registration, map=map_, report_file=report)
+predict(**inputs, serving=case["serving"], predict=case["predict"], registration=registration, map=map_,
+        report_file=report)
 outcome["map"] = [map_.path, map_.metadata, report.path]
+whole = artifact(dsl.Artifact, "whole")
+predict(**inputs, serving=case["serving"],
+        predict=json.dumps({**json.loads(case["predict"]), "asset": None}),
+        registration=registered("all_entries"), map=whole, report_file=artifact(dsl.HTML, "whole.html"))
+outcome["whole"] = whole.path
 def histogram(image):
     # Pixels at the region's edge count by the part inside it, which is whole but for rounding.
     counts = image.reduceRegion("frequencyHistogram", ee.Image(case["scene"]).geometry(), 30).getInfo()["class_id"]
@@ -92,7 +107,8 @@ outcome["writable"] = {
 }
 def refused(**section):
     changed = json.dumps({**json.loads(case["predict"]), **section})
-    return problem(lambda: predict(**inputs, predict=changed, registration=registration, map=map_, report_file=report))
+    return problem(lambda: predict(**inputs, serving=case["serving"], predict=changed, registration=registration,
+                                   map=map_, report_file=report))
 outcome["over the scene"] = refused(asset=case["scene"])
 outcome["outside"] = refused(region={"west": 20, "south": 10, "east": 20.1, "north": 10.1})
 outcome["bands"] = ee.Image(case["scene"]).bandNames().getInfo()
@@ -240,6 +256,7 @@ def outcome(sandbox: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
         "asset": asset,
         "certainty": {"coverage": 0.9, "set_limit": SET_LIMIT, "dissimilarity_limit": UNLIKE},
         "pixels": imported(),
+        "bands": BANDS,
     }
     (folder / "case.json").write_text(json.dumps(case))
     command = [sys.executable, "-c", STEPS, str(folder / "case.json")]
@@ -285,6 +302,16 @@ def test_the_map_says_how_far_it_can_be_believed(outcome: dict[str, Any]) -> Non
         np.testing.assert_allclose(found[name], np.where(mapped, values, -9999), atol=1e-6, err_msg=name)
         np.testing.assert_array_equal(outcome["asset bands"][name], found[name], err_msg=name)
     assert list(outcome["asset bands"]) == ["class_id", *BANDS]
+
+
+def test_a_model_that_serves_all_it_has_gives_the_same_map(outcome: dict[str, Any]) -> None:
+    """Earth Engine makes classes and doubts of the array itself, as models need that were prepared before."""
+    for name in ("map.tif", "confidence.tif"):
+        with (
+            rasterio.open(Path(outcome["map"][0]) / name) as one,
+            rasterio.open(Path(outcome["whole"]) / name) as other,
+        ):
+            np.testing.assert_allclose(one.read(), other.read(), atol=1e-6)
 
 
 def test_the_report_needs_nothing_else_escapes_what_it_shows_and_says_what_its_figures_rest_on(

@@ -100,7 +100,8 @@ for name, path in case["configs"].items():
         registration = artifact(dsl.Artifact, name + "/registration")
         Path(registration.path).mkdir()
         (Path(registration.path) / "ee_model.json").write_text(json.dumps({
-            "asset": "projects/sandbox/assets/earthline/regions", "output": contract.output,
+            "asset": "projects/sandbox/assets/earthline/regions",
+            "outputs": [each.model_dump() for each in contract.outputs],
             "further": [], "certainty": Certainty().model_dump(mode="json"),
             "arguments": ee_model.arguments(endpoint.resource_name, contract, Grid.from_json(said["grid"]))}))
         made = artifact(dsl.Artifact, name + "/map"), artifact(dsl.HTML, name + "/report.html")

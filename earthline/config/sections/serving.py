@@ -1,13 +1,15 @@
 """The section `serving`: the endpoint, and how Earth Engine calls it."""
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from earthline.config.section import Section, Shape, WholeNumber
+from earthline.config.sections.outputs import Outputs
 
-SHARED_ENDPOINT_BYTES = 1_500_000
-"""https://cloud.google.com/vertex-ai/docs/predictions/choose-endpoint-type."""
+AUTO = "auto"
+ENDPOINT_BYTES = {"shared": 1_500_000, "dedicated": 10_000_000}
+"""Most bytes of a request, and of an answer: https://cloud.google.com/vertex-ai/docs/predictions/choose-endpoint-type."""
 
 
 class Serving(Section):
@@ -32,29 +34,65 @@ class Serving(Section):
         description="Former champions that stay deployed without traffic, so that `earthline rollback` is a matter of "
         "seconds; each costs its replicas. With 0 a rollback deploys the former champion again.",
     )
-    tile_shape: Shape = Field(
-        default=(80, 80),
-        description="Pixels of each tile that Earth Engine predicts, (height, width), without overlap.",
+    tile_shape: Literal["auto"] | Shape = Field(
+        default=AUTO,
+        description="Pixels of each tile that Earth Engine predicts, (height, width), without overlap; `auto` is the "
+        "largest whose request and answer fit.",
     )
-    overlap: Shape = Field(
-        default=(32, 32),
-        description="Pixels of context in total per dimension (height, width), half on each side, trimmed afterwards.",
+    overlap: Literal["auto"] | Shape = Field(
+        default=AUTO,
+        description="Pixels of context in total per dimension (height, width), half on each side, trimmed afterwards; "
+        "`auto` is as much as the model sees.",
     )
-    max_payload_bytes: WholeNumber = Field(
-        default=SHARED_ENDPOINT_BYTES,
+    overlap_reading: Literal["either", "total", "each_edge"] = Field(
+        default="either",
+        description="How Earth Engine counts its inputOverlapSize: as the `total` per dimension, or along `each_edge`. "
+        "Google's texts say both. `either` is right both ways, at the price of smaller tiles; `earthline canary` finds "
+        "out which is true.",
+    )
+    input_types: Literal["auto", "float32"] = Field(
+        default=AUTO,
+        description="Types in which Earth Engine sends bands: `auto` takes data.imagery.data_type where that is one of "
+        "whole numbers, so that requests are two to four times smaller; `float32` is what every server understands.",
+    )
+    seams: Literal["refused", "allowed"] = Field(
+        default="refused",
+        description="Whether the edges of tiles may show in the map. They do not where overlap is as wide as what the "
+        "model sees, which is proved before a model is deployed; `allowed` takes smaller overlap, and says how much "
+        "shows.",
+    )
+    endpoint_kind: Literal["shared", "dedicated"] = Field(
+        default="shared",
+        description="Kind of the Vertex AI endpoint: `shared` takes 1.5 MB and answers within 60 s, `dedicated` takes "
+        "10 MB. Whether Earth Engine reaches dedicated ones is not documented: try it by `earthline canary`.",
+    )
+    outputs: Outputs = Field(
+        default="auto",
+        description="What the endpoint answers for each pixel, and so how large its answers are: `auto`, which is what "
+        "the map and `predict.bands` need, or a list of names, each with a `type` if need be, such as [class_id, "
+        "{name: probabilities, type: uint8}].",
+    )
+    max_payload_bytes: WholeNumber | None = Field(
+        default=None,
         gt=0,
-        description="Largest request and largest answer in bytes; Vertex AI's shared endpoints take 1,500,000.",
+        description="Largest request and largest answer in bytes; left out, what the kind of endpoint takes.",
     )
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
-        if self.max_payload_bytes > SHARED_ENDPOINT_BYTES:
+        most = ENDPOINT_BYTES[self.endpoint_kind]
+        if self.payload_limit > most:
             raise ValueError(
-                f"max_payload_bytes {self.max_payload_bytes:,} is more than {SHARED_ENDPOINT_BYTES:,}, the most that "
-                "Vertex AI's shared endpoints take, which models are deployed on; leave it out"
+                f"max_payload_bytes {self.payload_limit:,} is more than {most:,}, the most that Vertex AI's "
+                f"{self.endpoint_kind} endpoints take; leave it out"
             )
         if self.max_replicas < self.min_replicas:
             raise ValueError(f"max_replicas {self.max_replicas} is below min_replicas {self.min_replicas}")
-        if any(pixels % 2 for pixels in self.overlap):
+        if self.overlap != AUTO and any(pixels % 2 for pixels in self.overlap):
             raise ValueError(f"overlap {list(self.overlap)} must be even: half of it lies on each side")
         return self
+
+    @property
+    def payload_limit(self) -> int:
+        """Most bytes of a request, and of an answer."""
+        return self.max_payload_bytes or ENDPOINT_BYTES[self.endpoint_kind]

@@ -80,7 +80,11 @@ class ClassConfidenceSide(Classes, ConfidenceSide):
             # Sorted upwards: the last two.
             return largest.subtract(own.arraySort().arrayGet([len(self.names) - 2])).rename([name])
         if name == SET_SIZE:
-            held = own.gte(_limit(certainty, f"predict.bands: '{SET_SIZE}'")).arrayReduce(ee.Reducer.sum(), [0]).arrayGet([0])
+            held = (
+                own.gte(_limit(certainty, f"predict.bands: '{SET_SIZE}'"))
+                .arrayReduce(ee.Reducer.sum(), [0])
+                .arrayGet([0])
+            )
             return held.max(1).rename([name])
         return super().confidence(name, outputs, certainty)
 
