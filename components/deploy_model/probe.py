@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from google.api_core.exceptions import (
     DeadlineExceeded,
     FailedPrecondition,
@@ -18,8 +17,10 @@ from google.api_core.exceptions import (
 from google.api_core.retry import exponential_sleep_generator
 
 from earthline.formats import tensors
+from earthline.formats.agreement import differs, furthest
 from earthline.formats.contract import Contract
 from earthline.formats.references import Reference, scale
+from earthline.formats.served_outputs import FULL, ServedOutput
 
 WARMING_SECONDS = 300.0
 """How long a deployed model may be unavailable: replicas that have just started answer 503 for a while."""
@@ -81,29 +82,38 @@ class Probe:
             The largest difference of an output.
 
         Raises:
-            ProbeError: Not one tensor of what the SavedModel gave.
+            ProbeError: Not one tensor for each output, of what the SavedModel gave.
         """
         if not isinstance(predictions, list) or len(predictions) != 1:
             raise ProbeError(f"one tile was sent; the answer is {_shown(predictions)} instead of a list of one")
-        name, first = self.contract.output, predictions[0]
-        text = first.get(name) if isinstance(first, dict) else first
+        outputs, first = self.contract.outputs, predictions[0]
+        if not isinstance(first, dict):
+            # Of one output alone the name may be left out.
+            first = {outputs[0].name: first} if len(outputs) == 1 else {}
+        return max(self._compared(output, first.get(output.name), predictions[0], tile) for output in outputs)
+
+    def _compared(self, output: ServedOutput, text: Any, answer: Any, tile: int) -> float:
+        """The difference of one output, where it is one of floats."""
+        name, values = output.name, self.reference.outputs[tile]
         if not isinstance(text, str):
-            raise ProbeError(f"the answer has no text '{name}' but {_shown(first)}; see the contract's output")
-        wanted = self.reference.outputs[tile]
+            raise ProbeError(f"the answer has no text '{name}' but {_shown(answer)}; see the contract's outputs")
+        shape = (*values.shape[:2], output.values)
         try:
-            found = tensors.decode(text, wanted.size)
+            found = tensors.decode(text, math.prod(shape), (output.type,))
         except tensors.TensorError as error:
             raise ProbeError(f"the answer's '{name}' is no tensor: {error}") from error
-        if found.shape != wanted.shape:
-            raise ProbeError(f"'{name}' has shape {list(found.shape)} instead of {list(wanted.shape)}")
-        difference = float(np.abs(found - wanted).max())
-        allowed = TOLERANCE * scale(wanted)
-        if not difference <= allowed:  # neither is NaN
+        if found.shape != shape:
+            raise ProbeError(f"'{name}' has shape {list(found.shape)} instead of {list(shape)}")
+        allowed = TOLERANCE * scale(values[..., output.first : output.last])
+        wrong = int(differs(found, values, output, allowed).sum())
+        difference = furthest(found, values, output) / (FULL if output.is_share else 1)
+        if wrong:
             raise ProbeError(
-                f"'{name}' of a real tile differs from the proven SavedModel's by up to {difference:.2g} (allowed: "
-                f"{allowed:g}): another model, or another server, answers than the one that was proved"
+                f"'{name}' of a real tile differs from the proven SavedModel's in {wrong:,} pixels, by up to "
+                f"{difference:.2g} (allowed: what floats explain that differ by {allowed:g}): another model, or "
+                "another server, answers than the one that was proved"
             )
-        return difference
+        return difference if output.type == "float32" or output.is_share else 0.0
 
     def _answer(self, endpoint: Any, deployed_id: str, tile: int) -> Any:
         percent = endpoint.traffic_split.get(deployed_id, 0)

@@ -8,9 +8,10 @@ from google.api_core.exceptions import FailedPrecondition, InvalidArgument, Serv
 
 from components.deploy_model import probe
 from components.deploy_model.probe import Probe, ProbeError
-from earthline.formats import tensors
+from earthline.formats import served_outputs, tensors
 from earthline.formats.contract import Contract
 from earthline.formats.references import PROBE, ProbeFileError, Reference
+from earthline.formats.served_outputs import ServedOutput
 from earthline.task.classification.task import Classification
 
 CONTRACT = Contract(
@@ -28,7 +29,26 @@ ASKED = Probe(CONTRACT, REFERENCE)
 
 
 def answer(array):
-    return [{"probabilities": tensors.encode(np.asarray(array, np.float32))}]
+    return [{"probabilities": tensors.encode(np.asarray(array))}]
+
+
+SMALL = Probe(
+    CONTRACT.model_copy(
+        update={
+            "outputs": (
+                ServedOutput(name="class_id", type="uint8", made="most_probable", used=2),
+                ServedOutput(name="probability", type="uint8", made="largest", used=2),
+                ServedOutput(name="margin", made="margin", used=2),
+            )
+        }
+    ),
+    REFERENCE,
+)
+
+
+def small(values, **changed):
+    found = served_outputs.derived(values, SMALL.contract) | changed
+    return [{name: tensors.encode(each) for name, each in found.items()}]
 
 
 class Endpoint:
@@ -72,14 +92,31 @@ def test_what_the_model_gave_passes_with_and_without_its_name():
         ([{"output_0": "x"}], "no text 'probabilities'"),
         ([{"probabilities": "+/"}], "no tensor: not web-safe"),
         (answer(EXPECTED[0, :4, :6]), r"shape \[4, 6, 2\] instead of \[6, 10, 2\]"),
-        (answer(EXPECTED[1]), "differs from the proven SavedModel's by up to 0"),
+        (answer(EXPECTED[1]), "differs from the proven SavedModel's in 60 pixels, by up to 0"),
+        (answer(EXPECTED[0].astype(np.uint8)), "a tensor of uint8"),
         (answer(EXPECTED[0, ..., ::-1]), "another model, or another server"),
-        (answer(np.full((6, 10, 2), np.nan)), "by up to nan"),
+        (answer(np.full((6, 10, 2), np.nan, np.float32)), "by up to nan"),
     ],
 )
 def test_anything_else_is_named(wrong, message):
     with pytest.raises(ProbeError, match=message):
         ASKED.check(wrong, 0)
+
+
+def test_small_types_may_differ_where_floats_are_near_to_an_edge():
+    """And nowhere else: a class that is not the second most probable by far is another model's."""
+    assert SMALL.check(small(EXPECTED[0]), 0) == 0
+    other = EXPECTED[0] + RANDOM.uniform(-4e-4, 4e-4, EXPECTED[0].shape).astype(np.float32)
+    assert 0 < SMALL.check(small(other), 0) < 5e-3
+    classes = EXPECTED[0].argmax(-1).astype(np.uint8)[..., np.newaxis]
+    classes[2, 3] = 1 - classes[2, 3]
+    with pytest.raises(ProbeError, match=r"'class_id' of a real tile differs .* in 1 pixels"):
+        SMALL.check(small(EXPECTED[0], class_id=classes), 0)
+    for wrong, message in ((small(EXPECTED[1]), "another model"), (small(EXPECTED[0])[:1] * 2, "a list of one")):
+        with pytest.raises(ProbeError, match=message):
+            SMALL.check(wrong, 0)
+    with pytest.raises(ProbeError, match="no text 'probability'"):
+        SMALL.check([{name: text for name, text in small(EXPECTED[0])[0].items() if name != "probability"}], 0)
 
 
 def test_every_tile_is_asked_and_warming_up_is_waited_out(quick):
