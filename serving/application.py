@@ -71,7 +71,7 @@ class Server:
         except BodyTooLarge:
             response = _error(413, f"the body is larger than {self._settings.max_body_bytes:,} bytes; send fewer tiles")
         except payloads.RequestError as error:
-            response = _error(400, str(error))
+            response = _error(error.status, str(error))
         except ClientDisconnect:
             response = _error(400, "the connection closed before the body was complete")
         except Exception:

@@ -1,5 +1,6 @@
 """Requests into tiles and tiles into answers, in each of the formats that Earth Engine sends."""
 
-from serving.payloads.instances import Array, Request, RequestError, Tile, answer_bytes, groups, read
+from serving.payloads.bodies import Request, read
+from serving.payloads.tiles import Array, RequestError, Tile, groups
 
-__all__ = ["Array", "Request", "RequestError", "Tile", "answer_bytes", "groups", "read"]
+__all__ = ["Array", "Request", "RequestError", "Tile", "groups", "read"]

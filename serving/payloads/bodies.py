@@ -1,0 +1,144 @@
+"""Bodies of HTTP requests: SERIALIZED_TF_TENSORS, RAW_JSON and ND_ARRAYS, told apart by what they hold.
+
+https://developers.google.com/earth-engine/guides/ee-vertex-payload-formats
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import orjson
+
+from earthline.formats.contract import Contract
+from serving.payloads import texts
+from serving.payloads.answers import AnswerFormat, Numbers, TensorTexts
+from serving.payloads.tiles import Array, RequestError, Tile, Tiles, check_names, from_text, types
+
+_FORMATS = "SERIALIZED_TF_TENSORS, RAW_JSON or ND_ARRAYS"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked.
+
+    Attributes:
+        tiles: An array (height, width) per input and instance, in the request's order.
+        contract: Of the model that answers.
+        format: How to answer.
+    """
+
+    tiles: Sequence[Tile]
+    contract: Contract
+    format: AnswerFormat
+
+    def answer(self, results: Sequence[Array]) -> bytes:
+        """The body of the answer, in the format of the request.
+
+        Args:
+            results: float32 (height, width, entries) of each tile, as a runtime computes them.
+        """
+        return self.format.written(results, self.contract)
+
+
+def read(body: bytes, contract: Contract) -> Request:
+    """Reads `{"instances": [instance, …]}`, in any of the formats.
+
+    Args:
+        body: JSON.
+        contract: What the model takes.
+
+    Raises:
+        RequestError: Not JSON, no instances, an input missing or unknown, values that are none, a wrong shape, too
+            long, or more tiles than the answer may hold.
+    """
+    check_length(body, contract)
+    instances: Sequence[Any] | None = texts.instances(body)
+    if instances is None:
+        instances = _instances(body)
+    read_tile, answers = _format(instances[0])
+    tiles = Tiles(contract, answers)
+    for number, instance in enumerate(instances):
+        place = f"instances[{number}]"
+        tiles.add(read_tile(instance, place, contract), place)
+    return Request(tiles.added(), contract, answers)
+
+
+def check_length(body: bytes, contract: Contract) -> None:
+    """Raises RequestError where a request is longer than the contract allows."""
+    if len(body) > contract.max_payload_bytes:
+        raise RequestError(
+            f"the request has {len(body):,} bytes, over the contract's {contract.max_payload_bytes:,}; send fewer or "
+            "smaller tiles at a time",
+            413,
+        )
+
+
+def _instances(body: bytes) -> Sequence[Any]:
+    try:
+        content = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise RequestError(f"the body is not JSON: {error}") from error
+    if not isinstance(content, dict) or not isinstance(content.get("instances"), list):
+        raise RequestError('the body must be {"instances": [{input: tensor, …}, …]}')
+    if not content["instances"]:
+        raise RequestError("`instances` is empty: send at least one tile")
+    found: Sequence[Any] = content["instances"]
+    return found
+
+
+_Reader = Callable[[Any, str, Contract], Iterator[tuple[str, Array]]]
+
+
+def _format(first: Any) -> tuple[_Reader, AnswerFormat]:
+    """How to read the instances and to answer them, by the first one."""
+    if isinstance(first, list):
+        return _nested, Numbers(named=False)
+    if isinstance(first, Mapping) and any(isinstance(value, list) for value in first.values()):
+        return _raw, Numbers(named=True)
+    return _texts, TensorTexts()
+
+
+def _named(instance: Any, place: str, contract: Contract) -> Sequence[str]:
+    if not isinstance(instance, Mapping):
+        raise RequestError(f"{place} is {type(instance).__name__} instead of an object of {', '.join(contract.inputs)}")
+    return check_names(instance, place, contract)
+
+
+def _texts(instance: Any, place: str, contract: Contract) -> Iterator[tuple[str, Array]]:
+    for name in _named(instance, place, contract):
+        text = instance[name]
+        if not isinstance(text, str | memoryview):
+            raise RequestError(
+                f"{place}.{name} is {type(text).__name__} instead of a text; use payload format {_FORMATS}"
+            )
+        yield name, from_text(text, f"{place}.{name}", types(name, contract))
+
+
+def _raw(instance: Any, place: str, contract: Contract) -> Iterator[tuple[str, Array]]:
+    for name in _named(instance, place, contract):
+        yield name, _numbers(instance[name], f"{place}.{name}", "[height][width][1]")
+
+
+def _nested(instance: Any, place: str, contract: Contract) -> Iterator[tuple[str, Array]]:
+    inputs = contract.inputs
+    order = f"[{len(inputs)}][height][width][1], in the order {', '.join(inputs)}"
+    values = _numbers(instance, place, order)
+    if values.ndim == 3 and values.shape[2] == len(inputs):
+        # An array image, (height, width, inputs).
+        values = np.moveaxis(values, 2, 0)[..., np.newaxis]
+    if values.ndim != 4 or len(values) != len(inputs):
+        raise RequestError(f"{place}: lists of shape {list(values.shape)} instead of {order}")
+    yield from zip(inputs, values, strict=True)
+
+
+def _numbers(value: Any, place: str, wanted: str) -> Array:
+    """Nested lists of numbers, or of numbers as text, as float32."""
+    if not isinstance(value, list):
+        raise RequestError(f"{place} is {type(value).__name__} instead of lists of numbers {wanted}")
+    try:
+        # What float32 cannot hold becomes infinite, as it would in any tensor.
+        with np.errstate(over="ignore"):
+            return np.array(value, np.float32)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise RequestError(f"{place} is no lists of numbers {wanted}: {error}") from error
