@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from earthline.formats.certainty import Certainty
 from earthline.formats.learned_ground import LearnedGround
+from earthline.formats.runtime_record import RuntimeRecord
 from earthline.formats.served_outputs import ServedOutput
 from earthline.formats.task_record import TaskRecord
 
@@ -81,6 +82,9 @@ class Contract(BaseModel):
     max_difference: float | None = Field(
         default=None, description="Largest difference to the trained model that the proof found."
     )
+    runtime: RuntimeRecord = Field(
+        default_factory=RuntimeRecord, description="What computes it, and what was measured when that was chosen."
+    )
 
     @model_validator(mode="after")
     def _outputs_are_made_of_entries(self) -> Self:
@@ -120,6 +124,12 @@ class Contract(BaseModel):
         """
         (height, width), (rows, columns) = self.tile_shape, self.overlap
         return height + 2 * rows, width + 2 * columns
+
+    @property
+    def warm_shapes(self) -> tuple[tuple[int, int], ...]:
+        """Pixels (height, width) of the tiles that callers send, by one reading of the overlap and by the other."""
+        (height, width), (rows, columns) = self.tile_shape, self.overlap
+        return tuple(dict.fromkeys([(height + rows, width + columns), self.sent_shape]))
 
     def named(self, values: Mapping[str, Value]) -> dict[str, Value]:
         """Values by input, by the names that the SavedModel's signatures have for them."""
