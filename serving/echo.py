@@ -1,7 +1,8 @@
 """`python -m serving.echo`: answers each tile with its own shape, to find out what Earth Engine sends.
 
 It takes a band `length` whose largest value is how many numbers a pixel of the answer has; the first two are the height
-and the width of the tile, the others are 0. So the answer can be made as large as one likes.
+and the width of the tile, the others are 0. So the answer can be made as large as one likes. Where its largest value is
+1, the answer is a plain band of bytes instead.
 """
 
 import json
@@ -14,7 +15,9 @@ import numpy as np
 from earthline.formats import tensors
 from serving.settings import MAX_BODY_BYTES
 
-LENGTH, OUTPUT = "length", "shape"
+LENGTH, OUTPUT, SMALL = "length", "shape", "byte"
+BYTE = 200
+"""Value of the plain band of bytes: one that has another meaning with a sign."""
 MOST_VALUES = 16 << 20
 """Values of an answer, and of a band of a tile."""
 
@@ -30,7 +33,10 @@ def echo(instance: dict[str, Any]) -> dict[str, str]:
     """
     tile = tensors.decode(str(instance.get(LENGTH, "")), MOST_VALUES)
     height, width = tile.shape[:2]
-    length = max(2, int(tile.max(initial=2)))
+    length = int(tile.max(initial=0))
+    if length == 1:
+        return {SMALL: tensors.encode(np.full((height, width, 1), BYTE, np.uint8))}
+    length = max(2, length)
     if height * width * length > MOST_VALUES:
         raise ValueError(f"{height} x {width} pixels of {length} numbers are more than {MOST_VALUES:,}")
     answer = np.zeros((height, width, length), np.float32)

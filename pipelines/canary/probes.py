@@ -1,6 +1,6 @@
 """Tests how Earth Engine calls an endpoint where the documents leave it open, by a model that answers with shapes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +14,8 @@ from earthline.earth_engine.retry import PixelsError, ask
 from earthline.grid import Grid
 
 COMMAND = ("python3", "-m", "serving.echo")
-LENGTH, OUTPUT = "length", "shape"
-"""Band and output of `serving.echo`."""
+LENGTH, OUTPUT, SMALL, BYTE = "length", "shape", "byte", 200
+"""Band and outputs of `serving.echo`, and the value of the second one."""
 MACHINE = "n1-standard-2"
 TILE, OVERLAP = 32, 8
 """Pixels of the side of the tile that shows what overlap means, and of its overlap."""
@@ -85,6 +85,7 @@ def shared(endpoint: str, grid: Grid) -> list[Answer]:
     return [
         _overlap(endpoint, grid),
         _input_bands(endpoint, grid),
+        _bytes(endpoint, grid),
         _largest("largest request", endpoint, grid, [(bands, 2) for bands in BANDS]),
         _largest("largest answer", endpoint, grid, [(1, length) for length in BANDS]),
     ]
@@ -129,6 +130,28 @@ def _input_bands(endpoint: str, grid: Grid) -> Answer:
     return Answer(question, "merged" if kept else "alone", f"it gives {', '.join(names)}")
 
 
+def _bytes(endpoint: str, grid: Grid) -> Answer:
+    """Whether outputs of one byte arrive, which `serving.outputs` sends; the guide shows floats alone."""
+    question = "outputs of uint8"
+    kind = {"type": "PixelType", "precision": "uint8"}
+    predicted = _predicted(endpoint, grid, tile=TILE, overlap=OVERLAP, length=1, outputs={SMALL: {"type": kind}})
+    place = f"a tile of {TILE} px, one byte a pixel"
+    try:
+        found = fetch(predicted.select([SMALL]).unmask(0, False), _middle(grid), ATTEMPTS, place)[SMALL]
+    except PixelsError as error:
+        return Answer(question, False, f"write `type: float32` at each of serving.outputs: {error}")
+    seen = sorted({int(value) for value in found.flat})
+    if seen == [BYTE]:
+        return Answer(question, True, "a class id travels in one byte")
+    told = f"{BYTE} arrived as {', '.join(map(str, seen))}; write `type: float32` at each of serving.outputs"
+    return Answer(question, False, told)
+
+
+def _middle(grid: Grid) -> Grid:
+    rows, columns = (side // 2 for side in grid.shape)
+    return grid.window(rows, columns, _PATCH)
+
+
 def _largest(question: str, endpoint: str, grid: Grid, tries: Sequence[tuple[int, int]]) -> Answer:
     """The largest of several requests, or answers, that gets through.
 
@@ -158,13 +181,21 @@ def _shape_sent(
     """(height, width) in pixels of what the endpoint got for the tile in the middle of a grid."""
     predicted = _predicted(endpoint, grid, tile=tile, overlap=overlap, bands=bands, length=length).select([OUTPUT])
     shape = ee.Image.cat([predicted.arrayGet([axis]).rename([name]) for axis, name in enumerate(("height", "width"))])
-    rows, columns = (side // 2 for side in grid.shape)
     place = f"a tile of {tile} px with overlap {overlap}, {bands} band(s), {length} number(s) a pixel"
-    found = fetch(shape.unmask(0, False), grid.window(rows, columns, _PATCH), ATTEMPTS, place)
+    found = fetch(shape.unmask(0, False), _middle(grid), ATTEMPTS, place)
     return int(found["height"][0, 0]), int(found["width"][0, 0])
 
 
-def _predicted(endpoint: str, grid: Grid, *, tile: int, overlap: int, bands: int = 1, length: int = 2) -> Any:
+def _predicted(
+    endpoint: str,
+    grid: Grid,
+    *,
+    tile: int,
+    overlap: int,
+    bands: int = 1,
+    length: int = 2,
+    outputs: Mapping[str, Any] | None = None,
+) -> Any:
     names = [LENGTH, *(f"band{number}" for number in range(1, bands))]
     real = {"type": "PixelType", "precision": "float"}
     described = {
@@ -174,7 +205,7 @@ def _predicted(endpoint: str, grid: Grid, *, tile: int, overlap: int, bands: int
         "fixInputProj": True,
         "inputTileSize": [tile, tile],
         "inputOverlapSize": [overlap, overlap],
-        "outputBands": {OUTPUT: {"type": real, "dimensions": 1}},
+        "outputBands": outputs or {OUTPUT: {"type": real, "dimensions": 1}},
         **({"outputMultiplier": length / bands} if length > bands else {}),
         "maxPayloadBytes": MOST_PAYLOAD_BYTES,
         "payloadFormat": "SERIALIZED_TF_TENSORS",

@@ -37,6 +37,7 @@ def test_it_answers_what_documents_leave_open_and_deletes_what_it_made(laptop: L
         "workflow": True,
         "inputOverlapSize": "total",
         "bands of predictImage": "merged",
+        "outputs of uint8": True,
         "largest request": 1_523_712,
         "largest answer": 1_376_256,
         "dedicated endpoint": True,

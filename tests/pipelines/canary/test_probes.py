@@ -90,6 +90,11 @@ def test_it_tells_how_overlap_is_counted_and_whether_bands_are_kept(found: dict[
 
 
 @pytest.mark.slow
+def test_it_tells_whether_small_types_arrive(found: dict[str, Any]) -> None:
+    assert [answers(found, reading)["outputs of uint8"] for reading in ("one", "other")] == [True, True]
+
+
+@pytest.mark.slow
 def test_it_tells_how_large_request_and_answer_may_be(found: dict[str, Any]) -> None:
     # The largest of its sizes below what the sandbox takes: 1,572,864 bytes there, 1,500,000 back.
     for reading in ("one", "other"):
