@@ -53,6 +53,7 @@ def _findings(settings: "Config", reachable: bool, skipped: str) -> "Iterator[Fi
     yield from of_labels(settings)
     yield from of_region(settings)
     yield Finding("tiles for the endpoint", True, _tiles(settings))
+    yield Finding("answer of the endpoint", True, settings.answers.told(settings.serving.outputs))
     try:
         template = compile_workflow(settings)
         steps = verify(template, environment.image)

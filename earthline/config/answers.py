@@ -89,12 +89,39 @@ class Answers(NamedTuple):
             for each in settled
         )
 
-    def problems(self, asked: str | Sequence[Output]) -> list[str]:
-        """What is wrong with what is asked for; each line begins with its key.
+    def told(self, asked: str | Sequence[Output]) -> str:
+        """What an answer holds and weighs, in a line.
 
         Args:
             asked: `serving.outputs`.
         """
+        tensors = self.tensors(asked)
+        named = ", ".join(
+            f"{each.name} ({each.entries} x {each.type})" if each.entries > 1 else f"{each.name} ({each.type})"
+            for each in tensors
+        )
+        weight = sum(each.pixel_bytes for each in tensors)
+        return f"{named}: {weight} byte{'s' if weight > 1 else ''} a pixel, before base64"
+
+    def problems(self, asked: str | Sequence[Output], inputs: Sequence[str]) -> list[str]:
+        """What is wrong with what is asked for; each line begins with its key.
+
+        Args:
+            asked: `serving.outputs`.
+            inputs: Names of the imagery's bands.
+        """
+        found = self._mistaken(asked)
+        if found or (not isinstance(asked, str) and not self.labels.OUTPUTS):
+            return found
+        # Earth Engine gives what is predicted as bands beside the image's own.
+        return [
+            f"data.imagery.bands: '{each.name}' is also the name of an output, so that Earth Engine would mix them up; "
+            "rename the band in the asset, or by `data.imagery.function`"
+            for each in self.tensors(asked)
+            if each.name in inputs
+        ]
+
+    def _mistaken(self, asked: str | Sequence[Output]) -> list[str]:
         if isinstance(asked, str):
             return []
         if not self.labels.OUTPUTS:

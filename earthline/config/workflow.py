@@ -129,10 +129,9 @@ class Config(Section):
             *self._design_problems(),
             *self._evaluate_problems(),
             *self._band_problems(),
-            *self.answers.problems(self.serving.outputs),
+            *self.answers.problems(self.serving.outputs, self.data.imagery.band_names),
             *self._model_problems(),
-            *self._stride_problems(),
-            *self._tile_problems(),
+            *(self._stride_problems() or self._tile_problems()),
             *self._asset_problems(),
             *self._size_problems(),
         ]

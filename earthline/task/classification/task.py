@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Self
 
-from earthline.config.sections.labels import ClassLabels, Labels
+from earthline.config.sections.labels import PROBABILITIES, ClassLabels, Labels
 from earthline.formats.task_record import TaskRecord
 from earthline.task.classification.confidence import ClassConfidenceSide
 from earthline.task.classification.doubts import ClassDoubtSide
@@ -16,7 +16,7 @@ class Classification(ClassLabelSide, ClassMapSide, ClassJudgementSide, ClassDoub
     """The classes of a map, and all that follows from them."""
 
     name: ClassVar[str] = "classification"
-    output: ClassVar[str] = "probabilities"
+    output: ClassVar[str] = PROBABILITIES
     kind: ClassVar[str] = ClassLabels.KIND
 
     @classmethod
