@@ -8,7 +8,7 @@ import apache_beam as beam
 from components.export_examples import runners
 from components.export_examples.fetching import requests
 from components.export_examples.fetching.fetch import FetchPatches
-from components.export_examples.fetching.requests import Requests
+from components.export_examples.fetching.requests import Requests, Ticket
 from components.export_examples.job import LOCAL, Job
 from components.export_examples.writing.collecting import CollectPatches
 from components.export_examples.writing.encode import EncodePatches
@@ -44,7 +44,7 @@ def run(
         OSError: The spool cannot be written (under a remote runner, the runner's own error).
     """
     local = job.export.runner == LOCAL
-    elements = list(asked.parts(requests.parts(len(asked), job.export)))
+    elements = [Ticket.of(asked)] if local else list(asked.parts(requests.parts(len(asked), job.export)))
     options = runners.options(job, remote, len(elements))
     graph = beam.Pipeline(runner=runners.runner(job.export), options=options)
     _ = (

@@ -46,7 +46,7 @@ def test_parts_hold_every_patch_once(number, side, parts, few):
     assert patches(window for part in found for window in part) == patches(whole)
     first, others = whole.apart(few)
     assert len(first) == min(few, len(whole))
-    assert patches([*first, *others]) == patches(whole)
+    assert patches(map(whole.window, [*first, *others])) == patches(whole)
     every = [(SPLITS[split], *corner) for split, corner in zip(whole.split, whole.corners.tolist(), strict=True)]
     assert patches(whole) == sorted(every)
 

@@ -15,7 +15,7 @@ from components.export_examples.fetching.measuring import FEW, Meter
 from components.export_examples.fetching.memory import return_freed
 from components.export_examples.fetching.merging import DEFAULT
 from components.export_examples.fetching.progress import Progress
-from components.export_examples.fetching.requests import Requests, Window, under_way, worth
+from components.export_examples.fetching.requests import Requests, Ticket, Window, under_way, worth
 from components.export_examples.job import LOCAL, METRICS, REFUSALS, Job
 from earthline.earth_engine.connection import connect, traffic
 from earthline.earth_engine.pixels import stream
@@ -81,7 +81,7 @@ class FetchPatches(beam.DoFn):  # type: ignore[misc]  # Beam publishes no types
         self._progress = Progress(self._done, self._total, traffic)
         self._meter = Meter()
 
-    def process(self, requests: Requests) -> Iterator[Arrived]:
+    def process(self, asked: Requests | Ticket) -> Iterator[Arrived]:
         """Gives patches as they arrive.
 
         Raises:
@@ -90,7 +90,7 @@ class FetchPatches(beam.DoFn):  # type: ignore[misc]  # Beam publishes no types
         """
         refused = traffic().refused
         try:
-            yield from self._patches(requests)
+            yield from self._patches(asked.requests if isinstance(asked, Ticket) else asked)
         except PixelsError as error:
             if self._job.export.runner == LOCAL:
                 raise
@@ -133,18 +133,18 @@ class FetchPatches(beam.DoFn):  # type: ignore[misc]  # Beam publishes no types
     def _in_order(self, requests: Requests) -> Iterator[Window]:
         """The windows; after the first ones, those that what these cost calls for."""
         first, others = requests.apart(FEW)
-        yield from first
+        yield from map(requests.window, first)
         given = 0
-        for window in others:
+        for place in others:
             costs = self._meter.costs
             if costs is not None and len(others) - given >= WORTH:
                 break
-            yield window
+            yield requests.window(place)
             given += 1
         else:
             return
-        rest = others.only(np.arange(given, len(others)))
         if costs is not None and costs != DEFAULT:
+            rest = requests.only(others[given:])
             anew = Requests.of(rest.split, rest.corners, self._job.data, self._job.export, costs)
             if worth(rest.windows, anew.windows, costs):
                 _logger.info(
@@ -155,8 +155,9 @@ class FetchPatches(beam.DoFn):  # type: ignore[misc]  # Beam publishes no types
                     len(anew),
                     len(rest),
                 )
-                rest = anew
-        yield from rest
+                yield from anew
+                return
+        yield from map(requests.window, others[given:])
 
     def _fetch(self, window: Window) -> _Answer:
         top, left, _, _ = window.box

@@ -125,8 +125,8 @@ def merge(corners: Array, shape: tuple[int, int], limits: Limits, costs: Costs, 
         costs: Of requests.
         concurrency: Requests under way at once, of all workers: a few large windows would leave most of them idle.
     """
-    corners = np.asarray(corners, np.int64).reshape(-1, 2)
-    boxes = np.concatenate([corners, corners + np.array(shape, np.int64)], axis=1)
+    corners = np.asarray(corners, np.int32).reshape(-1, 2)
+    boxes = np.concatenate([corners, corners + np.array(shape, np.int32)], axis=1)
     owners = _owners(boxes, limits, costs, np.inf)
     seconds = costs.of(_pixels(_bounds(boxes, owners)))
     most = max(2 * float(costs.of(np.array(shape[0] * shape[1]))), float(seconds.sum()) / (PARTS * concurrency))
@@ -198,7 +198,7 @@ def _merged(boxes: Array, held: Array, shift: float, limits: Limits, costs: Cost
 
 def _codes(boxes: Array, shift: float) -> tuple[Array, int]:
     """Numbers whose leading bits tell the cell of a box's middle, a bit for each halving; and how many bits."""
-    middles = boxes[:, :2] + boxes[:, 2:]
+    middles = boxes[:, :2].astype(np.int64) + boxes[:, 2:]
     middles = middles - middles.min(axis=0)
     side = int(middles.max()).bit_length()
     middles = middles + int(shift * (1 << side))
@@ -224,4 +224,5 @@ def _joined(boxes: Array, starts: Array) -> Array:
 
 
 def _pixels(boxes: Array) -> Array:
-    return np.asarray((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]))
+    sides = (boxes[:, 2:] - boxes[:, :2]).astype(np.int64)
+    return np.asarray(sides[:, 0] * sides[:, 1])

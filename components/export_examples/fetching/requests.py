@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -51,7 +52,7 @@ class Requests:
 
     Attributes:
         split: Place in `SPLITS`, (patches,).
-        corners: First pixels (row, column), (patches, 2).
+        corners: First pixels (row, column), int32 (patches, 2).
         windows: Of these patches.
     """
 
@@ -70,6 +71,7 @@ class Requests:
             export: The section.
             costs: Of requests.
         """
+        corners = np.asarray(corners, np.int32)
         return cls(split, corners, windows_of(corners, data, export, costs))
 
     def __len__(self) -> int:
@@ -78,10 +80,19 @@ class Requests:
 
     def __iter__(self) -> Iterator[Window]:
         """The windows."""
-        for box, places in self.windows:
-            splits = (SPLITS[split] for split in self.split[places].tolist())
-            patches = zip(splits, *self.corners[places].T.tolist(), strict=True)
-            yield Window(box, tuple(patches))
+        return map(self.window, range(len(self)))
+
+    def window(self, place: int) -> Window:
+        """One of the windows.
+
+        Args:
+            place: From 0.
+        """
+        windows = self.windows
+        places = windows.patches[windows.starts[place] : windows.starts[place + 1]]
+        splits = (SPLITS[split] for split in self.split[places].tolist())
+        patches = zip(splits, *self.corners[places].T.tolist(), strict=True)
+        return Window(windows.box(place), tuple(patches))
 
     def only(self, chosen: Array) -> Self:
         """Some of the windows, and the patches in them.
@@ -110,16 +121,40 @@ class Requests:
         for part in range(min(number, len(self))):
             yield self.only(np.arange(part, len(self), number))
 
-    def apart(self, few: int) -> tuple[Self, Self]:
-        """A few windows of all sizes, and the others.
+    def apart(self, few: int) -> tuple[Array, Array]:
+        """A few windows of all sizes, and the others: their places, int32.
 
         Args:
             few: Number of the first.
         """
-        chosen = np.unique(np.linspace(0, len(self) - 1, min(few, len(self))).round().astype(np.int64))
+        chosen = np.unique(np.linspace(0, len(self) - 1, min(few, len(self))).round().astype(np.int32))
         others = np.ones(len(self), bool)
         others[chosen] = False
-        return self.only(chosen), self.only(np.flatnonzero(others))
+        return chosen, np.flatnonzero(others).astype(np.int32)
+
+
+class Ticket(NamedTuple):
+    """Requests that stay in this process: Beam would keep several copies of what it is given, pickled.
+
+    Attributes:
+        number: As Python tells objects apart.
+    """
+
+    number: int
+
+    @classmethod
+    def of(cls, requests: Requests) -> Self:
+        """For requests that the caller holds as long as the ticket is used."""
+        _HERE[id(requests)] = requests
+        return cls(id(requests))
+
+    @property
+    def requests(self) -> Requests:
+        """What it stands for."""
+        return _HERE[self.number]
+
+
+_HERE: WeakValueDictionary[int, Requests] = WeakValueDictionary()
 
 
 @dataclass(frozen=True)
@@ -185,7 +220,7 @@ def windows_of(corners: Array, data: Data, export: Export, costs: Costs = DEFAUL
     """
     rows, columns = data.labels.offset
     height, width = export.patch_shape
-    first = np.asarray(corners, np.int64).reshape(-1, 2) + np.minimum((rows, columns), 0)
+    first = np.asarray(corners, np.int32).reshape(-1, 2) + np.minimum((rows, columns), 0, dtype=np.int32)
     shape = height + abs(rows), width + abs(columns)
     limits = Limits.of(pixel_type(data).itemsize, WAITING * under_way(export), costs)
     return merge(first, shape, limits, costs, export.concurrency)
