@@ -1,6 +1,7 @@
 """Requests into tiles and tiles into answers, in each of the formats that Earth Engine sends."""
 
-from serving.payloads.bodies import Request, read
+from serving.payloads.bodies import read
+from serving.payloads.requests import Request
 from serving.payloads.tiles import Array, RequestError, Tile, groups
 
 __all__ = ["Array", "Request", "RequestError", "Tile", "groups", "read"]

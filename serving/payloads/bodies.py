@@ -4,7 +4,6 @@ https://developers.google.com/earth-engine/guides/ee-vertex-payload-formats
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,32 +12,10 @@ import orjson
 from earthline.formats.contract import Contract
 from serving.payloads import texts
 from serving.payloads.answers import AnswerFormat, Numbers, TensorTexts
-from serving.payloads.tiles import Array, RequestError, Tile, Tiles, check_names, from_text, types
+from serving.payloads.requests import Request, check_length
+from serving.payloads.tiles import Array, RequestError, Tiles, check_names, from_text
 
 _FORMATS = "SERIALIZED_TF_TENSORS, RAW_JSON or ND_ARRAYS"
-
-
-@dataclass(frozen=True)
-class Request:
-    """What was asked.
-
-    Attributes:
-        tiles: An array (height, width) per input and instance, in the request's order.
-        contract: Of the model that answers.
-        format: How to answer.
-    """
-
-    tiles: Sequence[Tile]
-    contract: Contract
-    format: AnswerFormat
-
-    def answer(self, results: Sequence[Array]) -> bytes:
-        """The body of the answer, in the format of the request.
-
-        Args:
-            results: float32 (height, width, entries) of each tile, as a runtime computes them.
-        """
-        return self.format.written(results, self.contract)
 
 
 def read(body: bytes, contract: Contract) -> Request:
@@ -62,16 +39,6 @@ def read(body: bytes, contract: Contract) -> Request:
         place = f"instances[{number}]"
         tiles.add(read_tile(instance, place, contract), place)
     return Request(tiles.added(), contract, answers)
-
-
-def check_length(body: bytes, contract: Contract) -> None:
-    """Raises RequestError where a request is longer than the contract allows."""
-    if len(body) > contract.max_payload_bytes:
-        raise RequestError(
-            f"the request has {len(body):,} bytes, over the contract's {contract.max_payload_bytes:,}; send fewer or "
-            "smaller tiles at a time",
-            413,
-        )
 
 
 def _instances(body: bytes) -> Sequence[Any]:
@@ -112,7 +79,7 @@ def _texts(instance: Any, place: str, contract: Contract) -> Iterator[tuple[str,
             raise RequestError(
                 f"{place}.{name} is {type(text).__name__} instead of a text; use payload format {_FORMATS}"
             )
-        yield name, from_text(text, f"{place}.{name}", types(name, contract))
+        yield name, from_text(text, f"{place}.{name}", name, contract)
 
 
 def _raw(instance: Any, place: str, contract: Contract) -> Iterator[tuple[str, Array]]:

@@ -149,10 +149,15 @@ def types(name: str, contract: Contract) -> tuple[str, ...]:
     return ("float32",) if own == "float32" else (own, "float32")
 
 
-def from_text(text: tensors.Text, place: str, accepted: Sequence[str]) -> Array:
-    """The tensor in a web-safe base64 text. Raises RequestError, saying what it is instead."""
+def most_values(name: str, contract: Contract) -> int:
+    """Values that an input's tensor may have: an answer has a byte for each pixel at least."""
+    return min(MAX_SIDE * MAX_SIDE, contract.max_payload_bytes) * (len(contract.inputs) if name == ARRAY_BAND else 1)
+
+
+def from_text(text: tensors.Text, place: str, name: str, contract: Contract) -> Array:
+    """The tensor of an input in a web-safe base64 text. Raises RequestError, saying what it is instead."""
     try:
-        return tensors.decode(text, MAX_SIDE * MAX_SIDE, accepted)
+        return tensors.decode(text, most_values(name, contract), types(name, contract))
     except tensors.TensorError as error:
         raise RequestError(f"{place}: {error}") from error
 
