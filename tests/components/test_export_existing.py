@@ -338,7 +338,7 @@ def test_from_files_of_others_to_a_model_that_is_proved(tmp_path: Path) -> None:
     assert verdict == "blessed"
     scored = json.loads((tmp_path / "evaluation" / "evaluation.json").read_text())
     assert scored["test"]["blocks"] == Manifest.read(tmp_path / "out").splits["test"].examples
-    contract = prepare(Serving(), tmp_path / "model", tmp_path / "out", tmp_path / "saved")
+    contract, _ = prepare(Serving(), tmp_path / "model", tmp_path / "out", tmp_path / "saved")
     assert contract.learned_ground is None and contract.bands == foreign.BANDS
 
 

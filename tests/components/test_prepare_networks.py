@@ -7,7 +7,9 @@ import keras
 import numpy as np
 import pytest
 
-from components.prepare_saved_model import export, run
+from components.prepare_saved_model import export
+from components.prepare_saved_model.proof import process
+from components.prepare_saved_model.proof.evidence import Evidence
 from earthline.config.model import Network
 from earthline.formats.contract import Contract
 from earthline.task.classification.task import Classification
@@ -44,4 +46,5 @@ def test_they_pass_the_proof(architecture: Network, tmp_path: Path) -> None:
     valid = np.ones((2, 16, 16), np.float32)
     valid[1, 2:9] = 0
     outputs = np.asarray(built([image, valid[..., np.newaxis]], training=False))
-    assert run.prove(tmp_path, image, valid, BANDS, outputs) < 1e-5
+    seen = Evidence(BANDS, image, valid, np.zeros((2, 2), np.int64), outputs)
+    assert process.prove(tmp_path, seen).require() < 1e-5

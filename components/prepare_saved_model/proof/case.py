@@ -13,6 +13,8 @@ from earthline.formats.contract import Contract
 
 Array = np.ndarray[Any, Any]
 
+_SAYS_NOTHING = ("Graph execution error", "Detected at node", "Exception encountered when")
+
 
 class Refused(ValueError):
     """A term that does not hold; the text says what was found, `fix` what mends it."""
@@ -82,3 +84,10 @@ def mirrored(tiles: Array, height: int, width: int) -> Array:
     rows, columns = tiles.shape[1:3]
     edges = [(0, 0), (0, max(0, height - rows)), (0, max(0, width - columns)), *[(0, 0)] * (tiles.ndim - 3)]
     return np.pad(tiles, edges, mode="symmetric")[:, :height, :width]
+
+
+def reason(error: Exception) -> str:
+    """What an error says, in one line: TensorFlow's first lines often say only that there is one."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    telling = [line for line in lines if line and not line.startswith(_SAYS_NOTHING)]
+    return (telling or [type(error).__name__])[0][:500]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from components.prepare_saved_model.proof.case import Case, Refused
+from components.prepare_saved_model.proof.case import Case, Refused, reason
 from components.prepare_saved_model.proof.graph import SERVE
 from components.prepare_saved_model.proof.served import serialized
 from components.prepare_saved_model.proof.values import require_outputs
@@ -26,7 +26,7 @@ def session(case: Case) -> str:
         try:
             loaded = tf.compat.v1.saved_model.loader.load(opened, [SERVE], str(case.folder))
         except Exception as error:  # each way to fail has an error of its own
-            raise Refused(f"a session loader cannot load it: {_first(error)}", _FIX) from error
+            raise Refused(f"a session loader cannot load it: {reason(error)}", _FIX) from error
         signature = loaded.signature_def.get(TENSOR_SIGNATURE)
         if signature is None:
             raise Refused(f"there is no signature '{TENSOR_SIGNATURE}'", _FIX)
@@ -38,7 +38,7 @@ def session(case: Case) -> str:
         try:
             answer = opened.run(fetches, feeds)
         except Exception as error:
-            raise Refused(f"a session loads it and cannot compute it: {_first(error)}", _FIX) from error
+            raise Refused(f"a session loads it and cannot compute it: {reason(error)}", _FIX) from error
     kinds = {output.name: output.type for output in contract.outputs}
     found = {name: np.stack([_decoded(text, kinds[name]) for text in texts]) for name, texts in answer.items()}
     require_outputs(case, found, seen.outputs, "a session")
@@ -59,7 +59,3 @@ def _texts(case: Case) -> dict[str, list[bytes]]:
 
 def _decoded(text: bytes, kind: str) -> Any:
     return tf.io.parse_tensor(base64.urlsafe_b64decode(text), tf.as_dtype(kind)).numpy()
-
-
-def _first(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

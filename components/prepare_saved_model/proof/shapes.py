@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from components.prepare_saved_model.proof.case import Case, Refused, mirrored
+from components.prepare_saved_model.proof.case import Case, Refused, mirrored, reason
 from earthline.formats.contract import TENSOR_SIGNATURE
 from earthline.formats.references import Reference
 
@@ -28,7 +28,7 @@ def sizes(case: Case) -> str:
             found = case.served.arrays(image, valid)
             texts = case.served.texts(image, valid)
         except Exception as error:
-            raise Refused(f"{told} fails, and tile sizes must be free: {_first(error)}") from error
+            raise Refused(f"{told} fails, and tile sizes must be free: {reason(error)}") from error
         if found.shape != (1, height, width, case.contract.entries):
             raise Refused(f"{told} comes back as {list(found.shape)}; tile sizes must be free")
         for name, values in texts.items():
@@ -78,7 +78,3 @@ def payload(case: Case) -> str:
                 + (", or ask for fewer serving.outputs" if what == "an answer" else ", or fewer bands"),
             )
     return f"{height} x {width} px, the overlap at each edge: {', '.join(told)} of {contract.max_payload_bytes:,}"
-
-
-def _first(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

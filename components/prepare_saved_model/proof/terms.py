@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from components.prepare_saved_model.proof import graph, masks, session, shapes, texts, values
-from components.prepare_saved_model.proof.case import Case, Refused, Undecided
+from components.prepare_saved_model.proof.case import Case, Refused, Undecided, reason
 from earthline.finding import Finding
 
 LOADS = "TensorFlow 2 loads it"
@@ -78,8 +78,7 @@ def _asked(term: Term, case: Case) -> Finding:
     except Undecided as error:
         return Finding(term.name, None, str(error))
     except Exception as error:  # whatever a foreign graph raises is something that was found
-        lines = str(error).strip().splitlines() or [""]
-        return Finding(term.name, False, f"{type(error).__name__}: {lines[0][:500]}", term.fix)
+        return Finding(term.name, False, f"{type(error).__name__}: {reason(error)}", term.fix)
 
 
 def _loads(case: Case) -> str:
