@@ -23,8 +23,8 @@ Array = np.ndarray[Any, Any]
 
 LEAST_CACHE_BYTES, MOST_CACHE_BYTES = 64 << 20, 1 << 30
 """Of decoded blocks that GDAL keeps. Below what a row of tiles needs, files in strips are read again and again."""
-_SAMPLE_SIDE = 256
-"""Most pixels a side of the sample that says which values an image has."""
+_SAMPLE_SIDE, _SAMPLES = 64, 5
+"""Pixels a side of the windows that say which values an image has, and how many lie along each side of it."""
 _SAME = 1e-6
 """Share of a pixel's size by which those of two files may differ; more adds up over a large image."""
 _OFF = 0.01
@@ -170,14 +170,13 @@ class Images:
         return [list(self._parts)]
 
     def sample(self) -> Array:
-        """Valid pixels from all over the images, thinned out, float32 (bands, pixels)."""
+        """Valid pixels of some windows from all over the images, float32 (bands, pixels)."""
         height, width = self.grid.shape
-        rows, columns = (np.unique(np.linspace(0, side - 1, 5).astype(int)) for side in (height, width))
-        side = min(_SAMPLE_SIDE // 4, height), min(_SAMPLE_SIDE // 4, width)
+        shape = min(_SAMPLE_SIDE, height), min(_SAMPLE_SIDE, width)
         found = []
-        for row in rows:
-            for column in columns:
-                values, valid = self.read(min(int(row), height - side[0]), min(int(column), width - side[1]), side)
+        for row in _starts(height - shape[0]):
+            for column in _starts(width - shape[1]):
+                values, valid = self.read(row, column, shape)
                 found.append(values[:, valid])
         return np.concatenate(found, axis=1)
 
@@ -215,9 +214,13 @@ class Images:
     def _masks(self, file: Any, numbers: list[int], window: Window, raw: Array) -> Array:
         if self._nodata is not None:
             return np.asarray((raw != self._nodata).all(axis=0))
-        if all(file.mask_flag_enums[number - 1] == [MaskFlags.all_valid] for number in numbers):
-            return np.ones(raw.shape[1:], bool)
-        return np.asarray((file.read_masks(numbers, window=window) > 0).all(axis=0))
+        found = np.ones(raw.shape[1:], bool)
+        if not all(file.mask_flag_enums[number - 1] == [MaskFlags.all_valid] for number in numbers):
+            found &= (file.read_masks(numbers, window=window) > 0).all(axis=0)
+        # GDAL takes an alpha band for the others' mask in files of two or four bands only.
+        for alpha in _alphas(file):
+            found &= file.read(alpha, window=window) > 0
+        return found
 
 
 def _opened(path: str) -> Any:
@@ -241,7 +244,11 @@ def _require_usable(path: str, file: Any) -> None:
 
 def _numbers(file: Any) -> list[int]:
     """The bands that are imagery: an alpha band is a mask."""
-    return [number for number, kind in enumerate(file.colorinterp, start=1) if kind != ColorInterp.alpha]
+    return [number for number in range(1, file.count + 1) if number not in _alphas(file)]
+
+
+def _alphas(file: Any) -> list[int]:
+    return [number for number, kind in enumerate(file.colorinterp, start=1) if kind == ColorInterp.alpha]
 
 
 def _names(file: Any) -> list[str]:
@@ -318,6 +325,10 @@ def _corner(path: str, grid: Grid, of: str, first: Grid) -> tuple[int, int]:
             "one by one"
         )
     return round(row), round(column)
+
+
+def _starts(last: int) -> list[int]:
+    return sorted({round(place * last / (_SAMPLES - 1)) for place in range(_SAMPLES)})
 
 
 def _shared(start: int, length: int, size: int) -> tuple[int, int]:
