@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from components.prepare_saved_model import export
-from components.prepare_saved_model.proof import evidence, process, report
+from components.prepare_saved_model.proof import evidence, process
 from components.prepare_saved_model.proof.process import Proof
+from components.prepare_saved_model.runtimes import choice
+from earthline import finding
 from earthline.config import Data, Serving
 from earthline.entry_point import entry_point
 from earthline.formats.contract import VALID_BAND, Contract
@@ -49,7 +51,7 @@ def run(
     colors = task_of(data).legend.colors
     contract, proof = prepare(serving, Path(model.path), Path(examples.path), Path(prepared.path), colors)
     prepared.metadata["containerSpec"] = {
-        "imageUri": image,
+        "imageUri": serving_image if contract.runtime.name == "openvino" else image,
         "command": list(COMMAND),
         "ports": [{"containerPort": PORT}],
         "predictRoute": PREDICT_ROUTE,
@@ -58,8 +60,9 @@ def run(
     prepared.metadata["bands"] = list(contract.bands)
     prepared.metadata["inputs"] = list(contract.inputs)
     prepared.metadata["outputs"] = {output.name: output.type for output in contract.outputs}
+    prepared.metadata["runtime"] = f"{contract.runtime.name}: {contract.runtime.reason}"
     prepared.metadata["max_difference"] = contract.max_difference
-    prepared.metadata["proof"] = report.metadata(proof.findings)
+    prepared.metadata["proof"] = finding.shown(proof.findings)
 
 
 def prepare(
@@ -111,8 +114,11 @@ def prepare(
     seen = evidence.evidence(network, patches, description.bands)
     _logger.info("prepare_saved_model: proving it in a fresh process")
     proof = process.prove(folder, seen, model_folder / SAVED_MODEL)
-    report.log(proof.findings, "prepare_saved_model")
+    finding.log(proof.findings, "prepare_saved_model")
     contract = contract.model_copy(update={"max_difference": proof.require()})
+    contract.write(folder)
+    _logger.info("prepare_saved_model: measuring what computes it")
+    contract = contract.model_copy(update={"runtime": choice.choose(network, contract, folder)})
     contract.write(folder)
     placed = evidence.placed(network, seen, manifest, contract, description.receptive_field)
     if placed is not None:

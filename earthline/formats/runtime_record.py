@@ -15,7 +15,12 @@ class RuntimeFigures(BaseModel):
     name: RuntimeName = Field(description="Of the runtime.")
     version: str = Field(description="Of its library.")
     batch: int = Field(gt=0, description="Tiles in a call at which it was fastest.")
-    tiles_per_second: float = Field(gt=0, description="With as many calls at once as it likes to have.")
+    processor_milliseconds: float = Field(
+        gt=0, description="Processor time of a tile, with as many calls at once as use all processors: the least seen."
+    )
+    tiles_per_second: float = Field(
+        gt=0, description="By the clock, likewise: the most seen. Other programs on the machine make it less."
+    )
     load_seconds: float = Field(gt=0, description="From the first import to the first answer.")
     max_difference: float = Field(
         ge=0, description="Largest difference of an output to TensorFlow's, as a share of the largest output above 1."
