@@ -1,6 +1,11 @@
-"""What a check found: a line for people, on a terminal or on a page."""
+"""What checks found: a line for people, in a log, on a terminal or on a page."""
 
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+_logger = logging.getLogger(__name__)
+_WORDS = {True: "holds", False: "REFUSED", None: "note"}
 
 
 @dataclass(frozen=True)
@@ -18,3 +23,31 @@ class Finding:
     passed: bool | None
     detail: str
     fix: str = ""
+
+
+def log(findings: Sequence[Finding], step: str) -> None:
+    """One line per finding; where one fails, its fix is in the next.
+
+    Args:
+        findings: All of them.
+        step: Name of the step that checked.
+    """
+    width = max((len(finding.name) for finding in findings), default=0)
+    for finding in findings:
+        say = _logger.error if finding.passed is False else _logger.info
+        say("%s: %-7s  %-*s  %s", step, _WORDS[finding.passed], width, finding.name, finding.detail)
+        if finding.passed is False and finding.fix:
+            say("%s: %-7s  %-*s  to do: %s", step, "", width, "", finding.fix)
+
+
+def shown(findings: Sequence[Finding]) -> dict[str, str]:
+    """What is shown beside an artifact: by check, whether it holds and what was found."""
+    return {finding.name: f"{_WORDS[finding.passed]}: {finding.detail}" for finding in findings}
+
+
+def refusal(findings: Sequence[Finding]) -> str:
+    """All that fails, with what to do; empty where nothing does."""
+    failed = [finding for finding in findings if finding.passed is False]
+    return "; ".join(
+        f"{finding.name}: {finding.detail}" + (f" ({finding.fix})" if finding.fix else "") for finding in failed
+    )

@@ -36,6 +36,8 @@ class PlacedPatches:
             each patch: as many as a request may hold.
         grid: Grid of the whole region, as the manifest has it: crs, transform, shape (height, width).
         expression_hash: SHA-256 of the expression that was exported.
+        data_type: NumPy name of the type in which the export stored values.
+        told: Of examples made elsewhere, how they were split; empty of our own.
         receptive_field: Side in pixels of the ground on which one pixel's output rests; 0 where unknown.
     """
 
@@ -46,6 +48,8 @@ class PlacedPatches:
     outputs: Array
     grid: dict[str, Any]
     expression_hash: str
+    data_type: str
+    told: str = ""
     receptive_field: int = 0
 
     def __post_init__(self) -> None:
@@ -81,6 +85,8 @@ class PlacedPatches:
             "bands": list(self.bands),
             "grid": self.grid,
             "expression_hash": self.expression_hash,
+            "data_type": self.data_type,
+            "told": self.told,
             "receptive_field": self.receptive_field,
         }
         np.savez_compressed(
@@ -117,6 +123,8 @@ class PlacedPatches:
                     outputs=arrays["outputs"].astype(np.float32),
                     grid=told["grid"],
                     expression_hash=str(told["expression_hash"]),
+                    data_type=str(told["data_type"]),
+                    told=str(told["told"]),
                     receptive_field=int(told["receptive_field"]),
                 )
         except PatchesFileError:

@@ -30,8 +30,7 @@ def request_image(data: Data, grid: Grid) -> Any:
         data: The section.
         grid: Of the whole region.
     """
-    label = task_of(data).unmasked(imagery.clipped(imagery.labels(data), data, grid, offset=data.labels.offset))
-    return imagery.image(data).unmask(0, False).addBands(label).addBands(imagery.valid(data))
+    return imagery.training_image(data, grid)
 
 
 def request_grid(grid: Grid, row: int, column: int, shape: tuple[int, int], offset: tuple[int, int]) -> Grid:

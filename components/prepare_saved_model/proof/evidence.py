@@ -144,5 +144,7 @@ def placed(
         outputs=np.asarray(network([image, valid[..., np.newaxis]], training=False)),
         grid=manifest.grid,
         expression_hash=manifest.expression_hash,
+        data_type=manifest.data_type,
+        told=manifest.told,
         receptive_field=receptive_field,
     )

@@ -6,15 +6,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
-from components.prepare_saved_model.proof import report
 from components.prepare_saved_model.proof.evidence import Evidence
-from earthline.finding import Finding
+from earthline.finding import Finding, refusal
 
+FILE = "proof.json"
+"""What was found, beside the SavedModel, also of one that is refused."""
 SECONDS = 300
 """How long it may take, all together."""
 ORACLE = "as Google's own tool prepares it"
@@ -39,8 +40,8 @@ class Proof:
 
     def require(self) -> float:
         """The largest difference. Raises ProofError where a term fails."""
-        if refusal := report.refusal(self.findings):
-            raise ProofError(f"the SavedModel was refused: {refusal}")
+        if told := refusal(self.findings):
+            raise ProofError(f"the SavedModel was refused: {told}")
         assert self.difference is not None
         return self.difference
 
@@ -69,7 +70,8 @@ def prove(folder: Path, evidence: Evidence, trained: Path | None = None) -> Proo
                     found, difference = _terms(terms, ends)
                     found = (*found, _compared(oracle, ends, answers, evidence))
     proof = Proof(found, difference)
-    report.write(proof.findings, folder)
+    content = [asdict(finding) for finding in proof.findings]
+    (folder / FILE).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return proof
 
 

@@ -99,7 +99,7 @@ class Served:
         """
         sent = {
             name: tf.constant([write(serialized(tile[..., np.newaxis])) for tile in values])
-            for name, values in self._contract.named(inputs).items()
+            for name, values in self._contract.named(self._typed(inputs)).items()
         }
         return {name: list(texts.numpy()) for name, texts in self.signatures[TENSOR_SIGNATURE](**sent).items()}
 
@@ -124,12 +124,15 @@ class Served:
         found = self.signatures[EXAMPLE_SIGNATURE](**{EXAMPLE_INPUT: tf.constant(records)})
         return {name: values.numpy() for name, values in found.items()}
 
+    def _typed(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        return {name: self._contract.typed(name, values) for name, values in inputs.items()}
+
     @staticmethod
     def _ordered(inputs: Mapping[str, Array], order: Sequence[str] | None) -> dict[str, Array]:
         return {name: inputs[name] for name in (inputs if order is None else order)}
 
 
 def serialized(tile: Array) -> bytes:
-    """A float32 TensorProto."""
-    result: bytes = tf.io.serialize_tensor(tf.constant(tile, tf.float32)).numpy()
+    """A TensorProto of the tile's own type."""
+    result: bytes = tf.io.serialize_tensor(tf.constant(tile)).numpy()
     return result

@@ -52,7 +52,9 @@ def _texts(case: Case) -> dict[str, list[bytes]]:
         case.contract.valid: seen.valid
     }
     return {
-        name: [base64.urlsafe_b64encode(serialized(tile[..., np.newaxis])) for tile in tiles]
+        name: [
+            base64.urlsafe_b64encode(serialized(case.contract.typed(name, tile[..., np.newaxis]))) for tile in tiles
+        ]
         for name, tiles in bands.items()
     }
 

@@ -12,17 +12,23 @@ from components.prepare_saved_model.proof.served import serialized
 Array = np.ndarray[Any, Any]
 
 _WEB_SAFE = re.compile(rb"[A-Za-z0-9_-]*={0,2}")
-_TELLING = np.float32(np.frombuffer(b"\xfb\xef\xbe\x3f", "<f4")[0])
-"""A number between 1 and 2 whose text holds `-` or `_`, wherever it stands."""
+_TELLING = {
+    "float32": float(np.frombuffer(b"\xfb\xef\xbe\x3f", "<f4")[0]),
+    "uint8": 0xFF,
+    "uint16": 0xFBEF,
+    "int16": 0xFBEF - 0x10000,
+}
+"""By type, a number whose text holds `-` or `_`, wherever it stands."""
 
 
 def alphabet(case: Case) -> str:
     """Whether `-` and `_` are read as such, are written as such, and `+` and `/` are never taken for something else."""
     seen = case.evidence
     image, valid = seen.image[:1].copy(), seen.valid[:1]
-    image[:, : max(1, image.shape[1] // 2)] = _TELLING
+    first = case.contract.bands[0]
+    image[:, : max(1, image.shape[1] // 2)] = _TELLING[case.contract.types.get(first, "float32")]
     inputs = case.served.inputs(image, valid)
-    text = base64.urlsafe_b64encode(serialized(next(iter(inputs.values()))[0][..., np.newaxis]))
+    text = base64.urlsafe_b64encode(serialized(case.contract.typed(first, inputs[first][0][..., np.newaxis])))
     assert b"-" in text or b"_" in text
     wanted = case.served.answer(inputs)
     for name, texts in wanted.items():

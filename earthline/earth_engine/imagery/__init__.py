@@ -13,6 +13,7 @@ from earthline.earth_engine.imagery.labels import LABEL_BAND, label_values, labe
 from earthline.earth_engine.imagery.region import clipped, footprint, in_pixels, inside, outline, rectangle, region
 from earthline.earth_engine.imagery.sources import collection, scenes
 from earthline.earth_engine.imagery.stack import image, measured, network_input, network_input_of, valid
+from earthline.earth_engine.imagery.training import training_bands, training_image
 
 __all__ = [
     "ATTEMPTS",
@@ -37,5 +38,7 @@ __all__ = [
     "region",
     "require",
     "scenes",
+    "training_bands",
+    "training_image",
     "valid",
 ]
