@@ -17,7 +17,7 @@ import grpc
 
 from earthline.formats import wire
 from serving.payloads import RequestError, predict_requests
-from serving.predictor import Busy, Predictor
+from serving.predictor import BusyError, Predictor
 
 PREDICTION, HEALTH = "tensorflow.serving.PredictionService", "grpc.health.v1.Health"
 _SERVING, _NOT_SERVING, _SERVICE_UNKNOWN = b"\x08\x01", b"\x08\x02", b"\x08\x03"
@@ -89,9 +89,9 @@ class GrpcService:
                 answer = await loop.run_in_executor(codecs, request.answer, results)
         except RequestError as error:
             status, message = grpc.StatusCode.INVALID_ARGUMENT, str(error)
-        except Busy as error:
+        except BusyError as error:
             status, message = grpc.StatusCode.RESOURCE_EXHAUSTED, str(error)
-            retry = (("grpc-retry-pushback-ms", str(round(1000 * error.seconds))),)
+            retry = (("grpc-retry-pushback-ms", str(1000 * error.retry_seconds)),)
         except Exception:
             # The cause goes to the log alone: it may hold what callers must not see.
             _logger.exception("prediction failed")

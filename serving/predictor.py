@@ -8,17 +8,17 @@ from earthline.formats.contract import Contract
 from serving.payloads import Array, Tile
 
 
-class Busy(Exception):
-    """More requests wait than are taken.
+class BusyError(Exception):
+    """Nothing was computed, because too much is waiting; the text says so.
 
     Attributes:
-        seconds: After which it is worth to try again.
+        retry_seconds: When to try again.
     """
 
-    def __init__(self, message: str, seconds: float) -> None:
+    def __init__(self, message: str, retry_seconds: int) -> None:
         """Takes the text and the time."""
         super().__init__(message)
-        self.seconds = seconds
+        self.retry_seconds = retry_seconds
 
 
 class Predictor(Protocol):
@@ -37,4 +37,4 @@ class Predictor(Protocol):
         """Threads that read requests and write answers."""
 
     async def results(self, tiles: Sequence[Tile]) -> Sequence[Array]:
-        """float32 (height, width, entries) of each tile. Raises Busy."""
+        """float32 (height, width, entries) of each tile. Raises BusyError."""

@@ -14,7 +14,7 @@ import tensorflow as tf
 from earthline.formats.contract import Contract
 from earthline.task.classification.task import Classification
 from serving.grpc_service import HEALTH, PREDICTION, GrpcService
-from serving.predictor import Busy
+from serving.predictor import BusyError
 from tests.serving.serving_protos import PredictRequest, PredictResponse
 
 INPUTS = ("red", "nir", "earthline_valid")
@@ -152,10 +152,10 @@ def test_what_is_wrong_is_an_invalid_argument_with_its_place(running: Running) -
 
 def test_a_full_queue_says_when_to_come_back_and_a_failure_tells_nothing(running: Running) -> None:
     running.predictor.contract = CONTRACT
-    running.predictor.failure = Busy("40 requests wait", 0.25)
+    running.predictor.failure = BusyError("40 requests wait", 2)
     full = refused(lambda: running.predict(GOOD, timeout=20))
     assert full.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and full.details() == "40 requests wait"
-    assert dict(full.trailing_metadata())["grpc-retry-pushback-ms"] == "250"
+    assert dict(full.trailing_metadata())["grpc-retry-pushback-ms"] == "2000"
     running.predictor.failure = RuntimeError("the path /secret")
     broken = refused(lambda: running.predict(GOOD, timeout=20))
     assert broken.code() is grpc.StatusCode.INTERNAL and "secret" not in broken.details()
