@@ -11,6 +11,7 @@ import yaml
 
 from earthline.formats.contract import Contract
 from earthline.formats.references import Reference
+from earthline.formats.served_outputs import ServedOutput
 from earthline.task.classification.task import Classification
 
 from .outcomes import mounted
@@ -25,8 +26,12 @@ FOLDER = "projects/sandbox/assets/register_test"
 CONFIG = {
     "name": "register-test",
     "data": section(f"{FOLDER}/scene", NAMES),
-    "serving": {"tile_shape": [16, 24], "overlap": [4, 8], "keep_previous": 0},
+    "serving": {"tile_shape": [16, 24], "overlap": [4, 8], "seams": "allowed", "keep_previous": 0},
 }
+OUTPUTS = (
+    ServedOutput(name="class_id", type="uint8", made="most_probable", used=3),
+    ServedOutput(name="probabilities", type="uint8", entries=3, used=3),
+)
 STEPS = """
 import json, sys
 from pathlib import Path
@@ -47,7 +52,8 @@ def artifact(kind, name, **metadata):
     return made
 def attempt(name, options):
     prepared = artifact(UnmanagedContainerModel, name, containerSpec={
-        "imageUri": "test:1", "command": ["python3", case["server"], json.dumps(options)],
+        "imageUri": "test:1",
+        "command": ["python3", case["server"], json.dumps({**options, "outputs": case["outputs"]})],
         "ports": [{"containerPort": 8080}], "predictRoute": "/predict", "healthRoute": "/health"})
     made = artifact(VertexModel, "vertex_model"), artifact(VertexEndpoint, "vertex_endpoint")
     deploying.run(name=config.name, serving=config.serving.model_dump_json(), resource_labels='{"workflow": "w"}',
@@ -97,8 +103,9 @@ print(json.dumps({
     "asset": histogram(variables["classes"]),
     "file": histogram(given),
     "model": histogram(model.select(["probabilities"]).arrayArgmax().arrayGet([0]).rename("class_id").mask(unmasked)),
+    "types": {band["id"]: band["data_type"] for band in model.select("class_id|probabilities").getInfo()["bands"]},
     "bands": variables["classes"].bandNames().getInfo(),
-    "names": ee.data.getAsset(described["asset"])["properties"]["class_names"],
+    "names": [ee.data.getAsset(described["asset"])["properties"][name] for name in ("class_names", "outputs")],
 }))
 """
 
@@ -149,6 +156,7 @@ def write_prepared(folder, turned):
         overlap=(4, 8),
         stride=4,
         max_payload_bytes=1_500_000,
+        outputs=OUTPUTS,
     ).write(folder)
     probabilities = runpy.run_path(str(SERVER))["probabilities"]
     image = np.random.default_rng(1).integers(0, 120, (1, 24, 40, 2)).astype(np.float32)
@@ -172,6 +180,7 @@ def outcome(sandbox, tmp_path_factory):
         "config": str(config),
         "gcp_resources": str(folder / "outputs" / "gcp_resources"),
         "assets": FOLDER,
+        "outputs": [output.model_dump() for output in OUTPUTS],
     }
 
     def outcome_of(script, *arguments):
@@ -223,7 +232,9 @@ def test_strangers_get_the_map_in_one_line(outcome, when, turned):
     wanted, found = counts(classes(turned)), outcome[f"{when} stranger"]
     assert found["asset"] == found["model"] == wanted
     assert found["bands"] == ["class_id"]
-    assert found["names"] == "low,middle,high"
+    assert found["names"] == ["low,middle,high", "class_id,probabilities"]
+    byte = {"type": "PixelType", "precision": "int", "min": 0, "max": 255}
+    assert found["types"] == {"class_id": byte, "probabilities": {**byte, "dimensions": 1}}
     # The file of the last run describes the same endpoint, so it follows as well.
     assert found["file"] == wanted
 
@@ -233,7 +244,7 @@ def test_a_rollback_says_what_serves_instead_of_what(outcome):
     assert code == 0, said
     assert "version 1 of register-test serves instead of 2" in said
     assert "projects/sandbox/assets/earthline/register-test describes it" in said
-    assert outcome["undone"][0] == 0
+    assert outcome["undone"][0] == 0, outcome["undone"][1]
 
 
 def test_a_rollback_to_what_cannot_be_is_refused(outcome):
