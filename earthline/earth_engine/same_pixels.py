@@ -138,10 +138,7 @@ def _answer(
     tolerance = TOLERANCE * scale(values)
     wrong, told = np.zeros(shape, bool), []
     for output in contract.outputs:
-        fields = [
-            name for name in found.dtype.names or () if name == output.name or name.startswith(f"{output.name}__")
-        ]
-        served = np.stack([found[field] for field in fields], axis=-1).astype(output.type)
+        served = np.stack([found[field] for field in _fields(output)], axis=-1).astype(output.type)
         apart = differs(served, values, output, tolerance)
         if apart.any():
             wrong |= apart
