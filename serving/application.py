@@ -1,11 +1,10 @@
-"""The server's routes: health that means `model loaded`, and predictions."""
+"""The server's routes: health that means `model loaded and warm`, predictions, and metrics."""
 
 import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 import orjson
@@ -14,19 +13,26 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from earthline.formats.contract import Contract
 from earthline.runtimes import Runtime
-from serving import payloads
+from serving import metrics, payloads
+from serving.bodies import Bodies, BodyError
+from serving.log_lines import told
+from serving.predictor import BusyError
+from serving.served_model import ServedModel
 from serving.settings import Settings
+from serving.tracing import Trace
 
+METRICS_ROUTE = "/metrics"
+GRACE_SECONDS = 20
+"""How long requests under way may take once no more are taken."""
+_GONE = 499
+"""What the log and the metrics say of a client that hung up; nobody is left to read it."""
 _logger = logging.getLogger("serving")
 
 
-class BodyTooLarge(Exception):
-    """A request body over the limit."""
-
-
 class Server:
-    """One model behind HTTP. The model loads in the background while the health check already answers."""
+    """One model behind HTTP, and behind gRPC where the settings have a port for it."""
 
     def __init__(self, settings: Settings, load: Callable[[], Runtime]) -> None:
         """Makes the server; nothing is loaded before it starts.
@@ -36,10 +42,9 @@ class Server:
             load: Loads the model; called once, in a thread.
         """
         self._settings = settings
-        self._load = load
-        self._runtime: Runtime | None = None
-        self._failure = ""
-        self._pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="predict")
+        self._metrics = metrics.Metrics()
+        self._model = ServedModel(settings, load, self._metrics)
+        self._bodies = Bodies(settings.body_bytes, settings.read_seconds)
 
     def application(self) -> Starlette:
         """The ASGI application."""
@@ -47,91 +52,121 @@ class Server:
             routes=[
                 Route(self._settings.health_route, self.health, methods=["GET"]),
                 Route(self._settings.predict_route, self.predict, methods=["POST"]),
+                Route(METRICS_ROUTE, self.measured, methods=["GET"]),
             ],
             lifespan=self._lifespan,
         )
 
+    def drain(self) -> None:
+        """From now on health says no, and requests are still answered."""
+        self._model.drain()
+
     async def health(self, request: Request) -> Response:
-        """200 where the model is loaded; 503 with the reason where it is not."""
-        if self._runtime is not None:
+        """200 where the model is loaded and computed tiles of the plan; 503 with the reason where not."""
+        if self._model.contract is not None:
             return _json({"status": "ready"})
-        return self._unready()
+        return _error(503, self._model.reason)
+
+    async def measured(self, request: Request) -> Response:
+        """The metrics, as Prometheus reads them."""
+        return Response(self._metrics.text(), media_type=metrics.CONTENT_TYPE)
 
     async def predict(self, request: Request) -> Response:
         """Answers `{"instances": […]}` with `{"predictions": […]}`."""
         began = time.perf_counter()
-        if self._runtime is None:
-            return self._unready()
+        trace = Trace.of(request.headers, self._settings.project)
         count = 0
+        contract = self._model.loaded
+        if contract is None:
+            response = _error(503, self._model.reason)
+        else:
+            try:
+                count, response = await self._answered(request, contract)
+            except (BodyError, payloads.RequestError) as error:
+                response = _error(error.status, str(error))
+            except BusyError as error:
+                response = _error(429, f"{error}; try again in {error.retry_seconds:g} s")
+                response.headers["Retry-After"] = f"{error.retry_seconds:g}"
+            except ClientDisconnect:
+                response = _error(_GONE, "the client hung up")
+            except Exception:
+                # The cause goes to the log alone: it may hold what callers must not see.
+                _logger.exception("prediction failed", extra=told(**trace.fields))
+                response = _error(500, "the model could not compute this request; the server's log says why")
+        if response.status_code == 429:
+            response.headers.setdefault("Retry-After", str(self._model.retry_seconds()))
+        if response.status_code in (408, 413):
+            # What is left of the body is not read.
+            response.headers["Connection"] = "close"
+        response.headers.update(trace.headers)
+        self._tell(request, response, count, time.perf_counter() - began, trace)
+        return response
+
+    async def _answered(self, request: Request, contract: Contract) -> tuple[int, Response]:
+        body = await self._bodies.read(request, min(self._settings.max_body_bytes, contract.max_payload_bytes))
+        loop, codecs = asyncio.get_running_loop(), self._model.codecs
         try:
-            body = await _body(request, self._settings.max_body_bytes)
-            loop = asyncio.get_running_loop()
-            count, answer = await loop.run_in_executor(self._pool, _computed, self._runtime, body)
-            response = Response(answer, media_type="application/json")
-        except BodyTooLarge:
-            response = _error(413, f"the body is larger than {self._settings.max_body_bytes:,} bytes; send fewer tiles")
-        except payloads.RequestError as error:
-            response = _error(error.status, str(error))
-        except ClientDisconnect:
-            response = _error(400, "the connection closed before the body was complete")
-        except Exception:
-            # The cause goes to the log alone: it may hold what callers must not see.
-            _logger.exception("prediction failed")
-            response = _error(500, "the model could not compute this request; the server's log says why")
+            asked = await loop.run_in_executor(codecs, payloads.read, body.content(), contract)
+            found = await _while_wanted(request, self._model.results(asked.tiles))
+            answer = await loop.run_in_executor(codecs, asked.answer, found)
+            return len(asked.tiles), Response(answer, media_type="application/json")
+        finally:
+            body.release()
+
+    def _tell(self, request: Request, response: Response, count: int, seconds: float, trace: Trace) -> None:
+        status = response.status_code
+        self._metrics.requests.labels("http", str(status)).inc()
+        self._metrics.seconds.labels("http").observe(seconds)
+        answered = len(response.body)
         _logger.info(
             "%s %d instances=%d bytes=%d milliseconds=%.1f",
             request.url.path,
-            response.status_code,
+            status,
             count,
-            len(response.body),
-            1000 * (time.perf_counter() - began),
+            answered,
+            1000 * seconds,
+            extra=told(
+                route=request.url.path,
+                status=status,
+                instances=count,
+                response_bytes=answered,
+                milliseconds=round(1000 * seconds, 1),
+                **trace.fields,
+            ),
         )
-        return response
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, application: Starlette) -> AsyncIterator[None]:
-        loading = asyncio.create_task(self._loaded())
+        self._model.begin()
+        grpc = None
+        if self._settings.grpc_port:
+            from serving.grpc_service import GrpcService  # a quarter of the start, which HTTP alone does not need
+
+            grpc = GrpcService(
+                self._model, self._settings.host, self._settings.grpc_port, self._settings.max_body_bytes
+            )
+            await grpc.start()
         try:
             yield
         finally:
-            loading.cancel()
-            self._pool.shutdown(wait=True, cancel_futures=True)
-
-    async def _loaded(self) -> None:
-        began = time.perf_counter()
-        try:
-            self._runtime = await asyncio.get_running_loop().run_in_executor(self._pool, self._load)
-        except Exception as error:
-            self._failure = f"{type(error).__name__}: {error}"
-            _logger.exception("the model could not be loaded")
-        else:
-            _logger.info("model loaded in %.1f s", time.perf_counter() - began)
-
-    def _unready(self) -> Response:
-        reason = f"the model could not be loaded: {self._failure}" if self._failure else "the model is loading"
-        return _error(503, reason)
+            if grpc is not None:
+                await grpc.stop(GRACE_SECONDS)
+            self._model.end()
 
 
-def _computed(runtime: Runtime, body: bytes) -> tuple[int, bytes]:
-    request = payloads.read(body, runtime.contract)
-    results: list[Any] = [None] * len(request.tiles)
-    for places, inputs in payloads.groups(request.tiles):
-        for place, result in zip(places, runtime.predict(inputs), strict=True):
-            results[place] = result
-    return len(results), request.answer(results)
-
-
-async def _body(request: Request, most: int) -> bytes:
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > most:
-        raise BodyTooLarge
-    parts, total = [], 0
-    async for part in request.stream():
-        total += len(part)
-        if total > most:
-            raise BodyTooLarge
-        parts.append(part)
-    return b"".join(parts)
+async def _while_wanted(request: Request, work: Coroutine[Any, Any, Any]) -> Any:
+    """What the work gives, unless the client hangs up first: then it is given up. Raises ClientDisconnect."""
+    working = asyncio.ensure_future(work)
+    # The body is read: what comes next is that the client is gone.
+    listening = asyncio.ensure_future(request.receive())
+    try:
+        await asyncio.wait((working, listening), return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientDisconnect
+        return working.result()
+    finally:
+        for each in (working, listening):
+            each.cancel()
 
 
 def _json(content: Any, status: int = 200) -> Response:

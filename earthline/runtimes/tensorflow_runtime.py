@@ -61,7 +61,8 @@ class TensorFlowRuntime:
     def predict(self, inputs: Mapping[str, Array]) -> Array:
         """As `Runtime.predict`."""
         tensors = {
-            name: self._constant(np.asarray(values, np.float32)) for name, values in self.contract.named(inputs).items()
+            name: self._constant(np.require(values, np.float32, "A"))
+            for name, values in self.contract.named(inputs).items()
         }
         result: Array = self._signature(**tensors)[self.contract.output].numpy()
         return result

@@ -107,8 +107,8 @@ GOOD = instance(tile())
         ({"instances": [{**GOOD, "0_nir": text(np.zeros((6, 6, 1), np.float32))}]}, 400, "differ in shape"),
         ({"instances": [{**GOOD, "0_nir": text(np.zeros((0, 6, 1), np.float32))}]}, 400, "instances[0].0_nir"),
         ({"instances": [{name: GOOD[name] for name in ("red", "0_nir")}]}, 400, "lacks the input earthline_valid"),
-        ({"instances": [GOOD] * 40}, 413, "over the contract's 20,000; send fewer"),
-        (b" " * (33 << 20), 413, "33,554,432 bytes"),
+        ({"instances": [GOOD] * 40}, 413, "over the 20,000 bytes that are read; send fewer"),
+        (b" " * (33 << 20), 413, "20,000 bytes"),
     ],
 )
 def test_what_is_wrong_with_a_request_is_said(server: Any, content: Any, status: int, message: str) -> None:

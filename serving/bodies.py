@@ -1,0 +1,109 @@
+"""Bodies of requests as they arrive: bounded in length, in time, and all together in memory."""
+
+import asyncio
+
+from starlette.requests import Request
+
+
+class BodyError(Exception):
+    """A body that is not read.
+
+    Attributes:
+        status: Of HTTP: 408, 413 or 429.
+    """
+
+    def __init__(self, message: str, status: int) -> None:
+        """Takes the text and the status."""
+        super().__init__(message)
+        self.status = status
+
+
+class Bodies:
+    """What is held of bodies, of all requests together."""
+
+    def __init__(self, most_bytes: int, seconds: float) -> None:
+        """Begins with none.
+
+        Args:
+            most_bytes: Of all together.
+            seconds: That one may take to arrive.
+        """
+        self._most = most_bytes
+        self._seconds = seconds
+        self._held = 0
+
+    async def read(self, request: Request, most: int) -> "Body":
+        """Reads a body.
+
+        Args:
+            request: Of it.
+            most: Longest that is read, in bytes.
+
+        Raises:
+            BodyError: Too long, too slow, or too much is held already.
+            ClientDisconnect: The client hung up.
+        """
+        declared = request.headers.get("content-length", "")
+        if declared.isdigit() and int(declared) > most:
+            raise _too_long(most)
+        body = Body(self)
+        try:
+            async with asyncio.timeout(self._seconds):
+                async for part in request.stream():
+                    body.add(part)
+                    if body.size > most:
+                        raise _too_long(most)
+        except TimeoutError as error:
+            body.release()
+            raise BodyError(f"the body did not arrive within {self._seconds:g} s", 408) from error
+        except BaseException:
+            body.release()
+            raise
+        return body
+
+    def claim(self, size: int) -> None:
+        """Takes bytes of what may be held. Raises BodyError where there are no more."""
+        if self._held + size > self._most:
+            raise BodyError(f"{self._held:,} bytes of requests are held already", 429)
+        self._held += size
+
+    def release(self, size: int) -> None:
+        """Gives them back."""
+        self._held -= size
+
+
+class Body:
+    """One that is held until it is released."""
+
+    def __init__(self, bodies: Bodies) -> None:
+        """Begins empty.
+
+        Args:
+            bodies: Those that it counts among.
+        """
+        self._bodies = bodies
+        self._parts: list[bytes] = []
+        self.size = 0
+
+    def add(self, part: bytes) -> None:
+        """Keeps a part that arrived. Raises BodyError where too much is held."""
+        self._bodies.claim(len(part))
+        self.size += len(part)
+        self._parts.append(part)
+
+    def content(self) -> bytes:
+        """All parts."""
+        if len(self._parts) != 1:
+            self._parts = [b"".join(self._parts)]
+        return self._parts[0]
+
+    def release(self) -> None:
+        """It is needed no more."""
+        self._bodies.release(self.size)
+        self._parts, self.size = [], 0
+
+
+def _too_long(most: int) -> BodyError:
+    return BodyError(
+        f"the request is over the {most:,} bytes that are read; send fewer or smaller tiles at a time", 413
+    )
