@@ -1,5 +1,5 @@
 """Wraps the model and proves the contract."""
 
-from earthline.config.step import Step
+from earthline.config.step import Output, Step
 
-STEP = Step()
+STEP = Step(outputs=(Output("prepared", only="proof.json", shown={"proof.json": "proof"}),))
