@@ -31,7 +31,7 @@ def main() -> None:
             continue
         inputs = tiles.made(runtime.contract, TILES, tuple(task["shape"]))
         if "write" in task:
-            bodies = [tiles.body(inputs, tile) for tile in range(TILES)]
+            bodies = [tiles.body(inputs, [tile], runtime.contract) for tile in range(TILES)]
             tiles.Expected(bodies, runtime.predict(inputs), runtime.contract).write(folder)
             print(json.dumps({"bytes": len(bodies[0])}), flush=True)
         else:

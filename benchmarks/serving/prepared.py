@@ -9,7 +9,13 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+from benchmarks.serving import tiles
 from earthline.formats.contract import VALID_BAND, Contract
+from earthline.formats.references import Reference
+
+PROBE_TILES = 3
 
 
 @dataclass(frozen=True)
@@ -21,6 +27,7 @@ class Size:
         classes: Number of classes.
         depth: Of the U-Net.
         tile: Height and width of a tile in pixels.
+        bytes: Whether bands are sent as uint8, as the quickstart's imagery is; else as float32.
         whole: Whether every class's probability is answered, as float32; else the class alone, as uint8.
         told: In a table.
     """
@@ -29,14 +36,15 @@ class Size:
     classes: int
     depth: int
     tile: int
+    bytes: bool
     whole: bool
     told: str
 
 
 SIZES = {
-    "probabilities": Size(10, 9, 3, 128, True, "128x128x10 to 9 probabilities (U-Net of 0.5 M)"),
-    "classes": Size(10, 9, 3, 128, False, "128x128x10 to the class of 9 (U-Net of 0.5 M)"),
-    "quickstart": Size(5, 4, 2, 128, False, "128x128x5 to the class of 4 (the quickstart's U-Net)"),
+    "probabilities": Size(10, 9, 3, 128, False, True, "128x128x10 to 9 probabilities (U-Net of 0.5 M)"),
+    "classes": Size(10, 9, 3, 128, False, False, "128x128x10 to the class of 9 (U-Net of 0.5 M)"),
+    "quickstart": Size(5, 4, 2, 128, True, False, "128x128x5 to the class of 4 (the quickstart's U-Net)"),
 }
 
 
@@ -54,6 +62,7 @@ def _write(folder: Path, size: Size) -> None:
     from keras import layers
 
     from components.prepare_saved_model import export
+    from components.prepare_saved_model.runtimes import choice
     from earthline.formats.served_outputs import ServedOutput
     from earthline.task.classification.task import Classification
     from trainer import network
@@ -77,9 +86,14 @@ def _write(folder: Path, size: Size) -> None:
         stride=2**size.depth,
         max_payload_bytes=1_500_000,
         **({} if size.whole else {"outputs": (chosen,)}),
+        **({"types": dict.fromkeys((*bands, VALID_BAND), "uint8")} if size.bytes else {}),
     )
     export.save(model, contract, folder)
-    print(f"{model.count_params():,} weights")
+    inputs = tiles.made(contract, PROBE_TILES, contract.sent_shape)
+    image, valid = np.stack([inputs[band] for band in bands], axis=-1), inputs[VALID_BAND]
+    given = np.asarray(model([np.where(valid[..., np.newaxis] > 0, image, 0), valid[..., np.newaxis]], training=False))
+    Reference(image, valid, given).write(folder)
+    contract.model_copy(update={"runtime": choice.choose(model, contract, folder)}).write(folder)
 
 
 if __name__ == "__main__":

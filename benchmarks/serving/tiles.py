@@ -40,16 +40,10 @@ def scene(bands: int, shape: tuple[int, int]) -> Array:
     return np.random.default_rng(11).integers(0, 256, (bands, *shape)).astype(np.uint8)
 
 
-def body(inputs: Mapping[str, Array], tile: int) -> bytes:
-    """The body of a request for one tile, in the payload format SERIALIZED_TF_TENSORS."""
-    return bodies(inputs, [tile])
-
-
-def bodies(inputs: Mapping[str, Array], tiles: Sequence[int]) -> bytes:
-    """The body of a request for several tiles."""
-    instances = [
-        {name: tensors.encode(values[tile, :, :, np.newaxis]) for name, values in inputs.items()} for tile in tiles
-    ]
+def body(inputs: Mapping[str, Array], tiles: Sequence[int], contract: Contract) -> bytes:
+    """The body of a request for some tiles, in the payload format SERIALIZED_TF_TENSORS."""
+    typed = {name: contract.typed(name, values[..., np.newaxis]) for name, values in inputs.items()}
+    instances = [{name: tensors.encode(values[tile]) for name, values in typed.items()} for tile in tiles]
     return orjson.dumps({"instances": instances})
 
 

@@ -30,7 +30,7 @@ def measure(*, rounds: int = 15, names: tuple[str, ...] = ("classes", "probabili
             prepare(Path(place), name)
             runtime = runtimes.load(Path(place))
         inputs = tiles.made(runtime.contract, TILES, (size.tile, size.tile))
-        body = tiles.bodies(inputs, range(1))
+        body = tiles.body(inputs, [0], runtime.contract)
         one = {band: values[:1] for band, values in inputs.items()}
         taken = in_turn(
             {
