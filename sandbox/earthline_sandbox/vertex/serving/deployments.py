@@ -21,6 +21,7 @@ from earthline_sandbox.vertex.containers import containers
 from earthline_sandbox.vertex.containers.processes import ContainerProcess
 from earthline_sandbox.vertex.models.models import served_uri
 from earthline_sandbox.vertex.rest import names
+from earthline_sandbox.vertex.serving import grpc_health
 
 DEPLOYMENT_TIMEOUT: Final = 300.0
 """Seconds until a server must be healthy where the model gives no deploymentTimeout."""
@@ -72,6 +73,7 @@ class Deployment:
         self._spec: Mapping[str, Any] = model.get("containerSpec", {})
         self._process: ContainerProcess | None = None
         self._port = 0
+        self._grpc_port = 0
         self._state = State.STANDBY
         self._restarts = 0
         self._failure = ""
@@ -104,6 +106,16 @@ class Deployment:
         return f"http://127.0.0.1:{self._port}"
 
     @property
+    def takes_grpc(self) -> bool:
+        """True where the model declares a port for it: it is disabled otherwise."""
+        return bool(self._spec.get("grpcPorts"))
+
+    @property
+    def grpc_address(self) -> str:
+        """Host and port of the server's gRPC."""
+        return f"127.0.0.1:{self._grpc_port}"
+
+    @property
     def health_route(self) -> str:
         """Path that answers 200 once the model is loaded."""
         default = f"/v1/endpoints/{self._endpoint.rpartition('/')[2]}/deployedModels/{self._id}"
@@ -120,6 +132,8 @@ class Deployment:
         found: dict[str, Any] = {"state": self._state.value, "restarts": self._restarts, "log": str(self.log)}
         if self._process is not None and self._process.poll() is None:
             found |= {"port": self._port, "pid": self._process.pid}
+            if self.takes_grpc:
+                found["grpcPort"] = self._grpc_port
         if self._failure:
             found["failure"] = self._failure
         return found
@@ -224,7 +238,7 @@ class Deployment:
                 continue
             return f"The model server {containers.exit_reason(code)}. Its log ends:\n{containers.log_tail(self.log)}"
         self._process.stop()
-        return f"The health route {self.health_route} did not answer 200 for {unhealthy} checks in a row."
+        return f"{self._asked()} did not answer for {unhealthy} checks in a row."
 
     def _launch(self) -> None:
         environment = self._environment()
@@ -253,8 +267,7 @@ class Deployment:
                     )
                 if time.monotonic() > deadline:
                     raise self._refusal(
-                        f"Model server never became ready: its health route {self.health_route} on port {self._port}"
-                        f" did not answer 200 within {self.timeout:g} s."
+                        f"Model server never became ready: {self._asked()} did not answer within {self.timeout:g} s."
                     )
                 if not self._pause(pause):
                     raise ApiError("CANCELLED", "The deployment was cancelled.")
@@ -275,21 +288,27 @@ class Deployment:
     def _healthy(self) -> bool:
         try:
             with httpx.Client(trust_env=False, timeout=_HEALTH_TIMEOUT) as client:
-                return client.get(self.address + self.health_route).status_code == 200
+                healthy = client.get(self.address + self.health_route).status_code == 200
         except httpx.HTTPError:
             return False
+        return healthy and (not self.takes_grpc or grpc_health.serving(self.grpc_address, _HEALTH_TIMEOUT))
 
-    def _choose_port(self) -> int:
+    def _asked(self) -> str:
+        """Who must answer for the server to be healthy."""
+        route = f"its health route {self.health_route} on port {self._port} with 200"
+        return f"{route}, or gRPC on port {self._grpc_port} (AIP_GRPC_PORT)," if self.takes_grpc else route
+
+    def _choose_port(self, field: str) -> int:
         """A free port, or the declared one where the command names it: it would listen on no other."""
         words = [*self._spec.get("command", []), *self._spec.get("args", [])]
-        for declared in self._spec.get("ports", [])[:1]:
+        for declared in self._spec.get(field, [])[:1]:
             port = int(declared["containerPort"])
             if any(re.search(rf"(?<!\d){port}(?!\d)", word) for word in words):
                 return port
         return containers.free_port()
 
     def _environment(self) -> dict[str, str]:
-        self._port = self._choose_port()
+        self._port = self._choose_port("ports")
         parts = self._endpoint.split("/")
         contract = {
             "AIP_ACCELERATOR_TYPE": "",
@@ -308,4 +327,7 @@ class Deployment:
             # A container has an address of its own to listen on; a process here must keep to the loopback one.
             "UVICORN_HOST": "127.0.0.1",
         }
+        if self.takes_grpc:
+            self._grpc_port = self._choose_port("grpcPorts")
+            contract["AIP_GRPC_PORT"] = str(self._grpc_port)
         return {**containers.variables(self._spec, contract), **contract}

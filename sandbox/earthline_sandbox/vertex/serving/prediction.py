@@ -1,6 +1,7 @@
 """Online prediction: requests to an endpoint, passed to one of its servers by the traffic split."""
 
 import asyncio
+import base64
 import logging
 import random
 import time
@@ -17,7 +18,7 @@ from earthline_sandbox.settings import Settings
 from earthline_sandbox.vertex.rest import messages
 from earthline_sandbox.vertex.rest.routes import Call, Part, route
 from earthline_sandbox.vertex.rest.store import Record
-from earthline_sandbox.vertex.serving import traffic
+from earthline_sandbox.vertex.serving import direct_prediction, traffic
 from earthline_sandbox.vertex.serving.deployments import Deployment
 from earthline_sandbox.vertex.serving.endpoints import Endpoints
 from earthline_sandbox.vertex.serving.payload_limits import PayloadLimits
@@ -51,6 +52,7 @@ class Prediction(Part):
         self._endpoints = endpoints
         self._draw = random.Random()
         self._client: httpx.AsyncClient | None = None
+        self._channels = direct_prediction.Channels()
         self._calls = 0
 
     def routes(self) -> list[Route]:
@@ -59,6 +61,7 @@ class Prediction(Part):
         return [
             route(settings, "POST", "endpoints/{endpoint}:predict", self._predict),
             route(settings, "POST", "endpoints/{endpoint}:rawPredict", self._raw_predict),
+            route(settings, "POST", "endpoints/{endpoint}:directRawPredict", self._direct_raw_predict),
             route(settings, "POST", "endpoints/{endpoint}:explain", self._explain),
         ]
 
@@ -73,6 +76,7 @@ class Prediction(Part):
         if self._client is not None:
             await self._client.aclose()
             self._client = None
+        await self._channels.close()
 
     def busy(self) -> bool:
         """True while a request waits for its answer."""
@@ -136,16 +140,40 @@ class Prediction(Part):
                 response.raw_headers.append((key.lower(), value))
         return response
 
+    async def _direct_raw_predict(self, call: Call) -> Response:
+        method, body = direct_prediction.asked(call.message("DirectRawPredictRequest"))
+        endpoint, item = await self._target(call, body)
+        _, limit = self._limits.of(dedicated=bool(endpoint.get("dedicatedEndpointEnabled")))
+        self._calls += 1
+        deadline = time.monotonic() + TIMEOUT
+        try:
+            server = await asyncio.to_thread(self._endpoints.server, endpoint["name"], item["id"])
+            if not server.takes_grpc:
+                raise ApiError(
+                    "FAILED_PRECONDITION",
+                    f"gRPC requests to the deployed model {item['id']} are disabled: its model declares no port for"
+                    " them. Upload it with serving_container_grpc_ports (containerSpec.grpcPorts).",
+                )
+            await self._ready(server, deadline)
+            answer = await self._channels.call(server.grpc_address, method, body, deadline)
+        finally:
+            self._calls -= 1
+        if len(answer) > limit:
+            raise _too_large(len(answer), limit, endpoint, item)
+        return Response(orjson.dumps({"output": base64.b64encode(answer).decode()}), media_type="application/json")
+
     async def _explain(self, call: Call) -> Response:
         raise invalid("explain is not supported by the sandbox: it runs models, not feature attributions.")
 
-    async def _target(self, call: Call) -> tuple[Record, Record]:
+    async def _target(self, call: Call, body: bytes | None = None) -> tuple[Record, Record]:
+        """The endpoint, and one of its models, for a request whose limited part is `body`."""
+        body = call.body if body is None else body
         name = f"{call.parent}/endpoints/{call.path['endpoint']}"
         endpoint = await asyncio.to_thread(self._endpoints.endpoint, name)
         limit, _ = self._limits.of(dedicated=bool(endpoint.get("dedicatedEndpointEnabled")))
-        if len(call.body) > limit:
+        if len(body) > limit:
             raise invalid(
-                f"Request payload size exceeds the limit: {limit} bytes. The request has {len(call.body)}:"
+                f"Request payload size exceeds the limit: {limit} bytes. The request has {len(body)}:"
                 " send fewer or smaller instances at a time."
             )
         deployed = {item["id"]: item for item in endpoint.get("deployedModels", [])}
@@ -209,14 +237,18 @@ async def _bounded(answer: httpx.Response, limit: int, endpoint: Record, item: R
     async for chunk in answer.aiter_bytes():
         content += chunk
         if len(content) > limit:
-            number = endpoint["name"].rpartition("/")[2]
-            raise invalid(
-                f"Failed to handle request. endpoint_id: {number}, deployed_model_id: {item['id']} with error: "
-                f"`Response size too large. Received at least {len(content)} bytes; max is {limit}.`"
-            )
+            raise _too_large(len(content), limit, endpoint, item)
     # What was read is decoded already, and has another length than what was sent.
     kept = [(key, value) for key, value in answer.headers.raw if key.lower() not in _READ]
     return httpx.Response(answer.status_code, headers=kept, content=bytes(content), request=answer.request)
+
+
+def _too_large(size: int, limit: int, endpoint: Record, item: Record) -> ApiError:
+    number = endpoint["name"].rpartition("/")[2]
+    return invalid(
+        f"Failed to handle request. endpoint_id: {number}, deployed_model_id: {item['id']} with error: "
+        f"`Response size too large. Received at least {size} bytes; max is {limit}.`"
+    )
 
 
 def refusal(answer: httpx.Response) -> ApiError:
