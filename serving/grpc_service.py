@@ -23,6 +23,7 @@ PREDICTION, HEALTH = "tensorflow.serving.PredictionService", "grpc.health.v1.Hea
 _SERVING, _NOT_SERVING, _SERVICE_UNKNOWN = b"\x08\x01", b"\x08\x02", b"\x08\x03"
 """HealthCheckResponses: field 1 holds the status."""
 _WATCH_SECONDS = 0.5
+_MOST_CALLS = 128
 
 _logger = logging.getLogger("serving")
 
@@ -52,7 +53,9 @@ class GrpcService:
                 ("grpc.max_receive_message_length", self._most),
                 ("grpc.max_send_message_length", -1),
                 ("grpc.so_reuseport", 0),
-            ]
+            ],
+            # Each holds its request in memory; beyond it the library answers RESOURCE_EXHAUSTED.
+            maximum_concurrent_rpcs=_MOST_CALLS,
         )
         # Without functions that read and write messages, both are bytes.
         self._server.add_generic_rpc_handlers(
