@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from earthline.formats.served_outputs import FULL, LARGEST_SUM, NO_CLASS, ServedOutput
+from earthline.formats.served_outputs import FULL, MOST_IN_ALL, NO_CLASS, ServedOutput
 
 
 def derived(values: Any, outputs: tuple[ServedOutput, ...]) -> dict[str, Any]:
@@ -32,8 +32,9 @@ def _derived(values: Any, output: ServedOutput) -> Any:
 def _most_probable(own: Any, output: ServedOutput) -> Any:
     total = tf.reduce_sum(own, axis=-1)
     finite = tf.reduce_all(tf.math.is_finite(own), axis=-1)
-    known = finite & (total > 0.0) & (total <= LARGEST_SUM)
-    return tf.where(known, tf.argmax(own, axis=-1, output_type=tf.int32), NO_CLASS)[..., tf.newaxis]
+    known = finite & (total > 0.0) & (total <= MOST_IN_ALL)
+    # Of equal ones the first, as NumPy has it.
+    return tf.where(known[..., tf.newaxis], tf.math.top_k(own, k=1).indices, NO_CLASS)
 
 
 def _margin(own: Any, output: ServedOutput) -> Any:

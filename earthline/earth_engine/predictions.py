@@ -52,7 +52,7 @@ class Predictions:
             last: Place behind the last entry that is needed.
         """
         for output in self.outputs:
-            # In steps of 1/255 two classes may look alike.
+            # In steps of 1/255 two entries may look alike.
             exact = output.entries and output.made == "entries" and not output.is_share
             if exact and output.first == first and output.last >= last:
                 return self.image.select([output.name])

@@ -27,7 +27,7 @@ def differs(found: Array, values: Array, output: ServedOutput, tolerance: float)
     """
     wanted = derived_one(values, output)
     if output.made == "most_probable":
-        return _other_class(found, wanted, values[..., output.first : output.last], tolerance)
+        return _other_place(found, wanted, values[..., output.first : output.last], tolerance)
     # Each output but the margin moves by no more than its entries do, and in one direction.
     slack = np.float32(tolerance * (2 if output.made == "margin" else 1))
     if output.made == "margin":
@@ -62,7 +62,7 @@ def furthest(found: Array, values: Array, output: ServedOutput) -> float:
         return float(np.where(same, 0.0, np.abs(one - other)).max(initial=0.0))
 
 
-def _other_class(found: Array, wanted: Array, own: Array, tolerance: float) -> Array:
+def _other_place(found: Array, wanted: Array, own: Array, tolerance: float) -> Array:
     chosen = found.astype(np.int64)
     known = (wanted != NO_CLASS) & (chosen >= 0) & (chosen < own.shape[-1])
     given = np.take_along_axis(own, np.where(known, chosen, 0), axis=-1)

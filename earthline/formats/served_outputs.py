@@ -15,9 +15,9 @@ Array = np.ndarray[Any, Any]
 OutputType = Literal["uint8", "float32"]
 Making = Literal["entries", "most_probable", "largest", "margin", "count", "at_most"]
 NO_CLASS = 255
-"""Of `most_probable`: where an entry is no finite number, or all together are no probabilities."""
-LARGEST_SUM = 2.0
-"""Of a pixel's probabilities, far above 1: beyond it, and at 0 or below, they are none."""
+"""Of `most_probable`: where an entry is no finite number, or all together are no shares of a whole."""
+MOST_IN_ALL = 2.0
+"""What a pixel's shares of a whole come to at most, far above 1: beyond it, and at 0 or below, they are none."""
 FULL = 255
 """What stands for 1 where shares from 0 to 1 travel as uint8."""
 _SHARES = ("entries", "largest", "margin")
@@ -132,8 +132,8 @@ def derived_one(values: Array, output: ServedOutput) -> Array:
 
 def _most_probable(own: Array, output: ServedOutput) -> Array:
     total = own.sum(axis=-1, dtype=np.float32)
-    known = np.isfinite(own).all(axis=-1) & (total > 0) & (total <= LARGEST_SUM)
-    return np.where(known, own.argmax(axis=-1), NO_CLASS)[..., np.newaxis]
+    known = np.isfinite(own).all(axis=-1) & (total > 0) & (total <= MOST_IN_ALL)
+    return np.where(known, np.argmax(own, axis=-1), NO_CLASS)[..., np.newaxis]
 
 
 def _margin(own: Array, output: ServedOutput) -> Array:

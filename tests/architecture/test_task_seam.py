@@ -61,6 +61,8 @@ EXCEPTIONS = {
     "components/validate_examples/reading.py": "pixels without a label are a stratum of sketches",
     "components/validate_examples/statistics/sketches.py": "pixels without a label are a stratum of sketches",
     "earthline/config/sections/train/init.py": "a description says when the last layer of a file may be kept",
+    "earthline/config/sections/outputs.py": "descriptions say what can be asked of a model of classes",
+    "earthline/config/sections/serving.py": "a description names outputs of a model of classes",
     "earthline/config/sections/predict.py": "a description says which bands a map of classes may have",
     "earthline/config/sections/train/tune.py": "a description names an option of a loss",
     "earthline/field_points/files.py": "points are called by their class in the map, where it has classes",

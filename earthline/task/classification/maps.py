@@ -10,7 +10,7 @@ import ee
 import numpy as np
 
 from earthline.config.sections.labels import CLASS_BAND
-from earthline.formats.served_outputs import LARGEST_SUM, ServedOutput
+from earthline.formats.served_outputs import MOST_IN_ALL, ServedOutput
 from earthline.task.classification.classes import UNLABELLED, Classes
 from earthline.task.classification.coverage import ClassCoverage
 from earthline.task.maps import MISSING_COLOR, Legend, MapSide
@@ -36,7 +36,7 @@ class ClassMapSide(Classes, MapSide):
         classes = own.arrayArgmax().arrayGet([0]).rename([CLASS_BAND]).toUint8()
         # Of NaN, argmax would make class 0. NaN compares false with everything, and makes a sum NaN.
         total = own.arrayReduce(ee.Reducer.sum(), [0]).arrayGet([0])
-        return classes.updateMask(total.gt(0).And(total.lte(LARGEST_SUM)))
+        return classes.updateMask(total.gt(0).And(total.lte(MOST_IN_ALL)))
 
     @property
     def map_output(self) -> ServedOutput:

@@ -97,7 +97,7 @@ told["figures"] = sorted(path.name for path in Path(evaluation.path).iterdir())
 prepared = UnmanagedContainerModel(uri=str(folder / "prepared"), metadata={})
 prepare(
     data=data,
-    serving=config.serving.model_dump_json(),
+    serving=config.settled_serving.model_dump_json(),
     image="x",
     serving_image="x",
     examples=examples,
@@ -110,11 +110,17 @@ arguments = ee_model.arguments("e", contract, Grid.from_json(manifest.grid))
 told["outputs"] = list(arguments["outputBands"])
 
 shown, page = artifact(dsl.Artifact, "preview"), artifact(dsl.HTML, "report.html")
-sections = {name: getattr(config, name).model_dump_json() for name in ("predict", "serving")}
 preview(
-    name="grades", data=data, **sections, project="sandbox", examples=examples, model=model, evaluation=evaluation,
-    preview=shown, report_file=page,
-)  # fmt: skip
+    name="grades",
+    data=data,
+    predict=config.predict.model_dump_json(),
+    project="sandbox",
+    examples=examples,
+    model=model,
+    evaluation=evaluation,
+    preview=shown,
+    report_file=page,
+)
 with rasterio.open(Path(shown.path) / "preview.tif") as file:
     mapped = file.read(1)
     told["map"] = [file.dtypes[0], file.nodata == task_of(config.data).no_data, file.descriptions[0]]
