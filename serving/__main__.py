@@ -8,8 +8,9 @@ from types import FrameType
 import uvicorn
 
 from earthline import runtimes
-from serving import log_lines, storage
+from serving import log_lines, memory, storage
 from serving.application import GRACE_SECONDS, Server
+from serving.connections import Connection
 from serving.settings import Settings, SettingsError
 
 KEEP_ALIVE_SECONDS = 620
@@ -45,6 +46,7 @@ class _Listener(uvicorn.Server):
 def main() -> int:
     """Serves until SIGTERM or SIGINT; status 2 where the environment is at fault."""
     log_lines.begin()
+    memory.keep()
     try:
         settings = Settings.read(os.environ)
     except SettingsError as error:
@@ -57,6 +59,7 @@ def main() -> int:
     server = Server(settings, load)
     config = uvicorn.Config(
         server.application(),
+        http=Connection,
         host=settings.host,
         port=settings.port,
         access_log=False,

@@ -104,6 +104,4 @@ class Body:
 
 
 def _too_long(most: int) -> BodyError:
-    return BodyError(
-        f"the request is over the {most:,} bytes that are read; send fewer or smaller tiles at a time", 413
-    )
+    return BodyError(f"the request is over the {most:,} bytes that are read; send fewer or smaller tiles", 413)

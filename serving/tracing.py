@@ -1,7 +1,7 @@
 """Which request a line of the log belongs to: headers that callers and Google's front ends send, kept and sent back."""
 
+import random
 import re
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -34,7 +34,7 @@ class Trace:
         https://www.w3.org/TR/trace-context/ and https://cloud.google.com/trace/docs/trace-context
         """
         kept = {name: headers[name] for name in _KEPT if _PLAIN.fullmatch(headers.get(name, ""))}
-        kept.setdefault("x-request-id", secrets.token_hex(16))
+        kept.setdefault("x-request-id", f"{random.getrandbits(128):032x}")
         fields = {"request_id": kept["x-request-id"]}
         if found := _TRACEPARENT.fullmatch(kept.get("traceparent", "")):
             trace, span = found[1], found[2]
