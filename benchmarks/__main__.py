@@ -17,6 +17,8 @@ from benchmarks import (
     two_machines,
 )
 from benchmarks.export import plan, requests, resume, speed
+from benchmarks.serving import ready, scene, soak, wrapping
+from benchmarks.serving import speed as serving_speed
 
 ALL = {
     module.__name__.partition(".")[2].replace(".", "_"): module.measure
@@ -31,6 +33,11 @@ ALL = {
         speed,
         reading_patches,
         training_steps,
+        serving_speed,
+        wrapping,
+        ready,
+        scene,
+        soak,
         two_machines,
     )
 }

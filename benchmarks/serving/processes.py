@@ -40,6 +40,12 @@ class Server:
     path: str
     ready_seconds: float
 
+    def processor_seconds(self) -> float:
+        """Processor time of the process and those that it started, since they began."""
+        process = psutil.Process(self.process.pid)
+        times = [each.cpu_times() for each in [process, *process.children(recursive=True)]]
+        return float(sum(each.user + each.system for each in times))
+
     def memory(self) -> float:
         """Resident memory of the process and those that it started, in MB."""
         process = psutil.Process(self.process.pid)

@@ -68,6 +68,7 @@ def _of_model(folder: Path, size: Size, rounds: int, seconds: float) -> list[Mea
                     told = worker(shape=shape, batch=batch, seconds=length)
                     if turn:
                         rates.add(which, "rate", batch, told["tiles"] / told["seconds"])
+                        rates.add(which, "processor", batch, told["processor"] / told["tiles"])
             for server in servers:
                 for concurrency in CONCURRENCIES:
                     _loaded(generator, server, concurrency, length, rates if turn else Rates())
@@ -95,11 +96,14 @@ def _servers(folder: Path, stack: contextlib.ExitStack) -> Iterator[Server]:
 
 
 def _loaded(generator: Worker, server: Server, concurrency: int, seconds: float, rates: Rates) -> None:
+    before = server.processor_seconds()
     told = generator(host="127.0.0.1", port=server.port, path=server.path, concurrency=concurrency, seconds=seconds)
     others = {status: count for status, count in told["statuses"].items() if status not in (GOOD, "429")}
     if told["wrong"] or others or not told["latencies"]:
         raise BenchmarkError(f"{server.name} at concurrency {concurrency}: {others} {told['wrong'][:3]}")
+    spent = server.processor_seconds() - before
     rates.add(server.name, "rate", concurrency, len(told["latencies"]) / told["seconds"])
+    rates.add(server.name, "processor", concurrency, spent / len(told["latencies"]))
     for share in (50, 99):
         rates.add(server.name, f"p{share}", concurrency, _quantile(told["latencies"], share))
     rates.add(server.name, "refused", concurrency, told["statuses"].get("429", 0))
@@ -113,6 +117,7 @@ def _quantile(values: list[float], percent: int) -> float:
 def _told(size: Size, servers: list[Server], rates: Rates) -> Iterator[Measurement]:
     own, *others = servers
     best = {which: max(rates.of(which, "rate", batch) for batch in BATCHES) for which in ("chosen", "tensorflow")}
+    cheapest = 1_000 * min(rates.of("chosen", "processor", batch) for batch in BATCHES)
     limit, plain = "the chosen runtime in process", "TensorFlow in process"
     yield Measurement(f"{size.told}: {limit}", best["chosen"], plain, best["tensorflow"], "1/s")
     for at_once in CONCURRENCIES:
@@ -121,6 +126,11 @@ def _told(size: Size, servers: list[Server], rates: Rates) -> Iterator[Measureme
         yield Measurement(name, rate, limit, best["chosen"], "1/s")
         for other in others:
             yield Measurement(name, rate, other.name, rates.of(other.name, "rate", at_once), "1/s")
+        spent = 1_000 * rates.of(own.name, "processor", at_once)
+        yield Measurement("    processor time of a request", spent, "of a tile in process", cheapest, "ms")
+        for other in others:
+            reference = 1_000 * rates.of(other.name, "processor", at_once)
+            yield Measurement("    processor time of a request", spent, other.name, reference, "ms")
         for share in ("p50", "p99"):
             value = 1_000 * rates.of(own.name, share, at_once)
             for other in others:

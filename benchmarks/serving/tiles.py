@@ -92,7 +92,7 @@ class Expected:
             if set(prediction) != set(wanted):
                 return f"has {sorted(prediction)} instead of {sorted(wanted)}"
             for name, text in prediction.items():
-                found, values = tensors.decode(text, MOST_VALUES), self.values[tile]
+                found, values = tensors.decode(text, MOST_VALUES, (wanted[name].type,)), self.values[tile]
                 if found.shape != (*values.shape[:2], wanted[name].values):
                     return f"{name} has shape {found.shape}"
                 wrong = float(agreement.differs(found, values, wanted[name], TOLERANCE).mean())

@@ -5,6 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 from kserve import Model, ModelServer
+from kserve.protocol.rest import server as rest
 
 
 class Tiles(Model):  # type: ignore[misc]  # KServe is not installed where types are checked
@@ -32,4 +33,7 @@ class Tiles(Model):  # type: ignore[misc]  # KServe is not installed where types
 
 if __name__ == "__main__":
     folder, port = sys.argv[1:3]
+    # It listens on all addresses and has no setting for that.
+    configured = rest.uvicorn.Config
+    rest.uvicorn.Config = lambda *given, **named: configured(*given, **{**named, "host": "127.0.0.1"})
     ModelServer(http_port=int(port), enable_grpc=False, workers=1).start([Tiles(folder)])
