@@ -12,6 +12,7 @@ SERVING = "serving"
 VARIANTS = ("cpu", "gpu", SERVING)
 SERVER = (
     "google-cloud-storage",
+    "grpcio",
     "httptools",
     "numpy",
     "openvino",
