@@ -46,10 +46,18 @@ class Description(BaseModel):
     mean: tuple[float, ...] = Field(description="Mean of each band over valid training pixels.")
     std: tuple[float, ...] = Field(description="Standard deviation of each band, likewise.")
     parameters: int = Field(description="Number of weights.")
+    of_trees: bool = Field(
+        default=False, description="Whether it is a forest or boosted trees, as the stronger baselines are."
+    )
     expression_hash: str = Field(description="SHA-256 of the expression graphs that the examples came from.")
     modules: tuple[str, ...] = Field(
         default=(), description="Modules to import before the Keras model is read, as they hold layers of it."
     )
+
+    @property
+    def margin(self) -> int:
+        """Pixels on each side of a tile that it takes for its outputs to be those of the whole image."""
+        return self.receptive_field // 2 if self.reach is None else self.reach
 
     def write(self, folder: Path) -> None:
         """Writes it into a model's folder."""

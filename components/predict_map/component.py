@@ -9,7 +9,6 @@ def predict_map(
     name: str,
     data: str,
     predict: str,
-    serving: str,
     project: str,
     registration: Input[Artifact],
     examples: Input[Dataset],
@@ -24,7 +23,6 @@ def predict_map(
         name: The workflow's name.
         data: The config's `data` section, as JSON.
         predict: The config's `predict` section, as JSON.
-        serving: The config's `serving` section, as JSON.
         project: Google Cloud project that the requests count against.
         registration: Of `register_ee_model`.
         examples: Of `export_examples`.
@@ -39,7 +37,6 @@ def predict_map(
         name=name,
         data=data,
         predict=predict,
-        serving=serving,
         project=project,
         registration=registration,
         examples=examples,

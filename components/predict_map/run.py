@@ -8,7 +8,7 @@ from pathlib import Path
 from kfp import dsl
 
 from components.predict_map import asset, tiles
-from earthline.config import Data, Predict, Serving
+from earthline.config import Data, Predict
 from earthline.earth_engine import confidence, ee_model, imagery
 from earthline.earth_engine.connection import connect
 from earthline.earth_engine.predictions import Predictions
@@ -35,7 +35,6 @@ def run(
     name: str,
     data: Data,
     predict: Predict,
-    serving: Serving,
     project: str,
     registration: dsl.Artifact,
     examples: dsl.Dataset,
@@ -50,7 +49,6 @@ def run(
         name: The workflow's name.
         data: The config's section.
         predict: The config's section.
-        serving: The config's section.
         project: Google Cloud project that the requests count against.
         registration: Folder of `ee_model.json`.
         examples: Folder of shards and manifest.
@@ -77,7 +75,8 @@ def run(
     taken = imagery.network_input(data)
     served = tuple(ServedOutput.model_validate(each) for each in registered["outputs"])
     given = Predictions.of(ee_model.build(described), taken, served)
-    shape = tiles.request_shape(predict.tile_shape, serving.tile_shape)
+    wide, tall = described["inputTileSize"]
+    shape = tiles.request_shape(predict.tile_shape, (tall, wide))
     image = task.unmasked(imagery.clipped(ee_model.mapped(given, taken, task), data, grid, predict.region))
     tags = {"title": name, "source": manifest.attribution, "ee_model": registered["asset"]}
     files = Files(Path(map.path), "map", Path(report_file.path), name, tags)

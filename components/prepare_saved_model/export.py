@@ -48,8 +48,9 @@ def save(network: Any, contract: Contract, folder: Path) -> None:
     """Writes a SavedModel with three signatures, and the contract beside it.
 
     - `serving_default` takes a text for each input, bands and validity alike, by name: strings (tiles,), each the
-      web-safe base64 text of a float32 TensorProto (height, width, 1). It gives the contract's outputs by name, texts
-      of TensorProtos (height, width, values). This is what Earth Engine's SERIALIZED_TF_TENSORS payload holds.
+      web-safe base64 text of a TensorProto (height, width, 1) of the input's type in the contract. It gives the
+      contract's outputs by name, texts of TensorProtos (height, width, values). This is what Earth Engine's
+      SERIALIZED_TF_TENSORS payload holds.
     - `serialized_examples` takes `input`, strings (tiles,): each a serialized tf.Example that has a list of float32 for
       each input by its own name, all of one tile's pixels, row after row. It gives the contract's outputs as they are.
       This is Earth Engine's GRPC_SERIALIZED_TF_EXAMPLES. The pixels of a list are those of a tile with or without
@@ -93,7 +94,7 @@ def save(network: Any, contract: Contract, folder: Path) -> None:
 
     def from_tensors(**texts: Any) -> dict[str, Any]:
         # Keyword arguments keep each input's name; positional ones would be renamed in sorted order.
-        decoded = [_decoded(texts[name]) for name in names]
+        decoded = [_decoded(texts[name], kind) for name, kind in zip(names, kinds, strict=True)]
         found = derived(compute(tf.concat(decoded[:-1], axis=-1), decoded[-1]), contract.outputs)
         return {name: _encoded(values) for name, values in found.items()}
 
@@ -102,6 +103,7 @@ def save(network: Any, contract: Contract, folder: Path) -> None:
         return derived(compute(image, valid), contract.outputs)
 
     names = list(contract.named(dict.fromkeys(contract.inputs)))
+    kinds = [contract.types.get(name, "float32") for name in contract.inputs]
     arrays = tf.function(from_arrays).get_concrete_function(
         **{name: tf.TensorSpec((None, None, None), tf.float32, name=name) for name in names}
     )
@@ -120,10 +122,10 @@ def save(network: Any, contract: Contract, folder: Path) -> None:
     contract.write(folder)
 
 
-def _decoded(texts: Any) -> Any:
+def _decoded(texts: Any, kind: str = "float32") -> Any:
     def one(text: Any) -> Any:
-        tensor = tf.io.parse_tensor(tf.io.decode_base64(text), tf.float32)
-        return tf.ensure_shape(tensor, (None, None, 1))
+        tensor = tf.io.parse_tensor(tf.io.decode_base64(text), tf.as_dtype(kind))
+        return tf.cast(tf.ensure_shape(tensor, (None, None, 1)), tf.float32)
 
     return tf.map_fn(one, texts, fn_output_signature=tf.TensorSpec((None, None, 1), tf.float32))
 

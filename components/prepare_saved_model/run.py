@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from components.prepare_saved_model import export
+from components.prepare_saved_model import export, tiles
 from components.prepare_saved_model.proof import evidence, process
 from components.prepare_saved_model.proof.process import Proof
 from components.prepare_saved_model.runtimes import choice
@@ -14,6 +14,7 @@ from earthline.entry_point import entry_point
 from earthline.formats.contract import VALID_BAND, Contract
 from earthline.formats.learned_ground import LearnedGround
 from earthline.formats.manifest import Manifest
+from earthline.formats.served_outputs import ServedOutput
 from earthline.task import task_of, task_of_record
 from earthline.task.serving import served
 from trainer import saved_network
@@ -23,6 +24,7 @@ COMMAND = ("python3", "-m", "serving")
 PORT = 8080
 PREDICT_ROUTE = "/predict"
 HEALTH_ROUTE = "/health"
+FLOAT_BYTES = 4
 _logger = logging.getLogger(__name__)
 
 
@@ -59,6 +61,7 @@ def run(
     }
     prepared.metadata["bands"] = list(contract.bands)
     prepared.metadata["inputs"] = list(contract.inputs)
+    prepared.metadata["tiles"] = contract.plan.summary
     prepared.metadata["outputs"] = {output.name: output.type for output in contract.outputs}
     prepared.metadata["runtime"] = f"{contract.runtime.name}: {contract.runtime.reason}"
     prepared.metadata["max_difference"] = contract.max_difference
@@ -93,18 +96,23 @@ def prepare(
     if not isinstance(section.outputs, str):
         task = task_of_record(description.task)
         outputs["outputs"] = served(section.outputs, task, description.further, description.certainty)
+    plan = tiles.plan(section, description, _pixel_bytes(outputs.get("outputs"), description))
     contract = Contract(
         bands=description.bands,
+        types=tiles.types(section, description),
         arguments=export.arguments((*description.bands, VALID_BAND)),
         task=description.task,
         further=description.further,
         certainty=description.certainty,
         **outputs,
         colors=colors,
-        tile_shape=section.tile_shape,
-        overlap=section.overlap,
+        tile_shape=plan.tile,
+        overlap=plan.overlap,
+        overlap_reading=plan.reading,
+        reach=description.margin,
+        seams_allowed=section.seams == "allowed",
         stride=description.stride,
-        max_payload_bytes=section.max_payload_bytes,
+        max_payload_bytes=section.payload_limit,
         split_hash=manifest.split_hash,
         learned_ground=LearnedGround.of(manifest),
     )
@@ -124,3 +132,10 @@ def prepare(
     if placed is not None:
         placed.write(folder)
     return contract, proof
+
+
+def _pixel_bytes(outputs: tuple[ServedOutput, ...] | None, description: Description) -> tuple[int, ...]:
+    """Bytes of a pixel in each tensor of an answer; all entries as floats where no outputs are named."""
+    if outputs is None:
+        return (FLOAT_BYTES * (len(description.task.entries) + len(description.further)),)
+    return tuple(output.pixel_bytes for output in outputs)

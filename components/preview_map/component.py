@@ -9,7 +9,6 @@ def preview_map(
     name: str,
     data: str,
     predict: str,
-    serving: str,
     project: str,
     examples: Input[Dataset],
     model: Input[Model],
@@ -23,7 +22,6 @@ def preview_map(
         name: The workflow's name.
         data: The config's `data` section, as JSON.
         predict: The config's `predict` section, as JSON.
-        serving: The config's `serving` section, as JSON.
         project: Google Cloud project that the requests count against.
         examples: Of `export_examples`.
         model: Of `train_model`.
@@ -37,7 +35,6 @@ def preview_map(
         name=name,
         data=data,
         predict=predict,
-        serving=serving,
         project=project,
         examples=examples,
         model=model,

@@ -7,7 +7,7 @@ from pathlib import Path
 from kfp import dsl
 
 from components.preview_map import tiles, window
-from earthline.config import Data, Predict, Region, Serving
+from earthline.config import Data, Predict, Region
 from earthline.earth_engine import imagery
 from earthline.earth_engine.connection import connect
 from earthline.earth_engine.pixels import fetch
@@ -36,7 +36,6 @@ def run(
     name: str,
     data: Data,
     predict: Predict,
-    serving: Serving,
     project: str,
     examples: dsl.Dataset,
     model: dsl.Model,
@@ -50,7 +49,6 @@ def run(
         name: The workflow's name.
         data: The config's section.
         predict: The config's section.
-        serving: The config's section.
         project: Google Cloud project that the requests count against.
         examples: Folder of shards and manifest.
         model: Folder that the trainer wrote.
@@ -71,7 +69,7 @@ def run(
     whole = imagery.map_grid(data, predict.region)
     grid = chosen_part(data, whole, predict.region)
     share = math.prod(grid.shape) / math.prod(whole.shape)
-    tile, margin = tiles.sides(serving.overlap, description.stride, len(data.imagery.band_names))
+    tile, margin = tiles.sides(description.margin, description.stride, len(data.imagery.band_names))
     task = task_of(data)
     blocks = tiles.predict(network, data, task, grid, tile, margin, predict.concurrency, predict.region)
     subject = Subject(

@@ -23,22 +23,22 @@ INSIDE_BAND = "earthline_inside"
 Array = np.ndarray[Any, Any]
 
 
-def sides(overlap: tuple[int, int], stride: int, bands: int) -> tuple[tuple[int, int], tuple[int, int]]:
+def sides(seen: int, stride: int, bands: int) -> tuple[tuple[int, int], tuple[int, int]]:
     """Tile and margin that fit into one answer and whose sum the network can halve.
 
     Args:
-        overlap: Pixels of context in total (height, width), as the endpoint would get them.
+        seen: Pixels around a tile that outputs inside of it rest on.
         stride: Of the network.
         bands: Number of imagery bands.
 
     Returns:
         Shape of a tile and margin at each side, in pixels (height, width).
     """
-    margin = [math.ceil(pixels / 2 / stride) * stride for pixels in overlap]
+    margin = math.ceil(seen / stride) * stride
     # float32 bands, their validity and what lies inside.
     side = min(LARGEST_SIDE, math.isqrt(LARGEST_ANSWER // (4 * (bands + 2))))
-    height, width = (max(stride, (side - 2 * each) // stride * stride) for each in margin)
-    return (height, width), (margin[0], margin[1])
+    tile = max(stride, (side - 2 * margin) // stride * stride)
+    return (tile, tile), (margin, margin)
 
 
 def predict(

@@ -6,11 +6,14 @@ from pathlib import Path
 
 from kfp import dsl
 
+from earthline import finding
 from earthline.config import Data, Serving
+from earthline.earth_engine import same_pixels
 from earthline.earth_engine.connection import connect
 from earthline.earth_engine.registration import REGISTRATION, register
 from earthline.entry_point import entry_point
 from earthline.formats.contract import Contract
+from earthline.formats.placed_patches import PlacedPatches
 
 _logger = logging.getLogger(__name__)
 
@@ -40,13 +43,19 @@ def run(
         registration: Folder to write `ee_model.json` into.
 
     Raises:
+        OtherPixelsError: Predictions would see other pixels than the training did.
         SmokeTestError: Earth Engine's answer is no map of the task.
         PixelsError: Earth Engine refuses the prediction or the asset.
         RegistrationError: The asset is something else.
     """
-    contract = Contract.read(Path(prepared.path)).model_copy(update={"max_payload_bytes": serving.max_payload_bytes})
+    contract = Contract.read(Path(prepared.path)).model_copy(update={"max_payload_bytes": serving.payload_limit})
+    endpoint = vertex_endpoint.metadata["resourceName"]
     connect(project)
-    content = register(name, data, contract, project, location, vertex_endpoint.metadata["resourceName"])
+    found = same_pixels.findings(data, contract, endpoint, PlacedPatches.read(Path(prepared.path)))
+    finding.log(found, "register_ee_model")
+    registration.metadata["same_pixels"] = finding.shown(found)
+    same_pixels.require(found)
+    content = register(name, data, contract, project, location, endpoint)
     folder = Path(registration.path)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / REGISTRATION).write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

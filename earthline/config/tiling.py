@@ -73,32 +73,33 @@ def plan(serving: Serving, sight: Sight, wire: Wire, others: Sequence[tuple[str,
     Raises:
         NoPlanError: What is asked for does not fit, or has seams that are not allowed.
     """
-    tile = None if serving.tile_shape == AUTO else serving.tile_shape
-    overlap = None if serving.overlap == AUTO else serving.overlap
+    tile = None if isinstance(serving.tile_shape, str) else serving.tile_shape
+    overlap = None if isinstance(serving.overlap, str) else serving.overlap
     reading = serving.overlap_reading
     found = tile_plan.best(sight, wire, reading, tile=tile, overlap=overlap)
     if found is None:
         if serving.seams == "allowed" and tile is None and overlap is None:
             return tile_plan.with_seams(sight, wire, reading)
-        raise NoPlanError([_too_large(sight, wire, serving)], _fix(serving, sight, wire, others))
+        raise NoPlanError([_too_large(sight, wire, serving)], _fix(serving, sight, wire, others, fits=False))
     wrong = [f"serving.{problem}" for problem in tile_plan.problems(found, sight)]
     if wrong and serving.seams == "refused":
         raise NoPlanError(wrong, _fix(serving, sight, wire, others))
     return found
 
 
-def _fix(serving: Serving, sight: Sight, wire: Wire, others: Sequence[tuple[str, Sight]]) -> str:
+def _fix(serving: Serving, sight: Sight, wire: Wire, others: Sequence[tuple[str, Sight]], *, fits: bool = True) -> str:
+    """What to do; `fits` tells that only seams are in the way."""
     reading = serving.overlap_reading
     free = tile_plan.best(sight, wire, reading)
     if free is not None:
-        return (
-            f"leave out tile_shape and overlap, which makes them {list(free.tile)} and {list(free.overlap)}, or write "
-            "`seams: allowed`"
-        )
+        change = f"leave out tile_shape and overlap, which makes them {list(free.tile)} and {list(free.overlap)}"
+        return f"{change}, or write `seams: allowed`" if fits else change
     found = [change for change, other in others if tile_plan.best(other, wire, reading)][:1]
     bands = len(wire.inputs) - 1
     fewer = (count for count in range(bands - 1, 0, -1) if tile_plan.best(sight, _of_bands(wire, count), reading))
     found += [f"{count} bands instead of {bands}" for count in [next(fewer, 0)] if 2 * count >= bands]
+    if sum(wire.outputs) > sum(wire.inputs) and tile_plan.best(sight, replace(wire, outputs=(1,)), reading):
+        found.append("fewer serving.outputs: auto has what the map needs")
     if reading == "either" and tile_plan.best(sight, wire, "total"):
         found.append("serving.overlap_reading, once `earthline canary` told how Earth Engine counts overlap")
     larger = replace(wire, limit=ENDPOINT_BYTES["dedicated"])
@@ -139,8 +140,8 @@ def _of_bands(wire: Wire, bands: int) -> Wire:
 
 
 def _given(serving: Serving, sight: Sight) -> Plan:
-    overlap = (2 * sight.margin, 2 * sight.margin) if serving.overlap == AUTO else serving.overlap
-    tile = (sight.stride, sight.stride) if serving.tile_shape == AUTO else serving.tile_shape
+    overlap = (2 * sight.margin, 2 * sight.margin) if isinstance(serving.overlap, str) else serving.overlap
+    tile = (sight.stride, sight.stride) if isinstance(serving.tile_shape, str) else serving.tile_shape
     return Plan(tile, overlap, serving.overlap_reading)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import ee
+import numpy as np
 
 from earthline.config import Imagery
 from earthline.earth_engine import ee_assets, imagery
@@ -23,10 +24,7 @@ from earthline.task import Task
 ARGUMENTS_PROPERTY = "earthline_arguments"
 EXPRESSION_PROPERTY = "ee_model"
 MAP_PROPERTY = "ee_map"
-_FLOAT = {"type": "PixelType", "precision": "float"}
-_INPUT_BYTES = 4
-"""Of a pixel of each input, which is a float."""
-_PRECISIONS = {"float32": "float", "uint8": "uint8"}
+_PRECISIONS = {"float32": "float", "uint8": "uint8", "int16": "int16", "uint16": "uint16"}
 
 
 class RegistrationError(ValueError):
@@ -42,11 +40,12 @@ def arguments(endpoint: str, contract: Contract, grid: Grid) -> dict[str, Any]:
         grid: Of the training region: the model predicts on its pixels, whatever the map's own projection.
     """
     height, width = contract.tile_shape
-    rows, columns = contract.overlap
-    growth = pixel_bytes(contract.outputs) / (_INPUT_BYTES * len(contract.inputs))
+    rows, columns = contract.plan.told_overlap
+    types = {name: contract.types.get(name, "float32") for name in contract.inputs}
+    growth = pixel_bytes(contract.outputs) / sum(np.dtype(kind).itemsize for kind in types.values())
     return {
         "endpoint": endpoint,
-        "inputTypeOverride": {name: _FLOAT for name in contract.inputs},
+        "inputTypeOverride": {name: _pixel_type_of(kind) for name, kind in types.items()},
         "proj": {"crs": grid.crs, "transform": list(grid.transform)},
         # A convolution means something only at the scale it was trained at.
         "fixInputProj": True,
@@ -186,7 +185,11 @@ def store(asset: str, properties: Mapping[str, Any]) -> None:
 
 def _output_band(output: ServedOutput) -> dict[str, Any]:
     dimensions = {"dimensions": 1} if output.entries else {}
-    return {"type": {"type": "PixelType", "precision": _PRECISIONS[output.type]}, **dimensions}
+    return {"type": _pixel_type_of(output.type), **dimensions}
+
+
+def _pixel_type_of(kind: str) -> dict[str, str]:
+    return {"type": "PixelType", "precision": _PRECISIONS[kind]}
 
 
 def _pixel_type(described: Mapping[str, Any]) -> Any:

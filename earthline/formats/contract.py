@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from earthline.formats.certainty import Certainty
@@ -11,8 +12,11 @@ from earthline.formats.learned_ground import LearnedGround
 from earthline.formats.runtime_record import RuntimeRecord
 from earthline.formats.served_outputs import ServedOutput
 from earthline.formats.task_record import TaskRecord
+from earthline.tile_plan import Plan, Readings
 
 Value = TypeVar("Value")
+Array = np.ndarray[Any, Any]
+WireType = Literal["uint8", "int16", "uint16", "float32"]
 
 VALID_BAND = "earthline_valid"
 """Band, and input of a served model: 1 where every band of the imagery is valid, 0 where one is masked."""
@@ -29,9 +33,9 @@ EXAMPLE_INPUT = "input"
 
 def _whole_array(given: dict[str, Any]) -> tuple[ServedOutput, ...]:
     """All entries as floats, which is what models gave whose contract says nothing of outputs."""
-    task = given.get("task")
-    if not isinstance(task, TaskRecord):
+    if "task" not in given:
         return ()  # which is said already
+    task: TaskRecord = given["task"]
     count = len(task.entries) + len(given.get("further", ()))
     return (ServedOutput(name=task.output, entries=count, used=count),)
 
@@ -42,11 +46,14 @@ class Contract(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     bands: tuple[str, ...] = Field(
-        min_length=1, description="Imagery bands that the model takes; one float32 tensor (height, width, 1) each."
+        min_length=1, description="Imagery bands that the model takes; one tensor (height, width, 1) each."
     )
     valid: str = Field(
         default=VALID_BAND,
-        description="Name of the validity input, float32 (height, width, 1): 1 where every band is valid, else 0.",
+        description="Name of the validity input, a tensor (height, width, 1): 1 where every band is valid, else 0.",
+    )
+    types: dict[str, WireType] = Field(
+        default={}, description="Type of each input's tensor on the wire; those that are not named are float32."
     )
     arguments: dict[str, str] = Field(
         default={},
@@ -73,6 +80,15 @@ class Contract(BaseModel):
     overlap: tuple[int, int] = Field(
         description="Context in pixels per dimension (height, width) in total; callers trim half on each side."
     )
+    overlap_reading: Readings = Field(
+        default="either",
+        description="How Earth Engine counts its inputOverlapSize; where nobody knows, `either`: tiles may come "
+        "with the overlap at each edge.",
+    )
+    reach: int | None = Field(
+        default=None, ge=0, description="Pixels around a pixel that its outputs may rest on; None where unknown."
+    )
+    seams_allowed: bool = Field(default=False, description="Whether edges of tiles may show in a map.")
     stride: int = Field(gt=0, description="Stride of the network; other tile sizes are padded inside the graph.")
     max_payload_bytes: int = Field(gt=0, description="Largest request in bytes.")
     split_hash: str = Field(default="", description="Of the examples it learned from; empty where unknown.")
@@ -118,12 +134,26 @@ class Contract(BaseModel):
 
     @property
     def sent_shape(self) -> tuple[int, int]:
-        """Pixels (height, width) of the largest tile that callers may send, with the overlap at each edge.
+        """Pixels (height, width) of the largest tile that callers may send, with its margins."""
+        return self.plan.largest
 
-        Google's texts say of the overlap both that it is the total and that it lies at each edge.
+    @property
+    def plan(self) -> Plan:
+        """The tiles that Earth Engine sends."""
+        return Plan(self.tile_shape, self.overlap, self.overlap_reading)
+
+    def typed(self, name: str, values: Array) -> Array:
+        """Values as they are sent.
+
+        Args:
+            name: Of the input.
+            values: Any shape.
+
+        Returns:
+            Of the input's type on the wire.
         """
-        (height, width), (rows, columns) = self.tile_shape, self.overlap
-        return height + 2 * rows, width + 2 * columns
+        sent: Array = np.asarray(values).astype(self.types.get(name, "float32"), copy=False)
+        return sent
 
     @property
     def warm_shapes(self) -> tuple[tuple[int, int], ...]:

@@ -69,10 +69,9 @@ class Reference:
             tile: Its place.
             contract: Names the inputs.
         """
-        bands = {
-            band: tensors.encode(self.image[tile, :, :, place : place + 1]) for place, band in enumerate(contract.bands)
-        }
-        return bands | {contract.valid: tensors.encode(self.valid[tile, :, :, np.newaxis])}
+        values = {band: self.image[tile, :, :, place : place + 1] for place, band in enumerate(contract.bands)}
+        values[contract.valid] = self.valid[tile, :, :, np.newaxis]
+        return {name: tensors.encode(contract.typed(name, each)) for name, each in values.items()}
 
     def write(self, folder: Path) -> None:
         """Writes `probe.npz` into a SavedModel's folder."""

@@ -64,7 +64,7 @@ def shrunk(config: Config) -> Config:
         "traffic_percent": 100,
         "keep_previous": 0,
     }
-    content["predict"] |= {"asset": None, "tile_shape": content["serving"]["tile_shape"]}
+    content["predict"] |= {"asset": None, "tile_shape": config.tile_plan.tile}
     content["schedule"] = {}
     return Config.model_validate(content)
 
@@ -79,7 +79,7 @@ def in_the_middle(config: Config) -> Config:
         ImageryError: The config names something that Earth Engine does not have.
     """
     grid = imagery.grid(config.data)
-    tile, (height, width) = config.serving.tile_shape, grid.shape
+    tile, (height, width) = config.tile_plan.tile, grid.shape
     # A pixel less, so that rounding to whole pixels brings no third tile.
     shape = max(1, min(2 * tile[0], height) - 1), max(1, min(2 * tile[1], width) - 1)
     window = grid.window((height - shape[0]) // 2, (width - shape[1]) // 2, shape)

@@ -34,13 +34,15 @@ def of_map(config: Config, prices: Prices, measured: Measured | None, earlier: E
         ImageryError: The region lies outside the imagery.
         PixelsError: Earth Engine does not answer.
     """
-    data, region, tile = config.data, config.predict.region, config.serving.tile_shape
+    data, region, tiles = config.data, config.predict.region, config.tile_plan
+    tile = tiles.tile
     grid = imagery.map_grid(data, region)
     shape = request_shape(config.predict.tile_shape, tile)
     wanted, _ = covering(grid, shape, imagery.in_pixels(data, grid, region))
     pixels = sum(math.prod(inner) for *_, inner in wanted)
     calls = sum(math.prod(-(-length // side) for length, side in zip(inner, tile, strict=True)) for *_, inner in wanted)
-    sent = calls * math.prod(side + around for side, around in zip(tile, config.serving.overlap, strict=True))
+    # The least that may be true: overlap as a total, where nobody knows.
+    sent = calls * math.prod(tiles.sent(tiles.readings[0]))
     if measured is None:
         spent = Figure.unknown("Earth Engine's computing for the map was not measured, as no example is fetched")
     else:

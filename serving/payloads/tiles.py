@@ -109,6 +109,9 @@ class Tiles:
             )
 
 
+_WHOLE = ("uint8", "int8", "int16", "uint16", "int32", "uint32")
+
+
 def is_array(name: str, contract: Contract) -> bool:
     """True for the band of `toArray()`, where the model has no input of that name."""
     return name == ARRAY_BAND and ARRAY_BAND not in contract.inputs
@@ -144,9 +147,12 @@ def check_names(given: Mapping[str, Any], place: str, contract: Contract) -> Seq
 
 
 def types(name: str, contract: Contract) -> tuple[str, ...]:
-    """Types that an input's tensor may have: the contract's own, and float32."""
-    own = getattr(contract, "types", {}).get(name, "float32")
-    return ("float32",) if own == "float32" else (own, "float32")
+    """Types that an input's tensor may have: float32, and all whole numbers where the contract sends such.
+
+    Google documents no table from Earth Engine's types to TensorFlow's: a band of 16 bits may come as 32.
+    """
+    own = contract.types.get(name, "float32")
+    return ("float32",) if own == "float32" else (own, "float32", *_WHOLE)
 
 
 def most_values(name: str, contract: Contract) -> int:

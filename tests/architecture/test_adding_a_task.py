@@ -35,7 +35,6 @@ CONFIG = {
     },
     "train": {"model": {"name": "pixel_mlp", "units": 16, "dropout": 0.0}, "epochs": 30, "learning_rate": 0.02},
     "evaluate": {"baseline_trees": 10, "baseline_windows": [], "min_gain": -1},
-    "serving": {"tile_shape": [16, 16], "overlap": [2, 2]},
 }
 
 

@@ -28,7 +28,7 @@ data:
       - {name: dry, color: "#ffff00", values: [1]}
 export: {patch_shape: [8, 8], block_shape: [24, 24]}
 train: {model: {depth: 1}}
-serving: {tile_shape: [32, 32], overlap: [8, 8]}
+serving: {tile_shape: [32, 32], overlap: [8, 8], seams: allowed}
 """
 # One process for all of them: starting it takes longer than asking.
 DRIVER = """
@@ -166,7 +166,7 @@ def test_local_examples_are_looked_at_without_google(tmp_path: Path) -> None:
         "data": foreign.data(files=["part-*.tfrecord"], split={"by": "file"}),
         "export": {"patch_shape": [foreign.SIDE, foreign.SIDE]},
         "train": {"model": {"depth": 1}},
-        "serving": {"tile_shape": [32, 32], "overlap": [8, 8]},
+        "serving": {"tile_shape": [32, 32], "overlap": [8, 8], "seams": "allowed"},
     }
     path = tmp_path / "elsewhere.yaml"
     path.write_text(json.dumps(content))

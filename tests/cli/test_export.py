@@ -34,7 +34,7 @@ data:
       - {{name: dry, color: "#ffff00", values: [1]}}
 export: {{patch_shape: [8, 8], block_shape: [40, 40], examples: {{train: 60, validation: 12, test: 20}}, shards: 2}}
 train: {{model: {{depth: 1}}}}
-serving: {{tile_shape: [32, 32], overlap: [8, 8]}}
+serving: {{tile_shape: [32, 32], overlap: [8, 8], seams: allowed}}
 """
 
 
@@ -155,7 +155,7 @@ def test_examples_of_others_are_laid_out_alike_without_google(tmp_path: Path) ->
         "data": foreign.data(files=["part-*.tfrecord"], split={"by": "file"}),
         "export": {"patch_shape": [foreign.SIDE, foreign.SIDE], "shards": 1},
         "train": {"model": {"depth": 1}},
-        "serving": {"tile_shape": [32, 32], "overlap": [8, 8]},
+        "serving": {"tile_shape": [32, 32], "overlap": [8, 8], "seams": "allowed"},
     }
     (tmp_path / "elsewhere.yaml").write_text(json.dumps(told))
     nowhere = Shell(tmp_path, tmp_path / "no-sandbox")

@@ -33,7 +33,7 @@ export:
   block_shape: [24, 24]
   examples: {{train: 90, validation: 30, test: 30}}
 train: {{model: {{depth: 1}}}}
-serving: {{tile_shape: [32, 32], overlap: [8, 8]}}
+serving: {{tile_shape: [32, 32], overlap: [8, 8], seams: allowed}}
 predict: {{tile_shape: [64, 64]}}
 """
 STEP = """

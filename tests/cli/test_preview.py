@@ -36,7 +36,7 @@ data:
       - {{name: far off, color: "#ff0000", values: [2]}}
 export: {{patch_shape: [8, 8], block_shape: [20, 20], examples: {{train: 60, validation: 12, test: 20}}, seed: 3}}
 train: {{model: {{depth: 1}}}}
-serving: {{tile_shape: [32, 32], overlap: [8, 8]}}
+serving: {{tile_shape: [32, 32], overlap: [8, 8], seams: allowed}}
 """
 HOLED = """\
 {"type": "Polygon", "coordinates": [
@@ -230,7 +230,7 @@ def test_examples_made_elsewhere_are_shown_as_a_run_would_take_them(tmp_path: Pa
         "data": foreign.data(files=["part-*.tfrecord"], split={"by": "file"}),
         "export": {"patch_shape": [foreign.SIDE, foreign.SIDE]},
         "train": {"model": {"depth": 1}},
-        "serving": {"tile_shape": [32, 32], "overlap": [8, 8]},
+        "serving": {"tile_shape": [32, 32], "overlap": [8, 8], "seams": "allowed"},
     }
     (tmp_path / "elsewhere.yaml").write_text(json.dumps(content))
     # Local files need no Earth Engine: no sandbox has this home.

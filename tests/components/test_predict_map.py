@@ -11,7 +11,7 @@ import pytest
 import rasterio
 from affine import Affine
 
-from earthline.config import Data, Predict, Serving
+from earthline.config import Data, Predict
 from earthline.formats.manifest import Manifest, SourceRecord
 from earthline.task.classification.classes import UNLABELLED
 from earthline.task.classification.task import Classification
@@ -81,11 +81,11 @@ inputs = dict(name="predict-test", data=case["data"], project="sandbox", example
               model=artifact(dsl.Model, "model"), evaluation=evaluation)
 map_, report = artifact(dsl.Artifact, "map"), artifact(dsl.HTML, "report.html")
 outcome = {}
-predict(**inputs, serving=case["serving"], predict=case["predict"], registration=registration, map=map_,
+predict(**inputs, predict=case["predict"], registration=registration, map=map_,
         report_file=report)
 outcome["map"] = [map_.path, map_.metadata, report.path]
 whole = artifact(dsl.Artifact, "whole")
-predict(**inputs, serving=case["serving"],
+predict(**inputs,
         predict=json.dumps({**json.loads(case["predict"]), "asset": None}),
         registration=registered("all_entries"), map=whole, report_file=artifact(dsl.HTML, "whole.html"))
 outcome["whole"] = whole.path
@@ -107,7 +107,7 @@ outcome["writable"] = {
 }
 def refused(**section):
     changed = json.dumps({**json.loads(case["predict"]), **section})
-    return problem(lambda: predict(**inputs, serving=case["serving"], predict=changed, registration=registration,
+    return problem(lambda: predict(**inputs, predict=changed, registration=registration,
                                    map=map_, report_file=report))
 outcome["over the scene"] = refused(asset=case["scene"])
 outcome["outside"] = refused(region={"west": 20, "south": 10, "east": 20.1, "north": 10.1})
@@ -250,7 +250,6 @@ def outcome(sandbox: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
         "overlap": OVERLAP,
         "grid": GRID,
         "data": DATA.model_dump_json(),
-        "serving": Serving(tile_shape=TILE, overlap=OVERLAP).model_dump_json(),
         "predict": Predict(tile_shape=(40, 50), asset=asset, bands=BANDS).model_dump_json(),
         "scene": f"{FOLDER}/scene",
         "asset": asset,

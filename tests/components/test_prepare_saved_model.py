@@ -25,8 +25,9 @@ def test_the_step_proves_its_work_in_a_fresh_process(trained, tmp_path, capfd):
     prepared = artifact_types.UnmanagedContainerModel(uri=str(tmp_path / "prepared"))
     prepare_saved_model.python_func(
         data=trained.data,
-        serving=Serving(tile_shape=(8, 8), overlap=(4, 4)).model_dump_json(),
+        serving=Serving(tile_shape=(8, 8)).model_dump_json(),
         image="registry/earthline:1",
+        serving_image="registry/earthline:1",
         examples=trained.examples,
         model=trained.model,
         prepared=prepared,
@@ -44,7 +45,7 @@ def test_the_step_proves_its_work_in_a_fresh_process(trained, tmp_path, capfd):
     assert contract.max_difference is not None and contract.max_difference <= 1e-5
     assert contract.arguments == {}
     probe = Reference.read(folder)
-    assert probe.shape == contract.sent_shape == (16, 16)
+    assert probe.shape == contract.sent_shape == (48, 48)
     assert (probe.valid == 0).any(), "a tile with a mask is asked as well"
     signature = tf.saved_model.load(str(folder)).signatures["arrays"]
     tiles = {band: tf.constant(probe.image[..., place]) for place, band in enumerate(BANDS)}

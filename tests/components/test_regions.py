@@ -90,7 +90,7 @@ for name, path in case["configs"].items():
         said["grid"] = imagery.grid(data).to_json()
         said["region"] = data.region.model_dump(mode="json")
         verification.verify(data, settings.predict.region)
-        sections = {key: getattr(settings, key).model_dump_json() for key in ("data", "export", "predict", "serving")}
+        sections = {key: getattr(settings, key).model_dump_json() for key in ("data", "export", "predict")}
         examples = artifact(dsl.Dataset, name + "/examples")
         export(data=sections["data"], export=sections["export"], project="sandbox", temp_location="",
                examples=examples)
@@ -105,7 +105,7 @@ for name, path in case["configs"].items():
             "further": [], "certainty": Certainty().model_dump(mode="json"),
             "arguments": ee_model.arguments(endpoint.resource_name, contract, Grid.from_json(said["grid"]))}))
         made = artifact(dsl.Artifact, name + "/map"), artifact(dsl.HTML, name + "/report.html")
-        predict(name=name, data=sections["data"], serving=sections["serving"], project="sandbox", examples=examples,
+        predict(name=name, data=sections["data"], project="sandbox", examples=examples,
                 model=artifact(dsl.Model, name + "/model"), evaluation=artifact(dsl.Artifact, "evaluation"),
                 predict=sections["predict"], registration=registration, map=made[0], report_file=made[1])
         said["map"], said["report"] = made[0].path, made[1].path
@@ -212,7 +212,7 @@ def config(name: str, imagery: dict[str, Any], labels: dict[str, Any], **data: A
         },
         "export": EXPORT,
         "train": {"model": {"depth": 1}},
-        "serving": {"tile_shape": [32, 40], "overlap": [4, 8]},
+        "serving": {"tile_shape": [32, 40], "overlap": [4, 8], "seams": "allowed"},
         "predict": {"tile_shape": [32, 40]},
     }
 

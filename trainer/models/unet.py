@@ -15,7 +15,7 @@ class UNet(Network):
     STRIDE_OPTION: ClassVar[str] = "depth"
 
     name: Literal["unet"] = Field(default="unet", description="Architecture.")
-    depth: WholeNumber = Field(default=3, ge=1, le=6, description="Number of halvings; the model's stride is 2**depth.")
+    depth: WholeNumber = Field(default=2, ge=1, le=6, description="Number of halvings; the model's stride is 2**depth.")
     filters: WholeNumber = Field(
         default=16, ge=4, le=256, description="Convolution filters of the first level; each halving doubles them."
     )

@@ -52,9 +52,7 @@ def _texts(case: Case) -> dict[str, list[bytes]]:
         case.contract.valid: seen.valid
     }
     return {
-        name: [
-            base64.urlsafe_b64encode(serialized(case.contract.typed(name, tile[..., np.newaxis]))) for tile in tiles
-        ]
+        name: [base64.urlsafe_b64encode(serialized(case.contract.typed(name, tile[..., np.newaxis]))) for tile in tiles]
         for name, tiles in bands.items()
     }
 

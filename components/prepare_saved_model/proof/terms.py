@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from components.prepare_saved_model.proof import graph, masks, session, shapes, texts, values
+from components.prepare_saved_model.proof import graph, masks, seams, session, shapes, texts, values
 from components.prepare_saved_model.proof.case import Case, Refused, Undecided, reason
 from earthline.finding import Finding
 
@@ -47,6 +47,8 @@ TERMS = (
     Term("tiles that are all masked", masks.wholly_masked, _WRAPPER),
     Term("pixels that are no number", masks.no_numbers, _WRAPPER),
     Term("web-safe base64", texts.alphabet, _WRAPPER),
+    Term("what lies far away", seams.far_pixels, _LAYERS),
+    Term("edges of tiles", seams.seams, _WRAPPER),
     Term("requests and answers", shapes.payload, "use a smaller serving.tile_shape"),
 )
 

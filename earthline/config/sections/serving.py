@@ -1,15 +1,40 @@
 """The section `serving`: the endpoint, and how Earth Engine calls it."""
 
-from typing import Literal, Self
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from earthline.config.section import Section, Shape, WholeNumber
 from earthline.config.sections.outputs import Outputs
 
-AUTO = "auto"
+AUTO: Literal["auto"] = "auto"
 ENDPOINT_BYTES = {"shared": 1_500_000, "dedicated": 10_000_000}
 """Most bytes of a request, and of an answer: https://cloud.google.com/vertex-ai/docs/predictions/choose-endpoint-type."""
+
+
+def _shape_of(least: int) -> Callable[[Any], Any]:
+    def shape(value: Any) -> Any:
+        """`auto`, or a shape; says what is wrong once, where a union would say it for each of its kinds."""
+        sides = value if isinstance(value, list | tuple) else ()
+        whole = all(isinstance(side, int) and not isinstance(side, bool) and side >= least for side in sides)
+        if value == AUTO or (whole and len(sides) == 2):
+            return value
+        raise ValueError(
+            f"{value!r} is neither `auto` nor a height and a width in pixels, {least} at least; write them such as "
+            "[96, 96]"
+        )
+
+    return shape
+
+
+AutoShape = Annotated[Literal["auto"] | Shape, BeforeValidator(_shape_of(1))]
+"""(height, width) in pixels, or `auto`."""
+AutoMargins = Annotated[
+    Literal["auto"] | tuple[Annotated[WholeNumber, Field(ge=0)], Annotated[WholeNumber, Field(ge=0)]],
+    BeforeValidator(_shape_of(0)),
+]
+"""The same, where 0 makes sense."""
 
 
 class Serving(Section):
@@ -34,12 +59,12 @@ class Serving(Section):
         description="Former champions that stay deployed without traffic, so that `earthline rollback` is a matter of "
         "seconds; each costs its replicas. With 0 a rollback deploys the former champion again.",
     )
-    tile_shape: Literal["auto"] | Shape = Field(
+    tile_shape: AutoShape = Field(
         default=AUTO,
         description="Pixels of each tile that Earth Engine predicts, (height, width), without overlap; `auto` is the "
         "largest whose request and answer fit.",
     )
-    overlap: Literal["auto"] | Shape = Field(
+    overlap: AutoMargins = Field(
         default=AUTO,
         description="Pixels of context in total per dimension (height, width), half on each side, trimmed afterwards; "
         "`auto` is as much as the model sees.",

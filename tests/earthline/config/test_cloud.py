@@ -1,21 +1,16 @@
 """What of a config Google Cloud would refuse, or would make something else of, is said when it is loaded."""
 
-import base64
 import copy
 import json
 import re
 from typing import Any
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from earthline.config import Config, ConfigError, Serving, parse
+from earthline.config import Config, ConfigError, parse
 from earthline.config.model import find, known
 from earthline.config.step import steps_section
-from earthline.formats import tensors
 
 LIMIT = 1_500_000
 
@@ -39,58 +34,6 @@ def refusal(**sections: Any) -> list[str]:
     with pytest.raises(ConfigError) as caught:
         parse(content(**sections), "x")
     return str(caught.value).splitlines()
-
-
-even = st.integers(0, 40).map(lambda number: 2 * number + 2)
-
-
-@given(
-    st.tuples(st.integers(1, 400), st.integers(1, 400)), st.tuples(even, even), st.integers(1, 20), st.integers(2, 30)
-)
-def test_a_tile_is_accepted_exactly_where_request_and_answer_fit_either_reading_of_overlap(
-    tile: tuple[int, int], overlap: tuple[int, int], bands: int, classes: int
-) -> None:
-    height, width = (side + 2 * edge for side, edge in zip(tile, overlap, strict=True))
-    least = height * width * 4 * max(bands + 1, classes) * 4 / 3
-    try:
-        config = parse(content(bands, classes, serving={"tile_shape": tile, "overlap": overlap}), "x")
-    except ConfigError as error:
-        assert "serving.tile_shape" in str(error)
-        assert least + 128 * (bands + 1) + 1200 > LIMIT
-    else:
-        assert least < max(config.payload_bytes, config.response_bytes) <= LIMIT
-
-
-def test_the_arithmetic_bounds_what_is_really_sent() -> None:
-    config = parse(content(10, 11, serving={"tile_shape": [80, 80], "overlap": [32, 32]}), "x")
-    tile = np.zeros((144, 144, 1), np.float32)
-    request = json.dumps({"instances": [{f"band-{number}": tensors.encode(tile) for number in range(11)}]})
-    assert 0.999 * config.payload_bytes < len(request) <= config.payload_bytes
-    answer = json.dumps({"predictions": [{"probabilities": tensors.encode(np.zeros((144, 144, 11), np.float32))}]})
-    assert 0.998 * config.response_bytes < len(answer) <= config.response_bytes
-    assert len(base64.b64encode(bytes(160 * 160 * 11 * 4))) == 1_501_868  # what 11 classes made of 160 px a side
-
-
-@pytest.mark.parametrize(
-    ("bands", "classes", "said"),
-    [
-        (10, 11, ["a request of 1,", "(10 bands and the mask)", "an answer of 1,", "at most 159 pixels a side"]),
-        (2, 30, ["an answer of", "(30 classes)", "at most 96 pixels a side", "[32, 32]"]),
-        (30, 2, ["a request of", "(30 bands and the mask)", "at most 95 pixels a side"]),
-    ],
-)
-def test_a_tile_that_is_too_large_comes_with_the_largest_that_fits(bands: int, classes: int, said: list[str]) -> None:
-    (line,) = refusal(bands=bands, classes=classes, serving={"tile_shape": [96, 96], "overlap": [32, 32]})
-    for words in said:
-        assert words in line
-    config = parse(content(bands, classes, serving={"tile_shape": [8, 8], "overlap": [2, 2]}), "x")
-    side = config.largest_side
-    assert parse(content(bands, classes, serving={"tile_shape": [side - 4, side - 4], "overlap": [2, 2]}), "x")
-    assert refusal(bands=bands, classes=classes, serving={"tile_shape": [side - 3, side - 3], "overlap": [2, 2]})
-
-
-def test_the_defaults_fit_ten_bands_and_eleven_classes() -> None:
-    assert parse(content(10, 11), "x").serving == Serving()
 
 
 @pytest.mark.parametrize("value", ["0-25", "16", "1_000", "1e3", 16.0, 16.5, float("inf"), True, False, None, [1]])

@@ -96,8 +96,8 @@ BOX = {"west": 1, "south": 1, "east": 2, "north": 2}
             ["data.labels.classes", "at least 2"],
         ),
         (
-            changed(export__patch_shape=[60, 64]),
-            ["export.patch_shape", "stride 8", "[64, 64]"],
+            changed(export__patch_shape=[62, 64]),
+            ["export.patch_shape", "stride 4", "[64, 64]"],
         ),
         (changed(export__patch_shape=[64, 64], export__block_shape=[96, 256]), ["block_shape", "at least twice"]),
         (changed(export__examples={"train": 1, "test": 1}), ["export", "examples lacks validation"]),
@@ -121,7 +121,10 @@ BOX = {"west": 1, "south": 1, "east": 2, "north": 2}
         (changed(evaluate__baseline_context=4), ["evaluate", "baseline_context 4", "odd"]),
         (changed(serving__min_replicas=3), ["serving", "max_replicas 1 is below min_replicas 3"]),
         (changed(serving__overlap=[31, 32]), ["serving", "overlap [31, 32] must be even"]),
-        (changed(serving__tile_shape=[512, 512]), ["serving.tile_shape", "request of", "a side"]),
+        (
+            changed(serving__tile_shape=[512, 512]),
+            ["serving.tile_shape", "a request (2 bands and the mask) of", "a side", "leave out tile_shape"],
+        ),
         (changed(environment__target="cloud"), ["environment.image", "'earthline:0.1.0'", "docker.pkg.dev"]),
         (changed(environment__bucket="gs://x"), ["environment.bucket", "'gs://x'"]),
         (changed(environment__location="Europe"), ["environment.location", "'Europe'"]),

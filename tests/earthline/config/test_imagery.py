@@ -11,7 +11,6 @@ from earthline.config.sections.imagery import READY, OneSource, SeveralSources, 
 
 BASE: dict[str, Any] = {
     "name": "sample",
-    "serving": {"tile_shape": [32, 32], "overlap": [2, 2]},
     "data": {
         "imagery": {},
         "labels": {
@@ -32,7 +31,9 @@ YEAR = {"collection": "X/Y", "bands": ["B4", "B8"], "year": 2021}
 
 
 def config(imagery: Any) -> Config:
-    return parse({**BASE, "data": {**BASE["data"], "imagery": imagery}}, "sample.yaml")
+    # Sees the pixel alone, so that tiles fit whatever number of bands there is.
+    model = {"train": {"model": {"name": "pixel_mlp"}}}
+    return parse({**BASE, **model, "data": {**BASE["data"], "imagery": imagery}}, "sample.yaml")
 
 
 def stack(*sources: Any, **more: Any) -> dict[str, Any]:

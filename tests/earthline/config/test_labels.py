@@ -197,7 +197,7 @@ def test_the_dates_of_a_table_are_the_imagery_s(tmp_path):
         {"ready": "copernicus_dem"},
     ]
     whole["data"]["imagery"] = {"sources": sources, "data_type": "float32"}
-    whole["serving"] = {"tile_shape": [64, 64]}
+    whole["train"] = {"model": {"depth": 2}}
     labels = parse(whole, "here").data.labels
     assert labels.date.within == (("2021-04-01", "2021-10-01"), ("2020-01-01", "2021-01-01"))
     assert Data.model_validate_json(parse(whole, "here").data.model_dump_json()).labels == labels

@@ -46,7 +46,7 @@ def test_auto_needs_one_candidate_that_takes_the_patches() -> None:
     patches = ["export.patch_shape=[30, 30]", "train.model={name: auto}"]
     assert load(QUICKSTART, patches).train.model.name == "auto"
     networks = "train.model={name: auto, candidates: [{name: unet}, {name: context_unet}]}"
-    assert "does not divide by the model's stride 8" in refused(patches[0], networks)[0]
+    assert "does not divide by the model's stride 4" in refused(patches[0], networks)[0]
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_auto_needs_one_candidate_that_takes_the_patches() -> None:
     [
         ("train.model.name=unett", "train.model: name 'unett' is no model; known here: auto, context_unet, "),
         ("train.model.dept=1", "train.model.dept: unknown key (value 1); did you mean `depth`?"),
-        ("train.model.depth=x", "train.model.depth: 'x' is no whole number; write a whole number such as 3"),
+        ("train.model.depth=x", "train.model.depth: 'x' is no whole number; write a whole number such as 2"),
         ("train.model.depth=9", "train.model.depth: 9 is not allowed: input should be less than or equal to 6"),
         (
             "train.model={name: pixel_mlp, windows: [9, 4]}",

@@ -77,9 +77,9 @@ def test_each_surprise_is_a_line_with_its_place(
 
 
 def test_what_several_sections_must_agree_on_has_the_line_of_its_key(tmp_path: Path) -> None:
-    text = TEXT + "export:\n  patch_shape: [60, 60]\n  block_shape: [240, 240]\n"
+    text = TEXT + "export:\n  patch_shape: [62, 62]\n  block_shape: [240, 240]\n"
     (said,) = refused(tmp_path, text)
-    assert said.startswith("forests.yaml:12: export.patch_shape: [60, 60] does not divide")
+    assert said.startswith("forests.yaml:12: export.patch_shape: [62, 62] does not divide")
     (said,) = refused(tmp_path, TEXT + "serving:\n  max_replicas: 1\n  overlap: [31, 32]\n")
     assert said.startswith("forests.yaml:13: serving: overlap [31, 32] must be even")
 

@@ -74,7 +74,11 @@ def test_what_is_missing_or_no_list_is_told_with_what_to_write() -> None:
 
 
 def test_an_interval_makes_the_answer_of_the_endpoint_three_times_as_large() -> None:
-    one, three = config(RASTER), config(RASTER, train={"loss": {"name": "quantile"}})
+    tile, bands = {"tile_shape": [64, 64]}, {"bands": ["q0.05", "q0.95"]}
+    one, three = (
+        config(RASTER, serving=tile),
+        config(RASTER, serving=tile, train={"loss": {"name": "quantile"}}, predict=bands),
+    )
     assert three.response_bytes > 2.9 * (one.response_bytes - 1152)
 
 
