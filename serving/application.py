@@ -24,6 +24,8 @@ from serving.settings import Settings
 from serving.tracing import Trace
 
 METRICS_ROUTE = "/metrics"
+CONTRACT_ROUTE = "/contract"
+"""For callers of the server itself; Vertex AI lets nothing but predictions through."""
 GRACE_SECONDS = 20
 """How long requests under way may take once no more are taken."""
 _GONE = 499
@@ -53,6 +55,7 @@ class Server:
                 Route(self._settings.health_route, self.health, methods=["GET"]),
                 Route(self._settings.predict_route, self.predict, methods=["POST"]),
                 Route(METRICS_ROUTE, self.measured, methods=["GET"]),
+                Route(CONTRACT_ROUTE, self.described, methods=["GET"]),
             ],
             lifespan=self._lifespan,
         )
@@ -70,6 +73,12 @@ class Server:
     async def measured(self, request: Request) -> Response:
         """The metrics, as Prometheus reads them."""
         return Response(self._metrics.text(), media_type=metrics.CONTENT_TYPE)
+
+    async def described(self, request: Request) -> Response:
+        """What the model takes and gives, as `contract.json` has it; 503 until it is loaded."""
+        if self._model.loaded is None:
+            return _error(503, self._model.reason)
+        return Response(self._model.loaded.model_dump_json(), media_type="application/json")
 
     async def predict(self, request: Request) -> Response:
         """Answers `{"instances": […]}` with `{"predictions": […]}`."""

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from earthline.formats.contract import Contract
 from serving.settings import Settings, SettingsError
 from serving.storage import StorageError, local_folder
 
@@ -47,6 +48,11 @@ def post(server: Any, content: Any) -> httpx.Response:
 def test_health_means_that_the_model_is_loaded(server: Any) -> None:
     response = httpx.get(f"{server.url}/health", trust_env=False)
     assert response.status_code == 200 and response.json() == {"status": "ready"}
+
+
+def test_the_contract_is_told_to_who_reaches_the_server_itself(server: Any, saved_model: Path) -> None:
+    response = httpx.get(f"{server.url}/contract", trust_env=False)
+    assert response.status_code == 200 and Contract.model_validate_json(response.content) == Contract.read(saved_model)
 
 
 def test_predictions_are_those_of_the_model(server: Any, network: keras.Model) -> None:
