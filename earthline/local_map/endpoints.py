@@ -82,7 +82,10 @@ class Endpoint:
         """
         count, *shape = next(iter(inputs.values())).shape
         instances = [
-            {name: tensors.encode(self._typed(name, values[tile])) for name, values in inputs.items()}
+            {
+                name: tensors.encode(self._contract.typed(name, values[tile][..., np.newaxis]))
+                for name, values in inputs.items()
+            }
             for tile in range(count)
         ]
         content = self._patient(json.dumps({"instances": instances}, separators=(",", ":")).encode())
@@ -93,9 +96,6 @@ class Endpoint:
             )
         found = [self._read(prediction, tuple(shape)) for prediction in predictions]
         return {output.name: np.stack([each[output.name] for each in found]) for output in self._contract.outputs}
-
-    def _typed(self, name: str, values: Array) -> Array:
-        return np.ascontiguousarray(values, np.float32)[..., np.newaxis]
 
     def _read(self, prediction: Any, shape: tuple[int, ...]) -> dict[str, Array]:
         outputs = self._contract.outputs
@@ -178,7 +178,7 @@ def most_tiles(contract: Contract, most_bytes: int) -> int:
         EndpointError: Not even one.
     """
     pixels = (contract.tile_shape[0] + contract.overlap[0]) * (contract.tile_shape[1] + contract.overlap[1])
-    asked = sum(_text_bytes(4 * pixels, name) for name in contract.inputs)
+    asked = sum(_text_bytes(_item_bytes(contract, name) * pixels, name) for name in contract.inputs)
     answered = sum(_text_bytes(output.pixel_bytes * pixels, output.name) for output in contract.outputs)
     found = (most_bytes - _FRAME_BYTES) // max(asked, answered)
     if found < 1:
@@ -187,6 +187,10 @@ def most_tiles(contract: Contract, most_bytes: int) -> int:
             "model with a smaller serving.tile_shape"
         )
     return int(found)
+
+
+def _item_bytes(contract: Contract, name: str) -> int:
+    return contract.typed(name, np.zeros(0)).itemsize
 
 
 def _text_bytes(size: int, name: str) -> int:

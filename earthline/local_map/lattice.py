@@ -124,9 +124,18 @@ class Lattice:
         if places:
             cuts = [slice(place * wide, (place + 1) * wide + overlap[1]) for place in places]
             for band, plane in zip(self._contract.bands, values, strict=True):
-                inputs[band] = np.stack([plane[:, cut] for cut in cuts])
+                cast = self._cast(band, plane)
+                inputs[band] = np.stack([cast[:, cut] for cut in cuts])
             inputs[self._contract.valid] = np.stack([valid[:, cut] for cut in cuts]).astype(np.float32)
         return Sent(group, places, inputs, inner)
+
+    def _cast(self, band: str, plane: Array) -> Array:
+        """Values as Earth Engine sends them: whole numbers are cut towards zero and held to the range of their type."""
+        kind = self._contract.typed(band, np.zeros(0)).dtype
+        if kind.kind == "f":
+            return plane
+        limits = np.iinfo(kind)
+        return np.clip(np.trunc(plane), limits.min, limits.max)
 
     def trimmed(self, sent: Sent, answer: Array, nothing: Any) -> Array:
         """The answers of a group's tiles side by side, without their overlap.
