@@ -15,7 +15,7 @@ from cli.drafts.sources import LabelsSeen
 from cli.drafts.text import Draft
 from cli.drafts.values import DraftValue
 from earthline import __version__, tile_plan
-from earthline.config import Config, Data, Environment, RasterLabels, mistakes
+from earthline.config import Config, Data, Environment, RasterLabels, Train, mistakes
 from earthline.earth_engine import imagery
 from earthline.earth_engine.imagery import data_types
 from earthline.grid import Grid
@@ -26,8 +26,8 @@ _STAND_INS = [{"name": name, "color": "#000000", "values": [value]} for value, n
 """Classes while nobody knows them yet."""
 _ANY_VALUE = {"name": "value", "range": [-1e30, 1e30]}
 """A value while nobody knows its range."""
-_REACH: Mapping[int, int] = {1: 9, 2: 23, 3: 51}
-"""Pixels in each direction that a U-Net sees, by its depth: docs/how-to/choose-shapes.md."""
+_DEEPEST = 3
+"""Of a U-Net, where nothing tells how large patches are."""
 
 
 @dataclass(frozen=True)
@@ -101,8 +101,9 @@ def drafted(answers: Answers, folder: Path, seen: LabelsSeen, *, online: bool) -
     _remark_imagery(section, said)
     chosen = shapes.choose(data, grid) if grid is not None else None
     content = {"name": answers.name, "data": {"imagery": section, "labels": described, **place}}
-    depth, serving = _fitted(content, folder, chosen.depth if chosen else max(_REACH))
-    said.remarks["train.model"] = f"sees {_REACH[depth]} pixels in each direction"
+    model, sees, serving = _fitted(content, folder, chosen.depth if chosen else _DEEPEST)
+    said.remarks["train.model"] = "each of these is trained; the cheapest that is as good as the best makes the map"
+    said.remarks["train.model.network"] = f"sees {sees} pixels in each direction"
     if serving:
         said.remarks["serving.seams"] = "with so many bands, tiles have no room for all that the model sees"
     draft = Draft(
@@ -114,7 +115,7 @@ def drafted(answers: Answers, folder: Path, seen: LabelsSeen, *, online: bool) -
         counted=counted,
         place=place,
         export=_export(chosen, said),
-        model=_model(depth),
+        model=model,
         serving=serving,
         value=value,
         remarks=said.remarks,
@@ -315,24 +316,30 @@ def _remark_environment(answers: Answers, said: _Said) -> None:
         said.remarks["environment.target"] = "Google on this machine: no account, no cost"
 
 
-def _fitted(content: Mapping[str, Any], folder: Path, depth: int) -> tuple[int, dict[str, Any]]:
-    """The depth of the U-Net, up to the one that is wanted, whose tiles fit into a request with all that it sees.
+def _fitted(content: Mapping[str, Any], folder: Path, depth: int) -> tuple[dict[str, Any], int, dict[str, Any]]:
+    """The model whose network sees most, up to the depth that is wanted, of those whose tiles fit into a request.
 
     Args:
         content: Of the config, without a model.
         folder: Of the config.
-        depth: That is wanted.
+        depth: Of a U-Net, that is wanted.
 
     Returns:
-        The depth, and the section `serving`: empty but where not even a depth of 1 sees little enough.
+        Section `train.model`, pixels that its network sees in each direction, and the section `serving`: empty but
+        where not even a depth of 1 sees little enough.
     """
-    serving = {"seams": "allowed"}
+    serving: dict[str, Any] = {"seams": "allowed"}
     for less in range(depth, 0, -1):
-        config = _validated({**content, "train": {"model": _model(less)}, "serving": serving}, folder)
-        if tile_plan.best(config.sight, config.wire, config.serving.overlap_reading) is not None:
-            return less, {}
-    return 1, serving
+        model = _model(less)
+        config = _validated({**content, "train": {"model": model}, "serving": serving}, folder)
+        fits = tile_plan.best(config.sight, config.wire, config.serving.overlap_reading) is not None
+        if fits or less == 1:
+            network = Train.model_validate({"model": model["candidates"][-1]}).model
+            return model, network.receptive_field // 2, {} if fits else serving
+    raise AssertionError(depth)
 
 
 def _model(depth: int) -> dict[str, Any]:
-    return {"name": "unet", "depth": depth}
+    """Trees, and a network of a U-Net's depth, which sees further by its windows where patches are large enough."""
+    network = {"name": "context_unet", "depth": depth - 1} if depth > 1 else {"name": "unet", "depth": 1}
+    return {"name": "auto", "candidates": [{"name": "random_forest"}, {"name": "gradient_boosting"}, network]}

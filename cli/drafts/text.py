@@ -99,7 +99,7 @@ def written(draft: Draft, path: str) -> str:
         lines.append(_line(draft, 1, key, value, f"data.{key}"))
     if draft.export:
         lines += ["", *_section(draft, "export", draft.export)]
-    lines += ["", "train:", _line(draft, 1, "model", draft.model, "train.model")]
+    lines += ["", "train:", *_model(draft)]
     if draft.serving:
         lines += ["", *_section(draft, "serving", draft.serving)]
     return "\n".join(lines) + "\n"
@@ -116,6 +116,20 @@ def _classes(draft: Draft) -> Iterable[str]:
     for each in draft.classes:
         entry = {"name": each.name, "color": each.color, "values": [each.value]}
         yield _remarked(f"      - {_flow(entry)}", "" if each.count is None else f"{each.count:,.0f} {draft.counted}")
+
+
+def _model(draft: Draft) -> Iterable[str]:
+    candidates = draft.model.get("candidates", ())
+    if not candidates:
+        yield _line(draft, 1, "model", draft.model, "train.model")
+        return
+    yield _remarked("  model:", draft.remarks.get("train.model", ""))
+    yield _line(draft, 2, "name", draft.model["name"], "")
+    yield "    candidates:"
+    for each in candidates:
+        yield _remarked(
+            f"      - {_flow(each)}", draft.remarks["train.model.network"] if each is candidates[-1] else ""
+        )
 
 
 def _line(draft: Draft, depth: int, key: str, value: Any, place: str) -> str:

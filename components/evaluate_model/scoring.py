@@ -32,6 +32,9 @@ _logger = logging.getLogger(__name__)
 
 Array = np.ndarray[Any, Any]
 
+OF_TREES = "the other baselines are of trees as it is: they stand in the table, and need not be beaten"
+"""Why the gate asks less of a forest."""
+
 
 @dataclass(frozen=True)
 class _Test:
@@ -93,13 +96,16 @@ def score(section: Evaluate, examples: Path, model_folder: Path, deployed: Deplo
     metric = section.metric or task.gate_metric
     sign = 1 if task.measures[metric].larger_is_better else -1
     best = max(range(len(scored)), key=lambda place: sign * task.gate_value(tallies[place], metric))
-    other, compared_with, shown = tallies[best], scored[best].name, f"the baseline '{scored[best].name}'"
-    compared, note, paired = mine, "", bootstrap
+    # A forest cannot be asked to beat forests: the first baseline looks at nothing.
+    rival = 0 if description.of_trees else best
+    other, compared_with, shown = tallies[rival], scored[rival].name, f"the baseline '{scored[rival].name}'"
+    compared, note, paired = mine, OF_TREES if description.of_trees else "", bootstrap
     record, same = None, False
     if deployed is not None:
         record, chosen, theirs = _champion(deployed, project, manifest, of_test, test, section)
-        note = record.note
+        note = "; ".join(filter(None, (record.note, note)))
         if record.scores is not None:
+            note = record.note
             held_out = test.where(chosen)
             paired = Bootstrap(int(held_out.block.max()) + 1, section.confidence, section.seed)
             other, compared_with, shown = held_out.tally(theirs[chosen]), deployed.name, "the champion"

@@ -47,6 +47,11 @@ class Model(Section, ABC):
         return True
 
     @property
+    def of_trees(self) -> bool:
+        """Whether it is a forest or boosted trees, as the stronger baselines of an evaluation are."""
+        return False
+
+    @property
     @abstractmethod
     def receptive_field(self) -> int:
         """Side in pixels of the square around a pixel on which its output rests, where all imagery is valid."""
@@ -115,6 +120,11 @@ class Fitted(Model):
         """It does not learn by the loss."""
         return False
 
+    @property
+    def of_trees(self) -> bool:
+        """All that learn so are."""
+        return True
+
 
 class Finished(Model):
     """An architecture that has learned already: nothing is trained."""
@@ -160,6 +170,11 @@ class Compound(Model):
     def gives_further(self) -> bool:
         """Where all parts do."""
         return all(part.gives_further for part in self.parts)
+
+    @property
+    def of_trees(self) -> bool:
+        """Where all parts are."""
+        return all(part.of_trees for part in self.parts)
 
     def suited(self, bands: Sequence[str]) -> Self:
         """As `Model.suited`; the parts are made suited where they learn."""

@@ -62,7 +62,12 @@ export:
   examples: {train: 190, validation: 40, test: 70}  # at most; twice the ground of a split where that is less
 
 train:
-  model: {name: unet, depth: 1}  # sees 9 pixels in each direction
+  model:  # each of these is trained; the cheapest that is as good as the best makes the map
+    name: auto
+    candidates:
+      - {name: random_forest}
+      - {name: gradient_boosting}
+      - {name: unet, depth: 1}  # sees 9 pixels in each direction
 """
 
 
@@ -370,8 +375,8 @@ def test_any_words_are_written_so_that_yaml_reads_them_back(words: list[str]) ->
         counted="features",
         place={"scale": 0.5, "region": {"west": -1.0, "south": 2.5}},
         export={},
-        model={"name": "unet", "depth": 1},
-        remarks={"data.labels.classes": "a remark"},
+        model={"name": "auto", "candidates": [{"name": "random_forest"}, {"name": "unet", "depth": 1}]},
+        remarks={"data.labels.classes": "a remark", "train.model.network": "another"},
     )
     assert yaml.safe_load(written(draft, "a file.yaml")) == draft.content()
 

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from earthline.task.bootstrap import Bootstrap
 from earthline.task.classification.accuracy import ClassDetails, accuracy, confusion
 from earthline.task.classification.task import Classification
 from earthline.vertex.champion import NONE, Champion
+from trainer.description import Description
 
 # Keras hands TensorFlow's arrays to h5py, and those do not know NumPy 2's `copy` yet: nothing of ours to mend.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -199,6 +201,17 @@ def test_a_champion_that_may_have_learned_from_the_test_pixels_does_not_count(
     assert result.champion is not None and result.champion.scores is None
     assert result.gate.compared_with == result.best_baseline.name
     assert "does not count: its training was split otherwise" in result.gate.reason
+
+
+def test_a_model_of_trees_is_not_asked_to_beat_trees(trained: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(trained.model.path, folder)
+    Description.read(folder).model_copy(update={"of_trees": True}).write(folder)
+    result = score(Evaluate(baseline_trees=10), Path(trained.examples.path), folder, None, "sandbox")
+    assert result.gate.compared_with == "majority"
+    assert "need not be beaten" in result.gate.reason
+    majority = result.baselines[0].scores.metrics["macro_f1"].value
+    assert result.gate.gain == pytest.approx(result.model.metrics["macro_f1"].value - majority)
 
 
 def box(left: float, top: float, right: float, bottom: float) -> dict[str, Any]:

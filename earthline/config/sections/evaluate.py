@@ -45,7 +45,8 @@ class Evaluate(Section):
         ge=-1,
         le=1,
         description="A model is deployed where the whole interval of its gain in `metric` over the champion, or over "
-        "the better baseline where none counts, lies above this. Of an error in a unit, such as `rmse`, the gain is "
+        "the best baseline where none counts, lies above this; a forest or boosted trees need not beat trees, only the "
+        "simplest baseline. Of an error in a unit, such as `rmse`, the gain is "
         "the share by which it is smaller than the other's: 0.05 asks for an error 5 % smaller. Below 0 it is what you "
         "are ready to lose, such as -0.05; with -1 every model is deployed.",
     )
