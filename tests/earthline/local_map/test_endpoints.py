@@ -105,6 +105,19 @@ def test_tiles_are_sent_as_earth_engine_sends_them_and_answers_are_of_the_contra
     np.testing.assert_array_equal(tensors.decode(server.asked[0][1]["b"], 100), INPUTS["b"][1][..., None])
 
 
+def test_bands_travel_in_the_contracts_types(server: Server) -> None:
+    told = TOLD.model_copy(update={"types": {"a": "uint16", "earthline_valid": "uint8"}})
+    server.replies = [changed()]
+    asked(server, told)
+    sent = {name: tensors.decode(text, 100, tensors.TYPES) for name, text in server.asked[0][0].items()}
+    assert {name: str(values.dtype) for name, values in sent.items()} == {
+        "a": "uint16",
+        "b": "float32",
+        "earthline_valid": "uint8",
+    }
+    assert most_tiles(told, 1_500_000) >= most_tiles(TOLD, 1_500_000)
+
+
 def test_busy_answers_and_lost_connections_are_asked_again(server: Server) -> None:
     server.replies = [(429, {"Retry-After": "0"}, {"error": "busy"}), "hang up", (503, {}, {}), (502, {}, b"<html>")]
     np.testing.assert_array_equal(asked(server)["class_id"][..., 0], INPUTS["a"] % 3)

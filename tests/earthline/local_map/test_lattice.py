@@ -87,3 +87,13 @@ def test_the_context_of_a_tile_is_what_lies_around_it() -> None:
     sent = lattice.sent(group, reader(values, valid))
     row, column = group.row - 2, group.column + 12 - 3
     np.testing.assert_array_equal(sent.inputs["b"][1], values[1, row : row + 12, column : column + 18])
+
+
+def test_bands_that_are_sent_as_whole_numbers_are_cast_as_earth_engine_casts() -> None:
+    values = np.array([[[3.7, -2.5, 70_000.0, 65_535.0]], [[0.5, 1.5, -1.0, 9.0]]])
+    of = contract(tile_shape=(2, 4), overlap=(0, 0), types={"a": "uint16"})
+    lattice = Lattice((1, 4), Placement(), of, batch=1)
+    sent = lattice.sent(lattice[0], reader(values, np.ones((1, 4), bool)))
+    assert sent.inputs["a"][0, 0].tolist() == [3, 0, 65_535, 65_535]
+    assert sent.inputs["b"][0, 0].tolist() == [0.5, 1.5, -1, 9]
+    assert sent.inputs["a"].dtype == np.float32
