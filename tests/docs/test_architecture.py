@@ -26,6 +26,7 @@ MADE = {
     "history.json",
     "evaluation.json",
     "ee_model.json",
+    "proof.json",
     "changes.json",
     "saved_model/",
     "schema.yaml",

@@ -16,7 +16,7 @@ from earthline.finding import Finding, refusal
 
 FILE = "proof.json"
 """What was found, beside the SavedModel, also of one that is refused."""
-SECONDS = 300
+SECONDS = 600
 """How long it may take, all together."""
 ORACLE = "as Google's own tool prepares it"
 _ROOM = "components.prepare_saved_model.proof"
