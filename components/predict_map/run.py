@@ -4,6 +4,7 @@ import json
 import logging
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from kfp import dsl
 
@@ -61,6 +62,7 @@ def run(
         ImageryError: The region lies outside the imagery, or `predict.asset` is something else already.
         MapError: Nothing can be mapped, or the import as an asset failed.
         PixelsError: Earth Engine does not answer.
+        ValueError: The registration is of an earlier version.
     """
     registered = json.loads((Path(registration.path) / REGISTRATION).read_text(encoding="utf-8"))
     described = registered["arguments"]
@@ -73,7 +75,7 @@ def run(
         asset.require_writable(predict.asset)
     task = task_of(data)
     taken = imagery.network_input(data)
-    served = tuple(ServedOutput.model_validate(each) for each in registered["outputs"])
+    served = tuple(ServedOutput.model_validate(each) for each in _outputs(registered))
     given = Predictions.of(ee_model.build(described), taken, served)
     wide, tall = described["inputTileSize"]
     shape = tiles.request_shape(predict.tile_shape, (tall, wide))
@@ -114,6 +116,13 @@ def run(
         beside = f"{map.uri}/{CONFIDENCE}" if predict.bands else None
         map.metadata["task"] = asset.ingest(uri, predict.asset, task, tags, files.folder, beside, predict.bands)
         map.metadata["asset"] = predict.asset
+
+
+def _outputs(registered: dict[str, Any]) -> list[Any]:
+    if "outputs" not in registered:
+        raise ValueError(f"{REGISTRATION} is of an earlier version and names no outputs; run the workflow again")
+    found: list[Any] = registered["outputs"]
+    return found
 
 
 def _by(sides: list[int]) -> str:
