@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from cli.launch import target
-from cli.launch.preparation import bring_data
+from cli.launch.preparation import bring_data, require_within_budget
 from cli.terminal import display, log_end
 from cli.terminal.options import ConfigPath, Overrides, SeedData
 from cli.terminal.progress import interruptible
@@ -56,6 +56,7 @@ def export(
     console, said_to = display.on_output(), display.on_error()
     if own is None:
         bring_data(settings, said_to, seed_data=seed_data)
+        require_within_budget(settings, said_to, export_alone=True)
     # Beam logs an error with its frames, and raises it as well.
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
     with _told(said_to), _explained(output):

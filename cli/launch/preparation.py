@@ -48,12 +48,13 @@ def prepare(settings: "Config", console: Console, *, seed_data: bool) -> bytes:
     return compile_workflow(settings)
 
 
-def require_within_budget(settings: "Config", console: Console) -> None:
+def require_within_budget(settings: "Config", console: Console, *, export_alone: bool = False) -> None:
     """Makes sure that a run keeps within the config's budget, and says what may exceed it; `target.enter` comes first.
 
     Args:
         settings: The workflow's config.
         console: Where to write.
+        export_alone: Whether examples are exported, and nothing else is done.
 
     Raises:
         BudgetError: The run takes more.
@@ -66,7 +67,7 @@ def require_within_budget(settings: "Config", console: Console) -> None:
 
     connection.connect(settings.environment.project)
     with console.status("comparing the run with its budget"):
-        uncertain = budget.require(settings)
+        uncertain = budget.require(settings, export_alone=export_alone)
     for text in uncertain:
         console.print(text, soft_wrap=True, highlight=False, markup=False)
 

@@ -61,12 +61,15 @@ def _shown(value: float) -> str:
     return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
 
 
-def checks(found: Estimate) -> tuple[Check, ...]:
+def checks(found: Estimate, *, export_alone: bool = False) -> tuple[Check, ...]:
     """Each limit that the config sets, with what the run takes.
 
     Args:
         found: What the run costs.
+        export_alone: As `require`.
     """
+    if export_alone:
+        found = found.of_export
     budget, whole = found.config.budget, found.total
     taken = {
         "dollars": whole.dollars,
@@ -78,11 +81,12 @@ def checks(found: Estimate) -> tuple[Check, ...]:
     return tuple(Check(key, limit, figure) for key, limit, figure in limits if limit is not None and figure is not None)
 
 
-def require(config: Config) -> tuple[str, ...]:
+def require(config: Config, *, export_alone: bool = False) -> tuple[str, ...]:
     """Makes sure that a run keeps within the budget; without one, nothing is asked.
 
     Args:
         config: The workflow's config.
+        export_alone: Whether examples are exported, and nothing else is done.
 
     Returns:
         What may be exceeded, as far as is known.
@@ -93,7 +97,7 @@ def require(config: Config) -> tuple[str, ...]:
     """
     if not config.budget.is_set:
         return ()
-    found = checks(estimate(config, Prices.load(config.environment.location)))
+    found = checks(estimate(config, Prices.load(config.environment.location)), export_alone=export_alone)
     exceeded = [check.text for check in found if check.exceeded]
     if exceeded:
         raise BudgetError("\n".join([*exceeded, "`earthline plan` shows each part; nothing was started"]))

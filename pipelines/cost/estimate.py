@@ -1,7 +1,7 @@
 """What a whole run costs: its parts, their total, and what that means for the month."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from earthline.config import Config
@@ -42,9 +42,14 @@ class Estimate:
         )
 
     @property
+    def of_export(self) -> "Estimate":
+        """The export alone, by a command of its own: nothing of it costs afterwards."""
+        return replace(self, parts=tuple(part for part in self.parts if part.name in export.PARTS), standing=())
+
+    @property
     def monthly(self) -> Figure:
         """US dollars of the endpoint's month."""
-        return total([self.standing[0].dollars])
+        return total([part.dollars for part in self.standing[:1]])
 
     @property
     def computing(self) -> Figure:

@@ -24,6 +24,8 @@ from pipelines.cost.prices import Prices
 from pipelines.cost.probes import Probe, line, probe
 from pipelines.dataflow import NAME as DATAFLOW
 
+PARTS = ("planning", "export")
+"""Names of what an export consists of."""
 PROBES = 5
 """Requests of the export that are made to measure it, of all sizes."""
 HOURS_PER_TASK = (16 + 17 / 60) / 1000
@@ -72,7 +74,7 @@ def existing() -> tuple[Part, ...]:
     """Examples that exist already are copied and checked, and Earth Engine is asked for nothing."""
     nothing = Figure.exact(0)
     note = "data.examples: the examples exist already, so that none is fetched"
-    return (Part("export", nothing, nothing, eecu_hours=nothing, notes=(note,)),)
+    return (Part(PARTS[1], nothing, nothing, eecu_hours=nothing, notes=(note,)),)
 
 
 def measure(config: Config, prices: Prices) -> Measured:
@@ -94,7 +96,7 @@ def measure(config: Config, prices: Prices) -> Measured:
         data = data_types.resolved(config.data, grid)
         selected = select(data, config.export, grid)
     planning = Part(
-        "planning",
+        PARTS[0],
         Figure.measured(asked.requests, "as it was done now; the run does it again"),
         Figure.measured(asked.received, ""),
         Figure.measured((time.monotonic() - begun) / 3600, ""),
@@ -104,7 +106,7 @@ def measure(config: Config, prices: Prices) -> Measured:
     planned = Requests.of(first.split, corners, data, selected.export)
     # An export of many requests merges the rest anew by what its first ones cost, which as many here tell alike.
     some, _ = planned.apart(measuring.FEW if len(planned) >= WORTH else PROBES)
-    asked_for = [windows.grid_of(grid, window.box) for window in some]
+    asked_for = [windows.grid_of(grid, planned.window(place).box) for place in some]
     probes = probe(windows.request_image(data, grid), asked_for)
     costs = measuring.measured([each.pixels for each in probes], [each.seconds for each in probes])
     merged = [DEFAULT]
@@ -134,7 +136,7 @@ def _fetched(
         other = f"by {in_tasks}, in {_told(by_tasks.hours)}: {_BATCH}"
         note = f"{whole} come by {in_requests}; with export.method: batch {other}"
     return Part(
-        "export",
+        PARTS[1],
         taken.requests,
         taken.bytes,
         taken.hours,

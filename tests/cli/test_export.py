@@ -149,6 +149,15 @@ def test_what_earth_engine_refuses_is_a_line(sandbox: Sandbox, shell: Shell, con
     assert "Traceback" not in told
 
 
+def test_an_export_over_its_budget_is_not_begun(shell: Shell, config: Path, tmp_path: Path) -> None:
+    limit = ("--set", "budget.requests=2", "--set", "budget.monthly_dollars=0.01")
+    code, _, told = shell.earthline("export", str(config), "-o", str(tmp_path / "b"), *limit)
+    assert code == 2, told
+    assert "budget.requests: 2; this run takes" in told and "nothing was started" in told
+    assert "monthly_dollars" not in told, "an export leaves no endpoint that costs by the month"
+    assert not (tmp_path / "b").exists()
+
+
 def test_examples_of_others_are_laid_out_alike_without_google(tmp_path: Path) -> None:
     told = {
         "name": "elsewhere",
