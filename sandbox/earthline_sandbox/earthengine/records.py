@@ -70,7 +70,10 @@ class Catalogue(Protocol):
 
 
 class PredictionClient(Protocol):
-    """How `Model.predictImage` reaches a Vertex AI endpoint: over HTTP, as Earth Engine itself does."""
+    """How `Model.predictImage` reaches a Vertex AI endpoint: by its API, as Earth Engine itself does."""
 
     def predict(self, endpoint: str, instances: Sequence[Any]) -> Any:
         """POSTs `{"instances": …}` to `…/{endpoint}:predict` and gives `predictions`; raises ApiError."""
+
+    def call(self, endpoint: str, method: str, request: bytes) -> bytes:
+        """Calls a gRPC method of the deployed model by `directRawPredict` and gives its answer; raises ApiError."""

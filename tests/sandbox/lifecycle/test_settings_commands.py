@@ -43,10 +43,14 @@ def test_limits_of_both_services_are_shown_and_changed(clean_sandbox: Sandbox) -
 
 
 def test_readings_are_shown_and_changed(clean_sandbox: Sandbox) -> None:
-    assert table(clean_sandbox.command("readings").stdout) == {"overlap": "total", "prediction": "merged"}
+    assert table(clean_sandbox.command("readings").stdout) == {
+        "overlap": "total",
+        "prediction": "merged",
+        "grpc": "batched",
+    }
     assert json.loads(clean_sandbox.python(MODEL)) == ["a", "b", "p"]
-    changed = clean_sandbox.command("readings", "prediction=alone", "overlap=each_edge").stdout
-    assert table(changed) == {"overlap": "each_edge", "prediction": "alone"}
+    changed = clean_sandbox.command("readings", "prediction=alone", "overlap=each_edge", "grpc=single").stdout
+    assert table(changed) == {"overlap": "each_edge", "prediction": "alone", "grpc": "single"}
     assert json.loads(clean_sandbox.python(MODEL)) == ["p"]
     clean_sandbox.command("reset")
     assert json.loads(clean_sandbox.python(MODEL)) == ["a", "b", "p"]
@@ -56,7 +60,7 @@ def test_readings_are_shown_and_changed(clean_sandbox: Sandbox) -> None:
     ("change", "said"),
     [
         ("overlap=both", "Reading 'overlap' must be total or each_edge, not 'both'."),
-        ("overlaps=total", "Unknown reading 'overlaps'; there are overlap, prediction."),
+        ("overlaps=total", "Unknown reading 'overlaps'; there are overlap, prediction, grpc."),
         ("overlap", "Reading 'overlap' must be total or each_edge, not ''."),
     ],
 )

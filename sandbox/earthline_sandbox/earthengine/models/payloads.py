@@ -1,32 +1,65 @@
 """The payload formats of `Model.predictImage`: how a tile is sent to a model, and how its answer is read.
 
-Described in https://developers.google.com/earth-engine/guides/ee-vertex-image-predictions.
+Described in https://developers.google.com/earth-engine/guides/ee-vertex-payload-formats.
 """
 
+import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from earthline_sandbox.earthengine.formats import tensors
 from earthline_sandbox.earthengine.pixels.pixels import Array
+from earthline_sandbox.earthengine.records import PredictionClient
 from earthline_sandbox.errors import invalid
 
-FORMATS = ("SERIALIZED_TF_TENSORS", "RAW_JSON", "ND_ARRAYS")
-_GRPC = ("GRPC_TF_TENSORS", "GRPC_SERIALIZED_TF_TENSORS", "GRPC_SERIALIZED_TF_EXAMPLES", "GRPC_TF_EXAMPLES")
+JSON_FORMATS = ("SERIALIZED_TF_TENSORS", "RAW_JSON", "ND_ARRAYS")
 
 
-def format_of(name: str | None) -> str:
-    """The payload format that a model asked for; raises INVALID_ARGUMENT where it cannot be spoken."""
-    chosen = name or FORMATS[0]
-    if chosen in _GRPC:
-        raise invalid(
-            f"Model.predictImage: payloadFormat '{chosen}' is not supported by the sandbox, which reaches endpoints "
-            f"over HTTP only; use one of {', '.join(FORMATS)}."
-        )
-    if chosen not in FORMATS:
-        raise invalid(f"Model.predictImage: Unknown payloadFormat '{chosen}'; use one of {', '.join(FORMATS)}.")
-    return chosen
+class Payload(Protocol):
+    """One payload format: how instances travel to an endpoint, and how its answer is read."""
+
+    @property
+    def empty_bytes(self) -> int:
+        """Bytes of a request without instances."""
+
+    @property
+    def most_instances(self) -> int | None:
+        """Instances of one request at most, where the format sets a limit."""
+
+    def instance(self, arrays: Mapping[str, Array]) -> Any:
+        """One instance, of arrays by name of a band or property."""
+
+    def instance_bytes(self, instance: Any) -> int:
+        """Bytes that an instance adds to a request at most."""
+
+    def sent(self, client: PredictionClient, endpoint: str, instances: Sequence[Any]) -> tuple[Sequence[Any], int]:
+        """The endpoint's predictions, as `outputs` reads them, and the bytes of its answer; raises ApiError."""
+
+
+class JsonPayload:
+    """SERIALIZED_TF_TENSORS, RAW_JSON or ND_ARRAYS over HTTP."""
+
+    empty_bytes = len('{"instances":[]}')
+    most_instances = None
+
+    def __init__(self, payload_format: str) -> None:
+        """Takes one of `JSON_FORMATS`."""
+        self._format = payload_format
+
+    def instance(self, arrays: Mapping[str, Array]) -> Any:
+        """As `Payload.instance`."""
+        return instance(arrays, self._format)
+
+    def instance_bytes(self, instance: Any) -> int:
+        """As `Payload.instance_bytes`."""
+        return len(json.dumps(instance, separators=(",", ":"))) + 1
+
+    def sent(self, client: PredictionClient, endpoint: str, instances: Sequence[Any]) -> tuple[Sequence[Any], int]:
+        """As `Payload.sent`."""
+        predictions = client.predict(endpoint, instances)
+        return predictions, len(json.dumps(predictions))
 
 
 def instance(arrays: Mapping[str, Array], payload_format: str) -> Any:
@@ -35,7 +68,7 @@ def instance(arrays: Mapping[str, Array], payload_format: str) -> Any:
     Args:
         arrays: Band or property name to values: `[height, width, 1]` for bands of numbers,
             `[height, width, …]` for bands of arrays, any shape for properties.
-        payload_format: One of `FORMATS`.
+        payload_format: One of `JSON_FORMATS`.
 
     Returns:
         JSON-ready: base64 TensorProtos by name, numbers as text by name, or bare nested lists.
@@ -83,6 +116,8 @@ def outputs(prediction: Any, names: Sequence[str]) -> dict[str, Array]:
 
 
 def _array(value: Any, name: str) -> Array:
+    if isinstance(value, np.ndarray) and value.dtype != object:
+        return value
     if isinstance(value, Mapping) and set(value) == {"b64"}:
         value = value["b64"]
     if isinstance(value, list) and len(value) == 1 and isinstance(value[0], str) and len(value[0]) > 12:

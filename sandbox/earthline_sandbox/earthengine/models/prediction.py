@@ -5,7 +5,6 @@ same tile, whatever is asked for. A tile is sent with half of the overlap on eac
 the tile. Masked pixels are sent as 0; the answer is masked where any input band is.
 """
 
-import json
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ import numpy as np
 
 from earthline_sandbox.earthengine import computation
 from earthline_sandbox.earthengine.models import payloads
+from earthline_sandbox.earthengine.models.payload_formats import payload_of
 from earthline_sandbox.earthengine.pixels.grid import Grid, Projection
 from earthline_sandbox.earthengine.pixels.pixels import Array, Band, Pixels, PixelType, blank, combined, pull
 from earthline_sandbox.earthengine.readings import ALONE, EACH_EDGE, TOTAL, Readings
@@ -86,7 +86,8 @@ def predict_image(model: Model, image: Image, client: PredictionClient, readings
     if not model.output_bands:
         raise invalid("Model.predictImage: outputBands is required for image predictions.")
     types = {name: _output_type(name, about) for name, about in model.output_bands.items()}
-    predictor = _Predictor(model, image, client, types, Tiling.of(model, readings.overlap))
+    payload = payload_of(model.payload_format, readings.grpc)
+    predictor = _Predictor(model, image, client, types, Tiling.of(model, readings.overlap), payload)
     bands = [predictor.band(name) for name in types]
     if readings.prediction == ALONE:
         return image.with_bands(bands)
@@ -103,12 +104,13 @@ class _Predictor:
         client: PredictionClient,
         types: Mapping[str, PixelType],
         tiling: Tiling,
+        payload: payloads.Payload,
     ) -> None:
         self._model = model
         self._image = image
         self._client = client
         self._types = types
-        self._format = payloads.format_of(model.payload_format)
+        self._payload = payload
         self._tiling = tiling
         self._limit = model.max_payload_bytes or DEFAULT_PAYLOAD_BYTES
         self._projection = model.proj or image.bands[0].projection
@@ -186,14 +188,14 @@ class _Predictor:
                 # All of it is masked, so no answer could be seen.
                 tiles[number] = (self._nothing(), mask)
                 continue
-            instances[number] = payloads.instance(arrays, self._format)
-            lengths[number] = len(json.dumps(instances[number], separators=(",", ":"))) + 1
+            instances[number] = self._payload.instance(arrays)
+            lengths[number] = self._payload.instance_bytes(instances[number])
             self._check_payload(lengths[number])
 
-        def send(batch: list[int]) -> Any:
-            return self._client.predict(self._model.endpoint, [instances[number] for number in batch])
+        def send(batch: list[int]) -> tuple[Sequence[Any], int]:
+            return self._payload.sent(self._client, self._model.endpoint, [instances[number] for number in batch])
 
-        def take(batch: list[int], predictions: Any) -> None:
+        def take(batch: list[int], predictions: Sequence[Any]) -> None:
             if len(predictions) != len(batch):
                 raise invalid(
                     f"Model.predictImage: The endpoint gave {len(predictions)} predictions for {len(batch)} "
@@ -206,12 +208,11 @@ class _Predictor:
             # The answers' bytes count as the requests' do, and are not known before the first: it is asked for alone.
             first = next(iter(lengths))
             del lengths[first]
-            predictions = send([first])
+            predictions, self._answer_bytes = send([first])
             take([first], predictions)
-            self._answer_bytes = len(json.dumps(predictions))
         if batches := self._batches(lengths):
             with ThreadPoolExecutor(min(_PARALLEL_REQUESTS, len(batches))) as pool:
-                for batch, predictions in zip(batches, pool.map(computation.carried(send), batches), strict=True):
+                for batch, (predictions, _) in zip(batches, pool.map(computation.carried(send), batches), strict=True):
                     take(batch, predictions)
         return [tile for tile in tiles if tile is not None]
 
@@ -219,10 +220,11 @@ class _Predictor:
         """Tiles that go into one request, given the bytes of each: neither it nor its answer is over the limit."""
         batches: list[list[int]] = []
         size, most = self._limit, max(1, int(_SHARE * self._limit) // max(self._answer_bytes, 1))
+        most = min(most, self._payload.most_instances or most)
         for number, length in lengths.items():
             if size + length > self._limit or len(batches[-1]) >= most:
                 batches.append([])
-                size = len('{"instances":[]}')
+                size = self._payload.empty_bytes
             batches[-1].append(number)
             size += length
         return batches
@@ -304,7 +306,7 @@ class _Predictor:
         return found
 
     def _check_payload(self, length: int) -> None:
-        if length + len('{"instances":[]}') > self._limit:
+        if length + self._payload.empty_bytes > self._limit:
             height, width = self._tiling.sent
             raise invalid(
                 f"Model.predictImage: One tile of {width}x{height} pixels and {len(self._image.bands)} bands makes a "

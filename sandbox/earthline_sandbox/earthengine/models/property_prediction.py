@@ -1,6 +1,5 @@
 """`Model.predictProperties`: features sent to an endpoint, and their predicted properties."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from earthline_sandbox.earthengine.models import payloads
+from earthline_sandbox.earthengine.models.payload_formats import payload_of
 from earthline_sandbox.earthengine.models.prediction import DEFAULT_PAYLOAD_BYTES
 from earthline_sandbox.earthengine.pixels.pixels import Array, PixelType
 from earthline_sandbox.earthengine.records import PredictionClient
@@ -15,7 +15,6 @@ from earthline_sandbox.earthengine.values.values import INDEX, ArrayValue, Colle
 from earthline_sandbox.errors import ApiError, invalid
 
 _AT_A_TIME = 256
-_EMPTY = len('{"instances":[]}')
 
 
 def predict_properties(model: Model, collection: Collection, client: PredictionClient) -> Collection:
@@ -31,13 +30,14 @@ def predict_properties(model: Model, collection: Collection, client: PredictionC
     """
     if not model.output_properties:
         raise invalid("Model.predictProperties: outputProperties is required for predictions of properties.")
-    payload_format = payloads.format_of(model.payload_format)
+    payload = payload_of(model.payload_format)
 
     def predicted() -> Iterator[Any]:
         members = iter(collection)
         while some := list(islice(members, _AT_A_TIME)):
-            instances = [payloads.instance(_inputs(model, member), payload_format) for member in some]
-            answers = (answer for batch in _batches(instances, model) for answer in _asked(model, batch, client))
+            instances = [payload.instance(_inputs(model, member)) for member in some]
+            batches = _batches(instances, model, payload)
+            answers = (answer for batch in batches for answer in _asked(model, batch, client, payload))
             for member, answer in zip(some, answers, strict=True):
                 yield member.with_properties(_outputs(model, answer))
 
@@ -80,30 +80,31 @@ def _sent(model: Model, name: str, value: Any) -> Array:
     return array.reshape(wanted)
 
 
-def _batches(instances: Sequence[Any], model: Model) -> Iterator[list[Any]]:
+def _batches(instances: Sequence[Any], model: Model, payload: payloads.Payload) -> Iterator[list[Any]]:
     """Instances together up to the payload limit."""
+    empty = payload.empty_bytes
     limit = model.max_payload_bytes or DEFAULT_PAYLOAD_BYTES
     batch: list[Any] = []
-    size = _EMPTY
+    size = empty
     for item in instances:
-        length = len(json.dumps(item, separators=(",", ":"))) + 1
-        if length + _EMPTY > limit:
+        length = payload.instance_bytes(item)
+        if length + empty > limit:
             raise invalid(
-                f"Model.predictProperties: One feature makes a request of {length + _EMPTY} bytes, more than "
+                f"Model.predictProperties: One feature makes a request of {length + empty} bytes, more than "
                 f"maxPayloadBytes ({limit}); send fewer properties, or raise it where the endpoint takes more."
             )
         if batch and size + length > limit:
             yield batch
-            batch, size = [], _EMPTY
+            batch, size = [], empty
         batch.append(item)
         size += length
     if batch:
         yield batch
 
 
-def _asked(model: Model, batch: list[Any], client: PredictionClient) -> list[Any]:
-    predictions = client.predict(model.endpoint, batch)
-    if not isinstance(predictions, list) or len(predictions) != len(batch):
+def _asked(model: Model, batch: list[Any], client: PredictionClient, payload: payloads.Payload) -> Sequence[Any]:
+    predictions, _ = payload.sent(client, model.endpoint, batch)
+    if len(predictions) != len(batch):
         raise invalid(
             f"Model.predictProperties: The endpoint must give one prediction for each of {len(batch)} instances."
         )

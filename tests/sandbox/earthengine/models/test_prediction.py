@@ -367,7 +367,6 @@ def test_properties_go_with_every_tile(endpoint):
         ({"input_tile_size": None}, "inputTileSize is required"),
         ({"input_tile_size": [8]}, r"inputTileSize must be \[width, height\]"),
         ({"output_bands": None}, "outputBands is required"),
-        ({"payload_format": "GRPC_TF_TENSORS"}, "GRPC_TF_TENSORS"),
         ({"payload_format": "XML"}, "Unknown payloadFormat 'XML'"),
     ],
 )
