@@ -111,7 +111,8 @@ def _tensor(elements: Sequence[Any], *, batched: bool) -> bytes:
         if len(shapes) > 1:
             raise invalid(f"Model.predictImage: Inputs of shapes {shapes} cannot share a request by gRPC.")
         whole = np.stack(elements)
-    return tensors.encode(whole if batched else whole[0])
+    # Reshaped, not indexed: NumPy's own strings would lose zeros at their end.
+    return tensors.encode(whole if batched else whole.reshape(whole.shape[1:]))
 
 
 def _element(value: Any, name: str) -> Any:
