@@ -123,6 +123,7 @@ def _registered(name: str, uri: str, container: Mapping[str, Any], labels: Mappi
             variable["name"]: variable["value"] for variable in container.get("env", ())
         },
         serving_container_ports=[int(port["containerPort"]) for port in container.get("ports", ())],
+        serving_container_grpc_ports=[int(port["containerPort"]) for port in container.get("grpcPorts", ())] or None,
         serving_container_predict_route=container.get("predictRoute"),
         serving_container_health_route=container.get("healthRoute"),
         labels=dict(labels),
@@ -139,6 +140,7 @@ def _same(spec: Any, container: Mapping[str, Any]) -> bool:
         list(container.get("args") or ()),
         {each["name"]: each["value"] for each in container.get("env", ())},
         [int(each["containerPort"]) for each in container.get("ports", ())],
+        [int(each["containerPort"]) for each in container.get("grpcPorts", ())],
         container.get("predictRoute") or "",
         container.get("healthRoute") or "",
     ]
@@ -148,6 +150,7 @@ def _same(spec: Any, container: Mapping[str, Any]) -> bool:
         list(spec.args),
         {each.name: each.value for each in spec.env},
         [each.container_port for each in spec.ports],
+        [each.container_port for each in spec.grpc_ports],
         spec.predict_route,
         spec.health_route,
     ]

@@ -22,6 +22,7 @@ from trainer.description import SAVED_MODEL, Description, require_match
 
 COMMAND = ("python3", "-m", "serving")
 PORT = 8080
+GRPC_PORT = 8500
 PREDICT_ROUTE = "/predict"
 HEALTH_ROUTE = "/health"
 FLOAT_BYTES = 4
@@ -59,6 +60,9 @@ def run(
         "predictRoute": PREDICT_ROUTE,
         "healthRoute": HEALTH_ROUTE,
     }
+    if contract.payload_format.startswith("GRPC"):
+        # Without a declared port, Vertex AI passes no gRPC on; with one, it asks that port for the health as well.
+        prepared.metadata["containerSpec"]["grpcPorts"] = [{"containerPort": GRPC_PORT}]
     prepared.metadata["bands"] = list(contract.bands)
     prepared.metadata["inputs"] = list(contract.inputs)
     prepared.metadata["tiles"] = contract.plan.summary
@@ -113,6 +117,7 @@ def prepare(
         seams_allowed=section.seams == "allowed",
         stride=description.stride,
         max_payload_bytes=section.payload_limit,
+        payload_format=section.payload_format,
         split_hash=manifest.split_hash,
         learned_ground=LearnedGround.of(manifest),
     )

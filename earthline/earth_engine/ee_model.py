@@ -55,7 +55,7 @@ def arguments(endpoint: str, contract: Contract, grid: Grid) -> dict[str, Any]:
         # Earth Engine asks for it only where a model gives more than it takes, and refuses less than 1.
         **({"outputMultiplier": math.ceil(growth * 100) / 100} if growth > 1 else {}),
         "maxPayloadBytes": contract.max_payload_bytes,
-        "payloadFormat": "SERIALIZED_TF_TENSORS",
+        "payloadFormat": contract.payload_format,
     }
 
 

@@ -30,6 +30,9 @@ EXAMPLE_SIGNATURE = "serialized_examples"
 EXAMPLE_INPUT = "input"
 """Its one input, by the name that Earth Engine gives it."""
 
+PayloadFormat = Literal["SERIALIZED_TF_TENSORS", "GRPC_TF_TENSORS", "GRPC_SERIALIZED_TF_TENSORS"]
+"""Earth Engine's payload formats whose requests are as long as a plan of tiles assumes, or shorter."""
+
 
 def _whole_array(given: dict[str, Any]) -> tuple[ServedOutput, ...]:
     """All entries as floats, which is what models gave whose contract says nothing of outputs."""
@@ -91,6 +94,9 @@ class Contract(BaseModel):
     seams_allowed: bool = Field(default=False, description="Whether edges of tiles may show in a map.")
     stride: int = Field(gt=0, description="Stride of the network; other tile sizes are padded inside the graph.")
     max_payload_bytes: int = Field(gt=0, description="Largest request in bytes.")
+    payload_format: PayloadFormat = Field(
+        default="SERIALIZED_TF_TENSORS", description="How Earth Engine sends tiles; a server reads all formats."
+    )
     split_hash: str = Field(default="", description="Of the examples it learned from; empty where unknown.")
     learned_ground: LearnedGround | None = Field(
         default=None, description="Where its training and validation patches lay; None where unknown."

@@ -97,6 +97,11 @@ class Serving(Section):
         "the map and `predict.bands` need, or a list of names, each with a `type` if need be, such as [class_id, "
         "{name: probabilities, type: uint8}].",
     )
+    payload_format: Literal["SERIALIZED_TF_TENSORS", "GRPC_TF_TENSORS", "GRPC_SERIALIZED_TF_TENSORS"] = Field(
+        default="SERIALIZED_TF_TENSORS",
+        description="How Earth Engine sends tiles: `SERIALIZED_TF_TENSORS` over HTTP, or by gRPC to a second port of "
+        "the container. Google calls that faster, and experimental; how tiles lie in such a request is not documented.",
+    )
     max_payload_bytes: WholeNumber | None = Field(
         default=None,
         gt=0,
