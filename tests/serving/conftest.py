@@ -14,7 +14,9 @@ import keras
 import pytest
 
 from components.prepare_saved_model import export
+from components.prepare_saved_model.runtimes import conversion
 from earthline.formats.contract import VALID_BAND, Contract
+from earthline.formats.runtime_record import RuntimeRecord
 from earthline.task.classification.task import Classification
 
 BANDS = ("red", "0_nir")
@@ -56,12 +58,14 @@ def saved_model(network: keras.Model, tmp_path_factory: pytest.TempPathFactory) 
         overlap=(4, 4),
         stride=2,
         max_payload_bytes=20_000,
+        runtime=RuntimeRecord(name="openvino", batch=1),
     )
     export.save(network, contract, folder)
+    conversion.convert(network, len(BANDS), folder)
     return folder
 
 
-def started(folder: Path, log: Path) -> Server:
+def started(folder: Path, log: Path, **settings: str) -> Server:
     port = free_port()
     environment = {
         **os.environ,
@@ -70,6 +74,7 @@ def started(folder: Path, log: Path) -> Server:
         "AIP_HEALTH_ROUTE": "/health",
         "AIP_PREDICT_ROUTE": "/predict",
         "UVICORN_HOST": "127.0.0.1",
+        **settings,
     }
     with log.open("wb") as file:
         process = subprocess.Popen([sys.executable, "-m", "serving"], env=environment, stdout=file, stderr=file)

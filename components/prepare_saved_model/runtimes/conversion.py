@@ -42,7 +42,7 @@ def convert(network: Any, bands: int, folder: Path) -> None:
             openvino.save_model(converted, folder / FOLDER / NETWORK, compress_to_fp16=False)
     except (RuntimeError, ValueError, TypeError) as error:
         (folder / FOLDER / NETWORK).unlink(missing_ok=True)
-        raise ConversionError(f"OpenVINO cannot take the network: {_first_line(error)}") from error
+        raise ConversionError(f"OpenVINO cannot take the network: {_told(error)}") from error
 
 
 def _frozen(network: Any, bands: int) -> bytes:
@@ -62,8 +62,9 @@ def _frozen(network: Any, bands: int) -> bytes:
     return graph
 
 
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    # OpenVINO says first in which of its files it stopped.
-    told = [line for line in lines if not line.startswith(("Exception from", "Check '"))] or lines
+def _told(error: Exception) -> str:
+    lines = [line.strip("- ") for line in str(error).splitlines() if line.strip()]
+    # OpenVINO says first in which of its files it stopped, and which operations it lacks further below.
+    told = [line for line in lines if line.startswith("No conversion rule")]
+    told += [line for line in lines if not line.startswith(("Exception from", "Check '"))]
     return (told or [type(error).__name__])[0][:300]

@@ -1,0 +1,85 @@
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from earthline import runtimes
+from earthline.formats.contract import Contract
+from earthline.formats.runtime_record import RuntimeRecord
+
+RANDOM = np.random.default_rng(0)
+
+
+def tiles(shape: tuple[int, int, int]) -> dict[str, np.ndarray]:
+    valid = (RANDOM.random(shape) > 0.1).astype(np.float32)
+    bands = {name: RANDOM.normal(size=shape).astype(np.float32) for name in ("red", "nir")}
+    bands["nir"][:, ::3, ::2] = np.nan
+    return bands | {"earthline_valid": valid}
+
+
+def test_both_give_the_same_whatever_the_shape_and_however_often(prepared: Path) -> None:
+    openvino, tensorflow = (runtimes.load(prepared, name) for name in ("openvino", "tensorflow"))
+    assert (openvino.name, tensorflow.name) == ("openvino", "tensorflow")
+    # The plan's two, more tiles than calls at once, sides that the stride does not divide; one shape until it is known.
+    for shape in ((1, 12, 12), (1, 16, 16), (7, 12, 12), (2, 5, 3), (1, 1, 1), *[(3, 9, 14)] * 5):
+        inputs = tiles(shape)
+        found, wanted = openvino.predict(inputs), tensorflow.predict(inputs)
+        assert found.shape == wanted.shape == (*shape, 3) and found.dtype == np.float32
+        np.testing.assert_allclose(found, wanted, atol=1e-6)
+
+
+def test_many_threads_get_each_their_own(prepared: Path) -> None:
+    runtime = runtimes.load(prepared)
+    asked = [tiles((count, 12, 12)) for count in (1, 3, 1, 2, 5, 1, 4, 1)] * 4
+    alone = [runtime.predict(each) for each in asked]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(runtime.predict, asked))
+    for found, wanted in zip(together, alone, strict=True):
+        np.testing.assert_allclose(found, wanted, atol=1e-6)
+
+
+def test_openvino_needs_no_tensorflow(prepared: Path) -> None:
+    code = f"""
+import sys, numpy, pathlib
+sys.modules["tensorflow"] = sys.modules["keras"] = None
+from earthline import runtimes
+runtime = runtimes.load(pathlib.Path({str(prepared)!r}))
+ones = numpy.ones((2, 8, 8), numpy.float32)
+print(runtime.name, runtime.predict(dict(red=ones, nir=ones, earthline_valid=ones)).shape)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "openvino (2, 8, 8, 3)", done.stderr
+
+
+def test_where_openvinos_network_is_missing_tensorflow_takes_its_place(
+    prepared: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(prepared, folder, ignore=shutil.ignore_patterns("openvino"))
+    assert runtimes.load(folder).name == "tensorflow"
+    assert "OpenVINO cannot compute the model" in caplog.text
+    with pytest.raises(runtimes.RuntimeFault, match="prepare the model again"):
+        runtimes.load(folder, "openvino")
+
+
+def test_a_network_of_other_bands_is_refused(prepared: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(prepared, folder)
+    Contract.read(folder).model_copy(update={"bands": ("red", "nir", "swir")}).write(folder)
+    with pytest.raises(runtimes.RuntimeFault, match="the contract asks for 4 planes and 3 entries"):
+        runtimes.load(folder, "openvino")
+
+
+def test_a_contract_from_before_runtimes_were_recorded_means_tensorflow(prepared: Path) -> None:
+    content = Contract.read(prepared).model_dump(mode="json")
+    del content["runtime"]
+    assert Contract.model_validate(content).runtime == RuntimeRecord(name="tensorflow")
+
+
+def test_a_folder_without_a_contract_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(runtimes.RuntimeFault, match="no usable contract"):
+        runtimes.load(tmp_path)
