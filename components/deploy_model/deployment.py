@@ -12,6 +12,7 @@ from components.deploy_model.endpoints import Place
 from components.deploy_model.probe import Probe
 from earthline.config import Serving
 from earthline.ending import tidy_at_sigterm
+from earthline.vertex.endpoints import is_dedicated
 
 _logger = logging.getLogger(__name__)
 
@@ -80,7 +81,7 @@ def deploy(model: Any, place: Place, serving: Serving, probe: Probe, labels: Map
 
 
 def _prove(model: Any, name: str, endpoint: Any, serving: Serving, probe: Probe, labels: Mapping[str, str]) -> None:
-    with endpoints.staging(endpoint.display_name, labels) as apart:
+    with endpoints.staging(endpoint.display_name, labels, dedicated=is_dedicated(endpoint)) as apart:
         _logger.info("deploy_model: %s proves itself on an endpoint of its own", name)
         deployed_id = endpoints.add(apart, model, serving, {traffic.NEW: 100}, (1, 1))
         difference = probe.ask(apart, deployed_id)

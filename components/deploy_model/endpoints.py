@@ -18,7 +18,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from components.deploy_model import traffic
 from earthline.config import Serving
 from earthline.ending import tidy_at_sigterm
-from earthline.vertex.endpoints import find, named
+from earthline.vertex.endpoints import find, is_dedicated, named
 from earthline.vertex.retry import patiently
 
 STALE = timedelta(hours=3)
@@ -26,6 +26,10 @@ STALE = timedelta(hours=3)
 _LONGEST_NAME = 128
 
 _logger = logging.getLogger(__name__)
+
+
+class EndpointKindError(RuntimeError):
+    """An endpoint that is shared and should be dedicated, or the other way round; the text says what to do."""
 
 
 @dataclass(frozen=True)
@@ -41,19 +45,32 @@ class Place:
     new: bool = False
 
 
-def find_or_create(name: str, labels: Mapping[str, str]) -> Place:
+def find_or_create(name: str, labels: Mapping[str, str], *, dedicated: bool = False) -> Place:
     """The endpoint of this display name, created where there is none.
 
     Args:
         name: Display name.
         labels: Vertex AI labels for a new one.
+        dedicated: Whether it has a host name of its own, and takes larger requests.
+
+    Raises:
+        EndpointKindError: There is one of the other kind.
     """
     there = find(name)
+    if there is not None and is_dedicated(there) != dedicated:
+        kind, asked = ("shared", "dedicated") if dedicated else ("dedicated", "shared")
+        raise EndpointKindError(
+            f"serving.endpoint_kind: the endpoint {name} is there and {kind}, which Vertex AI does not change: "
+            f"write `endpoint_kind: {kind}`, or give serving.endpoint another name for a {asked} one"
+        )
     if there is not None:
         _logger.info("deploy_model: endpoint %s is there: %s", name, there.resource_name)
         return Place(there)
     made = patiently(
-        lambda: find(name) or aiplatform.Endpoint.create(display_name=name, labels=dict(labels)),
+        lambda: (
+            find(name)
+            or aiplatform.Endpoint.create(display_name=name, labels=dict(labels), dedicated_endpoint_enabled=dedicated)
+        ),
         f"creating the endpoint {name}",
     )
     _logger.info("deploy_model: endpoint %s created: %s", name, made.resource_name)
@@ -61,18 +78,21 @@ def find_or_create(name: str, labels: Mapping[str, str]) -> Place:
 
 
 @contextmanager
-def staging(name: str, labels: Mapping[str, str]) -> Iterator[Any]:
+def staging(name: str, labels: Mapping[str, str], *, dedicated: bool = False) -> Iterator[Any]:
     """An `aiplatform.Endpoint` of its own for as long as the block lasts, however it ends.
 
     Args:
         name: Display name of the endpoint that serves.
         labels: Vertex AI labels.
+        dedicated: Whether it is to have a host name of its own.
     """
     display_name = f"{name[: _LONGEST_NAME - len('-staging')]}-staging"
     _discard_stale(display_name)
     with tidy_at_sigterm():
         made = patiently(
-            lambda: aiplatform.Endpoint.create(display_name=display_name, labels=dict(labels)),
+            lambda: aiplatform.Endpoint.create(
+                display_name=display_name, labels=dict(labels), dedicated_endpoint_enabled=dedicated
+            ),
             "creating a staging endpoint",
         )
         try:

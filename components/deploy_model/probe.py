@@ -21,6 +21,7 @@ from earthline.formats.agreement import differs, furthest
 from earthline.formats.contract import Contract
 from earthline.formats.references import Reference, scale
 from earthline.formats.served_outputs import FULL, ServedOutput
+from earthline.vertex.endpoints import call_options
 
 WARMING_SECONDS = 300.0
 """How long a deployed model may be unavailable: replicas that have just started answer 503 for a while."""
@@ -136,10 +137,10 @@ class Probe:
 
 def _patient_answer(endpoint: Any, instances: list[dict[str, str]]) -> Any:
     """One answer; a model that warms up is waited for."""
-    ready = time.monotonic() + WARMING_SECONDS
+    ready, options = time.monotonic() + WARMING_SECONDS, call_options(endpoint)
     for pause in exponential_sleep_generator(0.5, 15.0):
         try:
-            return endpoint.predict(instances=instances, timeout=ANSWER_SECONDS)
+            return endpoint.predict(instances=instances, timeout=ANSWER_SECONDS, **options)
         except GoogleAPICallError as error:
             if not _is_warming(error) or time.monotonic() + pause > ready:
                 raise

@@ -68,7 +68,9 @@ def run(
         f"{headline[0].upper()}{headline[1:]} on the test blocks",
     )
     evaluations.note(model, found)
-    made = deployment.deploy(model, endpoints.find_or_create(endpoint_name, labels), serving, probe, labels)
+    dedicated = serving.endpoint_kind == "dedicated"
+    place = endpoints.find_or_create(endpoint_name, labels, dedicated=dedicated)
+    made = deployment.deploy(model, place, serving, probe, labels)
     service = f"https://{location}-aiplatform.googleapis.com/v1"
     written = GcpResources()
     for artifact, kind, resource in (

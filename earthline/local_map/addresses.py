@@ -39,7 +39,9 @@ class Deployed:
     def post(self, body: bytes) -> Answer:
         """As `endpoints.Post`."""
         # As bytes: the client's `predict` would copy each text into a message of its own.
-        reply = self.endpoint.raw_predict(body, dict(_HEADERS), timeout=TIMEOUT_SECONDS)
+        reply = self.endpoint.raw_predict(
+            body, dict(_HEADERS), timeout=TIMEOUT_SECONDS, **endpoints.call_options(self.endpoint)
+        )
         return reply.status_code, reply.headers, reply.content
 
 

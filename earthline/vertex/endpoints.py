@@ -23,6 +23,24 @@ def named(name: str) -> list[Any]:
     return endpoints
 
 
+def is_dedicated(endpoint: Any) -> bool:
+    """Whether an `aiplatform.Endpoint` has a host name of its own, and takes larger requests.
+
+    Args:
+        endpoint: Which.
+    """
+    return bool(getattr(getattr(endpoint, "gca_resource", None), "dedicated_endpoint_enabled", False))
+
+
+def call_options(endpoint: Any) -> dict[str, bool]:
+    """Keywords for `predict` and `raw_predict` of an `aiplatform.Endpoint`: a dedicated one answers at its own host.
+
+    Args:
+        endpoint: Which.
+    """
+    return {"use_dedicated_endpoint": True} if is_dedicated(endpoint) else {}
+
+
 def find(name: str) -> Any | None:
     """The newest `aiplatform.Endpoint` of exactly this display name; None where there is none.
 

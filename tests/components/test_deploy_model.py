@@ -98,6 +98,14 @@ aiplatform.Endpoint.create(display_name="deploy-test-staging")
 endpoints.find("deploy-test").delete(force=True)
 outcome["anew"] = attempt(good)
 outcome["stale"] = attempt({"name": "last"})
+try:
+    endpoints.find_or_create("deploy-test", labels, dedicated=True)
+except endpoints.EndpointKindError as problem:
+    outcome["other kind"] = str(problem)
+place = endpoints.find_or_create("apart-test", labels, dedicated=True)
+model = registry.find("deploy-test")
+asked = deployment.deploy(model, place, Serving(endpoint_kind="dedicated"), probe, labels)
+outcome["dedicated"] = [place.endpoint.gca_resource.dedicated_endpoint_enabled, asked.deployed_id != ""]
 print("OUTCOME" + json.dumps(outcome))
 """
 
@@ -145,6 +153,12 @@ def test_the_first_good_model_gets_all_traffic_and_becomes_the_champion(outcome)
     assert first["deployed"] == {"deploy-test-2": 100}
     assert first["aliases"]["2"] == ["champion", "default"]
     assert first["labels"] == {"workflow": "deploy-test"}
+
+
+def test_an_endpoint_is_of_the_kind_that_is_asked_for(outcome):
+    assert outcome["dedicated"] == [True, True], "the model answered on its own host"
+    assert "the endpoint deploy-test is there and shared" in outcome["other kind"]
+    assert "write `endpoint_kind: shared`, or give serving.endpoint another name" in outcome["other kind"]
 
 
 def test_a_canary_gets_its_share_and_the_champion_stays(outcome):

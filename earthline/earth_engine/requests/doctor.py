@@ -127,7 +127,7 @@ ROWS: tuple[Row, ...] = (
     ),
     Row(
         Verdict.STOP,
-        "use a smaller serving.tile_shape or serving.overlap",
+        "use a smaller serving.tile_shape, or, where it is auto, serving.input_types: float32, for smaller tiles",
         f"{_GUIDE}/ee-vertex-image-predictions: maxPayloadBytes",
         r"(?=.*(endpoint|predict|vertex|maxPayloadBytes))(?=.*payload)",
     ),
