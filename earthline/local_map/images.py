@@ -215,8 +215,14 @@ class Images:
         if self._nodata is not None:
             return np.asarray((raw != self._nodata).all(axis=0))
         found = np.ones(raw.shape[1:], bool)
-        if not all(file.mask_flag_enums[number - 1] == [MaskFlags.all_valid] for number in numbers):
-            found &= (file.read_masks(numbers, window=window) > 0).all(axis=0)
+        for values, number in zip(raw, numbers, strict=True):
+            flags = file.mask_flag_enums[number - 1]
+            if flags == [MaskFlags.nodata]:
+                # What GDAL would do, without reading the band again; NaN is found with what is not finite.
+                nothing = file.nodatavals[number - 1]
+                found &= values != nothing if values.dtype.kind != "f" else values != values.dtype.type(nothing)
+            elif flags != [MaskFlags.all_valid]:
+                found &= file.read_masks(number, window=window) > 0
         # GDAL takes an alpha band for the others' mask in files of two or four bands only.
         for alpha in _alphas(file):
             found &= file.read(alpha, window=window) > 0

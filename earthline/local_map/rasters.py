@@ -21,6 +21,8 @@ Array = np.ndarray[Any, Any]
 
 SHAPE = (raster.BLOCK, 16 * raster.BLOCK)
 """Pixels that are written at a time: what is in memory does not grow with the map."""
+CACHE_BYTES = 64 << 20
+"""Of blocks that GDAL keeps; by itself it takes a twentieth of the memory."""
 PICTURE_PIXELS = 1400
 """Most pixels a side of a picture's map."""
 _RESAMPLING = {"MEAN": "AVERAGE", "SAMPLE": "NEAREST"}
@@ -55,6 +57,24 @@ def write(
     Raises:
         MapError: Every pixel is masked, or a value is none of the task's.
     """
+    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES >> 20):
+        made, coverage = _written(work, output, grid, task, layers, tags, titles, picture)
+    for path, place in made.items():
+        os.replace(path, place)
+    return list(reversed(made.values())), coverage
+
+
+def _written(
+    work: Work,
+    output: Path,
+    grid: Grid,
+    task: Task,
+    layers: Layers,
+    tags: Mapping[str, str],
+    titles: Mapping[str, str],
+    picture: tuple[str, str] | None,
+) -> tuple[dict[Path, Path], Coverage]:
+    """The files, each with where it belongs."""
     made: dict[Path, Path] = {}
     if layers.bands:
         plain = work.folder / "further.tif"
@@ -71,9 +91,7 @@ def write(
         figure.write(drawn, raster.picture(optimized, task, PICTURE_PIXELS), grid, task, *picture)
         made[drawn] = output.with_suffix(".png")
     made[optimized] = output
-    for path, place in made.items():
-        os.replace(path, place)
-    return list(reversed(made.values())), coverage
+    return made, coverage
 
 
 def further_of(output: Path) -> Path:
@@ -94,16 +112,15 @@ def _optimized(plain: Path, resampling: str, *, predictor: int = 1) -> Path:
     """A copy whose blocks and overviews are in the order in which readers over the network want them."""
     path = plain.with_suffix(".cog.tif")
     options = {"PREDICTOR": predictor} if predictor > 1 else {}
-    with rasterio.Env():
-        rasterio.shutil.copy(
-            plain,
-            path,
-            driver="COG",
-            COMPRESS="DEFLATE",
-            BLOCKSIZE=raster.BLOCK,
-            OVERVIEW_RESAMPLING=resampling,
-            BIGTIFF="IF_SAFER",
-            **options,
-        )
+    rasterio.shutil.copy(
+        plain,
+        path,
+        driver="COG",
+        COMPRESS="DEFLATE",
+        BLOCKSIZE=raster.BLOCK,
+        OVERVIEW_RESAMPLING=resampling,
+        BIGTIFF="IF_SAFER",
+        **options,
+    )
     plain.unlink()
     return path
