@@ -163,9 +163,8 @@ class Contract(BaseModel):
 
     @property
     def warm_shapes(self) -> tuple[tuple[int, int], ...]:
-        """Pixels (height, width) of the tiles that callers send, by one reading of the overlap and by the other."""
-        (height, width), (rows, columns) = self.tile_shape, self.overlap
-        return tuple(dict.fromkeys([(height + rows, width + columns), self.sent_shape]))
+        """Pixels (height, width) of the tiles that callers send, by each reading of the overlap that may be true."""
+        return tuple(dict.fromkeys(self.plan.sent(reading) for reading in self.plan.readings))
 
     def named(self, values: Mapping[str, Value]) -> dict[str, Value]:
         """Values by input, by the names that the SavedModel's signatures have for them."""

@@ -10,6 +10,7 @@ network for each shape of the plan, and for any other that comes again and again
 import threading
 from collections import Counter, OrderedDict, deque
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -60,24 +61,25 @@ class OpenVinoRuntime:
         self.calls = threads or processors.count()
         self.batch = 1
         self._core = openvino.Core()
-        self._path = folder / FOLDER / NETWORK
-        self._require_fit()
+        self._network_read = self._read(folder / FOLDER / NETWORK)
+        self._copying = threading.Lock()
         self._lock = threading.Lock()
         self._compiling = threading.Lock()
         self._busy = 0
         self._seen: Counter[tuple[int, int]] = Counter()
         self._further: OrderedDict[tuple[int, int], _Compiled] = OrderedDict()
         self._free: _Compiled | None = None
-        self._planned: dict[tuple[int, int], _Compiled] = {}
+        planned = list(dict.fromkeys(self._sides(shape) for shape in self.contract.warm_shapes))
+        with ThreadPoolExecutor(len(planned)) as pool:
+            self._planned = dict(
+                zip(planned, pool.map(lambda sides: self._compiled(sides, self.calls), planned), strict=True)
+            )
         self._wide: dict[tuple[int, int], _Compiled] = {}
         for shape in self.contract.warm_shapes:
-            sides = self._sides(shape)
-            self._planned[sides] = self._compiled(sides, self.calls)
-            if self.calls > 1:
-                self._wide[sides] = self._compiled(sides, 1)
-            tiles = {name: np.zeros((self.calls, *shape), np.float32) for name in self.contract.inputs}
-            self.predict(tiles)
-            self.predict({name: values[:1] for name, values in tiles.items()})
+            self.predict({name: np.zeros((self.calls, *shape), np.float32) for name in self.contract.inputs})
+        if self.calls > 1:
+            # Ready without: until they are there, a tile alone has one processor.
+            threading.Thread(target=self._widen, name="widen", daemon=True).start()
 
     def predict(self, inputs: Mapping[str, Array]) -> Array:
         """As `Runtime.predict`."""
@@ -94,6 +96,12 @@ class OpenVinoRuntime:
             with self._lock:
                 self._busy -= 1
         return found if found.shape[1:3] == (height, width) else found[:, :height, :width]
+
+    def _widen(self) -> None:
+        for sides in self._planned:
+            wide = self._compiled(sides, 1)
+            wide.compute(np.zeros((1, len(self.contract.inputs), *sides), np.float32))
+            self._wide[sides] = wide
 
     def _network(self, sides: tuple[int, int]) -> "_Compiled":
         planned = self._planned.get(sides)
@@ -127,21 +135,23 @@ class OpenVinoRuntime:
         rows, columns = (-(-side // self.contract.stride) * self.contract.stride for side in shape)
         return rows, columns
 
-    def _require_fit(self) -> None:
+    def _read(self, path: Path) -> Any:
         try:
-            read = self._core.read_model(self._path)
+            read = self._core.read_model(path)
         except RuntimeError as error:
-            raise RuntimeFault(f"no usable network at {self._path}: {error}; prepare the model again") from error
+            raise RuntimeFault(f"no usable network at {path}: {error}; prepare the model again") from error
         takes, gives = read.inputs[0].partial_shape, read.outputs[0].partial_shape
         bands, entries = len(self.contract.inputs), self.contract.entries
         if len(read.inputs) != 1 or str(takes[1]) != str(bands) or str(gives[3]) not in (str(entries), "?"):
             raise RuntimeFault(
-                f"the network at {self._path} takes {takes} and gives {gives}; the contract asks for {bands} planes "
+                f"the network at {path} takes {takes} and gives {gives}; the contract asks for {bands} planes "
                 f"and {entries} entries: prepare the model again"
             )
+        return read
 
     def _compiled(self, sides: tuple[int, int], streams: int) -> "_Compiled":
-        read = self._core.read_model(self._path)
+        with self._copying:
+            read = self._network_read.clone()
         read.reshape([1, len(self.contract.inputs), *sides])
         settings = {**_EXACT, "NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": self.calls}
         return _Compiled(self._core.compile_model(read, _DEVICE, settings), streams)
