@@ -49,7 +49,8 @@ def test_bands_of_any_name_are_served(tmp_path):
     odd = small_network(len(ODD))
     image = np.random.default_rng(1).normal(size=(2, 8, 8, len(ODD))).astype(np.float32)
     export.save(odd, contract, tmp_path)
-    assert not failed(found(tmp_path, evidence(odd, image, ODD)))
+    terms = ("names", SESSION, EQUAL, "serialized examples", "order of inputs")
+    assert {each.passed for each in found(tmp_path, evidence(odd, image, ODD), terms).values()} == {True}
 
 
 def test_keras_own_export_is_refused(network, tmp_path):
@@ -103,6 +104,14 @@ WRONG = {
     "the standard alphabet": (
         {"write": lambda tiles: tf.strings.regex_replace(export._encoded(tiles), "[_]|[-]", "/")},
         {"web-safe base64"},
+    ),
+    "the standard alphabet is read as something else": (
+        {"read": lambda texts: export._decoded(tf.strings.regex_replace(texts, "[+/]", "A"))},
+        {"web-safe base64"},
+    ),
+    "examples in another order of bands": (
+        {"example": lambda image: image[..., ::-1]},
+        {"serialized examples"},
     ),
     "what lies under the mask is read": (
         {"image": lambda image, valid: image, "valid": lambda image, valid: valid},
@@ -189,7 +198,7 @@ def test_sizes_of_requests_answers_and_files_are_told(network, tmp_path, monkeyp
     many = tuple(floats.model_copy(update={"name": f"p{place}"}) for place in range(6))
     export.save(network, CONTRACT.model_copy(update={"max_payload_bytes": 8000, "outputs": many}), tmp_path)
     monkeypatch.setattr(graph, "MOST_BYTES", 1000)
-    findings = found(tmp_path, evidence(network))
+    findings = found(tmp_path, evidence(network), ["requests and answers", "size"])
     told = findings["requests and answers"]
     assert told.passed is False and "makes an answer of 8," in told.detail and "fewer serving.outputs" in told.fix
     assert findings["size"].passed is None and "takes no more than 400 MiB" in findings["size"].detail

@@ -30,6 +30,7 @@ CONTRACT = Contract(
     ),
     tile_shape=(8, 8),
     overlap=(4, 4),
+    reach=2,
     stride=2,
     max_payload_bytes=1_500_000,
 )
@@ -96,12 +97,14 @@ class Wrapper(tf.Module):
         read: Callable[[Any], Any] = export._decoded,
         write: Callable[[Any], Any] = export._encoded,
         served: Callable[[dict[str, Any]], dict[str, Any]] = lambda outputs: outputs,
+        example: Callable[[Any], Any] = lambda image: image,
     ) -> None:
         super().__init__()
         self.network = network
         self.weights = [variable.value for variable in network.variables]
         self._image, self._valid = image or self._seen_image, valid or self._seen_valid
         self._answer, self._read, self._write, self._served = answer, read, write, served
+        self._example = example
 
     def save(self, folder: Path) -> Path:
         """Writes it with three signatures."""
@@ -116,7 +119,7 @@ class Wrapper(tf.Module):
 
         def examples(**serialized: Any) -> Any:
             image, valid = export._parsed(serialized["input"], CONTRACT)
-            tiles = {band: image[..., place] for place, band in enumerate(BANDS)}
+            tiles = {band: self._example(image)[..., place] for place, band in enumerate(BANDS)}
             return derived(self._compute({**tiles, CONTRACT.valid: valid[..., 0]}), CONTRACT.outputs)
 
         kinds = {
