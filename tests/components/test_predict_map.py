@@ -196,6 +196,7 @@ def write_inputs(folder: Path) -> None:
         data_type="uint8",
         task=Classification(NAMES).record,
         stride=4,
+        receptive_field=5,
         patch_shape=(8, 8),
         mean=(0, 0),
         std=(1, 1),
