@@ -135,7 +135,12 @@ class Config(Section):
             *self._asset_problems(),
             *self._size_problems(),
         ]
-        for key, image in (("environment.image", self.environment.image), ("train.image", self.train.image)):
+        images = {
+            "environment.image": self.environment.image,
+            "environment.serving_image": self.environment.serving_image,
+            "train.image": self.train.image,
+        }
+        for key, image in images.items():
             if self.environment.target == "cloud" and image is not None and "/" not in image:
                 problems.append(
                     f"{key}: '{image}' names no registry, so Vertex AI cannot pull it; give the whole name, such as "

@@ -116,6 +116,10 @@ def test_every_wrong_label_is_named() -> None:
             {"environment": {"target": "cloud", "image": "a.pkg.dev/e:1"}, "train": {"image": "earthline:0.1.0-gpu"}},
             ["train.image", "'earthline:0.1.0-gpu'", "names no registry"],
         ),
+        (
+            {"environment": {"target": "cloud", "image": "a.pkg.dev/e:1", "serving_image": "earthline-serving:0.1.0"}},
+            ["environment.serving_image", "'earthline-serving:0.1.0'", "names no registry"],
+        ),
         ({"serving": {"max_payload_bytes": 10_000_000}}, ["serving", "10,000,000", "shared endpoints"]),
         ({"steps": {"evaluate_model": {"memory": 32}}}, ["steps.evaluate_model.memory", "32G"]),
         ({"steps": {"evaluate_model": {"memory": "32 GB"}}}, ["steps.evaluate_model.memory", "'32 GB'"]),

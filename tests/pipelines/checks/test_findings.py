@@ -7,6 +7,7 @@ import pytest
 from earthline.config import load
 from earthline.finding import Finding
 from pipelines.checks.findings import of_config
+from pipelines.checks.images import ImageError
 
 ROOT = Path(__file__).parents[3]
 IMAGE = "us-central1-docker.pkg.dev/your-project/earthline/earthline:0.1.0"
@@ -43,6 +44,14 @@ def test_the_training_has_an_image_for_its_accelerator(
     assert finding.passed is passed
     assert said in finding.detail
     assert ("TENSORFLOW=gpu" in finding.fix) is (passed is False)
+
+
+def test_an_image_for_endpoints_is_named_with_what_it_is_for() -> None:
+    image = IMAGE.replace("earthline:", "earthline-serving:")
+    finding = found(f"environment.serving_image={image}")["endpoint's image"]
+    assert finding.passed and finding.detail == f"{image}, where the model needs no TensorFlow to be served"
+    with pytest.raises(ImageError, match="does not say which version runs"):
+        found(f"environment.serving_image={image.partition(':')[0]}")
 
 
 def test_what_was_never_run_is_called_so() -> None:

@@ -127,6 +127,14 @@ def test_a_project_that_has_everything_passes() -> None:
     assert f"GET artifactregistry.googleapis.com{REPOSITORY}/packages/earthline/tags/0.1.0" in project.asked
 
 
+def test_an_image_for_endpoints_is_looked_for_as_well() -> None:
+    image = "us-central1-docker.pkg.dev/your-project/earthline/earthline-serving:0.1.0"
+    missing = Project()
+    missing.gone = {f"{REPOSITORY}/packages/earthline-serving/tags/0.1.0"}
+    finding = ask(missing, f"environment.serving_image={image}")["endpoint's in registry"]
+    assert (finding.passed, finding.fix) == (False, f"docker push {image}")
+
+
 @pytest.mark.parametrize(
     ("change", "name", "said", "fix"),
     [
