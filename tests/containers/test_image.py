@@ -130,6 +130,6 @@ def test_with_beams_starter_it_is_a_beam_worker(docker: Docker, image: str, base
 @pytest.mark.slow
 def test_its_size_stays_small(docker: Docker, image: str) -> None:
     size = int(docker("image", "inspect", "--format", "{{.Size}}", image).stdout)
-    # TensorFlow alone is 1.0 GB.
-    assert size < 2.7e9
+    # TensorFlow alone is 1.0 GB, OpenVINO and GDAL for vectors .22 together.
+    assert size < 2.85e9
     assert not [line for line in docker("history", "--no-trunc", image).stdout.splitlines() if "index-url" in line]
