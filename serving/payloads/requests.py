@@ -27,8 +27,19 @@ class Request:
 
         Args:
             results: float32 (height, width, entries) of each tile, as a runtime computes them.
+
+        Raises:
+            RequestError: It is longer than the contract allows, which only JSON's numbers can be: how long they are
+                is not known before.
         """
-        return self.format.written(results, self.contract)
+        written = self.format.written(results, self.contract)
+        most = self.contract.max_payload_bytes
+        if len(written) > most:
+            raise RequestError(
+                f"the answer has {len(written):,} bytes, over the contract's {most:,}; send fewer or smaller tiles at "
+                "a time, or use a payload format of tensors, SERIALIZED_TF_TENSORS"
+            )
+        return written
 
 
 def check_length(body: bytes, contract: Contract) -> None:

@@ -39,7 +39,7 @@ class Sizes(Protocol):
     """What an answer weighs in one of the formats."""
 
     def tile_bytes(self, shape: tuple[int, int], contract: Contract) -> int:
-        """Bytes that a tile (height, width) adds to an answer at most."""
+        """Bytes that a tile (height, width) adds to an answer."""
 
 
 class Tiles:

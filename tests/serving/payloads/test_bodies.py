@@ -173,17 +173,27 @@ def test_what_is_no_number_is_said_in_words_where_the_format_has_no_number_for_i
     assert json.loads(answer) == {"predictions": [{"probabilities": [[[0.5, "nan", "inf"]]]}]}
 
 
-@pytest.mark.parametrize("answers", [TensorTexts(), Numbers(True), Numbers(False)])
-def test_the_size_of_an_answer_is_known_before_it_is_computed(answers: Any) -> None:
+def test_the_size_of_an_answer_is_known_before_it_is_computed() -> None:
     for outputs in ((PROBABILITIES,), (CLASS,), (CLASS, PROBABILITIES)):
         made = contract(*outputs)
         for shapes in ([(1, 1)], [(5, 7), (64, 33)], [(128, 128)] * 3):
             results = [-1.2345678e-25 * RANDOM.random((*shape, 3), np.float32) for shape in shapes]
-            bound = 18 + sum(answers.tile_bytes(shape, made) for shape in shapes)
-            size = len(answers.written(results, made))
-            assert size <= bound
-            if isinstance(answers, TensorTexts):
-                assert bound <= size + 128 * len(shapes)
+            bound = 18 + sum(TensorTexts().tile_bytes(shape, made) for shape in shapes)
+            assert len(TensorTexts().written(results, made)) <= bound
+            assert bound <= len(TensorTexts().written(results, made)) + 128 * len(shapes)
+            zeros = [np.zeros((*shape, 3), np.float32) for shape in shapes]
+            least = sum(Numbers(True).tile_bytes(shape, made) for shape in shapes)
+            assert 0 < least <= len(Numbers(named=False).written(zeros, made))
+
+
+def test_an_answer_of_numbers_that_gets_too_long_is_refused_before_or_after() -> None:
+    raw = {name: [[[0]] * 20] * 20 for name in INPUTS}
+    request = payloads.read(body(raw), contract(most=10_000))
+    assert len(request.answer([np.zeros((20, 20, 3), np.float32)])) < 10_000
+    with pytest.raises(payloads.RequestError, match=r"the answer has 1\d,\d\d\d bytes, over the contract's 10,000"):
+        request.answer([np.full((20, 20, 3), 1 / 3, np.float32)])
+    with pytest.raises(payloads.RequestError, match=r"instances\[1\]: with this tile"):
+        payloads.read(body(raw, raw, separators=(",", ":")), contract(most=10_000))
 
 
 GOOD = as_texts(tile())
