@@ -84,7 +84,7 @@ def saved(folder: Path, signatures: Mapping[str, Any], module: Any = None, contr
     return folder
 
 
-class Wrapper(tf.Module):
+class Wrapper(tf.Module):  # type: ignore[misc]  # TensorFlow publishes no types
     """A wrapper that keeps to the contract, but for what a test puts in its place."""
 
     def __init__(
