@@ -58,6 +58,7 @@ def build(config: Config, *, probes: bool = False) -> Any:
         serving_image: str = environment.serving_image or image,
         project: str = environment.project,
         location: str = environment.location,
+        experiment: str = environment.experiment or "",
         endpoint_name: str = config.endpoint_name,
         temp_location: str = f"gs://{environment.bucket}/temp",
         dataflow: str = json.dumps(beam_options(config), sort_keys=True),
@@ -112,6 +113,7 @@ def build(config: Config, *, probes: bool = False) -> Any:
                 project=project,
                 location=location,
                 champion=detected.outputs["champion"],
+                experiment=experiment,
                 examples=examples,
                 model=model,
             )

@@ -46,6 +46,7 @@ class Description(BaseModel):
     mean: tuple[float, ...] = Field(description="Mean of each band over valid training pixels.")
     std: tuple[float, ...] = Field(description="Standard deviation of each band, likewise.")
     parameters: int = Field(description="Number of weights.")
+    model: dict[str, Any] = Field(default={}, description="Section `train.model`; of several, the one that was chosen.")
     of_trees: bool = Field(
         default=False, description="Whether it is a forest or boosted trees, as the stronger baselines are."
     )

@@ -27,3 +27,9 @@ def write_history(state: State, path: Path) -> None:
     """Writes the learning curves as JSON: best epoch and a list of epochs."""
     content = {"best_epoch": state.best_epoch, "epochs": [epoch.model_dump() for epoch in state.history]}
     path.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def read_history(path: Path) -> State:
+    """What `write_history` wrote. Raises FileNotFoundError or pydantic's ValueError."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return State(history=content["epochs"], best_epoch=content["best_epoch"])

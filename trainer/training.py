@@ -83,6 +83,7 @@ def run(train: Train, examples: Path, model_folder: Path, checkpoint: Path | Non
             mean=lesson.measured.mean,
             std=lesson.measured.std,
             parameters=learned.network.count_params(),
+            model=model.model_dump(mode="json"),
             of_trees=model.of_trees,
             expression_hash=manifest.expression_hash,
             modules=model.modules,

@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from components.evaluate_model import figures
+from components.evaluate_model import figures, parameters
 from components.evaluate_model.scoring import score
 from components.evaluate_model.table import summary, table
 from earthline.config import Data, Evaluate
@@ -12,7 +12,7 @@ from earthline.entry_point import entry_point
 from earthline.formats.evaluations import BLESSED, REJECTED
 from earthline.formats.manifest import Manifest
 from earthline.task import task_of
-from earthline.vertex import champion
+from earthline.vertex import champion, experiments
 from trainer.description import require_match
 
 _logger = logging.getLogger(__name__)
@@ -31,6 +31,7 @@ def run(
     metrics: Any,
     matrix: Any,
     evaluation: Any,
+    experiment: str = "",
 ) -> str:
     """The step. Artifacts are KFP's: `.path` is read and written, metrics are logged into them.
 
@@ -45,6 +46,7 @@ def run(
         metrics: system.Metrics (output): the most important metrics.
         matrix: system.ClassificationMetrics (output); stays empty where the task has nothing for it.
         evaluation: Folder (output) with `evaluation.json`, the task's figures and the reliability diagram.
+        experiment: Vertex AI experiment that gets a run; empty for none.
 
     Returns:
         `blessed` or `rejected`.
@@ -60,8 +62,13 @@ def run(
     if result.calibration is not None:
         figures.reliability(result.calibration, folder / figures.RELIABILITY)
     task.log(result.model, matrix)
-    for key, value in summary(result).items():
+    figured = summary(result)
+    for key, value in figured.items():
         metrics.log_metric(key, value)
+    if experiment:
+        settings = parameters.of(Path(model.path), Manifest.read(Path(examples.path)))
+        shown = figured | {"blessed": int(result.gate.blessed)}
+        evaluation.metadata["experiment_run"] = experiments.record(project, location, experiment, settings, shown)
     verdict = BLESSED if result.gate.blessed else REJECTED
     _logger.info("%s\nevaluate_model: %s: %s", table(result, task), verdict, result.gate.reason)
     return verdict

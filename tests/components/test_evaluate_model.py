@@ -12,7 +12,7 @@ from kfp import dsl
 from pyproj import Transformer
 from sklearn import metrics as sklearn_metrics
 
-from components.evaluate_model import champion
+from components.evaluate_model import champion, parameters
 from components.evaluate_model.champion import ChampionError
 from components.evaluate_model.component import evaluate_model
 from components.evaluate_model.scoring import held_out, score
@@ -109,6 +109,7 @@ def test_the_step_writes_everything_and_returns_the_gate(trained: Any, tmp_path:
         project="sandbox",
         location="us-central1",
         champion=NONE,
+        experiment="",
         examples=trained.examples,
         model=trained.model,
         metrics=metrics,
@@ -201,6 +202,16 @@ def test_a_champion_that_may_have_learned_from_the_test_pixels_does_not_count(
     assert result.champion is not None and result.champion.scores is None
     assert result.gate.compared_with == result.best_baseline.name
     assert "does not count: its training was split otherwise" in result.gate.reason
+
+
+def test_a_run_of_an_experiment_says_what_the_model_is_and_learned_from(trained: Any) -> None:
+    manifest = Manifest.read(Path(trained.examples.path))
+    found = parameters.of(Path(trained.model.path), manifest)
+    assert found["model"] == Description.read(Path(trained.model.path)).model["name"]
+    assert found["bands"] == ", ".join(manifest.bands) and found["split"] == manifest.split_hash[:12]
+    assert found["train_examples"] == manifest.splits["train"].examples
+    assert 1 <= int(found["best_epoch"]) <= int(found["epochs"])
+    assert all(isinstance(value, int | float | str) for value in found.values()), "the client takes nothing else"
 
 
 def test_a_model_of_trees_is_not_asked_to_beat_trees(trained: Any, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ MAP = "projects/sandbox/assets/maps/swir"
 VALUE = {"name": "SWIR brightness", "unit": "%", "range": [0, 110], "multiply": 0.4, "add": 1, "breaks": [25, 40, 60]}
 CONFIG = {
     "name": "swir",
+    "environment": {"experiment": "brightness"},
     "data": {
         "imagery": {"image": SCENE, "bands": ["B1", "B2", "B3", "B4"], "data_type": "uint8"},
         "labels": {"image": SCENE, "band": "B5", "value": VALUE},
@@ -45,7 +46,10 @@ values = ee.Image(ee.deserializer.fromJSON(known["ee_map"]).call(scene))
 image = ee.Image("projects/sandbox/assets/maps/swir")
 both = image.rename("stored").addBands(values.rename("asked"))
 point = ee.Geometry.Point([-78.715, 35.725])
-print(json.dumps({"properties": asset["properties"], "type": asset["bands"][0]["dataType"],
+from google.cloud import aiplatform
+aiplatform.init(project="sandbox", location="us-central1", api_transport="rest")
+runs = [[run.get_params(), run.get_metrics()] for run in aiplatform.ExperimentRun.list(experiment="brightness")]
+print(json.dumps({"runs": runs, "properties": asset["properties"], "type": asset["bands"][0]["dataType"],
                   "at": both.reduceRegion("first", point, 28.5).getInfo()}))
 """
 
@@ -81,5 +85,8 @@ def test_a_value_is_learned_judged_served_and_mapped_in_its_unit(laptop: Laptop)
     told = json.loads(laptop.python(ASKED))
     assert told["properties"]["value_name"] == "SWIR brightness" and told["properties"]["value_unit"] == "%"
     assert told["type"]["precision"] == "FLOAT"
+    ((settings, figures),) = told["runs"]
+    assert settings["model"] == "pixel_mlp" and settings["train_examples"] > 100
+    assert figures["rmse"] == pytest.approx(metrics["rmse"]["value"]) and figures["blessed"] == 1
     assert told["at"]["stored"] == pytest.approx(told["at"]["asked"], abs=1e-3)
     assert np.isclose(valid, told["at"]["stored"], atol=1e-3).any()

@@ -137,6 +137,12 @@ class Environment(Section):
         default=None,
         description="Service account that runs the pipeline; left out, the project's Compute Engine account.",
     )
+    experiment: str | None = Field(
+        default=None,
+        pattern=r"^[a-z0-9][a-z0-9-]{0,99}$",
+        description="Id of a Vertex AI experiment: each evaluated model becomes a run of it, with its settings and its "
+        "figures on the test blocks, so that the console compares them. Left out, none is written.",
+    )
     resource_labels: ResourceLabels = Field(
         default_factory=dict, description="Vertex AI labels on every resource that the workflow makes."
     )

@@ -20,6 +20,7 @@ from earthline_sandbox.vertex.containers import engine, orphans
 from earthline_sandbox.vertex.jobs.custom_jobs import CustomJobs
 from earthline_sandbox.vertex.jobs.training_pipelines import TrainingPipelines
 from earthline_sandbox.vertex.logs.logging import Logging
+from earthline_sandbox.vertex.metadata.contexts import Contexts
 from earthline_sandbox.vertex.models.model_transfers import ModelTransfers
 from earthline_sandbox.vertex.models.models import Models
 from earthline_sandbox.vertex.pipelines.pipeline_jobs import PipelineJobs
@@ -76,6 +77,7 @@ class VertexService:
             "batch_prediction_jobs": BatchPredictionJobs(settings, self._store, operations, models),
             "pipeline_jobs": jobs,
             "schedules": self.schedules,
+            "contexts": Contexts(settings, self._store, operations),
             "logging": Logging(settings, self._store),
         }
         routes: list[BaseRoute] = [found for part in self._parts.values() for found in part.routes()]

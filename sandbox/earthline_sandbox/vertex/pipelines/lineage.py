@@ -50,7 +50,7 @@ def inputs(
 
 def _artifact(store: Store, parent: str, name: str, number: str) -> Json:
     resource = f"{parent}/metadataStores/default/artifacts/{number}"
-    for item in _artifacts(store, parent):
+    for item in artifacts(store, parent):
         if item["name"] == resource:
             return {
                 "name": resource,
@@ -61,7 +61,7 @@ def _artifact(store: Store, parent: str, name: str, number: str) -> Json:
     raise not_found(f"runtimeConfig.inputArtifacts[{name!r}]: the artifact {resource} does not exist.")
 
 
-def _artifacts(store: Store, parent: str) -> Iterator[Json]:
+def artifacts(store: Store, parent: str) -> Iterator[Json]:
     """All artifacts that jobs of a place made, the newest job's first."""
     for job in reversed(store.list(parent, "pipelineJobs")):
         for task in job.get("jobDetail", {}).get("taskDetails", []):

@@ -176,6 +176,7 @@ async def render_no_route(request: Request, error: Exception) -> Response:
     else:
         refusal = not_found(
             f"{request.method} {request.url.path} is not served by the sandbox's Vertex AI. It has pipelineJobs,"
-            " schedules, customJobs, trainingPipelines, batchPredictionJobs, models, endpoints and operations."
+            " schedules, customJobs, trainingPipelines, batchPredictionJobs, models, endpoints, metadataStores and"
+            " operations."
         )
     return error_response(refusal)

@@ -1,0 +1,1 @@
+"""Vertex ML Metadata, as far as experiments need it."""
