@@ -178,7 +178,8 @@ DEVIATIONS: Mapping[str, Sequence[str]] = {
         "`fromAiPlatformPredictor` answers that its backend was shut down, and names `fromVertexAi`.",
         "Tiles lie on a lattice of the input projection, anchored at its origin; where Google's lattice starts is not "
         "documented.",
-        "The gRPC payload formats are refused by name.",
+        "The gRPC payload formats reach the model by `directRawPredict`. How tiles lie in such a request is not "
+        "documented: `sandbox readings` chooses. An Example has no shape: a model must know that of its tiles.",
         "Google's texts disagree on `inputOverlapSize` (in all, or along each edge) and on whether `predictImage` "
         "keeps the image's bands: `sandbox readings` chooses. How many tiles go into one request is not documented: "
         "here as many as request and answer have room for, after the first.",
