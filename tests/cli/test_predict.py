@@ -169,7 +169,7 @@ def test_the_map_is_that_of_predict_image_by_the_model_and_by_its_endpoint(
     assert len(np.unique(wanted["class_id"])) > 2, "a map of one class would show no seam"
 
     config = tmp_path / "config.yaml"
-    config.write_text(json.dumps({"name": "x", "environment": {"target": "sandbox"}, "data": DATA}))
+    config.write_text(json.dumps({"name": "predict-here", "environment": {"target": "sandbox"}, "data": DATA}))
     asked = ("predict", image, "--bands", "margin", "--config", str(config))
     ways = {
         "folder": lambda path: called(monkeypatch, capsys, *asked[1:], "--model", saved, "-o", path),
