@@ -177,11 +177,11 @@ async def loaded(task: dict[str, Any], expected: tiles.Expected) -> dict[str, An
     numbers = itertools.count()
     begun = time.perf_counter()
     until = begun + task["seconds"]
-    clients = [steady(connection, requests, numbers, until, told, answers) for connection in connections]
     if task.get("rough"):
-        chance = random.Random(0)
-        shares = rough.Shares(requests, float(task["rough"]), told, chance)
-        clients = [rough.mixed(connection, shares, numbers, until, answers) for connection in connections]
+        shares = rough.Shares(requests, float(task["rough"]), told, random.Random(0))
+        clients = [rough.mixed(each, shares, numbers, until, answers) for each in connections]
+    else:
+        clients = [steady(each, requests, numbers, until, told, answers) for each in connections]
     await asyncio.gather(*clients)
     seconds = time.perf_counter() - begun
     for connection in connections:
