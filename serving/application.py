@@ -152,7 +152,11 @@ class Server:
             from serving.grpc_service import GrpcService  # a quarter of the start, which HTTP alone does not need
 
             grpc = GrpcService(
-                self._model, self._settings.host, self._settings.grpc_port, self._settings.max_body_bytes
+                self._model,
+                self._settings.host,
+                self._settings.grpc_port,
+                self._settings.max_body_bytes,
+                self._metrics,
             )
             await grpc.start()
         try:

@@ -198,6 +198,8 @@ class Batching:
             else:
                 inputs = {name: np.stack([each.tile[name] for each in batch]) for name in batch[0].tile}
             found = self._runtime.predict(inputs)
+            if len(found) != len(batch):
+                raise ValueError(f"{self._runtime.name} gives {len(found)} tiles for {len(batch)}")
         except Exception as error:
             # Said to each of them, who says it to the log; the thread goes on.
             for waiting in batch:

@@ -16,6 +16,7 @@ from typing import Any
 import grpc
 
 from earthline.formats import wire
+from serving.metrics import Metrics
 from serving.payloads import RequestError, predict_requests
 from serving.predictor import BusyError, Predictor
 
@@ -31,7 +32,9 @@ _logger = logging.getLogger("serving")
 class GrpcService:
     """A gRPC server on a port of its own, in the event loop of the HTTP server."""
 
-    def __init__(self, predictor: Predictor, host: str, port: int, max_body_bytes: int) -> None:
+    def __init__(
+        self, predictor: Predictor, host: str, port: int, max_body_bytes: int, metrics: Metrics | None = None
+    ) -> None:
         """Makes the server; it listens once it is started.
 
         Args:
@@ -39,7 +42,9 @@ class GrpcService:
             host: Address to listen on.
             port: TCP port; 0 for a free one.
             max_body_bytes: Largest request in bytes.
+            metrics: Where requests are counted.
         """
+        self._metrics = metrics or Metrics()
         self._predictor = predictor
         self._address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self._most = max_body_bytes
@@ -100,13 +105,16 @@ class GrpcService:
             _logger.exception("prediction failed")
             status = grpc.StatusCode.INTERNAL
             message = "the model could not compute this request; the server's log says why"
+        seconds = time.perf_counter() - began
+        self._metrics.requests.labels("grpc", status.name).inc()
+        self._metrics.seconds.labels("grpc").observe(seconds)
         _logger.info(
             "/%s/Predict %s instances=%d bytes=%d milliseconds=%.1f",
             PREDICTION,
             status.name,
             count,
             len(answer),
-            1000 * (time.perf_counter() - began),
+            1000 * seconds,
         )
         if status is not grpc.StatusCode.OK:
             await context.abort(status, message, retry)
