@@ -94,7 +94,8 @@ def patches(examples: Path, manifest: Manifest) -> list[Patch]:
             if place in wanted:
                 chosen.append(patch)
         if chosen:
-            return [*([masked] if masked is not None else []), *chosen][:PATCHES]
+            first = [] if masked is None or any(patch is masked for patch in chosen) else [masked]
+            return [*first, *chosen][:PATCHES]
     raise ValueError("the examples hold no patch; export them again")
 
 
