@@ -222,12 +222,14 @@ def _job(
 
 
 def _tell_units(source: _Source, images: "Images", console: "Console") -> None:
-    from earthline.local_map.job import unlike
+    from earthline.local_map.job import cut, unlike
 
-    known = source.proved_on
+    known, samples = source.proved_on, images.sample()
+    told = cut(samples, source.contract)
     if known is not None and known.image.shape[-1] == len(source.contract.bands):
-        for sentence in unlike(images.sample(), known.image, known.valid, source.contract.bands):
-            _note(console, sentence)
+        told += unlike(samples, known.image, known.valid, source.contract.bands)
+    for sentence in told:
+        _note(console, sentence)
 
 
 def _map(

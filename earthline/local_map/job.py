@@ -152,6 +152,27 @@ class Job:
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
+def cut(samples: Array, contract: Contract) -> list[str]:
+    """Bands with fractions which the model does not get, as it learned from whole numbers.
+
+    Args:
+        samples: Of the images, (bands, pixels).
+        contract: Has the types of its bands.
+
+    Returns:
+        A sentence for each such band.
+    """
+    found = []
+    for band, values in zip(contract.bands, samples, strict=True):
+        kind = contract.typed(band, np.zeros(0)).dtype
+        if kind.kind != "f" and (values % 1 != 0).any():
+            found.append(
+                f"{band} has fractions, and the model takes whole numbers ({kind}): they are cut off, as Earth Engine "
+                "does; is it in the same units?"
+            )
+    return found
+
+
 def unlike(samples: Array, tiles: Array, valid: Array, bands: Sequence[str]) -> list[str]:
     """Bands whose values have nothing in common with real tiles of the model's: in other units, most likely.
 
