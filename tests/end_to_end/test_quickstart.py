@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import rasterio
 
@@ -67,6 +68,22 @@ def test_the_first_run_makes_a_map_of_the_scene(laptop: Laptop, first_run: str) 
     report = (latest(laptop) / "report.html").read_text()
     assert "CC BY-SA" in report
     assert "forest" in report
+
+
+@pytest.mark.slow
+def test_the_same_map_comes_from_the_files_alone(laptop: Laptop, first_run: str, tmp_path: Path) -> None:
+    """Without Earth Engine: each band in a file of its own, and the model that the run made, by the run's id."""
+    (asset,) = laptop.home.glob("**/landsat7_2000/@asset.json")
+    bands = {band["name"]: asset.parent / band["file"] for band in json.loads(asset.read_text())["bands"]}
+    names = ("B1", "B2", "B3", "B4", "B5")
+    told = [word for place, name in enumerate(names, start=1) for word in ("--input", f"{name}={place}")]
+    files = [str(bands[name]) for name in names]
+    output = tmp_path / "here.tif"
+    laptop.earthline("predict", *files, *told, "--model", latest(laptop).name, "--output", str(output))
+    with rasterio.open(output) as here, rasterio.open(latest(laptop) / "map.tif") as there:
+        assert (here.crs, here.transform, here.nodata) == (there.crs, there.transform, there.nodata)
+        assert here.colormap(1) == there.colormap(1)
+        np.testing.assert_array_equal(here.read(1), there.read(1))
 
 
 @pytest.mark.slow
