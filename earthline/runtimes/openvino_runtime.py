@@ -32,6 +32,8 @@ WORTH_COMPILING = 3
 """Calls with a shape after which it is compiled: it takes about as long as ten to twenty tiles."""
 _MOST_SEEN = 1000
 """Shapes that are counted."""
+_MOST_KEPT = 256
+"""Operations, each for one shape, that a network of free shapes keeps; by default 5,000, which is gigabytes."""
 _DEVICE = "CPU"
 # With its default, OpenVINO computes in bfloat16 where the processor can: fast, and off by more than a hundredth.
 _EXACT = {"INFERENCE_PRECISION_HINT": "f32", "EXECUTION_MODE_HINT": "ACCURACY", "ENABLE_CPU_PINNING": False}
@@ -154,6 +156,8 @@ class OpenVinoRuntime:
             read = self._network_read.clone()
         read.reshape([1, len(self.contract.inputs), *sides])
         settings = {**_EXACT, "NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": self.calls}
+        if -1 in sides:
+            settings["CPU_RUNTIME_CACHE_CAPACITY"] = _MOST_KEPT
         return _Compiled(self._core.compile_model(read, _DEVICE, settings), streams)
 
 
