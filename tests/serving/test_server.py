@@ -1,4 +1,5 @@
 import base64
+import importlib.util
 import json
 import os
 import signal
@@ -215,6 +216,23 @@ def test_without_settings_the_process_ends_with_status_2() -> None:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("AIP_")}
     done = subprocess.run([sys.executable, "-m", "serving"], env=environment, capture_output=True, text=True)
     assert done.returncode == 2 and "AIP_STORAGE_URI" in done.stderr
+
+
+def test_without_tensorflow_only_what_openvino_needs_is_downloaded(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def download(uri: str, folder: Path, most: int, *, names: tuple[str, ...] = ()) -> None:
+        asked.append(names)
+        (folder / "openvino").mkdir()
+        (folder / "openvino" / "model.xml").touch()
+
+    monkeypatch.setattr(folders, "download", download)
+    local_folder("gs://bucket/model")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    local_folder("gs://bucket/model")
+    assert asked == [(), ("contract.json", "openvino/model.xml", "openvino/model.bin")]
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
