@@ -120,6 +120,8 @@ def _told(size: Size, servers: list[Server], rates: Rates) -> Iterator[Measureme
     cheapest = 1_000 * min(rates.of("chosen", "processor", batch) for batch in BATCHES)
     limit, plain = "the chosen runtime in process", "TensorFlow in process"
     yield Measurement(f"{size.told}: {limit}", best["chosen"], plain, best["tensorflow"], "1/s")
+    others_cheapest = 1_000 * min(rates.of("tensorflow", "processor", batch) for batch in BATCHES)
+    yield Measurement("  processor time of a tile", cheapest, plain, others_cheapest, "ms")
     for at_once in CONCURRENCIES:
         rate = rates.of(own.name, "rate", at_once)
         name = f"  {at_once} at a time"
