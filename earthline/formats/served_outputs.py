@@ -130,16 +130,39 @@ def derived_one(values: Array, output: ServedOutput) -> Array:
     return typed
 
 
+def _planes(own: Array) -> Array:
+    """(entries, pixels): NumPy takes a tenth of the time over a long axis than over the few entries of each pixel."""
+    return np.ascontiguousarray(own.reshape(-1, own.shape[-1]).T)
+
+
 def _most_probable(own: Array, output: ServedOutput) -> Array:
-    total = own.sum(axis=-1, dtype=np.float32)
-    known = np.isfinite(own).all(axis=-1) & (total > 0) & (total <= MOST_IN_ALL)
-    return np.where(known, np.argmax(own, axis=-1), NO_CLASS)[..., np.newaxis]
+    planes = _planes(own)
+    with np.errstate(invalid="ignore", over="ignore"):
+        # Of what is no finite number, or not all, the sum is none either.
+        total = planes.sum(axis=0, dtype=np.float32)
+    known = (total > 0) & (total <= MOST_IN_ALL)
+    kind = np.uint8 if len(planes) <= NO_CLASS else np.uint16
+    largest, found = planes[0].copy(), np.zeros(len(total), kind)
+    for place, plane in enumerate(planes[1:], 1):
+        # The first of equal ones stays.
+        np.maximum(found, (plane > largest) * kind(place), out=found)
+        np.maximum(largest, plane, out=largest)
+    return np.where(known, found, kind(NO_CLASS)).reshape(*own.shape[:-1], 1)
+
+
+def _largest(own: Array, output: ServedOutput) -> Array:
+    largest: Array = _planes(own).max(axis=0)
+    return largest.reshape(*own.shape[:-1], 1)
 
 
 def _margin(own: Array, output: ServedOutput) -> Array:
-    two = np.partition(own, output.used - 2, axis=-1)[..., -2:]
-    apart: Array = two[..., 1:] - two[..., :1]
-    return apart
+    planes = _planes(own)
+    largest, next_one = np.maximum(planes[0], planes[1]), np.minimum(planes[0], planes[1])
+    for plane in planes[2:]:
+        np.maximum(next_one, np.minimum(largest, plane), out=next_one)
+        np.maximum(largest, plane, out=largest)
+    apart: Array = largest - next_one
+    return apart.reshape(*own.shape[:-1], 1)
 
 
 def _count(own: Array, output: ServedOutput) -> Array:
@@ -150,7 +173,7 @@ def _count(own: Array, output: ServedOutput) -> Array:
 _MADE: dict[str, Callable[[Array, ServedOutput], Array]] = {
     "entries": lambda own, output: own,
     "most_probable": _most_probable,
-    "largest": lambda own, output: own.max(axis=-1, keepdims=True),
+    "largest": _largest,
     "margin": _margin,
     "count": _count,
     "at_most": lambda own, output: own <= np.float32(output.limit or 0),
