@@ -7,12 +7,13 @@ from typing import Any, Literal, Self, TypeVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from earthline import tile_plan
 from earthline.formats.certainty import Certainty
 from earthline.formats.learned_ground import LearnedGround
 from earthline.formats.runtime_record import RuntimeRecord
 from earthline.formats.served_outputs import ServedOutput
 from earthline.formats.task_record import TaskRecord
-from earthline.tile_plan import Plan, Readings
+from earthline.tile_plan import Plan, Readings, Wire
 
 Value = TypeVar("Value")
 Array = np.ndarray[Any, Any]
@@ -145,8 +146,11 @@ class Contract(BaseModel):
 
     @property
     def plan(self) -> Plan:
-        """The tiles that Earth Engine sends."""
-        return Plan(self.tile_shape, self.overlap, self.overlap_reading)
+        """The tiles that Earth Engine sends, and how many of them fit into a request."""
+        inputs = [np.dtype(self.types.get(name, "float32")).itemsize for name in self.inputs]
+        outputs = [output.pixel_bytes for output in self.outputs]
+        wire = Wire(tuple(inputs), tuple(outputs), self.max_payload_bytes)
+        return tile_plan.of(self.tile_shape, self.overlap, wire, self.overlap_reading)
 
     def typed(self, name: str, values: Array) -> Array:
         """Values as they are sent.
