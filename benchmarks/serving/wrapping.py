@@ -1,6 +1,7 @@
 """What Earth Engine's way of sending tiles costs beside plain arrays, step by step and as a whole."""
 
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +35,9 @@ def measure(*, rounds: int = 25, names: tuple[str, ...] = ("classes", "probabili
         one = {band: values[:1] for band, values in inputs.items()}
         taken = in_turn(
             {
-                "wrapped": lambda runtime=runtime, body=body: _wrapped(runtime, body),
-                "plain": lambda runtime=runtime, one=one: runtime.predict(one),
-                "read": lambda runtime=runtime, body=body: payloads.groups(payloads.read(body, runtime.contract).tiles),
+                "wrapped": partial(_wrapped, runtime, body),
+                "plain": partial(runtime.predict, one),
+                "read": partial(_read, runtime, body),
             },
             rounds,
         )
@@ -51,6 +52,10 @@ def measure(*, rounds: int = 25, names: tuple[str, ...] = ("classes", "probabili
                 Measurement(f"  of it, reading the request{where}", spent["read"], "the whole", spent["wrapped"], "ms"),
             ]
     return found + _decoding(rounds)
+
+
+def _read(runtime: Any, body: bytes) -> Any:
+    return payloads.groups(payloads.read(body, runtime.contract).tiles)
 
 
 def _wrapped(runtime: Any, body: bytes) -> bytes:
