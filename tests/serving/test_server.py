@@ -16,6 +16,7 @@ import pytest
 import tensorflow as tf
 
 from earthline.formats.contract import Contract
+from earthline.storage import folders
 from serving.settings import Settings, SettingsError
 from serving.storage import StorageError, local_folder
 
@@ -230,7 +231,7 @@ def test_without_tensorflow_only_what_openvino_needs_is_downloaded(
 
     monkeypatch.setattr(folders, "download", download)
     local_folder("gs://bucket/model")
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)  # as where it is missing
     local_folder("gs://bucket/model")
     assert asked == [(), ("contract.json", "openvino/model.xml", "openvino/model.bin")]
 
