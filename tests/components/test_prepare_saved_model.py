@@ -8,7 +8,9 @@ from google_cloud_pipeline_components.types import artifact_types
 from components.prepare_saved_model import export
 from components.prepare_saved_model.component import prepare_saved_model
 from components.prepare_saved_model.proof import process
+from components.prepare_saved_model.run import run
 from earthline.config import Serving
+from earthline.finding import Finding
 from earthline.formats.contract import Contract
 from earthline.formats.manifest import Manifest
 from earthline.formats.placed_patches import PlacedPatches
@@ -75,6 +77,41 @@ def test_the_step_proves_its_work_in_a_fresh_process(trained, tmp_path, capfd):
         placed.outputs,
         atol=1e-5,
     )
+
+
+def test_a_refusal_ends_the_step_and_tells_all_that_was_found(trained, tmp_path, monkeypatch, capfd):
+    found = (
+        Finding("size", True, "0.2 MiB"),
+        Finding("names", False, "there is no signature 'arrays'", "write one"),
+        Finding("swapped bands", None, "not asked"),
+        Finding("a session loads it", False, "it cannot", "hold the variables"),
+    )
+    monkeypatch.setattr(process, "prove", lambda *arguments: process.Proof(found, None))
+    prepared = artifact_types.UnmanagedContainerModel(uri=str(tmp_path / "prepared"))
+    with pytest.raises(process.ProofError) as refused:
+        run(
+            data=trained.data,
+            serving=Serving(tile_shape=(8, 8)).model_dump_json(),
+            image="registry/earthline:1",
+            serving_image="registry/earthline:1",
+            examples=trained.examples,
+            model=trained.model,
+            prepared=prepared,
+        )
+    assert str(refused.value) == (
+        "the SavedModel was refused: names: there is no signature 'arrays' (write one); a session loads it: it cannot "
+        "(hold the variables)"
+    )
+    said = [" ".join(line.split()) for line in capfd.readouterr().err.splitlines()]
+    assert said[said.index("prepare_saved_model: holds size 0.2 MiB") :] == [
+        "prepare_saved_model: holds size 0.2 MiB",
+        "prepare_saved_model: REFUSED names there is no signature 'arrays'",
+        "prepare_saved_model: to do: write one",
+        "prepare_saved_model: note swapped bands not asked",
+        "prepare_saved_model: REFUSED a session loads it it cannot",
+        "prepare_saved_model: to do: hold the variables",
+    ]
+    assert not prepared.metadata, "nothing that could be deployed"
 
 
 def test_plain_names_are_kept():
