@@ -93,6 +93,8 @@ class Server:
                 count, response = await self._answered(request, contract)
             except (BodyError, payloads.RequestError) as error:
                 response = _error(error.status, str(error))
+                if error.status == 429:
+                    self._metrics.refused.labels("bodies").inc()
             except BusyError as error:
                 response = _error(429, f"{error}; try again in {error.retry_seconds:g} s")
                 response.headers["Retry-After"] = f"{error.retry_seconds:g}"

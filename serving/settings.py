@@ -44,7 +44,7 @@ class Settings:
     predict_route: str = "/predict"
     max_body_bytes: int = MAX_BODY_BYTES
     threads: int = 0
-    queue_tiles: int = 128
+    queue_tiles: int = 256
     body_bytes: int = 256 << 20
     read_seconds: int = 30
     deadline_seconds: int = 50
