@@ -161,8 +161,9 @@ class Plan:
         wasted = " or ".join(f"{100 * self.wasted(reading):.0f} %" for reading in self.readings)
         readings = ", as overlap is a total or lies at each edge" if len(self.readings) > 1 else ""
         (height, width), (rows, columns) = self.tile, self.overlap
+        several = "one in" if self.batch == 1 else f"up to {self.batch} in"
         return (
-            f"tiles of {height} x {width} px with overlap {rows} x {columns}, up to {self.batch} in a request; "
+            f"tiles of {height} x {width} px with overlap {rows} x {columns}, {several} a request; "
             f"{wasted} of the predicted pixels are margin{readings}"
         )
 

@@ -1,8 +1,8 @@
 """`python -m serving.echo`: answers each tile with its own shape, to find out what Earth Engine sends.
 
 It takes a band `length` whose largest value is how many numbers a pixel of the answer has; the first two are the height
-and the width of the tile, the others are 0. So the answer can be made as large as one likes. Where its largest value is
-1, the answer is a plain band of bytes instead.
+and the width of the tile, the third how many bytes a value of the band has, the others are 0. So the answer can be made
+as large as one likes. Where its largest value is 1, the answer is a plain band of bytes instead.
 """
 
 import json
@@ -18,6 +18,8 @@ from serving.settings import MAX_BODY_BYTES
 LENGTH, OUTPUT, SMALL = "length", "shape", "byte"
 BYTE = 200
 """Value of the plain band of bytes: one that has another meaning with a sign."""
+TYPES = ("float32", "uint8", "int8", "int16", "uint16", "int32", "uint32")
+"""Types that the band may have: which one Earth Engine sends is a question."""
 MOST_VALUES = 16 << 20
 """Values of an answer, and of a band of a tile."""
 
@@ -31,7 +33,7 @@ def echo(instance: dict[str, Any]) -> dict[str, str]:
     Raises:
         ValueError: It has no band `length`, or one that asks for too much.
     """
-    tile = tensors.decode(str(instance.get(LENGTH, "")), MOST_VALUES)
+    tile = tensors.decode(str(instance.get(LENGTH, "")), MOST_VALUES, TYPES)
     height, width = tile.shape[:2]
     length = int(tile.max(initial=0))
     if length == 1:
@@ -40,7 +42,7 @@ def echo(instance: dict[str, Any]) -> dict[str, str]:
     if height * width * length > MOST_VALUES:
         raise ValueError(f"{height} x {width} pixels of {length} numbers are more than {MOST_VALUES:,}")
     answer = np.zeros((height, width, length), np.float32)
-    answer[..., 0], answer[..., 1] = height, width
+    answer[..., :3] = (height, width, tile.dtype.itemsize)[:length]
     return {OUTPUT: tensors.encode(answer)}
 
 

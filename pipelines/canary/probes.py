@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import ee
+import numpy as np
 from google.cloud import aiplatform
 
 from earthline.config import Config
@@ -86,6 +87,7 @@ def shared(endpoint: str, grid: Grid) -> list[Answer]:
         _overlap(endpoint, grid),
         _input_bands(endpoint, grid),
         _bytes(endpoint, grid),
+        _types(endpoint, grid),
         _largest("largest request", endpoint, grid, [(bands, 2) for bands in BANDS]),
         _largest("largest answer", endpoint, grid, [(1, length) for length in BANDS]),
     ]
@@ -147,6 +149,22 @@ def _bytes(endpoint: str, grid: Grid) -> Answer:
     return Answer(question, False, told)
 
 
+def _types(endpoint: str, grid: Grid) -> Answer:
+    """How many bytes a band of 16 bits has on its way, which `serving.input_types: auto` counts on."""
+    question = "inputs of uint16"
+    kind = {"type": "PixelType", "precision": "uint16"}
+    predicted = _predicted(endpoint, grid, tile=TILE, overlap=OVERLAP, length=3, inputs=kind)
+    place = f"a tile of {TILE} px, a band of uint16"
+    size = predicted.select([OUTPUT]).arrayGet([2]).rename(["size"]).unmask(0, False)
+    try:
+        found = int(fetch(size, _middle(grid), ATTEMPTS, place)["size"][0, 0])
+    except PixelsError as error:
+        return Answer(question, False, f"write `serving.input_types: float32`: {error}")
+    if found == np.dtype("uint16").itemsize:
+        return Answer(question, True, "a value of 16 bits travels in 2 bytes")
+    return Answer(question, False, f"a value of 16 bits travels in {found} bytes; write `serving.input_types: float32`")
+
+
 def _middle(grid: Grid) -> Grid:
     rows, columns = (side // 2 for side in grid.shape)
     return grid.window(rows, columns, _PATCH)
@@ -195,12 +213,13 @@ def _predicted(
     bands: int = 1,
     length: int = 2,
     outputs: Mapping[str, Any] | None = None,
+    inputs: Mapping[str, Any] | None = None,
 ) -> Any:
     names = [LENGTH, *(f"band{number}" for number in range(1, bands))]
     real = {"type": "PixelType", "precision": "float"}
     described = {
         "endpoint": endpoint,
-        "inputTypeOverride": {name: real for name in names},
+        "inputTypeOverride": dict.fromkeys(names, inputs or real),
         "proj": {"crs": grid.crs, "transform": list(grid.transform)},
         "fixInputProj": True,
         "inputTileSize": [tile, tile],

@@ -48,7 +48,12 @@ def test_it_answers_shapes_in_as_many_numbers_as_asked_for(server: httpx.Client)
     first, second = (tensors.decode(each["shape"], 10**6) for each in answer.json()["predictions"])
     assert first.shape == (40, 24, 5)
     assert second.shape == (8, 8, 2)
-    assert (first[..., 0] == 40).all() and (first[..., 1] == 24).all() and not first[..., 2:].any()
+    assert (first[..., 0] == 40).all() and (first[..., 1] == 24).all()
+    # A float has four bytes; one of 16 bits has as many as it came with.
+    assert (first[..., 2] == 4).all() and not first[..., 3:].any()
+    short = tensors.encode(np.full((4, 4, 1), 3, np.uint16))
+    (third,) = server.post(ROUTE, json={"instances": [{"length": short}]}).json()["predictions"]
+    assert tensors.decode(third["shape"], 10**6)[0, 0].tolist() == [4, 4, 2]
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,8 @@ def test_it_tells_how_overlap_is_counted_and_whether_bands_are_kept(found: dict[
 
 @pytest.mark.slow
 def test_it_tells_whether_small_types_arrive(found: dict[str, Any]) -> None:
-    assert [answers(found, reading)["outputs of uint8"] for reading in ("one", "other")] == [True, True]
+    for question in ("outputs of uint8", "inputs of uint16"):
+        assert [answers(found, reading)[question] for reading in ("one", "other")] == [True, True]
 
 
 @pytest.mark.slow
