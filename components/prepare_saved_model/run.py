@@ -53,7 +53,19 @@ def run(
     require_match(data, manifest)
     colors = task_of(data).legend.colors
     contract, proof = prepare(serving, Path(model.path), Path(examples.path), Path(prepared.path), colors)
-    prepared.metadata["containerSpec"] = {
+    prepared.metadata["containerSpec"] = container(contract, image, serving_image)
+    prepared.metadata["bands"] = list(contract.bands)
+    prepared.metadata["inputs"] = list(contract.inputs)
+    prepared.metadata["tiles"] = contract.plan.summary
+    prepared.metadata["outputs"] = {output.name: output.type for output in contract.outputs}
+    prepared.metadata["runtime"] = f"{contract.runtime.name}: {contract.runtime.reason}"
+    prepared.metadata["max_difference"] = contract.max_difference
+    prepared.metadata["proof"] = finding.shown(proof.findings)
+
+
+def container(contract: Contract, image: str, serving_image: str) -> dict[str, Any]:
+    """The container that serves a model, as `containerSpec`; arguments as of `run`."""
+    found: dict[str, Any] = {
         "imageUri": serving_image if contract.runtime.name == "openvino" else image,
         "command": list(COMMAND),
         "ports": [{"containerPort": PORT}],
@@ -62,14 +74,8 @@ def run(
     }
     if contract.payload_format.startswith("GRPC"):
         # Without a declared port, Vertex AI passes no gRPC on; with one, it asks that port for the health as well.
-        prepared.metadata["containerSpec"]["grpcPorts"] = [{"containerPort": GRPC_PORT}]
-    prepared.metadata["bands"] = list(contract.bands)
-    prepared.metadata["inputs"] = list(contract.inputs)
-    prepared.metadata["tiles"] = contract.plan.summary
-    prepared.metadata["outputs"] = {output.name: output.type for output in contract.outputs}
-    prepared.metadata["runtime"] = f"{contract.runtime.name}: {contract.runtime.reason}"
-    prepared.metadata["max_difference"] = contract.max_difference
-    prepared.metadata["proof"] = finding.shown(proof.findings)
+        found["grpcPorts"] = [{"containerPort": GRPC_PORT}]
+    return found
 
 
 def prepare(
