@@ -67,7 +67,7 @@ def scene() -> Array:
     """uint8 (bands, rows, columns) with holes and a ragged edge; zeros are valid."""
     random = np.random.default_rng(6)
     smooth = random.normal(size=(2, *SHAPE)).cumsum(axis=1).cumsum(axis=2)
-    found = (100 + 60 * np.sin(smooth / smooth.std(axis=(1, 2), keepdims=True))).astype(np.uint8)
+    found: Array = (100 + 60 * np.sin(smooth / smooth.std(axis=(1, 2), keepdims=True))).astype(np.uint8)
     found[:, random.random(SHAPE) < 0.02] = MASKED
     found[1, 20:38, 25:60] = MASKED
     found[:, np.arange(SHAPE[0])[:, np.newaxis] > 55 + 10 * np.sin(np.arange(SHAPE[1]) / 9)] = MASKED
@@ -96,7 +96,8 @@ def whole(built: Any) -> Array:
     valid = (imagery < MASKED).all(axis=0)
     image = np.where(valid, imagery, 0).astype(np.float32).transpose(1, 2, 0)
     answer = np.asarray(built([image[np.newaxis], valid[np.newaxis, ..., np.newaxis].astype(np.float32)]))[0]
-    return answer[around:-around, around:-around]
+    inner: Array = answer[around:-around, around:-around]
+    return inner
 
 
 @pytest.fixture(scope="module")
