@@ -10,6 +10,7 @@ places of some patches of the examples three things have to be equal:
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import ee
@@ -60,15 +61,25 @@ def findings(data: Data, contract: Contract, endpoint: str, placed: PlacedPatche
         return (Finding("training patches", None, told),)
     if data.imagery.data_type == "auto":
         data = data.model_copy(update={"imagery": data.imagery.model_copy(update={"data_type": placed.data_type})})
-    grid = Grid.from_json(placed.grid)
+    roads = _Roads(data, Grid.from_json(placed.grid), imagery.training_bands(data), imagery.network_input(data))
     found: list[Finding] = []
     for patch, (row, column) in enumerate(placed.places.tolist()):
         name = f"patch at row {row}, column {column}"
-        pixels = _pixels(data, grid, placed, patch, name)
+        pixels = _pixels(roads, placed, patch, name)
         found.append(pixels)
         if pixels.passed:
-            found.append(_answer(data, grid, contract, endpoint, placed, patch, name))
+            found.append(_answer(roads, contract, endpoint, placed, patch, name))
     return tuple(found)
+
+
+@dataclass(frozen=True)
+class _Roads:
+    """By which pixels come: images are made once, since encoding one may take half a second."""
+
+    data: Data
+    grid: Grid
+    training: Any
+    prediction: Any
 
 
 def require(found: tuple[Finding, ...]) -> None:
@@ -77,16 +88,16 @@ def require(found: tuple[Finding, ...]) -> None:
         raise OtherPixelsError(f"Earth Engine gives the endpoint other pixels than the model was trained on: {told}")
 
 
-def _pixels(data: Data, grid: Grid, placed: PlacedPatches, patch: int, place: str) -> Finding:
+def _pixels(roads: _Roads, placed: PlacedPatches, patch: int, place: str) -> Finding:
     row, column = placed.places[patch].tolist()
-    window = grid.window(row, column, placed.shape)
+    window = roads.grid.window(row, column, placed.shape)
     stored = {band: placed.image[patch, ..., number] for number, band in enumerate(placed.bands)}
     stored[VALID_BAND] = placed.valid[patch]
-    exported = _bands(fetch(imagery.training_bands(data), window, ATTEMPTS, place), placed.bands)
-    sent = _bands(fetch(imagery.network_input(data), window, ATTEMPTS, place), placed.bands)
+    exported = _bands(fetch(roads.training, window, ATTEMPTS, place), placed.bands)
+    sent = _bands(fetch(roads.prediction, window, ATTEMPTS, place), placed.bands)
     name = f"{place}: pixels"
     if told := differences(stored, exported, "in the patch", "now"):
-        return _changed(data, grid, placed, name, told)
+        return _changed(roads, placed, name, told)
     if told := differences(exported, sent, "in a patch", "in predictions"):
         return Finding(
             name,
@@ -99,13 +110,13 @@ def _pixels(data: Data, grid: Grid, placed: PlacedPatches, patch: int, place: st
     return Finding(name, True, f"{height} x {width} px equal in each of {', '.join(stored)}")
 
 
-def _changed(data: Data, grid: Grid, placed: PlacedPatches, name: str, told: str) -> Finding:
+def _changed(roads: _Roads, placed: PlacedPatches, name: str, told: str) -> Finding:
     """What is said where the imagery is not what it was when the examples were exported."""
     if placed.told:
         return Finding(
             name, None, f"the examples were made elsewhere ({placed.told}), and the config's imagery differs: {told}"
         )
-    now = expression_hash(ee.serializer.encode(imagery.training_image(data, grid)))
+    now = expression_hash(ee.serializer.encode(imagery.training_image(roads.data, roads.grid)))
     if now != placed.expression_hash:
         return Finding(
             name,
@@ -123,16 +134,14 @@ def _changed(data: Data, grid: Grid, placed: PlacedPatches, name: str, told: str
     )
 
 
-def _answer(
-    data: Data, grid: Grid, contract: Contract, endpoint: str, placed: PlacedPatches, patch: int, place: str
-) -> Finding:
+def _answer(roads: _Roads, contract: Contract, endpoint: str, placed: PlacedPatches, patch: int, place: str) -> Finding:
     row, column = placed.places[patch].tolist()
     shape, name = placed.answered_shape, f"{place}: answer"
-    window = grid.window(row, column, shape)
+    window = roads.grid.window(row, column, shape)
     # Earth Engine counts tiles from the projection's origin: one lies exactly over the patch, with nothing around it.
     alone = contract.model_copy(update={"tile_shape": shape, "overlap": (0, 0)})
     model = ee_model.build(ee_model.arguments(endpoint, alone, window))
-    given = Predictions.of(model, imagery.network_input(data), contract.outputs)
+    given = Predictions.of(model, roads.prediction, contract.outputs)
     found = fetch(_flat(given), window, ATTEMPTS, f"prediction of the {place}")
     values = placed.outputs[patch]
     tolerance = TOLERANCE * scale(values)
