@@ -16,9 +16,11 @@ from typing import Any
 import grpc
 
 from earthline.formats import wire
+from serving.log_lines import told
 from serving.metrics import Metrics
 from serving.payloads import RequestError, predict_requests
 from serving.predictor import BusyError, Predictor
+from serving.tracing import Trace
 
 PREDICTION, HEALTH = "tensorflow.serving.PredictionService", "grpc.health.v1.Health"
 _SERVING, _NOT_SERVING, _SERVICE_UNKNOWN = b"\x08\x01", b"\x08\x02", b"\x08\x03"
@@ -83,10 +85,11 @@ class GrpcService:
 
     async def _predict(self, body: bytes, context: Any) -> bytes:
         began = time.perf_counter()
+        trace = Trace.of({name: value for name, value in context.invocation_metadata() if isinstance(value, str)})
         count, status, message, answer = 0, grpc.StatusCode.OK, "", b""
         retry: tuple[tuple[str, str], ...] = ()
         try:
-            contract = self._predictor.contract
+            contract = self._predictor.loaded
             if contract is None:
                 status, message = grpc.StatusCode.UNAVAILABLE, self._predictor.reason
             else:
@@ -102,7 +105,7 @@ class GrpcService:
             retry = (("grpc-retry-pushback-ms", str(1000 * error.retry_seconds)),)
         except Exception:
             # The cause goes to the log alone: it may hold what callers must not see.
-            _logger.exception("prediction failed")
+            _logger.exception("prediction failed", extra=told(**trace.fields))
             status = grpc.StatusCode.INTERNAL
             message = "the model could not compute this request; the server's log says why"
         seconds = time.perf_counter() - began
@@ -115,7 +118,16 @@ class GrpcService:
             count,
             len(answer),
             1000 * seconds,
+            extra=told(
+                route=f"/{PREDICTION}/Predict",
+                status=status.name,
+                instances=count,
+                response_bytes=len(answer),
+                milliseconds=round(1000 * seconds, 1),
+                **trace.fields,
+            ),
         )
+        await context.send_initial_metadata(tuple(trace.headers.items()))
         if status is not grpc.StatusCode.OK:
             await context.abort(status, message, retry)
         return answer

@@ -29,6 +29,10 @@ class Predictor(Protocol):
         """Of the model; None until it is loaded, and once requests are no longer taken."""
 
     @property
+    def loaded(self) -> Contract | None:
+        """Of the model; None until it is loaded. Requests that arrive while the server ends are answered."""
+
+    @property
     def reason(self) -> str:
         """Why there is no contract."""
 

@@ -39,6 +39,10 @@ class Sums:
         self.began, self.cancelled = threading.Event(), threading.Event()
         self.wait = 0.0
 
+    @property
+    def loaded(self) -> Contract | None:
+        return self.contract
+
     async def results(self, tiles: Sequence[Any]) -> Sequence[Any]:
         self.began.set()
         try:
@@ -119,6 +123,18 @@ def test_predictions_are_answered_once_the_model_is_loaded(running: Running) -> 
     answer = PredictResponse.FromString(running.predict(GOOD, timeout=20))
     expected = np.concatenate(list(TILES.values()), axis=3) @ np.arange(9, dtype=np.float32).reshape(3, 3)
     np.testing.assert_allclose(tf.make_ndarray(answer.outputs["probabilities"]), expected, rtol=1e-5)
+
+
+def test_traces_are_sent_back_and_in_the_log(running: Running, caplog: pytest.LogCaptureFixture) -> None:
+    running.predictor.contract = CONTRACT
+    caplog.set_level("INFO", "serving")
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    for body in (GOOD, b"nonsense"):
+        done = running.predict.future(body, timeout=20, metadata=(("traceparent", trace),))
+        assert dict(done.initial_metadata())["traceparent"] == trace
+        assert (done.exception() is None) == (body is GOOD)
+    assert [record.levelname for record in caplog.records] == ["INFO", "INFO"]
+    assert "0af7651916cd43dd8448eb211c80319c" in str(vars(caplog.records[0]))
 
 
 def test_health_means_that_the_model_is_loaded(running: Running) -> None:
