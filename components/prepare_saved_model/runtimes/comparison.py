@@ -30,7 +30,7 @@ BATCHES = (1, 4, 8)
 """Tiles in a call that are tried."""
 ROUNDS = 5
 """Times that each runtime is measured, in turn: another program on the machine hits both alike."""
-ROUND_SECONDS = 0.5
+ROUND_SECONDS = 0.3
 
 Rate = tuple[float, float]
 """Processor time of a tile in seconds, and tiles per second by the clock."""
@@ -137,7 +137,7 @@ def _rates(
 
 
 def _rate(runtime: runtimes.Runtime, tiles: dict[str, Array], batch: int) -> Rate:
-    """Over about half a second, with as many calls at once as the runtime likes."""
+    """Over about a third of a second, with as many calls at once as the runtime likes."""
     chosen = np.arange(batch) % len(next(iter(tiles.values())))
     inputs = {name: values[chosen] for name, values in tiles.items()}
     runtime.predict(inputs)
