@@ -27,6 +27,7 @@ MADE = {
     "evaluation.json",
     "ee_model.json",
     "proof.json",
+    "openvino/",
     "changes.json",
     "saved_model/",
     "schema.yaml",
