@@ -151,8 +151,9 @@ def types(name: str, contract: Contract) -> tuple[str, ...]:
 
     Google documents no table from Earth Engine's types to TensorFlow's: a band of 16 bits may come as 32.
     """
-    own = contract.types.get(name, "float32")
-    return ("float32",) if own == "float32" else (own, "float32", *_WHOLE)
+    # An array band has one type for all inputs.
+    own = set(contract.types.values()) if is_array(name, contract) else {contract.types.get(name, "float32")}
+    return ("float32",) if own <= {"float32"} else ("float32", *_WHOLE)
 
 
 def most_values(name: str, contract: Contract) -> int:

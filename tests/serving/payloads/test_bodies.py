@@ -196,6 +196,16 @@ def test_an_answer_of_numbers_that_gets_too_long_is_refused_before_or_after() ->
         payloads.read(body(raw, raw, separators=(",", ":")), contract(most=10_000))
 
 
+def test_whole_numbers_are_taken_where_the_contract_sends_such() -> None:
+    whole = {name: np.arange(20, dtype=np.uint16).reshape(4, 5, 1) for name in INPUTS}
+    typed = contract().model_copy(update={"types": {"red": "uint16", "nir": "uint16", "earthline_valid": "uint8"}})
+    for each in (whole, {"array": as_array(whole)}):
+        (found,) = payloads.read(body(as_texts(each)), typed).tiles
+        np.testing.assert_array_equal(found["nir"], whole["nir"][..., 0])
+        with pytest.raises(payloads.RequestError, match="a tensor of uint16 instead of float32"):
+            payloads.read(body(as_texts(each)), contract())
+
+
 GOOD = as_texts(tile())
 RAW = as_raw(tile())
 
