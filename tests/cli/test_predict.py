@@ -254,6 +254,8 @@ class Answering:
         self.lock, self.tiles, self.seconds = threading.Lock(), 0, 0.0
         self.asked: list[int] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        # A command that is killed leaves requests without anybody to answer.
+        self._server.handle_error = lambda *_: None  # type: ignore[method-assign]
         self.address = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
