@@ -138,6 +138,7 @@ def prepare(
     contract.write(folder)
     _logger.info("prepare_saved_model: measuring what computes it")
     contract = contract.model_copy(update={"runtime": choice.choose(network, contract, folder)})
+    finding.log([tiles.answer_time(section, contract)], "prepare_saved_model")
     contract.write(folder)
     placed = evidence.placed(network, seen, manifest, contract, description.receptive_field)
     if placed is not None:

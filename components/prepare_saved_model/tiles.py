@@ -4,9 +4,13 @@ from collections.abc import Sequence
 from typing import cast
 
 from earthline.config import Serving, tiling
-from earthline.formats.contract import VALID_BAND, WireType
+from earthline.finding import Finding
+from earthline.formats.contract import VALID_BAND, Contract, WireType
 from earthline.tile_plan import Plan, Sight
 from trainer.description import Description
+
+ANSWER_SECONDS = {"shared": 60.0, "dedicated": 3600.0}
+"""How long endpoints wait for an answer: https://cloud.google.com/vertex-ai/docs/predictions/choose-endpoint-type."""
 
 
 def types(section: Serving, description: Description) -> dict[str, WireType]:
@@ -35,3 +39,21 @@ def plan(section: Serving, description: Description, outputs: Sequence[int]) -> 
     found = tiling.input_types(section, description.data_type)
     wire = tiling.wire(section, found, len(description.bands), outputs)
     return tiling.plan(section, Sight(description.stride, description.margin), wire)
+
+
+def answer_time(section: Serving, contract: Contract) -> Finding:
+    """Whether an endpoint waits for the answer to a full request, by what was measured on this machine.
+
+    Args:
+        section: The config's section.
+        contract: With the figures of the runtime.
+    """
+    name, most, tiles = "time of an answer", ANSWER_SECONDS[section.endpoint_kind], contract.plan.batch
+    spent = [each.processor_milliseconds for each in contract.runtime.figures if each.name == contract.runtime.name]
+    if not spent:
+        return Finding(name, None, "nothing was measured")
+    seconds = tiles * spent[0] / 1000
+    told = (
+        f"{tiles} tile(s) take {seconds:.2g} s of one processor here; {section.endpoint_kind} endpoints wait {most:g} s"
+    )
+    return Finding(name, seconds <= most or None, told, "use a smaller serving.tile_shape")

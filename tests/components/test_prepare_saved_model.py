@@ -50,6 +50,10 @@ def test_the_step_proves_its_work_in_a_fresh_process(trained, tmp_path, capfd):
     assert contract.bands == BANDS
     assert contract.max_difference is not None and contract.max_difference <= 1e-5
     assert contract.arguments == {}
+    assert contract.types == {**dict.fromkeys(BANDS, "uint16"), "earthline_valid": "uint8"}
+    assert (contract.reach, contract.overlap) == (10, (20, 20)), "all that a U-Net of depth 1 sees"
+    assert prepared.metadata["tiles"].startswith("tiles of 8 x 8 px with overlap 20 x 20, up to ")
+    assert prepared.metadata["proof"]["edges of tiles"].startswith("holds: tiles of 8 x 8 px")
     probe = Reference.read(folder)
     assert probe.shape == contract.sent_shape == (48, 48)
     assert (probe.valid == 0).any(), "a tile with a mask is asked as well"

@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.prepare_saved_model import export
+from components.prepare_saved_model import export, tiles
 from components.prepare_saved_model.proof import seams
 from components.prepare_saved_model.proof.case import Case, Refused, Undecided
 from components.prepare_saved_model.proof.evidence import Evidence
 from earthline import tile_plan
+from earthline.config import Serving
 from earthline.config.model import Network
 from earthline.formats.contract import Contract
+from earthline.formats.runtime_record import RuntimeFigures, RuntimeRecord
 from earthline.task.classification.task import Classification
 from earthline.tile_plan import Sight, Wire
 from trainer import network
@@ -181,3 +183,17 @@ def test_the_proof_of_a_saved_model_has_both_terms(tmp_path: Path) -> None:
     assert failed(found(tmp_path, evidence(made), names)) == {"edges of tiles"}
     CONTRACT.write(tmp_path)
     assert {each.passed for each in found(tmp_path, evidence(made), names).values()} == {None}
+
+
+def test_a_request_that_takes_longer_than_an_endpoint_waits_is_told() -> None:
+    figures = {"version": "1", "batch": 1, "tiles_per_second": 1.0, "load_seconds": 1.0, "max_difference": 0.0}
+    for milliseconds, passed in ((20.0, True), (70_000.0, None)):
+        measured = RuntimeFigures(name="tensorflow", processor_milliseconds=milliseconds, **figures)
+        contract = CONTRACT.model_copy(
+            update={"runtime": RuntimeRecord(figures=(measured,)), "tile_shape": (200, 200), "max_payload_bytes": 10**6}
+        )
+        found = tiles.answer_time(Serving(), contract)
+        assert (
+            found.passed is passed and "1 tile(s) take" in found.detail and "shared endpoints wait 60 s" in found.detail
+        )
+    assert tiles.answer_time(Serving(), CONTRACT).passed is None
