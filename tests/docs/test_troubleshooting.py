@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "how-to" / "troubleshooting.md"
-FOLDERS = ("cli", "components", "earthline", "pipelines", "sandbox", "trainer")
+FOLDERS = ("cli", "components", "earthline", "pipelines", "sandbox", "serving", "trainer")
 OF_OTHERS = "## Installing"
 """From here on messages of pip and of compilers."""
 
