@@ -35,7 +35,7 @@ _MOST_SEEN = 1000
 _MOST_KEPT = 256
 """Operations, each for one shape, that a network of free shapes keeps; by default 5,000, which is gigabytes."""
 _DEVICE = "CPU"
-# With its default, OpenVINO computes in bfloat16 where the processor can: fast, and off by more than a hundredth.
+# With its default, OpenVINO computes in bfloat16 where the processor can: fast, but not what was proven.
 _EXACT = {"INFERENCE_PRECISION_HINT": "f32", "EXECUTION_MODE_HINT": "ACCURACY", "ENABLE_CPU_PINNING": False}
 
 
