@@ -60,6 +60,9 @@ class GrpcService:
                 ("grpc.max_receive_message_length", self._most),
                 ("grpc.max_send_message_length", -1),
                 ("grpc.so_reuseport", 0),
+                # Who sends a request without end holds it no longer than this; others connect again unnoticed.
+                ("grpc.max_connection_age_ms", 600_000),
+                ("grpc.max_connection_age_grace_ms", 60_000),
             ],
             # Each holds its request in memory; beyond it the library answers RESOURCE_EXHAUSTED.
             maximum_concurrent_rpcs=_MOST_CALLS,

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ class Both:
     """A running server by both of its ports."""
 
     def __init__(self, url: str, grpc_port: int) -> None:
+        self.port, self.grpc_port = int(url.rpartition(":")[2]), grpc_port
         self._client = httpx.Client(base_url=url, trust_env=False, timeout=60)
         self._channel = grpc.insecure_channel(f"127.0.0.1:{grpc_port}", options=[("grpc.enable_http_proxy", 0)])
 
@@ -152,6 +154,20 @@ def test_no_damage_makes_the_server_fail(both: Both, body: bytes, message: bytes
     assert status in (200, 400, 413), text
     code, said = both.call(message)
     assert code is grpc.StatusCode.OK or code in REFUSED, said
+
+
+def test_who_sends_slowly_or_hangs_up_keeps_nobody_waiting(both: Both) -> None:
+    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n" + TEXTS[:1000]
+    preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0" + b"\0\1"
+    waiting = []
+    for port, part in ((both.port, head), (both.grpc_port, preface)):
+        for _ in range(20):
+            waiting.append(socket.create_connection(("127.0.0.1", port)))
+            waiting[-1].sendall(part)
+    assert both.healthy()
+    for each in waiting:
+        each.close()
+    assert both.healthy()
 
 
 def test_after_all_of_that_it_answers(both: Both) -> None:
