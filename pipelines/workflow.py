@@ -23,7 +23,7 @@ from components.detect_changes.changes import RETRAIN
 from earthline.config import Config, Step
 from earthline.config.machines import BACK_OFF_FACTOR, BACK_OFF_SECONDS, LONGEST_BACK_OFF_SECONDS
 from earthline.config.step import declared, places
-from earthline.formats.evaluations import BLESSED, REJECTED
+from earthline.formats.evaluations import BLESSED, NO_EXPERIMENT, REJECTED
 from pipelines.dataflow import beam_options
 from pipelines.resource_labels import WORKFLOW_LABEL
 from pipelines.resource_labels import resource_labels as labels_of
@@ -58,7 +58,7 @@ def build(config: Config, *, probes: bool = False) -> Any:
         serving_image: str = environment.serving_image or image,
         project: str = environment.project,
         location: str = environment.location,
-        experiment: str = environment.experiment or "",
+        experiment: str = environment.experiment or NO_EXPERIMENT,
         endpoint_name: str = config.endpoint_name,
         temp_location: str = f"gs://{environment.bucket}/temp",
         dataflow: str = json.dumps(beam_options(config), sort_keys=True),

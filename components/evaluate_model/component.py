@@ -27,7 +27,7 @@ def evaluate_model(
         location: Vertex AI location of the champion.
         champion: Resource name and version of the model that serves, or `none`. It is an input so that a result in the
             cache holds for one champion alone.
-        experiment: Vertex AI experiment that gets a run with settings and figures; empty for none.
+        experiment: Vertex AI experiment that gets a run with settings and figures; `-` for none.
         examples: TFRecord shards and manifest.
         model: What train_model wrote.
         metrics: The most important metrics.

@@ -9,7 +9,7 @@ from components.evaluate_model.scoring import score
 from components.evaluate_model.table import summary, table
 from earthline.config import Data, Evaluate
 from earthline.entry_point import entry_point
-from earthline.formats.evaluations import BLESSED, REJECTED
+from earthline.formats.evaluations import BLESSED, NO_EXPERIMENT, REJECTED
 from earthline.formats.manifest import Manifest
 from earthline.task import task_of
 from earthline.vertex import champion, experiments
@@ -31,7 +31,7 @@ def run(
     metrics: Any,
     matrix: Any,
     evaluation: Any,
-    experiment: str = "",
+    experiment: str = NO_EXPERIMENT,
 ) -> str:
     """The step. Artifacts are KFP's: `.path` is read and written, metrics are logged into them.
 
@@ -46,7 +46,7 @@ def run(
         metrics: system.Metrics (output): the most important metrics.
         matrix: system.ClassificationMetrics (output); stays empty where the task has nothing for it.
         evaluation: Folder (output) with `evaluation.json`, the task's figures and the reliability diagram.
-        experiment: Vertex AI experiment that gets a run; empty for none.
+        experiment: Vertex AI experiment that gets a run; `NO_EXPERIMENT` for none.
 
     Returns:
         `blessed` or `rejected`.
@@ -65,7 +65,7 @@ def run(
     figured = summary(result)
     for key, value in figured.items():
         metrics.log_metric(key, value)
-    if experiment:
+    if experiment != NO_EXPERIMENT:
         settings = parameters.of(Path(model.path), Manifest.read(Path(examples.path)))
         shown = figured | {"blessed": int(result.gate.blessed)}
         evaluation.metadata["experiment_run"] = experiments.record(project, location, experiment, settings, shown)

@@ -16,6 +16,8 @@ EVALUATION = "evaluation.json"
 CHOICE = "choice.json"
 BLESSED = "blessed"
 REJECTED = "rejected"
+NO_EXPERIMENT = "-"
+"""Stands for the id of an experiment where none gets a run: no id can begin so."""
 
 
 class EvaluationError(ValueError):

@@ -109,7 +109,7 @@ def test_the_step_writes_everything_and_returns_the_gate(trained: Any, tmp_path:
         project="sandbox",
         location="us-central1",
         champion=NONE,
-        experiment="",
+        experiment="-",
         examples=trained.examples,
         model=trained.model,
         metrics=metrics,
