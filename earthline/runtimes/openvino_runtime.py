@@ -84,8 +84,9 @@ class OpenVinoRuntime:
         for shape in self.contract.warm_shapes:
             self.predict({name: np.zeros((self.calls, *shape), np.float32) for name in self.contract.inputs})
         if self.calls > 1:
-            # Ready without: until they are there, a tile alone has one processor.
-            threading.Thread(target=self._widen, name="widen", daemon=True).start()
+            # Ready without: until they are there, a tile alone has one processor. A process that ends meanwhile waits:
+            # OpenVINO aborts where its thread is cut off.
+            threading.Thread(target=self._widen, name="widen").start()
 
     def predict(self, inputs: Mapping[str, Array]) -> Array:
         """As `Runtime.predict`."""

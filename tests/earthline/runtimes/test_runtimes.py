@@ -53,6 +53,16 @@ print(runtime.name, runtime.predict(dict(red=ones, nir=ones, earthline_valid=one
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "openvino (2, 8, 8, 3)", done.stderr
+    # A process may end while a network is still being compiled.
+    code = f"""
+import pathlib, time
+from earthline.runtimes import loading, openvino_runtime
+compiled = openvino_runtime.OpenVinoRuntime._widen
+openvino_runtime.OpenVinoRuntime._widen = lambda self: [compiled(self) for _ in range(8)]
+loading.load(pathlib.Path({str(prepared)!r}))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_where_openvinos_network_is_missing_tensorflow_takes_its_place(
