@@ -69,6 +69,7 @@ def started(folder: Path, log: Path, **settings: str) -> Server:
     port = free_port()
     environment = {
         **os.environ,
+        "GOOGLE_CLOUD_PROJECT": "",
         "AIP_STORAGE_URI": str(folder),
         "AIP_HTTP_PORT": str(port),
         "AIP_HEALTH_ROUTE": "/health",
