@@ -104,13 +104,13 @@ def save(network: Any, contract: Contract, folder: Path) -> None:
 
     names = list(contract.named(dict.fromkeys(contract.inputs)))
     kinds = [contract.types.get(name, "float32") for name in contract.inputs]
-    arrays = tf.function(from_arrays).get_concrete_function(
+    arrays = tf.function(from_arrays, autograph=False).get_concrete_function(
         **{name: tf.TensorSpec((None, None, None), tf.float32, name=name) for name in names}
     )
-    texts = tf.function(from_tensors).get_concrete_function(
+    texts = tf.function(from_tensors, autograph=False).get_concrete_function(
         **{name: tf.TensorSpec((None,), tf.string, name=name) for name in names}
     )
-    examples = tf.function(from_examples).get_concrete_function(
+    examples = tf.function(from_examples, autograph=False).get_concrete_function(
         **{EXAMPLE_INPUT: tf.TensorSpec((None,), tf.string, name=EXAMPLE_INPUT)}
     )
     module = tf.Module()

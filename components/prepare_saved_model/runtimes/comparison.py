@@ -28,7 +28,9 @@ TOLERANCE = 1e-5
 """Largest difference of an output to TensorFlow's that passes, as a share of `references.scale`."""
 BATCHES = (1, 4, 8)
 """Tiles in a call that are tried."""
-ROUNDS = 5
+BATCH_PIXELS = 1 << 17
+"""Of all tiles of a batch that is tried: larger ones gain nothing and take seconds."""
+ROUNDS = 3
 """Times that each runtime is measured, in turn: another program on the machine hits both alike."""
 ROUND_SECONDS = 0.3
 
@@ -90,8 +92,9 @@ def _difference(runtime: runtimes.Runtime, other: runtimes.Runtime, tiles: dict[
     for told, inputs in _cases(tiles, runtime.contract):
         wanted = other.predict(inputs)
         tolerated = scale(wanted)
-        # As often as it takes until a network has been compiled for the shape: both ways must be right.
-        for _ in range(WORTH_COMPILING + 1):
+        # For other shapes than the plan's, as often as it takes until a network has been compiled: both must be right.
+        planned = inputs[runtime.contract.valid].shape[1:] in runtime.contract.warm_shapes
+        for _ in range(1 if planned else WORTH_COMPILING + 1):
             found = runtime.predict(inputs)
             if found.shape != wanted.shape:
                 return float("inf"), f"{told}: {list(found.shape)} instead of {list(wanted.shape)}"
@@ -123,8 +126,10 @@ def _rates(
     Processor time decides. By the clock, on a machine with other work to do, whoever has more threads gets more of it.
     """
     batches = {}
+    pixels = next(iter(tiles.values()))[0].size
+    fitting = [batch for batch in BATCHES if batch == 1 or batch * pixels <= BATCH_PIXELS]
     for name, runtime in loaded.items():
-        tried = {batch: _rate(runtime, tiles, batch) for batch in (BATCHES if runtime.batch > 1 else (1,))}
+        tried = {batch: _rate(runtime, tiles, batch) for batch in (fitting if runtime.batch > 1 else (1,))}
         batches[name] = min(tried, key=lambda batch: tried[batch])
     rounds: dict[RuntimeName, list[Rate]] = {name: [] for name in loaded}
     for _ in range(ROUNDS):

@@ -55,7 +55,7 @@ def _frozen(network: Any, bands: int) -> bytes:
         image = tf.transpose(planes, (0, 2, 3, 1))
         return network([image[..., :bands], image[..., bands:]], training=False)
 
-    concrete = tf.function(compute).get_concrete_function(
+    concrete = tf.function(compute, autograph=False).get_concrete_function(
         tf.TensorSpec((None, bands + 1, None, None), tf.float32, name=_INPUT)
     )
     graph: bytes = convert_variables_to_constants_v2(concrete).graph.as_graph_def().SerializeToString()
