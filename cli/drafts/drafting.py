@@ -329,14 +329,16 @@ def _fitted(content: Mapping[str, Any], folder: Path, depth: int) -> tuple[dict[
         where not even a depth of 1 sees little enough.
     """
     serving: dict[str, Any] = {"seams": "allowed"}
-    for less in range(depth, 0, -1):
-        model = _model(less)
+
+    def fits(model: Mapping[str, Any]) -> bool:
         config = _validated({**content, "train": {"model": model}, "serving": serving}, folder)
-        fits = tile_plan.best(config.sight, config.wire, config.serving.overlap_reading) is not None
-        if fits or less == 1:
-            network = Train.model_validate({"model": model["candidates"][-1]}).model
-            return model, network.receptive_field // 2, {} if fits else serving
-    raise AssertionError(depth)
+        return tile_plan.best(config.sight, config.wire, config.serving.overlap_reading) is not None
+
+    models = [_model(less) for less in range(depth, 0, -1)]
+    found = next(filter(fits, models), None)
+    model = found or models[-1]
+    network = Train.model_validate({"model": model["candidates"][-1]}).model
+    return model, network.receptive_field // 2, {} if found else serving
 
 
 def _model(depth: int) -> dict[str, Any]:

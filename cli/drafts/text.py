@@ -127,9 +127,8 @@ def _model(draft: Draft) -> Iterable[str]:
     yield _line(draft, 2, "name", draft.model["name"], "")
     yield "    candidates:"
     for each in candidates:
-        yield _remarked(
-            f"      - {_flow(each)}", draft.remarks["train.model.network"] if each is candidates[-1] else ""
-        )
+        remark = draft.remarks.get("train.model.network", "") if each is candidates[-1] else ""
+        yield _remarked(f"      - {_flow(each)}", remark)
 
 
 def _line(draft: Draft, depth: int, key: str, value: Any, place: str) -> str:

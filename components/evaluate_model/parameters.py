@@ -3,10 +3,9 @@
 from pathlib import Path
 
 from earthline.formats.manifest import Manifest
+from earthline.vertex.experiments import Value
 from trainer.description import HISTORY, Description
 from trainer.history import read_history
-
-Value = float | int | str
 
 
 def of(model_folder: Path, manifest: Manifest) -> dict[str, Value]:

@@ -51,7 +51,8 @@ def run(
     Returns:
         `blessed` or `rejected`.
     """
-    require_match(data, Manifest.read(Path(examples.path)))
+    manifest = Manifest.read(Path(examples.path))
+    require_match(data, manifest)
     deployed = champion.get(project, location, champion_name)
     folder = Path(evaluation.path)
     folder.mkdir(parents=True, exist_ok=True)
@@ -66,7 +67,7 @@ def run(
     for key, value in figured.items():
         metrics.log_metric(key, value)
     if experiment != NO_EXPERIMENT:
-        settings = parameters.of(Path(model.path), Manifest.read(Path(examples.path)))
+        settings = parameters.of(Path(model.path), manifest)
         shown = figured | {"blessed": int(result.gate.blessed)}
         evaluation.metadata["experiment_run"] = experiments.record(project, location, experiment, settings, shown)
     verdict = BLESSED if result.gate.blessed else REJECTED

@@ -56,7 +56,7 @@ class Contexts(Part):
         ]
 
     def _create_store(self, call: Call) -> Json:
-        name = f"{call.parent}/{STORES}/{_required_id(call, 'metadataStoreId', 'default')}"
+        name = f"{call.parent}/{STORES}/{_chosen_id(call, 'metadataStoreId', 'default')}"
         moment = names.now()
         record = {**call.message("MetadataStore"), "name": name, "createTime": moment, "updateTime": moment}
         if not self._store.create(name, record):
@@ -73,7 +73,7 @@ class Contexts(Part):
             ApiError: NOT_FOUND without the metadata store, ALREADY_EXISTS, INVALID_ARGUMENT for a malformed id.
         """
         self._get_store(call)
-        name = f"{self._parent(call)}/{KIND}/{_required_id(call, 'contextId', names.fresh_id())}"
+        name = f"{self._parent(call)}/{KIND}/{_chosen_id(call, 'contextId', names.fresh_id())}"
         record, moment = call.message("Context"), names.now()
         record = _stamped({**record, "name": name, "parentContexts": [], "createTime": moment, "updateTime": moment})
         if not self._store.create(name, record):
@@ -167,7 +167,7 @@ def _stamped(record: Json) -> Json:
     return record
 
 
-def _required_id(call: Call, parameter: str, default: str) -> str:
+def _chosen_id(call: Call, parameter: str, default: str) -> str:
     chosen = call.parameter(parameter) or default
     if not _ID.fullmatch(chosen):
         raise invalid(
