@@ -195,17 +195,14 @@ def under_way(export: Export) -> int:
 
 
 def parts(requests: int, export: Export) -> int:
-    """Into how many elements of a pipeline requests are dealt.
+    """Into how many elements of a remote runner's pipeline requests are dealt.
 
-    One is enough where one process fetches all; a remote runner gives each worker a new one as soon as it has finished
-    the last.
+    It gives each worker a new one as soon as that has finished the last.
 
     Args:
         requests: Number of requests.
         export: The section.
     """
-    if export.runner == LOCAL:
-        return 1
     return max(1, math.ceil(requests / (PART * under_way(export))))
 
 
