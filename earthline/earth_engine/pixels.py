@@ -45,20 +45,28 @@ def fetch(
         PixelsError: As `ask`; TooHeavyError only where even a few pixels are too heavy, twice.
     """
     pixels, known = math.prod(grid.shape), sizes.of(image)
+    heavy: TooHeavyError | None = None
     may_halve = pixels > sizes.LEAST_PIXELS
     if not (may_halve and known.is_heavy(pixels)):
         try:
             found = _fetch_whole(image, grid, attempts, place, requested)
         except TooHeavyError as error:
+            heavy = error
             known.was_heavy(pixels, error.share)
             _logger.info("%s: %s", place, error)
         else:
             known.was_fine(pixels)
             return found
+    try:
         if not may_halve:
             # So few pixels are seldom too heavy: Earth Engine may just have been short of memory or time.
             return _fetch_whole(image, grid, attempts, place, requested)
-    parts = [fetch(image, half, attempts, place, requested) for half in _halves(grid)]
+        parts = [fetch(image, half, attempts, place, requested) for half in _halves(grid)]
+    except TooHeavyError:
+        if heavy is not None:
+            # Where no size works, nothing is learnt of sizes: other places would come by far too many requests.
+            known.was_hopeless(pixels, heavy.share)
+        raise
     return np.concatenate(parts, axis=0 if grid.shape[0] >= grid.shape[1] else 1)
 
 

@@ -57,11 +57,28 @@ class Sizes:
             pixels: Of the window.
             share: Part of it that would have been small enough, from 0 to 1; None where it is not known.
         """
-        least = pixels if share is None else 1 + int(share * pixels)
         with self._lock:
-            for size in range(min(least, pixels).bit_length(), pixels.bit_length() + 1):
+            for size in _sizes(pixels, share):
                 self._heavy[size] += 1
             self._probe = min(_LAST_PROBE, 2 * self._probe)
+
+    def was_hopeless(self, pixels: int, share: float | None) -> None:
+        """Takes back what `was_heavy` was told of a window of which even the smallest part is too heavy.
+
+        Args:
+            pixels: As there.
+            share: As there.
+        """
+        with self._lock:
+            for size in _sizes(pixels, share):
+                self._heavy[size] -= 1
+            self._probe = max(_FIRST_PROBE, self._probe // 2)
+
+
+def _sizes(pixels: int, share: float | None) -> range:
+    """Sizes that are too heavy where a window is, or all but a part of it."""
+    least = pixels if share is None else 1 + int(share * pixels)
+    return range(min(least, pixels).bit_length(), pixels.bit_length() + 1)
 
 
 _known: dict[int, tuple[weakref.ref[Any], Sizes]] = {}

@@ -160,6 +160,17 @@ def test_what_is_too_heavy_even_for_a_few_pixels_says_so(monkeypatch):
     assert served.shapes[-1] == served.shapes[-2] and len(served.shapes) <= 9
 
 
+def test_a_place_that_is_too_heavy_for_any_size_teaches_nothing_of_other_places(monkeypatch):
+    served, image = Served(monkeypatch, 0), Image()
+    for _ in range(3):
+        with pytest.raises(TooHeavyError):
+            fetch(image, GRID, 3, "tile")
+    served.most = 3_000
+    served.shapes.clear()
+    assert np.array_equal(fetch(image, GRID, 3, "tile")["b"], WHOLE)
+    assert served.shapes == [(40, 50)]
+
+
 def test_a_wrong_request_is_made_once(monkeypatch):
     served = Served(monkeypatch, 0, "Image.select: Band pattern 'B9' did not match any bands.")
     with pytest.raises(RefusedError, match="name bands that every image"):
