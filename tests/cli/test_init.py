@@ -52,8 +52,8 @@ data:
     image: projects/sandbox/assets/init/valley/cover
     band: cover
     classes:  # in maps and metrics; several values may mean one class: values: [2, 3]
-      - {name: class 0, color: "#009e73", values: [0]}  # 23,760 pixels
-      - {name: forest, color: "#e69f00", values: [4]}  # 11,880 pixels
+      - {name: class 0, color: "#e69f00", values: [0]}  # 23,760 pixels
+      - {name: forest, color: "#009e73", values: [4]}  # 11,880 pixels
       - {name: "lake: deep", color: "#0072b2", values: [9]}  # 11,880 pixels
 
 export:
@@ -351,6 +351,15 @@ def test_values_that_are_no_classes_are_refused(values: list[float], words: str)
     with pytest.raises(DraftError) as caught:
         drafted(dict.fromkeys(values, 1.0), Known(), "the band b")
     assert words in str(caught.value)
+
+
+def test_a_class_has_the_colour_that_maps_usually_give_it() -> None:
+    names = ("Bare", "Native forest", "Open sea", "Sown field", "Tree crops", "Lake")
+    said = Known(names=dict(enumerate(names)), colors={0: "#e69f00"})
+    found = {each.name: each.color for each in drafted(dict.fromkeys(range(6), 1.0), said, "labels")}
+    assert found["Bare"] == "#e69f00", "what the labels say goes first"
+    assert (found["Native forest"], found["Open sea"]) == ("#009e73", "#0072b2")
+    assert len(set(found.values())) == 6, "a usual colour that is taken is not given twice"
 
 
 def test_many_classes_have_many_colours() -> None:
