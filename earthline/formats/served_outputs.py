@@ -123,11 +123,20 @@ def derived_one(values: Array, output: ServedOutput) -> Array:
     own: Array = values[..., output.first : output.last]
     found: Array = _MADE[output.made](own, output)
     if output.is_share:
-        # Half to even, as TensorFlow rounds; what is no number is 0.
-        known = np.where(np.isfinite(found), found, np.float32(0))
-        found = np.clip(np.rint(known * np.float32(FULL)), 0, FULL)
+        found = _of_full(found)
     typed: Array = found.astype(output.type, copy=False)
     return typed
+
+
+def _of_full(shares: Array) -> Array:
+    """Shares from 0 to 1 in whole numbers of `FULL`, half to even as TensorFlow rounds; what is no number is 0."""
+    # A sum that is finite is faster to have than an answer for each number; where it is not, each is asked.
+    with np.errstate(invalid="ignore", over="ignore"):
+        finite = np.isfinite(shares.sum(dtype=np.float32))
+    scaled: Array = (shares if finite else np.where(np.isfinite(shares), shares, np.float32(0))) * np.float32(FULL)
+    np.rint(scaled, out=scaled)
+    np.minimum(scaled, np.float32(FULL), out=scaled)
+    return np.maximum(scaled, np.float32(0), out=scaled)
 
 
 def _planes(own: Array) -> Array:
@@ -140,14 +149,17 @@ def _most_probable(own: Array, output: ServedOutput) -> Array:
     with np.errstate(invalid="ignore", over="ignore"):
         # Of what is no finite number, or not all, the sum is none either.
         total = planes.sum(axis=0, dtype=np.float32)
+        largest = planes.max(axis=0)
+    # The place of the first that is as large is the number of those before it that are not.
+    found = np.zeros(len(total), np.uint8 if len(planes) <= NO_CLASS else np.uint16)
+    before = np.ones(len(total), np.uint8)
+    for plane in planes[:-1]:
+        before &= (plane != largest).view(np.uint8)
+        found += before
     known = (total > 0) & (total <= MOST_IN_ALL)
-    kind = np.uint8 if len(planes) <= NO_CLASS else np.uint16
-    largest, found = planes[0].copy(), np.zeros(len(total), kind)
-    for place, plane in enumerate(planes[1:], 1):
-        # The first of equal ones stays.
-        np.maximum(found, (plane > largest) * kind(place), out=found)
-        np.maximum(largest, plane, out=largest)
-    return np.where(known, found, kind(NO_CLASS)).reshape(*own.shape[:-1], 1)
+    if not known.all():
+        found[~known] = NO_CLASS
+    return found.reshape(*own.shape[:-1], 1)
 
 
 def _largest(own: Array, output: ServedOutput) -> Array:

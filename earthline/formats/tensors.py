@@ -5,6 +5,7 @@ https://github.com/tensorflow/tensorflow/blob/master/tensorflow/core/framework/t
 A tensor as TensorFlow and Earth Engine write it is read where it lies: the library for protocol buffers would copy it.
 """
 
+import functools
 import math
 import re
 from collections.abc import Collection, Sequence
@@ -17,7 +18,7 @@ from google.protobuf.message import DecodeError
 
 Array = np.ndarray[Any, Any]
 Text = str | memoryview
-"""Base64; a view of bytes is known to hold neither + nor /, which the base64 library would take as well."""
+"""Base64; a view of bytes is decoded where it lies."""
 Serialized = bytes | memoryview
 
 _TYPE_NAMES = {
@@ -32,6 +33,7 @@ _WRITTEN = {_TYPE_NAMES[kind]: kind for kind in _READ}
 TYPES = tuple(_WRITTEN)
 """Names of the types whose tensors are read and written, as NumPy has them."""
 _FLOATS = ("float32",)
+_ALPHABET = b"-_"
 _WEB_SAFE = re.compile(r"[A-Za-z0-9_-]*={0,2}")
 _DTYPE_TAG, _SHAPE_TAG, _CONTENT_TAG = 0x08, 0x12, 0x22
 _DIMENSION_TAG, _SIZE_TAG = 0x12, 0x08
@@ -87,24 +89,27 @@ def decode(text: Text, most: int, types: Collection[str] = _FLOATS) -> Array:
 
 def from_base64(text: Text) -> bytes:
     """The bytes of web-safe base64, padded or not. Raises TensorError, saying what the text holds instead."""
-    if isinstance(text, memoryview):
-        try:
-            if len(text) % 4 == 0:
-                return pybase64.b64decode(text, altchars=b"-_", validate=True)
-        except ValueError:
-            pass
-        text = str(text, "utf-8", "replace")
-    padded = text + "=" * (-len(text) % 4) if len(text) % 4 else text
     try:
-        # The signature in the graph is as strict: tf.io.decode_base64 knows the web-safe alphabet alone.
-        if "+" not in text and "/" not in text:
-            return pybase64.b64decode(padded, altchars=b"-_", validate=True)
+        if len(text) % 4 == 0:
+            return _decoded(text)
     except ValueError:
         pass
-    if not _WEB_SAFE.fullmatch(text):
-        alphabet = "the standard alphabet (+ and /)" if re.search(r"[+/]", text) else "other characters"
+    whole = text if isinstance(text, str) else str(text, "utf-8", "replace")
+    try:
+        if len(whole) % 4:
+            return _decoded(whole + "=" * (-len(whole) % 4))
+    except ValueError:
+        pass
+    if not _WEB_SAFE.fullmatch(whole):
+        alphabet = "the standard alphabet (+ and /)" if re.search(r"[+/]", whole) else "other characters"
         raise TensorError(f"not web-safe base64: it holds {alphabet}; use - and _ (base64.urlsafe_b64encode)")
-    raise TensorError(f"not base64 ({len(text):,} characters, an impossible number); was the text cut off?")
+    raise TensorError(f"not base64 ({len(whole):,} characters, an impossible number); was the text cut off?")
+
+
+def _decoded(text: Text) -> bytes:
+    """Raises ValueError for all that the signature in the graph refuses: tf.io.decode_base64 knows one alphabet."""
+    # That nothing is to be ignored makes the library refuse + and / while it decodes; `validate` would take them.
+    return pybase64.b64decode(text, altchars=_ALPHABET, ignorechars=b"")
 
 
 def parse(serialized: Serialized, most: int, types: Collection[str] = _FLOATS) -> Array:
@@ -151,20 +156,38 @@ def type_of(serialized: Serialized) -> str:
 
 def encode(array: Array) -> str:
     """Web-safe base64 text of `serialize`."""
-    return pybase64.urlsafe_b64encode(serialize(array)).decode("ascii")
+    return b"".join(text_parts(array)).decode("ascii")
+
+
+def text_parts(array: Array) -> tuple[bytes, bytes]:
+    """The text of `encode` in two parts, for who puts it among others: the values are read where they lie."""
+    head, values = _parts(array)
+    # Three bytes become four characters: with as many of the values as complete the head, each part stands for itself.
+    lent = -len(head) % 3
+    return (
+        pybase64.b64encode(head + bytes(values[:lent]), altchars=_ALPHABET),
+        pybase64.b64encode(values[lent:], altchars=_ALPHABET),
+    )
 
 
 def serialize(array: Array) -> bytes:
     """The TensorProto of an array, as float32 where its type is none of `TYPES`."""
+    return b"".join(_parts(array))
+
+
+def _parts(array: Array) -> tuple[bytes, memoryview]:
+    """What stands before the values, and their bytes: what the library would write, without a copy of them in it."""
     kind = _WRITTEN.get(array.dtype.name, _FLOAT)
     values = np.ascontiguousarray(array, _READ[kind])
-    # What the library would write, without copying the values into it first.
     head = _Tensor(dtype=kind)
     for size in array.shape:
         head.tensor_shape.dim.add(size=size)
+    told = bytes(head.SerializeToString())
     if not values.size:
-        return bytes(head.SerializeToString())
-    return b"".join((head.SerializeToString(), bytes((_CONTENT_TAG,)), varint(values.nbytes), values.data))
+        return told, memoryview(b"")
+    return b"".join((told, bytes((_CONTENT_TAG,)), varint(values.nbytes))), memoryview(
+        values.reshape(-1).view(np.uint8)
+    )
 
 
 def serialize_strings(values: Sequence[bytes], shape: Sequence[int]) -> bytes:
@@ -188,29 +211,34 @@ def varint(value: int) -> bytes:
 def _in_place(serialized: Serialized) -> tuple[int, tuple[int, ...], int] | None:
     """Type, shape and where the values begin, of type, shape and content in this order and nothing else."""
     try:
-        if serialized[0] != _DTYPE_TAG or serialized[1] not in _READ or serialized[2] != _SHAPE_TAG:
-            return None
-        kind, place = serialized[1], 4
-        end = place + serialized[3]
-        if serialized[3] > 0x7F:
-            return None
-        shape: list[int] = []
-        while place < end:
-            if serialized[place] != _DIMENSION_TAG:
-                return None
-            after = place + 2 + serialized[place + 1]
-            if serialized[place + 2] != _SIZE_TAG:
-                return None
-            size, place = _number(serialized, place + 3)
-            if place != after:
-                return None
-            shape.append(size)
-        if place != end or serialized[end] != _CONTENT_TAG:
+        end = 4 + serialized[3]
+        head = _head(bytes(serialized[:end]))
+        if head is None or serialized[end] != _CONTENT_TAG:
             return None
         length, start = _number(serialized, end + 1)
     except IndexError:
         return None
-    return (kind, tuple(shape), start) if length and start + length == len(serialized) else None
+    return (*head, start) if length and start + length == len(serialized) else None
+
+
+@functools.lru_cache(256)
+def _head(start: bytes) -> tuple[int, tuple[int, ...]] | None:
+    """Type and shape that a tensor begins with; all inputs of a tile begin alike."""
+    if start[0] != _DTYPE_TAG or start[1] not in _READ or start[2] != _SHAPE_TAG or start[3] > 0x7F:
+        return None
+    place, shape = 4, []
+    try:
+        while place < len(start):
+            after = place + 2 + start[place + 1]
+            if start[place] != _DIMENSION_TAG or start[place + 2] != _SIZE_TAG:
+                return None
+            size, place = _number(start, place + 3)
+            if place != after:
+                return None
+            shape.append(size)
+    except IndexError:
+        return None
+    return start[1], tuple(shape)
 
 
 def _number(serialized: Serialized, place: int) -> tuple[int, int]:

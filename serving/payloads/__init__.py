@@ -2,6 +2,6 @@
 
 from serving.payloads.bodies import read
 from serving.payloads.requests import Request
-from serving.payloads.tiles import Array, RequestError, Tile, groups, stacked
+from serving.payloads.tiles import Array, RequestError, Tile
 
-__all__ = ["Array", "Request", "RequestError", "Tile", "groups", "read", "stacked"]
+__all__ = ["Array", "Request", "RequestError", "Tile", "read"]

@@ -5,7 +5,6 @@ from typing import Any, Protocol
 
 import numpy as np
 import orjson
-import pybase64
 
 from earthline.formats import served_outputs, tensors
 from earthline.formats.contract import Contract
@@ -52,8 +51,7 @@ class TensorTexts:
             parts.append(b",{" if number else b"{")
             # Base64 needs no escapes: a JSON writer would only look for some, and copy it all.
             for place, (name, values) in enumerate(served_outputs.derived(result, contract).items()):
-                text = pybase64.urlsafe_b64encode(tensors.serialize(values))
-                parts += [b"," if place else b"", orjson.dumps(name), b':"', text, b'"']
+                parts += [b"," if place else b"", orjson.dumps(name), b':"', *tensors.text_parts(values), b'"']
             parts.append(b"}")
         parts.append(b"]}")
         return b"".join(parts)

@@ -30,9 +30,16 @@ def read(body: bytes, contract: Contract) -> Request:
             long, or more tiles than the answer may hold.
     """
     check_length(body, contract)
-    instances: Sequence[Any] | None = texts.instances(body)
-    if instances is None:
-        instances = _instances(body)
+    in_place = texts.instances(body)
+    if in_place is not None:
+        try:
+            return _request(in_place, contract)
+        except RequestError:
+            pass  # perhaps for an escape, which only a parser reads; who refuses a request has to have read it right
+    return _request(_instances(body), contract)
+
+
+def _request(instances: Sequence[Any], contract: Contract) -> Request:
     read_tile, answers = _format(instances[0])
     tiles = Tiles(contract, answers)
     for number, instance in enumerate(instances):

@@ -9,7 +9,6 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
-import pybase64
 
 from earthline.formats import examples, served_outputs, tensors
 from earthline.formats.contract import ARRAY_SIGNATURE, EXAMPLE_INPUT, EXAMPLE_SIGNATURE, TENSOR_SIGNATURE, Contract
@@ -246,7 +245,7 @@ def _strings(serialized: memoryview, name: str) -> tuple[tuple[int, ...], Sequen
 
 def _tensor(string: bytes, place: str, name: str, contract: Contract) -> Array:
     if not string.startswith(_PROTO_START):
-        return from_text(string.decode("latin-1"), place, name, contract)
+        return from_text(memoryview(string), place, name, contract)
     try:
         return tensors.parse(string, most_values(name, contract), types(name, contract))
     except tensors.TensorError as error:
@@ -255,7 +254,7 @@ def _tensor(string: bytes, place: str, name: str, contract: Contract) -> Array:
 
 def _bare(text: bytes, place: str) -> bytes:
     try:
-        return tensors.from_base64(text.decode("latin-1"))
+        return tensors.from_base64(memoryview(text))
     except tensors.TensorError as error:
         raise RequestError(f"{place}: {error}") from error
 
@@ -265,4 +264,4 @@ def _pixel_bytes(wanted: Sequence[str], contract: Contract) -> int:
 
 
 def _base64(values: Array) -> bytes:
-    return pybase64.urlsafe_b64encode(tensors.serialize(values))
+    return b"".join(tensors.text_parts(values))

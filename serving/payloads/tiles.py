@@ -1,6 +1,5 @@
 """Tiles of a request: what a model takes, checked, and each with the place that it has in the request."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -167,32 +166,6 @@ def from_text(text: tensors.Text, place: str, name: str, contract: Contract) -> 
         return tensors.decode(text, most_values(name, contract), types(name, contract))
     except tensors.TensorError as error:
         raise RequestError(f"{place}: {error}") from error
-
-
-def groups(tiles: Sequence[Tile]) -> list[tuple[list[int], dict[str, Array]]]:
-    """Tiles of one shape together, as batches.
-
-    Args:
-        tiles: As a request holds them.
-
-    Returns:
-        Places of the tiles, and one float32 array (tiles, height, width) per input.
-    """
-    places: dict[tuple[int, ...], list[int]] = defaultdict(list)
-    for place, tile in enumerate(tiles):
-        places[shape_of(tile)].append(place)
-    return [
-        (chosen, {name: stacked([tiles[place][name] for place in chosen]) for name in tiles[chosen[0]]})
-        for chosen in places.values()
-    ]
-
-
-def stacked(arrays: Sequence[Array]) -> Array:
-    """Arrays of one shape as one of float32, whatever their type."""
-    found = np.empty((len(arrays), *arrays[0].shape), np.float32)
-    for number, array in enumerate(arrays):
-        found[number] = array
-    return found
 
 
 def shape_of(tile: Tile) -> tuple[int, int]:

@@ -117,6 +117,25 @@ def test_what_is_no_float_tensor_is_refused(wrong: str, message: str) -> None:
         decode(wrong, 100)
 
 
+@pytest.mark.parametrize("letter", ["+", "/", "\\", "\n", "=", " "])
+@pytest.mark.parametrize("place", [0, 5, 700, 1003])
+def test_no_other_letter_is_taken_wherever_it_stands(letter: str, place: int) -> None:
+    whole = base64.urlsafe_b64encode(bytes(range(256)) * 3 + bytes(64)).decode()
+    assert tensors.from_base64(whole) == tensors.from_base64(memoryview(whole.encode()))
+    wrong = whole[:place] + letter + whole[place + 1 :]
+    for text in (wrong, memoryview(wrong.encode())):
+        with pytest.raises(TensorError, match="not web-safe base64"):
+            tensors.from_base64(text)
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (2, 1), (3, 1, 1), (5, 7, 1), (300, 2)])
+def test_a_text_in_parts_is_the_text(shape: tuple[int, ...]) -> None:
+    for kind in ("uint8", "float32"):
+        values = np.ones(shape, kind)
+        wanted = base64.urlsafe_b64encode(tensors.serialize(values))
+        assert b"".join(tensors.text_parts(values)) == wanted == tensors.encode(values).encode()
+
+
 def test_content_that_does_not_fill_the_shape_is_refused() -> None:
     proto = tf.make_tensor_proto(np.zeros((2, 2), np.float32))
     proto.tensor_content = b"\0" * 12
