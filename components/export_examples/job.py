@@ -15,6 +15,10 @@ METRICS = "export_examples"
 """Namespace of the export's own counters and distributions among Beam's metrics."""
 REFUSALS = "refusals"
 """Name of the set among them that holds what ended a remote worker's part."""
+REROUTED = "rerouted_patches"
+"""Name of the counter of patches that come by no request, and are left to tasks of Earth Engine."""
+REROUTES = "reroutes"
+"""Name of the set that says why."""
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The Beam pipeline of a round: fetch | encode | collect in the spool. Plumbing only; the work is done elsewhere."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,10 +10,12 @@ from components.export_examples import runners
 from components.export_examples.fetching import requests
 from components.export_examples.fetching.fetch import FetchPatches
 from components.export_examples.fetching.requests import Requests, Ticket
-from components.export_examples.job import LOCAL, Job
+from components.export_examples.job import LOCAL, REFUSALS, REROUTED, REROUTES, Job
 from components.export_examples.writing.collecting import CollectPatches
 from components.export_examples.writing.encode import EncodePatches
 from earthline.earth_engine.retry import PixelsError
+
+_logger = logging.getLogger(__name__)
 
 
 def run(
@@ -37,7 +40,7 @@ def run(
         total: Patches that there will be.
 
     Returns:
-        Counters and distributions, as `runners.measured`.
+        Counters and distributions, as `runners.measured`; `REROUTED` among them where no request gives some patches.
 
     Raises:
         PixelsError: Earth Engine refuses a request, or does not answer.
@@ -55,10 +58,15 @@ def run(
         | "collect" >> beam.ParDo(CollectPatches(spool))
     )
     result = runners.run(graph, resources)
-    refused = runners.refusals(result)
+    refused = runners.sentences(result, REFUSALS)
     if refused:
         raise PixelsError(refused[0] + (f" (and {len(refused) - 1:,} more)" if len(refused) > 1 else ""))
-    return runners.measured(result)
+    counted = runners.measured(result)
+    for why in runners.sentences(result, REROUTES)[:1]:
+        _logger.warning(
+            "export_examples: %d patches come by no request, and are left to export tasks: %s", counted[REROUTED], why
+        )
+    return counted
 
 
 def joined(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:

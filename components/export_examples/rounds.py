@@ -99,6 +99,17 @@ def gather(plan: Plan, spool: Spool, fetch: Callable[[Plan, int, int], None], *,
         asked = further
 
 
+def absent(chosen: Plan, spool: Spool) -> Plan:
+    """The patches that the spool neither holds nor knows to be of no use.
+
+    Args:
+        chosen: Some of a plan.
+        spool: Keeps what has arrived.
+    """
+    held, lost = _found(chosen, spool)
+    return chosen.only(~(held | lost))
+
+
 def told(gathered: Gathered, plan: Plan) -> None:
     """Logs what was lost, and what is less than was wanted.
 

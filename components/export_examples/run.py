@@ -8,16 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from kfp import dsl
 
-from components.export_examples import description, pipeline, rounds, runners
+from components.export_examples import description, rounds, runners
 from components.export_examples.batch import delivery
 from components.export_examples.existing import dataset
 from components.export_examples.fetching.memory import return_freed
-from components.export_examples.fetching.requests import Requests
 from components.export_examples.job import LOCAL, Job
-from components.export_examples.planning.patches import Plan
+from components.export_examples.method import Method
 from components.export_examples.planning.points import PointsError
 from components.export_examples.planning.selection import select
 from components.export_examples.rounds import Gathered
@@ -136,6 +134,7 @@ def make(
     Raises:
         Exception: As `run`.
     """
+    delivery.require_bucket(export, str((remote or {}).get("temp_location", "")))
     return_freed()
     connect(project, export.concurrency, export.requests_per_second)
     grid = verification.verify(data)
@@ -152,23 +151,8 @@ def make(
     )
     spool = Spool.open(spools, key, project)
     job = Job(data=data, export=export, project=project, grid=grid, foreign=selected.foreign)
-    counted: dict[str, float] = {}
-    further = remote or {}
-
-    def fetch(missing: Plan, done: int, total: int) -> None:
-        if export.method == "batch":
-            counted.update(
-                pipeline.joined(counted, delivery.bring(job, missing, spool.folder, further.get("temp_location", "")))
-            )
-            return
-        corners = np.column_stack([missing.row, missing.column])
-        asked = Requests.of(missing.split, corners, data, export)
-        _logger.info("export_examples: %d patches come by %d requests", len(missing), len(asked))
-        found = pipeline.run(job, asked, spool.folder, further, resources, done=done, total=total)
-        counted.update(pipeline.joined(counted, found))
-
-    # A remote runner takes minutes to begin.
-    gathered = rounds.gather(plan, spool, fetch, ahead=export.runner != LOCAL or export.method == "batch")
+    method = Method(job, spool, remote or {}, resources)
+    gathered = rounds.gather(plan, spool, method.bring, ahead=method.ahead)
     rounds.told(gathered, plan)
     _require_examples(gathered)
     if selected.records is not None:
@@ -188,7 +172,7 @@ def make(
         project=project,
     )
     spool.remove()
-    return written, counted
+    return written, method.counted
 
 
 def _require_examples(gathered: Gathered) -> None:

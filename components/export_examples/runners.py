@@ -15,7 +15,7 @@ from google.protobuf import json_format
 from google_cloud_pipeline_components.container.v1.gcp_launcher.utils.gcp_labels_util import attach_system_labels
 from google_cloud_pipeline_components.proto.gcp_resources_pb2 import GcpResources
 
-from components.export_examples.job import LOCAL, METRICS, REFUSALS, REQUESTS_PER_WORKER, Job
+from components.export_examples.job import LOCAL, METRICS, REQUESTS_PER_WORKER, Job
 from earthline.config import Export
 from earthline.ending import tidy_at_sigterm
 
@@ -217,13 +217,14 @@ def measured(result: beam.runners.runner.PipelineResult) -> dict[str, float]:
     return dict(sorted(found.items()))
 
 
-def refusals(result: beam.runners.runner.PipelineResult) -> list[str]:
-    """What ended a part of the work of remote workers, in a sentence each.
+def sentences(result: beam.runners.runner.PipelineResult, name: str) -> list[str]:
+    """What workers tell of their work, in a sentence each.
 
     Args:
         result: Of a pipeline that has ended.
+        name: Of the set: `REFUSALS` or `REROUTES`.
     """
-    metrics = result.metrics().query(beam.metrics.MetricsFilter().with_namespace(METRICS).with_name(REFUSALS))
+    metrics = result.metrics().query(beam.metrics.MetricsFilter().with_namespace(METRICS).with_name(name))
     return sorted({text for each in metrics.get("string_sets", ()) for text in each.result or ()})
 
 

@@ -102,7 +102,7 @@ def of_steps(config: Config, account: str) -> tuple[Right, ...]:
     if config.environment.service_account is not None:
         # A custom job that names an account is made by one who may act as that account, also where it is itself.
         needed.append(Right(ACT_AS, USER, account))
-    if config.export.method == "batch":
+    if config.export.uses_tasks:
         needed += _EXPORTER
     if config.export.runner == dataflow.NAME:
         workers = config.environment.dataflow.service_account or account

@@ -49,11 +49,13 @@ class Measured:
         probes: Answered probe requests; none where there is nothing to fetch.
         parts: The export's planning and its patches.
         stored: Bytes of the examples, before any compression.
+        refused: Number of probe windows that no request gave; tasks of Earth Engine bring what is in them.
     """
 
     probes: tuple[Probe, ...]
     parts: tuple[Part, ...]
     stored: int = 0
+    refused: int = 0
 
     def eecu_hours(self, config: Config, pixels: float) -> Figure:
         """EECU-hours of pixels of the imagery, by the probes, or by what others published.
@@ -107,7 +109,7 @@ def measure(config: Config, prices: Prices) -> Measured:
     # An export of many requests merges the rest anew by what its first ones cost, which as many here tell alike.
     some, _ = planned.apart(measuring.FEW if len(planned) >= WORTH else PROBES)
     asked_for = [windows.grid_of(grid, planned.window(place).box) for place in some]
-    probes = probe(windows.request_image(data, grid), asked_for)
+    probes = probe(windows.request_image(data, grid), asked_for, skip=config.export.uses_tasks)
     costs = measuring.measured([each.pixels for each in probes], [each.seconds for each in probes])
     merged = [DEFAULT]
     if len(planned) >= WORTH and costs != DEFAULT:
@@ -115,7 +117,7 @@ def measure(config: Config, prices: Prices) -> Measured:
         if requests.worth(planned.windows, anew, costs):
             merged.append(costs)
     expected = [requests.expected(corners, data, selected.export, each) for each in merged]
-    measured = Measured(probes, ())
+    measured = Measured(probes, (), refused=len(asked_for) - len(probes))
     stored = len(corners) * math.prod(config.export.patch_shape) * requests.pixel_type(data).itemsize
     return Measured(probes, (planning, _fetched(config, prices, len(corners), expected, measured)), stored)
 
@@ -131,6 +133,14 @@ def _fetched(
     if config.export.method == "batch":
         taken = by_tasks
         note = f"{whole} come by {in_tasks}; with export.method: pixels by {in_requests} in {_told(by_requests.hours)}"
+    elif config.export.method == "pixels_then_batch":
+        taken = by_requests
+        seen = f"and {measured.refused} of the probe requests did" if measured.refused else "and no probe request did"
+        note = (
+            f"{whole} come by {in_requests}; tasks of Earth Engine come on top where no request gives some of them, "
+            f"which is known only when requests fail, {seen}: for all patches {in_tasks}, in {_told(by_tasks.hours)}: "
+            f"{_BATCH}"
+        )
     else:
         taken = by_requests
         other = f"by {in_tasks}, in {_told(by_tasks.hours)}: {_BATCH}"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from earthline.earth_engine.pixels import fetch
+from earthline.earth_engine.retry import BatchOnlyError, PixelsError, TooHeavyError
 from earthline.grid import Grid
 from pipelines.cost import eecu
 
@@ -32,22 +33,32 @@ class Probe:
     eecu_seconds: float | None
 
 
-def probe(image: Any, windows: Sequence[Grid]) -> tuple[Probe, ...]:
+def probe(image: Any, windows: Sequence[Grid], *, skip: bool = False) -> tuple[Probe, ...]:
     """Makes requests one after another.
 
     Args:
         image: The `ee.Image` that is computed.
         windows: What is asked for.
+        skip: Whether a window that no request gives is left out, as long as there are others.
 
     Raises:
         PixelsError: Earth Engine does not answer.
     """
-    found = []
+    found: list[Probe] = []
+    refused: PixelsError | None = None
     for window in windows:
         begun = time.monotonic()
-        pixels, ids = eecu.profiled(partial(fetch, image, window, _ATTEMPTS, "probe request"))
+        try:
+            pixels, ids = eecu.profiled(partial(fetch, image, window, _ATTEMPTS, "probe request"))
+        except (BatchOnlyError, TooHeavyError) as error:
+            if not skip:
+                raise
+            refused = error
+            continue
         seconds = time.monotonic() - begun
         found.append(Probe(pixels.size, seconds, pixels.dtype.itemsize, eecu.seconds(ids)))
+    if refused is not None and not found:
+        raise refused
     return tuple(found)
 
 

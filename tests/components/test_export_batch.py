@@ -5,10 +5,7 @@ import sys
 
 import pytest
 
-from components.export_examples.fetching import windows
 from earthline.config import Data
-from earthline.earth_engine.retry import BatchOnlyError, TooHeavyError
-from earthline.grid import Grid
 
 from .scene import save
 from .test_export_examples import BANDS, export, scene
@@ -20,10 +17,10 @@ FOLDER = "projects/sandbox/assets/export_batch"
 TASKS = 4
 """Of 68 patches, 20 a task."""
 STEP = """
-import json, os, random, sys
+import io, json, logging, os, random, sys
 from kfp import dsl
 from kfp.dsl.types import artifact_types
-import requests
+import requests, urllib3
 import google.cloud.storage
 from components.export_examples.batch import following
 from components.export_examples.run import run
@@ -32,17 +29,50 @@ cases, mount = json.loads(sys.argv[1]), sys.argv[2]
 following.FIRST_PAUSE, following.LONGEST_PAUSE = 0.05, 0.2
 artifact_types._GCS_LOCAL_MOUNT_PREFIX = mount
 
-def step(data, export, folder, temporary="gs://earthline-sandbox/export_batch"):
+windows, lines = [], []
+plain = requests.Session.send
+
+class Lines(logging.Handler):
+    def emit(self, record):
+        lines.append(record.getMessage())
+
+logging.getLogger("components.export_examples").addHandler(Lines(logging.INFO))
+
+def heavy(ground):
+    # No request gives patches there: first row and column, and those behind the last. Tasks do.
+    top, left, bottom, right = ground or (0, 0, 0, 0)
+    def refusing(self, request, **options):
+        if ":computePixels" not in request.url or b"earthline_valid" not in bytes(request.body, "utf8"):
+            return plain(self, request, **options)
+        grid = json.loads(request.body)["grid"]
+        row = round((228_000 - grid["affineTransform"]["translateY"]) / 30)
+        column = round((grid["affineTransform"]["translateX"] - 630_000) / 30)
+        height, width = grid["dimensions"]["height"], grid["dimensions"]["width"]
+        windows.append((row, column, height, width))
+        if row >= bottom or row + height <= top or column >= right or column + width <= left:
+            return plain(self, request, **options)
+        said = io.BytesIO(b'{"error": {"code": 400, "message": "User memory limit exceeded."}}')
+        told = {"content-type": "application/json"}
+        answer = urllib3.HTTPResponse(said, headers=told, status=400, preload_content=False)
+        return requests.adapters.HTTPAdapter().build_response(request, answer)
+    requests.Session.send = refusing
+
+def step(data, export, folder, temporary="gs://earthline-sandbox/export_batch", ground=None):
+    windows.clear()
+    lines.clear()
+    heavy(ground)
     examples = dsl.Dataset(uri=folder, metadata={})
+    outcome = {"windows": windows, "log": lines}
     try:
         run(data=data, export=export, project="sandbox", temp_location=temporary, examples=examples)
     except Exception as error:
-        return {"error": f"{type(error).__name__}: {error}"}
-    return {"metadata": examples.metadata}
+        outcome["error"] = f"{type(error).__name__}: {error}"
+    return json.loads(json.dumps({**outcome, "metadata": examples.metadata}))
 
 def dies(at, before):
     # As by kill -9, at one of the requests that tasks are begun and followed by; before it or with its answer.
-    send, count = requests.Session.send, 0
+    global plain
+    send, count = plain, 0
     def counted(self, request, **options):
         nonlocal count
         of_tasks = any(word in request.url for word in ("table:export", "/operations", "export_tasks"))
@@ -53,7 +83,7 @@ def dies(at, before):
         if of_tasks and count == at:
             os.kill(os.getpid(), 9)
         return answer
-    requests.Session.send = counted
+    plain = counted
 
 outcomes = {}
 for name, case in cases.items():
@@ -73,7 +103,7 @@ print("OUTCOME" + json.dumps(outcomes))
 
 def case(folder, method="batch", data=None, **more):
     section = data or section_of(imagery={"image": f"{FOLDER}/scene"}, labels={"image": f"{FOLDER}/labels"})
-    changes = {name: more.pop(name) for name in ("attempts", "patch_shape") if name in more}
+    changes = {name: more.pop(name) for name in ("attempts", "patch_shape", "patches_per_task") if name in more}
     asked = export(**{"method": method, "patches_per_task": 20, **changes})
     return {"data": section, "export": asked, "folder": str(folder), **more}
 
@@ -108,17 +138,6 @@ def begun(sandbox):
     answer = sandbox.request("GET", "earthengine.googleapis.com", "/v1/projects/sandbox/operations")
     found = (operation["metadata"] for operation in answer.json()["operations"])
     return {told["description"]: told["state"] for told in found if told["description"].startswith("earthline-")}
-
-
-@pytest.mark.parametrize("error", [TooHeavyError, BatchOnlyError])
-def test_a_patch_that_no_request_gives_is_sent_to_the_tasks(monkeypatch, error):
-    def fetch(*_, **__):
-        raise error("patch at row 0, column 0: User memory limit exceeded.")
-
-    monkeypatch.setattr(windows, "fetch", fetch)
-    grid = Grid("EPSG:32632", (10, 0, 600000, 0, -10, 5000000), (64, 64))
-    with pytest.raises(error, match=r"limit exceeded\.; or write export\.method: batch and run it again"):
-        windows.fetch_window(None, grid, (0, 0, 8, 8), 1, "patch at row 0, column 0")
 
 
 @pytest.fixture(scope="module")

@@ -8,17 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.export_examples import runners
-from components.export_examples.fetching import fetch, measuring, requests
+from components.export_examples.fetching import fetch, measuring, requests, windows
 from components.export_examples.fetching.measuring import FEW, Meter
 from components.export_examples.fetching.merging import DEFAULT, Costs
 from components.export_examples.fetching.progress import Progress
 from components.export_examples.fetching.requests import Requests
+from components.export_examples.fetching.windows import NoRequestError
 from components.export_examples.job import Job
 from components.export_examples.pipeline import joined, run
 from components.export_examples.writing.spool import Spool
 from earthline.config import Export
 from earthline.earth_engine.connection import Traffic
-from earthline.earth_engine.retry import PixelsError, RefusedError, UnansweredError
+from earthline.earth_engine.retry import BatchOnlyError, PixelsError, RefusedError, TooHeavyError, UnansweredError
 from earthline.formats.manifest import SPLITS
 from earthline.grid import Grid
 
@@ -125,6 +126,96 @@ def test_what_is_refused_is_asked_for_once_and_ends_the_step(fetching):
     assert service.calls.count(box) == 1 and len(service.calls) < 40
 
 
+@pytest.mark.parametrize("error", [TooHeavyError, BatchOnlyError])
+def test_what_no_request_gives_says_so_and_how_many_were_made(monkeypatch, error):
+    def fetched(image, grid, attempts, place, requested):
+        requested()
+        raise error(f"{place}: User memory limit exceeded.")
+
+    monkeypatch.setattr(windows, "fetch", fetched)
+    with pytest.raises(NoRequestError, match=r"patch at row 0: User memory limit exceeded\.$") as refused:
+        windows.fetch_window(None, GRID, (0, 0, 8, 8), 1, "patch at row 0")
+    assert refused.value.requests == 1
+
+
+class Heavy(Service):
+    """Gives no window in which a patch lies that no request gives."""
+
+    def __init__(self, heavy, failing=(), error=NoRequestError):
+        super().__init__(failing, error)
+        self.heavy = heavy
+
+    def __call__(self, image, grid, box, attempts, place):
+        if any(box[0] <= row < box[2] and box[1] <= column < box[3] for row, column in self.heavy):
+            self.calls.append(box)
+            raise NoRequestError(f"{place}: too heavy")
+        return super().__call__(image, grid, box, attempts, place)
+
+
+def corners(found):
+    return sorted((each.row, each.column) for each in found)
+
+
+BOTH = EXPORT.model_copy(update={"method": "pixels_then_batch"})
+
+
+def test_patches_that_no_request_gives_are_left_out_and_nothing_else(fetching):
+    whole = asked(400, 400, BOTH)
+    assert len(whole) < 200, "many windows hold several patches"
+    heavy = {tuple(corner) for corner in whole.corners[::9].tolist()}
+    service = Heavy(heavy)
+    arrived = corners(fetching(service, BOTH).process(whole))
+    # A patch beside a heavy one may hold its first pixel.
+    left = {tuple(corner) for corner in whole.corners.tolist()} - set(arrived)
+    alone = [windows.box_of(*corner, BOTH.patch_shape, DATA.labels.offset) for corner in whole.corners.tolist()]
+    boxes = dict(zip(map(tuple, whole.corners.tolist()), alone, strict=True))
+    touched = {
+        corner
+        for corner, box in boxes.items()
+        if any(box[0] <= row < box[2] and box[1] <= column < box[3] for row, column in heavy)
+    }
+    assert heavy <= left == touched and len(left) < len(whole.corners) / 2
+    assert max(map(service.calls.count, service.calls)) == 1 and all(boxes[corner] in service.calls for corner in left)
+
+
+def test_where_no_patch_at_all_comes_by_a_request_the_rest_is_not_asked_for(fetching, caplog):
+    whole = asked(400, 9000, BOTH)
+    service = Heavy({tuple(corner) for corner in whole.corners.tolist()})
+    assert not list(fetching(service, BOTH).process(whole))
+    assert len(service.calls) < 40 and "comes by a request; asks no more" in caplog.text
+
+
+def test_other_errors_end_the_step_also_where_tasks_bring_the_rest(fetching):
+    whole = asked(60, 3000, BOTH)
+    boxes = [window.box for window in whole]
+    with pytest.raises(RefusedError):
+        list(fetching(Heavy({boxes[2][:2]}, {boxes[40]: 1}, RefusedError), BOTH).process(whole))
+    with pytest.raises(UnansweredError):
+        list(fetching(Heavy({boxes[2][:2]}, {boxes[40]: 2}, UnansweredError), BOTH).process(whole))
+
+
+def test_without_tasks_the_first_such_patch_ends_the_step_and_names_both_ways(fetching):
+    whole = asked(60, 3000, EXPORT)
+    heavy = tuple(whole.corners[7].tolist())
+    with pytest.raises(NoRequestError, match=r"too heavy; or write export\.method: pixels_then_batch .*method: batch"):
+        list(fetching(Heavy({heavy}), EXPORT).process(whole))
+
+
+@pytest.mark.parametrize("engine", ["DirectRunner", "DataflowRunner"])
+def test_what_is_left_to_tasks_is_counted_and_told(fetching, monkeypatch, tmp_path, caplog, engine):
+    both = BOTH.model_copy(update={"runner": engine})
+    whole = asked(40, 9000, both)
+    heavy = {tuple(corner) for corner in whole.corners[:3].tolist()}
+    fetching(Heavy(heavy), both)
+    monkeypatch.setattr(runners, "runner", lambda name: FnApiRunner())
+    monkeypatch.setattr(runners, "options", lambda *arguments: PipelineOptions([]))
+    spool = Spool.open(str(tmp_path), {})
+    counted = run(Job(DATA, both, "project", GRID), whole, spool.folder, {})
+    spool.refresh()
+    assert counted["rerouted_patches"] == 3 and spool.count + spool.lost_count == counted["fetched_patches"] == 37
+    assert "3 patches come by no request, and are left to export tasks: patch at row" in caplog.text
+
+
 def test_a_remote_workers_refusal_is_the_steps_and_is_not_tried_again(fetching, monkeypatch, tmp_path):
     remote = EXPORT.model_copy(update={"runner": "DataflowRunner"})
     whole = asked(40, 9000, remote)
@@ -200,6 +291,19 @@ def test_progress_tells_rate_requests_and_the_time_left(caplog):
         progress.add(800)
     assert caplog.messages[-1].startswith("export_examples: 1040/1040 patches, ")
     assert "left" not in caplog.messages[-1]
+
+
+def test_progress_ends_without_what_is_left_to_tasks(caplog):
+    now = [100.0]
+    progress = Progress(0, 100, lambda: Traffic(1, 1, 0), lambda: now[0])
+    now[0] += 2
+    progress.leave(10)
+    now[0] += 8
+    with caplog.at_level("INFO"):
+        progress.add(45)
+        assert caplog.messages[-1].endswith(" 10 left to export tasks, about 10 s left")
+        progress.add(45)
+    assert caplog.messages[-1].endswith(" 10 left to export tasks")
 
 
 def test_the_rate_is_that_of_the_last_minute():

@@ -11,13 +11,12 @@ from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 import ee
-import numpy as np
 from google.api_core.exceptions import NotFound
 
+from components.export_examples.batch import proof
 from components.export_examples.batch.failures import CANCELLED, Treatment, told, treatment
 from components.export_examples.batch.recipe import Array, Corner, Recipe
 from components.export_examples.batch.task import Ledger, Task
-from components.export_examples.fetching import windows
 from components.export_examples.job import Job
 from earthline.earth_engine.retry import PixelsError, ask
 from earthline.formats import shards
@@ -32,8 +31,6 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 PROGRESS_SECONDS = 60.0
 TILE_SCALES = (1, 4, 16)
 """Of Earth Engine's `tileScale`: what is tried in turn against a lack of memory."""
-LEAST_EQUAL = 0.99
-"""Share of a patch's values that a task and a request must give alike; fractions may differ in their last digit."""
 _FULL = "tasks already in the queue"
 _logger = logging.getLogger(__name__)
 
@@ -72,7 +69,7 @@ class Following:
         self._done, self._total, self._proved = 0, 0, False
         self._said = time.monotonic()
 
-    def run(self, wanted: Array, take: Take, keep: Callable[[], None]) -> None:
+    def run(self, wanted: Array, take: Take, keep: Callable[[], None], witness: Corner | None = None) -> None:
         """Brings patches; goes on where another process stopped.
 
         Args:
@@ -80,6 +77,8 @@ class Following:
             take: Gets each patch's first pixel, and what `windows.fetch_patch` would give for it.
             keep: Is called after the patches of each task; what was taken must last from then on, as the task's result
                 is removed next.
+            witness: A patch beside the wanted ones that requests may give. Every new task gets it too: the wanted ones
+                may be those that no request gives, and then prove nothing.
 
         Raises:
             BatchError: A task fails for good; what other tasks gave is kept, the rest of them is cancelled.
@@ -88,7 +87,7 @@ class Following:
         """
         asked = {(int(row), int(column)) for row, column in wanted}
         self._done, self._total = 0, len(asked)
-        new = self._cut(sorted(asked - self._taken_up(asked)))
+        new = self._cut(sorted(asked - self._taken_up(asked)), [] if witness is None else [witness])
         pause, more = FIRST_PAUSE, True
         while True:
             more = self._submit(new, more)
@@ -145,8 +144,8 @@ class Following:
                 self._ledger.forget(task)
         return kept
 
-    def _cut(self, corners: list[Corner]) -> Iterator[Task]:
-        most = self._job.export.patches_per_task
+    def _cut(self, corners: list[Corner], beside: list[Corner]) -> Iterator[Task]:
+        most = max(1, self._job.export.patches_per_task - len(beside))
         if corners:
             _logger.info(
                 "export_examples: %d patches go to %d export tasks of Earth Engine, which go on when this process "
@@ -155,7 +154,7 @@ class Following:
                 -(-len(corners) // most),
             )
         for begin in range(0, len(corners), most):
-            yield Task.of(corners[begin : begin + most])
+            yield Task.of([*beside, *corners[begin : begin + most]])
 
     def _submit(self, new: Iterator[Task], more: bool) -> bool:
         """Begins as many tasks as may be under way; False where nothing is left to begin."""
@@ -227,15 +226,13 @@ class Following:
     def _collect(self, task: Task, asked: set[Corner], take: Take, keep: Callable[[], None]) -> None:
         missing = set(range(len(task.corners)))
         try:
-            with self._ledger.opened(task) as file:
-                for record in shards.records(file, f"result of {task.request_id}"):
-                    index, pixels = self._recipe.pixels(features(record))
-                    corner = task.corners[index]
-                    if corner in asked and index in missing:
-                        self._prove(task, corner, pixels)
-                        take(corner, pixels)
-                        self._done += 1
-                    missing.discard(index)
+            self._prove(task, asked)
+            for index, pixels in self._rows(task):
+                corner = task.corners[index]
+                if corner in asked and index in missing:
+                    take(corner, pixels)
+                    self._done += 1
+                missing.discard(index)
         except NotFound:
             pass
         except (ValueError, IndexError) as error:
@@ -246,24 +243,23 @@ class Following:
         keep()
         self._ledger.forget(task)
 
-    def _prove(self, task: Task, corner: Corner, pixels: Array) -> None:
-        """Compares the first patch with what a request gives: patches one pixel off would be wrong in silence."""
+    def _rows(self, task: Task) -> Iterator[tuple[int, Array]]:
+        with self._ledger.opened(task) as file:
+            for record in shards.records(file, f"result of {task.request_id}"):
+                yield self._recipe.pixels(features(record))
+
+    def _prove(self, task: Task, asked: set[Corner]) -> None:
+        """Looks at one patch before any is taken: at one that is here already, where the task has such a one."""
         if self._proved:
             return
-        self._proved, job = True, self._job
-        image = windows.request_image(job.data, job.grid)
-        try:
-            same = windows.fetch_patch(image, job.data, job.grid, *corner, job.export.patch_shape, 2)
-        except PixelsError as error:
-            _logger.warning("export_examples: the tasks' patches are not compared with a request's: %s", error)
-            return
-        equal = np.mean([np.isclose(pixels[name], same[name], rtol=1e-5, atol=0) for name in pixels.dtype.names or ()])
-        if equal < LEAST_EQUAL:
-            self._stop(
-                task,
-                f"the patch at row {corner[0]}, column {corner[1]} is not what a request for the same pixels gives: "
-                f"{100 * (1 - equal):.0f} % of its values differ; use export.method: pixels, and report it",
-            )
+        held = next((index for index, corner in enumerate(task.corners) if corner not in asked), None)
+        for index, pixels in self._rows(task):
+            if held in (None, index):
+                self._proved = True
+                wrong = proof.objection(self._job, task.corners[index], pixels)
+                if wrong:
+                    self._stop(task, wrong)
+                return
 
     def _failed(self, task: Task, error: dict[str, Any]) -> None:
         found = treatment(error)

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
@@ -16,7 +17,8 @@ from components.export_examples.fetching.memory import return_freed
 from components.export_examples.fetching.merging import DEFAULT
 from components.export_examples.fetching.progress import Progress
 from components.export_examples.fetching.requests import Requests, Ticket, Window, under_way, worth
-from components.export_examples.job import LOCAL, METRICS, REFUSALS, Job
+from components.export_examples.fetching.windows import NoRequestError
+from components.export_examples.job import LOCAL, METRICS, REFUSALS, REROUTED, REROUTES, Job
 from earthline.earth_engine.connection import connect, traffic
 from earthline.earth_engine.pixels import stream
 from earthline.earth_engine.retry import PixelsError, UnansweredError
@@ -27,6 +29,11 @@ WORTH = 100
 """Least windows that are merged anew by what the first ones cost."""
 SECONDS = (0.5, 1, 2, 4, 8, 16, 32, 64, 128)
 """Seconds that bound the bins in which times until windows arrive are counted."""
+BY_TASKS = (
+    "write export.method: pixels_then_batch and run it again: what no request gives then comes by tasks of Earth "
+    "Engine, which have more memory and time (with method: batch all patches do); what has arrived is kept"
+)
+"""What to do where no request gives a patch."""
 
 _logger = logging.getLogger(__name__)
 _Array = np.ndarray[Any, Any]
@@ -51,7 +58,7 @@ class Arrived(NamedTuple):
 class _Answer(NamedTuple):
     """What came of a window: its pixels, or why Earth Engine did not answer; requests, and seconds until then."""
 
-    pixels: _Array | UnansweredError
+    pixels: _Array | UnansweredError | NoRequestError
     requests: int
     seconds: float
 
@@ -87,6 +94,7 @@ class FetchPatches(beam.DoFn):  # type: ignore[misc]  # Beam publishes no types
         Raises:
             PixelsError: Earth Engine refuses a request, which is tried once, or answers none of the last ones. A remote
                 worker counts it instead, and gives no more: its runner would try everything again that is refused.
+                Patches that no request gives are left out where tasks of Earth Engine bring them.
         """
         refused = traffic().refused
         try:
@@ -113,22 +121,45 @@ class FetchPatches(beam.DoFn):  # type: ignore[misc]  # Beam publishes no types
         """Patches of windows as they arrive; windows without an answer are put aside, or an error where they are not.
 
         Where no window at all gets an answer any more, that is an error too: nothing is gained by asking for the rest.
+        The patches of a window that no request gives are asked for one by one. Where none at all comes by a request,
+        the rest is not asked for, and left to tasks as well.
         """
-        unanswered = 0
-        # A few wait beside each thread, so that none idles.
-        for window, answer in stream(self._pool, self._fetch, asked, 2 * self._threads):
-            self._count(window, answer)
-            if isinstance(answer.pixels, UnansweredError):
-                unanswered += 1
-                if put_aside is None or unanswered > self._threads:
-                    raise answer.pixels
-                put_aside.append(window)
-                continue
-            unanswered = 0
-            shape, offset = self._job.export.patch_shape, self._job.data.labels.offset
-            for split, row, column in window.patches:
-                yield Arrived(split, row, column, windows.cut(answer.pixels, window.box, row, column, shape, offset))
-            self._progress.add(len(window.patches))
+        shape, offset = self._job.export.patch_shape, self._job.data.labels.offset
+        unanswered = arrived = left = 0
+        apart: deque[Window] = deque()
+        while True:
+            turn = iter(lambda: apart.popleft() if apart else next(asked, None), None)
+            # A few wait beside each thread, so that none idles.
+            for window, answer in stream(self._pool, self._fetch, turn, 2 * self._threads):
+                self._count(window, answer)
+                if isinstance(answer.pixels, UnansweredError):
+                    unanswered += 1
+                    if put_aside is None or unanswered > self._threads:
+                        raise answer.pixels
+                    put_aside.append(window)
+                    continue
+                unanswered = 0
+                if isinstance(answer.pixels, NoRequestError):
+                    if len(window.patches) > 1:
+                        boxes = [windows.box_of(row, column, shape, offset) for _, row, column in window.patches]
+                        apart.extend(Window(box, (patch,)) for box, patch in zip(boxes, window.patches, strict=True))
+                        continue
+                    if not left:
+                        Metrics.string_set(METRICS, REROUTES).add(str(answer.pixels))
+                    Metrics.counter(METRICS, REROUTED).inc()
+                    left += 1
+                    self._progress.leave(1)
+                    if left > self._threads and not arrived:
+                        _logger.warning("export_examples: none of %d patches comes by a request; asks no more", left)
+                        return
+                    continue
+                arrived += 1
+                for split, row, column in window.patches:
+                    pixels = windows.cut(answer.pixels, window.box, row, column, shape, offset)
+                    yield Arrived(split, row, column, pixels)
+                self._progress.add(len(window.patches))
+            if not apart:
+                return
 
     def _in_order(self, requests: Requests) -> Iterator[Window]:
         """The windows; after the first ones, those that what these cost calls for."""
@@ -173,11 +204,15 @@ class FetchPatches(beam.DoFn):  # type: ignore[misc]  # Beam publishes no types
             )
         except UnansweredError as error:
             return _Answer(error, self._job.export.attempts, time.monotonic() - begun)
+        except NoRequestError as error:
+            if not self._job.export.uses_tasks:
+                raise NoRequestError(f"{error}; or {BY_TASKS}") from error
+            return _Answer(error, error.requests, time.monotonic() - begun)
         return _Answer(pixels, requests, time.monotonic() - begun)
 
     def _count(self, window: Window, answer: _Answer) -> None:
         counted = {"requests": answer.requests, "windows": 1}
-        if not isinstance(answer.pixels, UnansweredError):
+        if not isinstance(answer.pixels, PixelsError):
             counted |= {
                 "fetched_patches": len(window.patches),
                 "fetched_pixels": window.pixels,

@@ -33,14 +33,23 @@ class Progress:
             clock: Gives seconds.
         """
         self._done, self._total, self._traffic, self._clock = done, total, traffic, clock
+        self._left = 0
         self._said = clock()
         self._marks = [(self._said, done)]
 
     def add(self, patches: int) -> None:
         """Counts patches that have arrived, and writes a line where it is time for one."""
         self._done += patches
+        self._tell()
+
+    def leave(self, patches: int) -> None:
+        """Counts patches that no request gives: tasks of Earth Engine are asked for them later."""
+        self._left += patches
+        self._tell()
+
+    def _tell(self) -> None:
         now = self._clock()
-        if now - self._said >= SECONDS or self._done == self._total:
+        if now - self._said >= SECONDS or self._done + self._left == self._total:
             self._said = now
             _logger.info("export_examples: %s", self.line(now))
 
@@ -62,8 +71,11 @@ class Progress:
             f"{traffic.under_way} of {traffic.level} requests under way",
             f"{traffic.refused} refused (429)",
         ]
-        if self._total is not None and rate and self._done < self._total:
-            parts.append(f"about {_told((self._total - self._done) / rate)} left")
+        if self._left:
+            parts.append(f"{self._left} left to export tasks")
+        coming = 0 if self._total is None else self._total - self._left
+        if rate and self._done < coming:
+            parts.append(f"about {_told((coming - self._done) / rate)} left")
         return ", ".join(parts)
 
 

@@ -8,17 +8,21 @@ from components.export_examples.fetching.merging import Box
 from earthline.config import Data
 from earthline.earth_engine import imagery
 from earthline.earth_engine.pixels import fetch
-from earthline.earth_engine.retry import BatchOnlyError, TooHeavyError
+from earthline.earth_engine.retry import BatchOnlyError, PixelsError, TooHeavyError
 from earthline.formats.contract import VALID_BAND
 from earthline.formats.examples import Patch
 from earthline.grid import Grid
 from earthline.task import task_of
 
-BY_TASKS = (
-    "write export.method: batch and run it again: tasks of Earth Engine have more memory and time than a request, and "
-    "what has arrived is kept"
-)
-"""What to do where no request gives a patch."""
+
+class NoRequestError(PixelsError):
+    """No request gives the window, however small its parts; a task of Earth Engine has more memory and time.
+
+    Attributes:
+        requests: How many were made.
+    """
+
+    requests: int = 0
 
 
 def request_image(data: Data, grid: Grid) -> Any:
@@ -109,13 +113,16 @@ def fetch_window(image: Any, grid: Grid, box: Box, attempts: int, place: str) ->
         Structured array of the shape of the box, and how many requests it took.
 
     Raises:
-        PixelsError: Earth Engine does not answer; where tasks of its own may do what requests cannot, the text says so.
+        NoRequestError: Tasks of Earth Engine may do what requests cannot.
+        PixelsError: Earth Engine does not answer.
     """
     requests: list[None] = []
     try:
         pixels = fetch(image, grid_of(grid, box), attempts, place, requested=lambda: requests.append(None))
     except (BatchOnlyError, TooHeavyError) as error:
-        raise type(error)(f"{error}; or {BY_TASKS}") from error
+        refused = NoRequestError(str(error))
+        refused.requests = len(requests)
+        raise refused from error
     return pixels, len(requests)
 
 

@@ -98,13 +98,14 @@ class Export(Section):
         description="How the files of `format: earth_engine` are packed: gzip makes them smaller and several times "
         "slower to read.",
     )
-    method: Literal["pixels", "batch"] = Field(
+    method: Literal["pixels", "batch", "pixels_then_batch"] = Field(
         default="pixels",
         description="`pixels`: many requests at once, quick; `batch`: Earth Engine's own export tasks, which take "
-        "hours and compute what no request can. Both give the same examples.",
+        "hours and compute what no request can; `pixels_then_batch`: requests, and tasks for the patches that no "
+        "request gives. All give the same examples.",
     )
     patches_per_task: WholeNumber = Field(
-        default=500, ge=1, le=10_000, description="Most patches of one export task, where `method` is `batch`."
+        default=500, ge=1, le=10_000, description="Most patches of one export task of Earth Engine."
     )
     runner: Literal["DirectRunner", "DataflowRunner", "FlinkRunner", "PortableRunner"] = Field(
         default="DirectRunner", description="Beam runner that fetches the patches."
@@ -130,6 +131,11 @@ class Export(Section):
         description="Requests begun within a second, of all workers together; Earth Engine's default quota is 100.",
     )
     attempts: WholeNumber = Field(default=6, ge=1, le=20, description="Tries per patch before the step fails.")
+
+    @property
+    def uses_tasks(self) -> bool:
+        """Whether Earth Engine's own export tasks may bring patches."""
+        return self.method != "pixels"
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:

@@ -335,11 +335,12 @@ def test_what_nobody_may_look_at_is_not_known() -> None:
     assert f"gcloud iam service-accounts add-iam-policy-binding {ACCOUNT}" in found.fix
 
 
-def test_export_tasks_need_rights_of_their_own() -> None:
+@pytest.mark.parametrize("method", ["batch", "pixels_then_batch"])
+def test_export_tasks_need_rights_of_their_own(method: str) -> None:
     project = Project()
     project.denied_to = {ACCOUNT: {"earthengine.exports.create"}}
     assert ask(project)["rights of the steps"].passed is True
-    found = ask(project, "export.method=batch")["rights of the steps"]
+    found = ask(project, f"export.method={method}")["rights of the steps"]
     assert "lacks earthengine.exports.create" in found.detail and "--role=roles/earthengine.writer" in found.fix
 
 
