@@ -33,6 +33,8 @@ def fast(*settings: str) -> tuple[str, ...]:
 
 
 FAST = fast()
+# For what ends before a model is worth anything.
+SMALL = fast("export.examples={train: 60, validation: 20, test: 20}", "train.epochs=1")
 # As small as a run can be: an epoch of a small network, and a corner of the map.
 _TINY = (
     "train.epochs=1",

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from .conftest import FAST, Laptop, fast
+from .conftest import FAST, SMALL, Laptop, fast
 
 STEPS = (
     "export_examples",
@@ -182,9 +182,9 @@ def test_a_mistake_is_named_before_anything_runs(
     ids=["label values with no class", "empty split"],
 )
 def test_a_mistake_that_only_the_data_show_fails_the_step(
-    laptop: Laptop, first_run: str, quickstart: str, override: str, named: tuple[str, ...]
+    laptop: Laptop, quickstart: str, override: str, named: tuple[str, ...]
 ) -> None:
-    output = laptop.earthline("run", quickstart, "--set", override, code=None)
+    output = laptop.earthline("run", quickstart, *SMALL, "--set", override, code=None)
     assert "SUCCEEDED" not in output
     for word in named:
         assert word in output, output
