@@ -161,17 +161,16 @@ def test_compile_writes_a_pipeline(
 
 
 @pytest.mark.parametrize("name", ["land_cover_vertex", "sentinel_1_2_dem", "embeddings", "time_series", "regression"])
-def test_check_passes_offline_without_credentials(tmp_path: Path, name: str) -> None:
-    variables = {key: value for key, value in os.environ.items() if not key.startswith(("GOOGLE", "CLOUDSDK", "GCE"))}
-    reply = subprocess.run(
-        [sys.executable, "-m", "cli", "check", str(ROOT / f"configs/{name}.yaml")],
-        env={**variables, "HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (reply.returncode, reply.stderr) == (0, "")
-    lines = reply.stdout.splitlines()
+def test_check_passes_offline_without_credentials(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str
+) -> None:
+    for key in os.environ:
+        if key.startswith(("GOOGLE", "CLOUDSDK", "GCE")):
+            monkeypatch.delenv(key)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    code, out, err = call(monkeypatch, capsys, "check", str(ROOT / f"configs/{name}.yaml"))
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
     assert {line[0] for line in lines} <= {"✓", "-"}
     assert [line.split()[1] for line in lines if "skipped: no credentials" in line] == [
         "Earth",
