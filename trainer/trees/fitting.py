@@ -22,7 +22,7 @@ Array = np.ndarray[Any, Any]
 
 MOST_DIFFERENCE = 1e-5
 """Largest difference between the layer and scikit-learn, as a share of the largest number, that rounding explains."""
-_PROVED = 2_000
+_PROVED = 5_000
 """Pixels for which the two are compared."""
 
 
