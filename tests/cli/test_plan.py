@@ -125,6 +125,16 @@ def test_every_figure_says_what_it_rests_on_and_nothing_is_invented(planned: dic
     assert "100; this run takes 159.9" in limits["monthly_dollars"]["text"]
 
 
+def test_tasks_for_what_no_request_gives_are_a_note_beside_the_requests(
+    shell: Shell, config: Path, planned: dict[str, Any]
+) -> None:
+    code, output, error = shell.earthline("plan", str(config), "--json", "--set=export.method=pixels_then_batch")
+    assert code == 0, error
+    both, plain = json.loads(output)["parts"]["export"], planned["parts"]["export"]
+    assert both["requests"] == plain["requests"] and both["bytes"] == plain["bytes"]
+    assert "tasks of Earth Engine come on top" in both["notes"][0] and "and no probe request did" in both["notes"][0]
+
+
 def test_a_run_over_its_budget_is_not_started(shell: Shell, config: Path) -> None:
     code, _, error = shell.earthline("run", str(config), "--set", "budget.requests=12")
     assert code == 2 and "Traceback" not in error

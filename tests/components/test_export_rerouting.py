@@ -1,0 +1,132 @@
+"""What no request gives comes by Earth Engine's tasks in the same step: the same bytes, and nothing twice."""
+
+import re
+
+import pytest
+
+from earthline.formats.manifest import SPLITS, Manifest
+
+from .scene import save
+from .test_export_batch import FOLDER, begun, case, files, left, run_step
+from .test_export_examples import OFFSET, clouds, patches, scene
+from .test_export_examples import section as section_of
+
+pytestmark = pytest.mark.slow
+
+BOTH = "pixels_then_batch"
+HEAVY = (50, 30, 75, 70)
+"""Ground that is too heavy for requests: first row and column, and those behind the last."""
+EVERYWHERE = (-99, -99, 999, 999)
+CLOUDY = section_of(imagery={"image": f"{FOLDER}/cloudy"}, labels={"image": f"{FOLDER}/labels"})
+LEFT = re.compile(r"(\d+) patches come by no request, and are left to export tasks: patch at .*memory limit exceeded")
+
+
+@pytest.fixture(scope="module")
+def root(sandbox, tmp_path_factory):
+    """A clear scene and one that is mostly masked."""
+    root = tmp_path_factory.mktemp("rerouting")
+    imagery, labels = scene()
+    sandbox.command("add", f"{FOLDER}/scene", save(root / "scene.tif", imagery, nodata=0))
+    sandbox.command("add", f"{FOLDER}/labels", save(root / "labels.tif", labels[None], nodata=0))
+    imagery[:, clouds()] = 0
+    sandbox.command("add", f"{FOLDER}/cloudy", save(root / "cloudy.tif", imagery, nodata=0))
+    return root
+
+
+@pytest.fixture(scope="module")
+def outcomes(sandbox, root):
+    """Undisturbed runs by requests, and runs whose requests are refused for some ground."""
+    found, _ = run_step(
+        sandbox,
+        pixels=case(root / "pixels", "pixels"),
+        unhindered=case(root / "unhindered", BOTH),
+        both=case(root / "both", BOTH, ground=HEAVY),
+        stopped=case(root / "again", "pixels", ground=HEAVY),
+        nowhere=case(root / "again", BOTH, ground=HEAVY, temporary=str(root / "temporary")),
+    )
+    found |= run_step(
+        sandbox,
+        again=case(root / "again", BOTH, ground=HEAVY),
+        cloudy=case(root / "cloudy", "pixels", CLOUDY),
+        both_cloudy=case(root / "both_cloudy", BOTH, CLOUDY, ground=HEAVY),
+        everywhere=case(root / "everywhere", BOTH, ground=EVERYWHERE),
+    )[0]
+    return {name: {**outcome, "log": "\n".join(outcome["log"])} for name, outcome in found.items()}
+
+
+def heavy_patches(folder):
+    """How many examples lie on heavy ground, with the labels beside them."""
+    top, leftmost, bottom, right = HEAVY
+    manifest, count = Manifest.read(folder), 0
+    for patch in (patch for split in SPLITS for patch in patches(folder, manifest, split)):
+        height, width = patch.valid.shape
+        rows = patch.row + min(OFFSET[0], 0), patch.row + height + max(OFFSET[0], 0)
+        columns = patch.column + min(OFFSET[1], 0), patch.column + width + max(OFFSET[1], 0)
+        count += rows[0] < bottom and rows[1] > top and columns[0] < right and columns[1] > leftmost
+    return count
+
+
+@pytest.mark.parametrize(
+    ("name", "plain"),
+    [
+        ("unhindered", "pixels"),
+        ("both", "pixels"),
+        ("both_cloudy", "cloudy"),
+        ("everywhere", "pixels"),
+        ("again", "pixels"),
+    ],
+)
+def test_the_bytes_are_those_of_a_run_whose_requests_work(outcomes, root, name, plain):
+    assert "error" not in outcomes[plain] and "error" not in outcomes[name], outcomes
+    written = files(root / plain)
+    assert sum(file.endswith(".tfrecord") for file in written) == 6
+    assert files(root / name) == written
+
+
+def test_what_no_request_gives_comes_by_a_task_and_nothing_else_does(outcomes, root):
+    both, expected = outcomes["both"], heavy_patches(root / "pixels")
+    assert 3 < expected < 20
+    assert both["metadata"]["rerouted_patches"] == int(LEFT.search(both["log"])[1]) == expected
+    assert both["metadata"]["export_tasks"] == 1
+    # The task is proved by a patch that a request gave before.
+    assert "are not compared" not in both["log"]
+
+
+def test_replacements_of_masked_patches_come_by_tasks_too(outcomes):
+    log = outcomes["both_cloudy"]["log"]
+    assert "are of no use" in log and len(LEFT.findall(log)) >= 2
+
+
+def test_where_no_request_works_the_rest_is_not_asked_for(outcomes):
+    everywhere = outcomes["everywhere"]
+    assert everywhere["metadata"]["rerouted_patches"] == 68
+    assert "comes by a request; asks no more" in everywhere["log"]
+    assert "are not compared with a request's" in everywhere["log"]
+
+
+def test_where_every_request_works_no_task_is_begun_and_no_other_request_made(outcomes):
+    unhindered = outcomes["unhindered"]
+    assert sorted(unhindered["windows"]) == sorted(outcomes["pixels"]["windows"])
+    assert not {"rerouted_patches", "export_tasks"} & unhindered["metadata"].keys()
+
+
+def test_requests_alone_name_the_ways_that_go_on(outcomes):
+    assert re.search(r"write export\.method: pixels_then_batch .*method: batch", outcomes["stopped"]["error"])
+    nowhere = outcomes["nowhere"]
+    assert "export.method: pixels_then_batch has no bucket" in nowhere["error"]
+    assert not nowhere["windows"], "nothing is asked for before"
+
+
+def test_killed_again_and_again_it_asks_for_nothing_twice(sandbox, outcomes, root):
+    before = begun(sandbox)
+    more = {"ground": HEAVY, "patches_per_task": 4, "deaths": 8}
+    found, log = run_step(sandbox, killed=case(root / "killed", BOTH, **more))
+    assert "error" not in found["killed"] and found["killed"]["deaths"] >= 5, found
+    assert files(root / "killed") == files(root / "pixels")
+    tasks = {name: state for name, state in begun(sandbox).items() if name not in before}
+    assert set(tasks.values()) == {"SUCCEEDED"}
+    # A patch that is here already takes a place in each.
+    assert len(tasks) == -(-heavy_patches(root / "pixels") // 3)
+    assert not left(sandbox) and "takes up" in log
+    # What tasks have in hand is asked for by none but the proof.
+    assert len(found["killed"]["windows"]) <= 1
