@@ -2,7 +2,6 @@
 
 import json
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -25,27 +24,30 @@ print(json.dumps([each.display_name for each in endpoints.named("no-such-endpoin
 """
 # The answer of a front end that is busy: https://cloud.google.com/apis/design/errors.
 BUSY = """
-STATUS = json.loads(ANSWERS)
-asked = []
 send = requests.adapters.HTTPAdapter.send
 
-def busy(self, request, **options):
-    reply = send(self, request, **options)
-    if "aiplatform" in request.url and "/endpoints" in request.url:
-        asked.append(request.url)
-        if len(asked) <= len(STATUS):
-            code = STATUS[len(asked) - 1]
-            body = {"error": {"code": code, "message": f"busy with {code}"}}
-            reply.status_code, reply._content = code, json.dumps(body).encode()
-    return reply
+def asked_of(statuses):
+    asked = []
 
-requests.adapters.HTTPAdapter.send = busy
-try:
-    outcome = len(endpoints.named("no-such-endpoint"))
-except GoogleAPIError as error:
-    outcome = f"{type(error).__name__}: {error.message}"
-print(json.dumps([outcome, len(asked)]))
+    def busy(self, request, **options):
+        reply = send(self, request, **options)
+        if "aiplatform" in request.url and "/endpoints" in request.url:
+            asked.append(request.url)
+            if len(asked) <= len(statuses):
+                code = statuses[len(asked) - 1]
+                body = {"error": {"code": code, "message": f"busy with {code}"}}
+                reply.status_code, reply._content = code, json.dumps(body).encode()
+        return reply
+
+    requests.adapters.HTTPAdapter.send = busy
+    try:
+        return len(endpoints.named("no-such-endpoint")), len(asked)
+    except GoogleAPIError as error:
+        return f"{type(error).__name__}: {error.message}", len(asked)
+
+print(json.dumps([asked_of(statuses) for statuses in CASES]))
 """
+FINAL = (400, 403, 404)
 
 
 def test_a_dropped_connection_is_made_again(sandbox: Any) -> None:
@@ -62,21 +64,20 @@ def test_a_dropped_connection_is_made_again(sandbox: Any) -> None:
     assert done.stderr.count("; trying again") == 2
 
 
-@pytest.fixture
-def ask(sandbox: Any) -> Callable[[list[int]], tuple[Any, int]]:
-    def ask(answers: list[int]) -> tuple[Any, int]:
-        outcome, asked = json.loads(sandbox.python(f"ANSWERS = {json.dumps(answers)!r}\n{ENDPOINTS}{BUSY}"))
-        return outcome, asked
-
-    return ask
-
-
-def test_a_busy_service_is_asked_again(ask: Callable[[list[int]], tuple[Any, int]]) -> None:
-    assert ask([503, 429]) == (0, 3)
+@pytest.fixture(scope="module")
+def outcomes(sandbox: Any) -> list[tuple[Any, int]]:
+    """What comes of answers, and how often the service was asked: first of a busy one, then of each refusal."""
+    cases = [[503, 429], *([code] for code in FINAL)]
+    found: list[tuple[Any, int]] = json.loads(sandbox.python(f"{ENDPOINTS}CASES = {cases}\n{BUSY}"))
+    return found
 
 
-@pytest.mark.parametrize("code", [400, 403, 404])
-def test_a_refusal_is_final(ask: Callable[[list[int]], tuple[Any, int]], code: int) -> None:
-    outcome, asked = ask([code])
+def test_a_busy_service_is_asked_again(outcomes: list[tuple[Any, int]]) -> None:
+    assert outcomes[0] == [0, 3]
+
+
+@pytest.mark.parametrize("code", FINAL)
+def test_a_refusal_is_final(outcomes: list[tuple[Any, int]], code: int) -> None:
+    outcome, asked = outcomes[1 + FINAL.index(code)]
     assert asked == 1
     assert f"busy with {code}" in outcome
