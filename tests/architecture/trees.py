@@ -7,8 +7,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def copied(folder: Path, *packages: str) -> Path:
+    """Copies packages with their bytecode, which holds while a file keeps its time, but what is being written."""
     for package in packages:
-        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("*.pyc.*"))
     return folder
 
 
