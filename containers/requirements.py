@@ -9,6 +9,8 @@ import tomllib
 from pathlib import Path
 
 SERVING = "serving"
+EXTRAS = ("onnx",)
+"""Optional dependencies of the steps."""
 VARIANTS = ("cpu", "gpu", SERVING)
 SERVER = (
     "google-cloud-storage",
@@ -40,9 +42,12 @@ def requirements(pyproject: str, constraints: str, variant: str) -> list[str]:
     """
     if variant not in VARIANTS:
         raise ValueError(f"TENSORFLOW is {variant!r}: give one of {', '.join(VARIANTS)}")
-    listed: list[str] = tomllib.loads(pyproject)["project"]["dependencies"]
+    project = tomllib.loads(pyproject)["project"]
+    listed: list[str] = project["dependencies"]
+    # The steps take models in any format; a laptop need not.
+    steps = [*listed, *(line for extra in EXTRAS for line in project["optional-dependencies"][extra])]
     if variant == "cpu":
-        return listed
+        return steps
     if variant == SERVING:
         found = {name: line for line in listed if (name := _name(line)) in SERVER}
         if len(found) < len(SERVER):
@@ -51,7 +56,7 @@ def requirements(pyproject: str, constraints: str, variant: str) -> list[str]:
     version = re.search(r"(?m)^tensorflow[-_]cpu==(\S+)$", constraints)
     if version is None:
         raise ValueError("constraints.txt has no version of tensorflow_cpu")
-    others = [line for line in listed if not line.startswith("tensorflow")]
+    others = [line for line in steps if not line.startswith("tensorflow")]
     return [*others, f"tensorflow[and-cuda]=={version[1]}"]
 
 

@@ -1,8 +1,10 @@
-"""Keras models that come from outside are read: bounded, and without any code that they bring."""
+"""Models that come from outside are read: bounded, and without any code that they bring."""
 
 import hashlib
 import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -33,24 +35,44 @@ def read(section: ModelFile) -> Any:
         ValueError: It is not there, is too large, is another file than the config was checked with, or is no Keras
             model whose layers are known here.
     """
+    with fetched(section) as path:
+        return _read(section, path)
+
+
+@contextmanager
+def fetched(section: ModelFile) -> Iterator[Path]:
+    """The file on this machine, which is the one that the config was checked with.
+
+    Args:
+        section: Which file.
+
+    Raises:
+        ValueError: It is not there, is too large, or is another file than the config was checked with.
+    """
     if section.local:
-        return _read(section, Path(section.file))
+        _require_same(section, Path(section.file))
+        yield Path(section.file)
+        return
     above, _, name = section.file.rpartition("/")
     with tempfile.TemporaryDirectory(prefix="model-") as scratch:
         try:
             folders.download(above, Path(scratch), MOST_BYTES, names=(name,))
         except folders.FolderError as error:
             raise ValueError(f"{section.file} cannot be read: {error}") from error
-        return _read(section, Path(scratch) / name)
+        _require_same(section, Path(scratch) / name)
+        yield Path(scratch) / name
 
 
-def _read(section: ModelFile, path: Path) -> Any:
+def _require_same(section: ModelFile, path: Path) -> None:
     if not path.is_file():
         raise ValueError(f"{section.file} is not there; correct the name")
     with path.open("rb") as opened:
         found = hashlib.file_digest(opened, "sha256").hexdigest()
     if section.sha256 not in (None, found):
         raise ValueError(f"{section.file} has SHA-256 {found}, not {section.sha256}: it is another file than before")
+
+
+def _read(section: ModelFile, path: Path) -> Any:
     try:
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(member.file_size for member in archive.infolist())

@@ -2,18 +2,22 @@
 
 import hashlib
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from earthline.config.section import Section
 
 REMOTE = "gs://"
-SUFFIX = ".keras"
+KERAS = ".keras"
+ONNX = ".onnx"
 
 
 class ModelFile(Section):
-    """A Keras model. A local name is relative to the config's folder and becomes absolute when the config is read."""
+    """A trained model. A local name is relative to the config's folder and becomes absolute when the config is read."""
+
+    SUFFIXES: ClassVar[tuple[str, ...]] = (KERAS,)
+    """Kinds of files that can be read."""
 
     file: str = Field(
         min_length=1,
@@ -31,16 +35,22 @@ class ModelFile(Section):
     @classmethod
     def _can_be_read(cls, file: str) -> str:
         name = file.lower().rstrip("/")
-        if name.endswith(SUFFIX):
+        if name.endswith(cls.SUFFIXES):
             return file
-        if name.endswith(".onnx"):
+        if name.endswith(ONNX):
             raise ValueError(
-                f"{file} is ONNX, which cannot be read: nothing that fits TensorFlow 2.21 turns it into layers of "
-                "Keras 3; build the network in Keras, give it the same weights, and save that as .keras"
+                f"{file} is ONNX, whose layers are none of train.model's, so that no training can begin at it; take it "
+                "as it is by `train.model: {name: file}`, or begin at a .keras file"
+            )
+        if name.endswith((".pt", ".pth", ".ckpt", ".pt2")):
+            raise ValueError(
+                f"{file} is a file of PyTorch, which may hold code that runs when it is read; export the network as "
+                "ONNX: docs/how-to/choose-a-model.md has the line"
             )
         raise ValueError(
-            f"{file} is no .keras file; read a SavedModel folder or an .h5 file with the Keras that wrote it (Keras 2: "
-            "the package tf_keras), give its weights to the same network built in Keras 3, and save that as .keras"
+            f"{file} is no {' and no '.join(cls.SUFFIXES)} file; read a SavedModel folder or an .h5 file with the "
+            "Keras that wrote it (Keras 2: the package tf_keras), give its weights to the same network built in "
+            "Keras 3, and save that as .keras"
         )
 
     @model_validator(mode="after")

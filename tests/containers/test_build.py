@@ -112,6 +112,7 @@ def test_requirements_are_the_projects_with_one_tensorflow() -> None:
     cpu, gpu = (requirements.requirements(*texts, variant) for variant in ("cpu", "gpu"))
     assert [line for line in gpu if line.startswith("tensorflow")] == ["tensorflow[and-cuda]==2.21.0"]
     assert {line for line in cpu if not line.startswith("tensorflow")} == set(gpu[:-1])
+    assert [line for line in cpu if line.startswith("onnx")], "the image of the steps reads ONNX"
     serving = requirements.requirements(*texts, "serving")
     assert {"numpy", "openvino", "starlette"} <= {re.split("[<>=]", line)[0] for line in serving}
     assert not [line for line in serving if line.startswith(("tensorflow", "keras", "kfp", "apache-beam"))]

@@ -1,5 +1,6 @@
 """A model in a file is taken as it is, or its weights are where a training begins; nothing that it brings is run."""
 
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -8,11 +9,13 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from onnx.reference import ReferenceEvaluator
 
 from earthline.config import Train
 from earthline.config.model_file import ModelFile
 from earthline.config.sections.train.init import Init
 from earthline.formats.manifest import Manifest
+from tests.trainer.models.onnx import graphs
 from trainer import initial, model_file, saved_network, training
 from trainer.confidence import applicability
 from trainer.description import KERAS_MODEL, Description
@@ -194,6 +197,58 @@ def test_what_a_training_cannot_begin_with_is_told(
         run(MODEL, examples, tmp_path / "model", init={"file": str(path), **section}, **STILL)
 
 
+def onnx_file(path: Path, entries: int, **section: Any) -> dict[str, Any]:
+    path.write_bytes(graphs.u_net(entries, 3))
+    return taken(path, declares={"stride": 4, "receptive_field": 25}, **section)
+
+
+def test_an_onnx_file_goes_on_as_a_keras_file_does(examples: Path, tmp_path: Path) -> None:
+    mean, std = [1000.0, 2000.0, 3000.0], 500.0
+    section = onnx_file(tmp_path / "theirs.onnx", 2, normalization={"mean": mean, "std": std})
+    run(section, examples, tmp_path / "model", certainty={"temperature": False})
+    network = saved_network.read(tmp_path / "model")
+    image, _ = inputs(examples)
+    normalized = ((image - mean) / std).astype(np.float32).transpose(0, 3, 1, 2)
+    logits = ReferenceEvaluator(str(tmp_path / "theirs.onnx")).run(None, {"x": normalized})[0]
+    expected = np.asarray(keras.ops.softmax(logits.transpose(0, 2, 3, 1)))
+    np.testing.assert_allclose(network([image, np.ones_like(image[..., :1])]), expected, atol=1e-5)
+    described = Description.read(tmp_path / "model")
+    assert (described.stride, described.receptive_field) == (4, 25)
+
+
+def test_one_logit_tells_two_classes_apart(tmp_path: Path) -> None:
+    section = onnx_file(tmp_path / "theirs.onnx", 1)
+    network = File.model_validate({**section, "activation": "sigmoid"}).network([0.0] * 3, [1.0] * 3, (2,))
+    image = np.random.default_rng(0).normal(size=(1, 8, 12, 3)).astype(np.float32)
+    logit = ReferenceEvaluator(str(tmp_path / "theirs.onnx")).run(None, {"x": image.transpose(0, 3, 1, 2)})[0]
+    second = np.asarray(keras.ops.sigmoid(logit.transpose(0, 2, 3, 1)))
+    found = network([image, np.ones((1, 8, 12, 1), np.float32)])
+    np.testing.assert_allclose(found, np.concatenate([1 - second, second], axis=-1), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("entries", "section", "said"),
+    [
+        (1, {}, "gives 1 value for each pixel, data.labels has 2; if it is the logit .* `activation: sigmoid`"),
+        (2, {"activation": "sigmoid"}, "sigmoid is for one logit.* gives 2 values"),
+        (2, {"declares": {"stride": 1, "receptive_field": 25}}, "divide by 4, with 1 .*declare stride 4"),
+        (2, {"declares": {"stride": 4, "receptive_field": 23}}, "rests on a square of 25 px; declare 25"),
+        (2, {"sha256": "0" * 64}, "it is another file than before"),
+    ],
+)
+def test_what_does_not_fit_of_an_onnx_file_is_told(entries: int, section: Any, said: str, tmp_path: Path) -> None:
+    read = File.model_validate({**onnx_file(tmp_path / "theirs.onnx", entries), **section})
+    with pytest.raises(ValueError, match=said):
+        read.network([0.0] * 3, [1.0] * 3, (2,))
+
+
+def test_without_its_package_onnx_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    section = onnx_file(tmp_path / "theirs.onnx", 2)
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(ValueError, match=r"pip install 'earthline\[onnx\]'"):
+        File.model_validate(section).network([0.0] * 3, [1.0] * 3, (2,))
+
+
 def test_no_function_of_a_file_is_run(tmp_path: Path) -> None:
     image = keras.Input((None, None, 3))
     keras.Model(image, keras.layers.Lambda(lambda x: 2 * x)(image)).save(tmp_path / "lambda.keras")
@@ -223,7 +278,8 @@ def test_the_config_fixes_a_local_file_and_refuses_other_kinds(tmp_path: Path) -
     # A step reads the section again, on a machine that need not have the folder.
     assert File.model_validate_json(read.model_dump_json()) == read
     for name, said in (
-        ("a.onnx", "is ONNX"),
+        ("a.onnx", "not there"),
+        ("a.pt", "is a file of PyTorch"),
         ("a.h5", "tf_keras"),
         ("saved_model/", "SavedModel"),
         ("a.keras", "not there"),

@@ -65,7 +65,16 @@ def test_auto_needs_one_candidate_that_takes_the_patches() -> None:
         ("train.init=europe.keras", "europe.keras is not there; correct the name"),
         (
             "train.init=gs://models/europe.onnx",
-            "train.init.file: gs://models/europe.onnx is ONNX, which cannot be read",
+            "train.init.file: gs://models/europe.onnx is ONNX, whose layers are none of train.model's",
+        ),
+        (
+            "train.model={name: file, file: gs://m/x.pth, declares: {stride: 1, receptive_field: 1}}",
+            "train.model.file: gs://m/x.pth is a file of PyTorch, which may hold code",
+        ),
+        (
+            "train.model={name: file, file: gs://m/x.onnx, declares: {stride: 1, receptive_field: 1}, "
+            "normalization: {mean: [1, 2]}}",
+            "train.model: normalization.mean has 2 numbers, the imagery has",
         ),
         (
             "train={init: gs://m/x.keras, model: {name: random_forest}}",

@@ -14,7 +14,7 @@ class Declared(Section):
     stride: WholeNumber = Field(ge=1, le=256, description="Pixels that height and width of its input divide by.")
     receptive_field: WholeNumber = Field(
         ge=1,
-        le=1023,
+        le=4095,
         description="Side in pixels of the square around a pixel on which its output rests, odd; rather too large than "
         "too small.",
     )

@@ -1,0 +1,1 @@
+"""ONNX files of segmentation networks, which become Keras models of the same numbers (decision 0025)."""
