@@ -109,7 +109,7 @@ class Following:
         """Takes up the tasks of an earlier process; gives their patches."""
         covered: set[Corner] = set()
         unsure = []
-        for task in self._told_of():
+        for task in self._told_of(asked):
             if asked.isdisjoint(task.corners):
                 self._ledger.forget(task)
                 continue
@@ -133,11 +133,12 @@ class Following:
             )
         return covered
 
-    def _told_of(self) -> list[Task]:
-        """The tasks of an earlier process, each patch in one: it may have ended while it cut one task into two."""
+    def _told_of(self, asked: set[Corner]) -> list[Task]:
+        """The tasks of an earlier process, each wanted patch in one: it may have ended while it cut one task in two."""
         kept: list[Task] = []
         for task in sorted(self._ledger.tasks(), key=lambda task: len(task.corners), reverse=True):
-            whole = next((other for other in kept if not set(other.corners).isdisjoint(task.corners)), None)
+            wanted = asked.intersection(task.corners)
+            whole = next((other for other in kept if not wanted.isdisjoint(other.corners)), None)
             if whole is None:
                 kept.append(task)
             else:
