@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -11,11 +12,10 @@ import pytest
 import rasterio
 from rasterio import Affine
 
-from .conftest import Laptop, fast
+from .conftest import SMALL, Laptop, fast
 
 # The grid of the quickstart's scene, so that its labels fit whatever imagery a test makes.
 HEIGHT, WIDTH, SCALE, WEST, NORTH = 443, 489, 28.5, 629992.5, 228513.5
-SMALL = fast("export.examples={train: 60, validation: 20, test: 20}", "train.epochs=1")
 
 
 def add_scene(laptop: Laptop, name: str, pixels: np.ndarray, nodata: float | None = None) -> tuple[str, ...]:
@@ -92,41 +92,44 @@ def test_a_failed_step_says_its_own_message_first(started: Laptop, quickstart: s
         assert foreign not in output
 
 
-@pytest.mark.slow
-def test_a_second_run_at_the_same_time_is_refused_and_the_first_goes_on(started: Laptop, quickstart: str) -> None:
-    before = recorded(started)
-    started.earthline("run", quickstart, *SMALL, "--detach")
-    (first,) = recorded(started) - before
-    output = started.earthline("run", quickstart, *SMALL, code=2)
-    assert f"runs already as {first.name}" in output
-    assert "Traceback" not in output
-    started.earthline("runs", "cancel", first.name)
-    assert "cancelled" in started.earthline("runs", "follow", first.name, code=1)
+def told_until(running: "subprocess.Popen[str]", *words: str) -> str:
+    """What a command prints up to a line with these words, or to its end."""
+    told = ""
+    for line in running.stdout or ():
+        told += line
+        if all(word in line for word in words):
+            break
+    return told
 
 
 @pytest.mark.slow
-def test_a_killed_sandbox_costs_only_the_step_that_ran(started: Laptop, quickstart: str) -> None:
+def test_a_second_run_is_refused_and_a_killed_sandbox_costs_only_the_step_that_ran(
+    started: Laptop, quickstart: str
+) -> None:
     before = recorded(started)
     running = started.start("run", quickstart, *SMALL)
-    assert running.stdout is not None
-    seen = ""
-    for line in running.stdout:
-        seen += line
-        if "train_model" in line and "running" in line:
-            break
+    seen = told_until(running, "export_examples", "running")
+    (lost,) = recorded(started) - before
+    output = started.earthline("run", quickstart, *SMALL, code=2)
+    assert f"runs already as {lost.name}" in output
+    assert "Traceback" not in output
+
+    # The first goes on.
+    seen += told_until(running, "train_model", "running")
     os.kill(pid(started), signal.SIGKILL)
     rest, _ = running.communicate(timeout=120)
     assert running.returncode == 1, seen + rest
-    (lost,) = recorded(started) - before
+    assert recorded(started) - before == {lost}
     assert "died of SIGKILL" in rest
     assert "start the same command again" in rest
     assert lost.name in rest
 
     output = started.earthline("run", quickstart, *SMALL, "--detach")
     again = Path(output.split("run ", 1)[1].split()[0]).name
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while "export_examples" not in (shown := started.earthline("runs", "show", again)) or "cached" not in shown:
         assert time.monotonic() < deadline, shown
         time.sleep(1)
     started.earthline("runs", "cancel", again)
+    assert "cancelled" in started.earthline("runs", "follow", again, code=1)
     assert "failed" in started.earthline("runs", "show", lost.name)
