@@ -43,9 +43,9 @@ def write_files(folder: Path) -> None:
     (folder / "schema.yaml").write_text(page.partition("```yml\n")[2].partition("```")[0])
     (folder / "points.csv").write_text("longitude,latitude,label\n10.8,45.5,water\n10.9,45.6,forest\n")
     (folder / "models").mkdir()
-    for name in ("europe", "theirs"):
+    for name in ("europe.keras", "theirs.keras", "unet.onnx"):
         # Only the training reads what is inside.
-        (folder / "models" / f"{name}.keras").write_bytes(b"")
+        (folder / "models" / name).write_bytes(b"")
     ring = [[10.5, 45.4], [11.0, 45.4], [10.8, 45.7], [10.5, 45.4]]
     features = [
         {"type": "Feature", "properties": {"name": name}, "geometry": {"type": "Polygon", "coordinates": [ring]}}

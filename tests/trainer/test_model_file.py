@@ -199,7 +199,7 @@ def test_what_a_training_cannot_begin_with_is_told(
 
 def onnx_file(path: Path, entries: int, **section: Any) -> dict[str, Any]:
     path.write_bytes(graphs.u_net(entries, 3))
-    return taken(path, declares={"stride": 4, "receptive_field": 25}, **section)
+    return taken(path, declares={"stride": 4, "receptive_field": 17}, **section)
 
 
 def test_an_onnx_file_goes_on_as_a_keras_file_does(examples: Path, tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ def test_an_onnx_file_goes_on_as_a_keras_file_does(examples: Path, tmp_path: Pat
     expected = np.asarray(keras.ops.softmax(logits.transpose(0, 2, 3, 1)))
     np.testing.assert_allclose(network([image, np.ones_like(image[..., :1])]), expected, atol=1e-5)
     described = Description.read(tmp_path / "model")
-    assert (described.stride, described.receptive_field) == (4, 25)
+    assert (described.stride, described.receptive_field) == (4, 17)
 
 
 def test_one_logit_tells_two_classes_apart(tmp_path: Path) -> None:
@@ -231,8 +231,8 @@ def test_one_logit_tells_two_classes_apart(tmp_path: Path) -> None:
     [
         (1, {}, "gives 1 value for each pixel, data.labels has 2; if it is the logit .* `activation: sigmoid`"),
         (2, {"activation": "sigmoid"}, "sigmoid is for one logit.* gives 2 values"),
-        (2, {"declares": {"stride": 1, "receptive_field": 25}}, "divide by 4, with 1 .*declare stride 4"),
-        (2, {"declares": {"stride": 4, "receptive_field": 23}}, "rests on a square of 25 px; declare 25"),
+        (2, {"declares": {"stride": 1, "receptive_field": 17}}, "divide by 4, with 1 .*declare stride 4 and receptive_field 17"),
+        (2, {"declares": {"stride": 4, "receptive_field": 15}}, "rests on a square of 17 px; declare 17"),
         (2, {"sha256": "0" * 64}, "it is another file than before"),
     ],
 )
