@@ -231,7 +231,11 @@ def test_one_logit_tells_two_classes_apart(tmp_path: Path) -> None:
     [
         (1, {}, "gives 1 value for each pixel, data.labels has 2; if it is the logit .* `activation: sigmoid`"),
         (2, {"activation": "sigmoid"}, "sigmoid is for one logit.* gives 2 values"),
-        (2, {"declares": {"stride": 1, "receptive_field": 17}}, "divide by 4, with 1 .*declare stride 4 and receptive_field 17"),
+        (
+            2,
+            {"declares": {"stride": 1, "receptive_field": 17}},
+            "divide by 4, with 1 .*declare stride 4 and receptive_field 17",
+        ),
         (2, {"declares": {"stride": 4, "receptive_field": 15}}, "rests on a square of 17 px; declare 17"),
         (2, {"sha256": "0" * 64}, "it is another file than before"),
     ],
