@@ -37,9 +37,9 @@ _MOST_KEPT = 256
 _DEVICE = "CPU"
 # With its default, OpenVINO computes in bfloat16 where the processor can: fast, but not what was proven.
 _EXACT = {"INFERENCE_PRECISION_HINT": "f32", "EXECUTION_MODE_HINT": "ACCURACY", "ENABLE_CPU_PINNING": False}
-# Without this mark a division becomes a product with a power of -1, which the processor's plugin only approximates: the
-# quickstart's network was then 25 times as far from exact numbers as in TensorFlow
-# (src/common/transformations/src/transformations/rt_info/nonconvertible_divide.cpp).
+# Without this mark a division by constants becomes a product with their inverse, which is joined with a subtraction
+# before it: in the normalization of imagery digits then cancel out. The quickstart's network was 25 times as far from
+# exact numbers as in TensorFlow (src/common/transformations/src/transformations/rt_info/nonconvertible_divide.cpp).
 _TRUE_DIVISION = "nonconvertable_divide_0"
 
 

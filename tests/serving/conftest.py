@@ -13,11 +13,7 @@ import httpx
 import keras
 import pytest
 
-from components.prepare_saved_model import export
-from components.prepare_saved_model.runtimes import conversion
-from earthline.formats.contract import VALID_BAND, Contract
-from earthline.formats.runtime_record import RuntimeRecord
-from earthline.task.classification.task import Classification
+from tests import small_network
 
 BANDS = ("red", "0_nir")
 """One as it is, one that no signature of a SavedModel can carry."""
@@ -40,28 +36,13 @@ def free_port() -> int:
 
 @pytest.fixture(scope="session")
 def network() -> keras.Model:
-    keras.utils.set_random_seed(3)
-    image, valid = keras.Input((None, None, 2)), keras.Input((None, None, 1))
-    x = keras.layers.Conv2D(3, 3, padding="same")(keras.layers.Concatenate()([image, valid]))
-    x = keras.layers.UpSampling2D()(keras.layers.MaxPooling2D()(x))
-    return keras.Model([image, valid], keras.layers.Conv2D(3, 1, activation="softmax")(x))
+    return small_network.network()
 
 
 @pytest.fixture(scope="session")
 def saved_model(network: keras.Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("saved_model")
-    contract = Contract(
-        bands=BANDS,
-        arguments=export.arguments((*BANDS, VALID_BAND)),
-        task=Classification(("a", "b", "c")).record,
-        tile_shape=(8, 8),
-        overlap=(4, 4),
-        stride=2,
-        max_payload_bytes=20_000,
-        runtime=RuntimeRecord(name="openvino", batch=1),
-    )
-    export.save(network, contract, folder)
-    conversion.convert(network, len(BANDS), folder)
+    small_network.prepare(network, BANDS, folder)
     return folder
 
 

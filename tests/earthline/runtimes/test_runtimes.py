@@ -4,12 +4,14 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
 from earthline import runtimes
 from earthline.formats.contract import Contract
 from earthline.formats.runtime_record import RuntimeRecord
+from tests import small_network
 
 RANDOM = np.random.default_rng(0)
 
@@ -30,6 +32,22 @@ def test_both_give_the_same_whatever_the_shape_and_however_often(prepared: Path)
         found, wanted = openvino.predict(inputs), tensorflow.predict(inputs)
         assert found.shape == wanted.shape == (*shape, 3) and found.dtype == np.float32
         np.testing.assert_allclose(found, wanted, atol=1e-6)
+
+
+def test_openvino_divides_where_the_network_does(tmp_path: Path) -> None:
+    """Left to itself it multiplies by an inverse, and joins that with the subtraction before: digits cancel out."""
+    mean, deviation = np.float32([127.3, 81.9]), np.float32([74.1, 33.7])
+    image, valid = keras.Input((None, None, 2)), keras.Input((None, None, 1))
+    normal = keras.layers.Lambda(lambda bands: (bands - mean) / deviation)(image)
+    small_network.prepare(
+        keras.Model([image, valid], keras.layers.Concatenate()([normal, valid])), ("red", "nir"), tmp_path
+    )
+    bands = RANDOM.integers(0, 256, (4, 64, 64, 2)).astype(np.float32)
+    inputs = {"red": bands[..., 0], "nir": bands[..., 1], "earthline_valid": np.ones(bands.shape[:3], np.float32)}
+    found = runtimes.load(tmp_path).predict(inputs)[..., :2]
+    wanted = (bands.astype(np.float64) - mean) / deviation
+    # Two roundings, of a difference and of a ratio, to half a unit in the last place each.
+    assert (np.abs(found - wanted) / np.abs(wanted)).max() < 2.01 * 2**-24
 
 
 def test_many_threads_get_each_their_own(prepared: Path) -> None:

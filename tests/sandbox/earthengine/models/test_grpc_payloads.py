@@ -2,20 +2,18 @@
 
 import base64
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from earthline_sandbox.earthengine.models.endpoints import VertexEndpoints
 from earthline_sandbox.earthengine.models.prediction import predict_image
 from earthline_sandbox.earthengine.pixels.grid import Projection
 from earthline_sandbox.earthengine.pixels.pixels import Band, Pixels, PixelType
 from earthline_sandbox.earthengine.readings import Readings
 from earthline_sandbox.earthengine.values.values import Image, Model
 from earthline_sandbox.errors import ApiError
+from tests.sandbox.earthengine.models.local_endpoint import LocalEndpoint
 from tests.serving.serving_protos import PredictRequest, PredictResponse
 
 ENDPOINT = "projects/sandbox/locations/us-central1/endpoints/7"
@@ -25,34 +23,21 @@ SIZE = (40, 50)
 OUTPUTS = {"sum": {"type": FLOAT, "dimensions": 0}, "both": {"type": FLOAT, "dimensions": 1}}
 
 
-class FakeModel:
+class FakeModel(LocalEndpoint):
     """A deployed model behind `directRawPredict` whose outputs are `a + 10 * b`, and both bands."""
 
     def __init__(self):
         self.requests, self.sizes, self.wrong = [], [], None
-        fake = self
+        super().__init__()
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                assert self.path == f"/v1/{ENDPOINT}:directRawPredict"
-                assert body["methodName"] == "/tensorflow.serving.PredictionService/Predict"
-                asked = base64.b64decode(body["input"])
-                fake.sizes.append(len(asked))
-                answer = fake.wrong if fake.wrong is not None else fake.answered(PredictRequest.FromString(asked))
-                data = json.dumps({"output": base64.b64encode(answer).decode()}).encode()
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, *arguments):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
-        self.thread.start()
-        self.client = VertexEndpoints(f"http://127.0.0.1:{self.server.server_port}", first_delay_seconds=0.01)
+    def respond(self, path, host, body):
+        content = json.loads(body)
+        assert path == f"/v1/{ENDPOINT}:directRawPredict"
+        assert content["methodName"] == "/tensorflow.serving.PredictionService/Predict"
+        asked = base64.b64decode(content["input"])
+        self.sizes.append(len(asked))
+        answer = self.wrong if self.wrong is not None else self.answered(PredictRequest.FromString(asked))
+        return 200, {"output": base64.b64encode(answer).decode()}
 
     def answered(self, request):
         self.requests.append(request)
@@ -85,12 +70,6 @@ class FakeModel:
             tf.io.encode_base64(tf.io.serialize_tensor(value)).numpy() for value in (values if dimensions else [values])
         ]
         return found if dimensions else found[0]
-
-    def close(self):
-        self.client.close()
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
 
 
 @pytest.fixture

@@ -1,6 +1,4 @@
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
@@ -11,13 +9,13 @@ from earthline_sandbox.earthengine.catalogue.assets import Assets
 from earthline_sandbox.earthengine.catalogue.ingest import Ingestion
 from earthline_sandbox.earthengine.evaluation.evaluation import Evaluator
 from earthline_sandbox.earthengine.formats import tensors
-from earthline_sandbox.earthengine.models.endpoints import VertexEndpoints
 from earthline_sandbox.earthengine.models.prediction import predict_image
 from earthline_sandbox.earthengine.pixels.grid import Grid, Projection
 from earthline_sandbox.earthengine.pixels.pixels import Band, Pixels, PixelType
 from earthline_sandbox.earthengine.readings import Readings
 from earthline_sandbox.earthengine.values.values import Image, Model
 from earthline_sandbox.errors import ApiError
+from tests.sandbox.earthengine.models.local_endpoint import LocalEndpoint
 
 ENDPOINT = "projects/sandbox/locations/us-central1/endpoints/7"
 PLANE = Projection("EPSG:32119", (30.0, 0.0, 600000.0, 0.0, -30.0, 200000.0))
@@ -25,46 +23,28 @@ FLOAT = PixelType("float")
 SIZE = (70, 90)
 
 
-class FakeEndpoint:
-    """A real HTTP server in a Vertex AI endpoint's place: a mean filter of 5 x 5 pixels, with zeros beyond the tile."""
+class FakeEndpoint(LocalEndpoint):
+    """A mean filter of 5 x 5 pixels, with zeros beyond the tile."""
 
     def __init__(self):
         self.requests = []
         self.failures = []
         self.answer = self.mean
-        fake = self
+        super().__init__()
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                fake.requests.append((self.path, self.headers["Host"], json.loads(body), len(body)))
-                status, payload = fake.failures.pop(0) if fake.failures else (200, None)
-                if status == 200:
-                    payload = {"predictions": [fake.answer(item) for item in json.loads(body)["instances"]]}
-                data = json.dumps(payload).encode()
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, *arguments):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
-        self.thread.start()
-        self.client = VertexEndpoints(f"http://127.0.0.1:{self.server.server_port}", first_delay_seconds=0.01)
+    def respond(self, path, host, body):
+        content = json.loads(body)
+        self.requests.append((path, host, content, len(body)))
+        if self.failures:
+            status, payload = self.failures.pop(0)
+            if status != 200:
+                return status, payload
+        return 200, {"predictions": [self.answer(item) for item in content["instances"]]}
 
     def mean(self, instance):
         planes = [tensors.decode_base64(text)[..., 0] for text in instance.values()]
         smooth = filtered(planes[0]) + 10 * filtered(planes[1])
         return {"smooth": tensors.encode_base64(smooth[..., None].astype("float32"))}
-
-    def close(self):
-        self.client.close()
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
 
 
 def filtered(plane):
