@@ -175,7 +175,7 @@ async def loaded(task: dict[str, Any], expected: tiles.Expected) -> dict[str, An
     requests = [tiles.http(body, f"{host}:{port}", task["path"]) for body in expected.bodies]
     connections = [Connection(host, port) for _ in range(task["concurrency"])]
     numbers = itertools.count()
-    begun = time.perf_counter()
+    begun, worked = time.perf_counter(), time.process_time()
     until = begun + task["seconds"]
     if task.get("rough"):
         shares = rough.Shares(requests, float(task["rough"]), told, random.Random(0))
@@ -183,12 +183,13 @@ async def loaded(task: dict[str, Any], expected: tiles.Expected) -> dict[str, An
     else:
         clients = [steady(each, requests, numbers, until, told, answers) for each in connections]
     await asyncio.gather(*clients)
-    seconds = time.perf_counter() - begun
+    seconds, worked = time.perf_counter() - begun, time.process_time() - worked
     for connection in connections:
         connection.close()
     answers.compare()
     return {
         "seconds": seconds,
+        "processor": worked,
         "latencies": told.latencies,
         "moments": [moment - begun for moment in told.moments],
         "statuses": told.statuses,

@@ -13,18 +13,20 @@ from benchmarks.serving.prepared import SIZES, Size, prepare
 from benchmarks.serving.processes import BenchmarkError, Server, Worker
 from benchmarks.serving.rivals import environment
 
-CONCURRENCIES = (1, 8, 40)
+CONCURRENCIES = {1: 1, 8: 1, 40: 2}
+"""Requests at once, and how many times as long each is measured: 40 take half a second until each was answered once."""
+_PREPARING_SECONDS = 0.5
 BATCHES = (1, 8)
 GOOD = "200"
 
 
-def measure(*, names: tuple[str, ...] = tuple(SIZES), rounds: int = 3, seconds: float = 5) -> list[Measurement]:
-    """All servers and limits in turn, the median of some rounds.
+def measure(*, names: tuple[str, ...] = tuple(SIZES), rounds: int = 2, seconds: float = 2) -> list[Measurement]:
+    """All servers and limits in turn, the median of some rounds: for three models it takes five minutes.
 
     Args:
         names: Models of `prepared.SIZES`.
         rounds: How often each is measured.
-        seconds: That each measurement takes.
+        seconds: That each measurement takes, and twice that with 40 requests at once.
     """
     found = []
     for name in names:
@@ -62,7 +64,7 @@ def _of_model(folder: Path, size: Size, rounds: int, seconds: float) -> list[Mea
         servers = list(_servers(folder, stack))
         rates = Rates()
         for turn in range(rounds + 1):  # the first prepares, and does not count
-            length = seconds if turn else 1
+            length = seconds if turn else _PREPARING_SECONDS
             for which, worker in limits.items():
                 for batch in BATCHES:
                     told = worker(shape=shape, batch=batch, seconds=length)
@@ -70,8 +72,8 @@ def _of_model(folder: Path, size: Size, rounds: int, seconds: float) -> list[Mea
                         rates.add(which, "rate", batch, told["tiles"] / told["seconds"])
                         rates.add(which, "processor", batch, told["processor"] / told["tiles"])
             for server in servers:
-                for concurrency in CONCURRENCIES:
-                    _loaded(generator, server, concurrency, length, rates if turn else Rates())
+                for concurrency, times in CONCURRENCIES.items():
+                    _loaded(generator, server, concurrency, times * length, rates if turn else Rates())
     return list(_told(size, servers, rates))
 
 
@@ -106,6 +108,7 @@ def _loaded(generator: Worker, server: Server, concurrency: int, seconds: float,
     rates.add(server.name, "processor", concurrency, spent / len(told["latencies"]))
     for share in (50, 99):
         rates.add(server.name, f"p{share}", concurrency, _quantile(told["latencies"], share))
+    rates.add(server.name, "generator", concurrency, told["processor"] / len(told["latencies"]))
     rates.add(server.name, "refused", concurrency, told["statuses"].get("429", 0))
 
 
@@ -137,8 +140,12 @@ def _told(size: Size, servers: list[Server], rates: Rates) -> Iterator[Measureme
             value = 1_000 * rates.of(own.name, share, at_once)
             for other in others:
                 yield Measurement(f"    {share}", value, other.name, 1_000 * rates.of(other.name, share, at_once), "ms")
-        # Whoever is last in a full queue waits for all before it.
+        # Whoever is last in a full queue waits for all before it. At the rate that was reached, with nobody overtaken,
+        # each waits for as many as are under way: above that, the time is the order's; below, it is the rate's.
         yield Measurement("    p99", value, "all of them in process", 1_000 * at_once / best["chosen"], "ms")
+        yield Measurement("    p99", value, "all of them at this rate", 1_000 * at_once / rate, "ms")
+        asking = 1_000 * rates.of(own.name, "generator", at_once)
+        yield Measurement("    processor time of asking, on the same cores", asking, "of the request", spent, "ms")
         if refused := rates.of(own.name, "refused", at_once):
             yield Measurement("    refused (429)", refused, "answers a second", rate, "")
     for other in others:

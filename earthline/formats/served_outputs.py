@@ -151,7 +151,7 @@ def _most_probable(own: Array, output: ServedOutput) -> Array:
         total = planes.sum(axis=0, dtype=np.float32)
         largest = planes.max(axis=0)
     # The place of the first that is as large is the number of those before it that are not.
-    found = np.zeros(len(total), np.uint8 if len(planes) <= NO_CLASS else np.uint16)
+    found: Array = np.zeros(len(total), np.uint8 if len(planes) <= NO_CLASS else np.uint16)
     before = np.ones(len(total), np.uint8)
     for plane in planes[:-1]:
         before &= (plane != largest).view(np.uint8)

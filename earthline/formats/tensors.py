@@ -185,9 +185,8 @@ def _parts(array: Array) -> tuple[bytes, memoryview]:
     told = bytes(head.SerializeToString())
     if not values.size:
         return told, memoryview(b"")
-    return b"".join((told, bytes((_CONTENT_TAG,)), varint(values.nbytes))), memoryview(
-        values.reshape(-1).view(np.uint8)
-    )
+    whole_head = b"".join((told, bytes((_CONTENT_TAG,)), varint(values.nbytes)))
+    return whole_head, values.reshape(-1).view(np.uint8).data
 
 
 def serialize_strings(values: Sequence[bytes], shape: Sequence[int]) -> bytes:
