@@ -13,6 +13,7 @@ Array = np.ndarray[Any, Any]
 
 TOLERANCE = 1e-4
 """Largest difference to the file's own numbers, as a share of the largest of them."""
+_TINY = float(np.finfo(np.float32).tiny)
 _LEAST = 32
 """Pixels of the shorter side of what they are compared on, at least."""
 
@@ -101,7 +102,7 @@ def _compare(given: Array, wanted: Array, file: str) -> None:
         raise ValueError(f"{file} gives numbers that are not finite for random images; export the network anew")
     difference = np.abs(given - wanted)
     largest = float(np.abs(wanted).max())
-    if not float(difference.max()) <= TOLERANCE * max(largest, np.finfo(np.float32).tiny):
+    if not float(difference.max()) <= TOLERANCE * max(largest, _TINY):
         _, row, column, entry = (int(each) for each in np.unravel_index(np.argmax(difference), given.shape))
         raise ValueError(
             f"{file}: what was made of it gives other numbers than the file itself: entry {entry + 1} of the pixel in "

@@ -145,7 +145,7 @@ def _sliced(arrays: Arrays, attributes: Attributes, _: int) -> Array:
 
 def _squeezed(arrays: Arrays, attributes: Attributes, _: int) -> Array:
     axes = _axes(arrays, attributes)
-    return np.squeeze(arrays[0], None if axes is None else tuple(axes))
+    return np.asarray(np.squeeze(arrays[0], None if axes is None else tuple(axes)))
 
 
 def _unsqueezed(arrays: Arrays, attributes: Attributes, _: int) -> Array:
@@ -201,35 +201,35 @@ def _gathered(arrays: Arrays, attributes: Attributes, _: int) -> Array:
     return np.take(array, places, axis)
 
 
+_NUMPY: Mapping[str, Callable[..., Any]] = {
+    "Abs": np.abs,
+    "Add": np.add,
+    "And": np.logical_and,
+    "Ceil": np.ceil,
+    "Equal": np.equal,
+    "Exp": np.exp,
+    "Floor": np.floor,
+    "Greater": np.greater,
+    "GreaterOrEqual": np.greater_equal,
+    "Identity": lambda array: array,
+    "Less": np.less,
+    "LessOrEqual": np.less_equal,
+    "Max": lambda *arrays: np.max(np.broadcast_arrays(*arrays), axis=0),
+    "Min": lambda *arrays: np.min(np.broadcast_arrays(*arrays), axis=0),
+    "Mul": np.multiply,
+    "Neg": np.negative,
+    "Not": np.logical_not,
+    "Or": np.logical_or,
+    "Reciprocal": np.reciprocal,
+    "Round": np.round,
+    "Sqrt": np.sqrt,
+    "Sub": np.subtract,
+    "Where": np.where,
+}
+"""Of operators that are functions of NumPy, with its rules of broadcasting."""
+
 _COMPUTED: Mapping[str, Callable[[Arrays, Attributes, int], Any]] = {
-    **{
-        name: _plain(function)
-        for name, function in {
-            "Abs": np.abs,
-            "Add": np.add,
-            "And": np.logical_and,
-            "Ceil": np.ceil,
-            "Equal": np.equal,
-            "Exp": np.exp,
-            "Floor": np.floor,
-            "Greater": np.greater,
-            "GreaterOrEqual": np.greater_equal,
-            "Identity": lambda array: array,
-            "Less": np.less,
-            "LessOrEqual": np.less_equal,
-            "Max": lambda *arrays: np.max(np.broadcast_arrays(*arrays), axis=0),
-            "Min": lambda *arrays: np.min(np.broadcast_arrays(*arrays), axis=0),
-            "Mul": np.multiply,
-            "Neg": np.negative,
-            "Not": np.logical_not,
-            "Or": np.logical_or,
-            "Reciprocal": np.reciprocal,
-            "Round": np.round,
-            "Sqrt": np.sqrt,
-            "Sub": np.subtract,
-            "Where": np.where,
-        }.items()
-    },
+    **{name: _plain(function) for name, function in _NUMPY.items()},
     "Cast": _cast,
     "CastLike": lambda arrays, _, __: np.asarray(arrays[0]).astype(np.asarray(arrays[1]).dtype),
     "Concat": lambda arrays, attributes, _: np.concatenate(arrays, attributes["axis"]),

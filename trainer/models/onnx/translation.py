@@ -69,10 +69,8 @@ def _translated(graph: Graph, stride: int) -> Translated:
     for node in graph.nodes:
         given = [values[name] if name else None for name in node.inputs]
         step = operators.Step(node, given, graph.patches)
-        if all(each is None or isinstance(each, Known) for each in given) or node.operator in known.OF_SHAPES:
-            found = known.computed(step)
-        else:
-            found = operators.found(node)(step)
+        computed = all(each is None or isinstance(each, Known) for each in given) or node.operator in known.OF_SHAPES
+        found = known.computed(step) if computed else operators.found(node)(step)
         if step.placed:
             placed.append(node.name)
         for name, value in zip(node.outputs, found if isinstance(found, list) else [found], strict=False):

@@ -47,7 +47,7 @@ def reshaped(step: Step) -> Value:
     picture, shapes = step.picture(), step.picture().shapes(step.patches)
     if step.node.operator == "Flatten":
         axis = step.attribute("axis", 1) % (len(picture.axes) + 1)
-        targets = [(int(np.prod(shape[:axis])), int(np.prod(shape[axis:]))) for shape in shapes]
+        targets: list[tuple[int, ...]] = [(int(np.prod(each[:axis])), int(np.prod(each[axis:]))) for each in shapes]
     else:
         wanted = step.given[1]
         if not isinstance(wanted, Known):
@@ -66,7 +66,7 @@ def reshaped(step: Step) -> Value:
         if wanted_is_fixed(step) and len(set(shapes)) > 1:
             raise step.node.refused(f"{told}: it {BAKED[0]}", BAKED[1])
         raise step.node.refused(
-            told, "use an architecture whose axes stay patches, channels, height and width (no attention)"
+            told, "use an architecture whose axes stay patches, channels, height and width (no attention, no GroupNorm)"
         )
     return picture.named(found[0] or ())
 

@@ -126,7 +126,7 @@ def transposed_convolution(step: Step) -> Value:
     if min(map(min, sizes)) < 1:
         raise step.node.unsized("would give an image without pixels")
     back = [spread(sides[at], steps[at], before[at]) for at in (0, 1)]
-    return picture.seen_by(tensor, sizes, *back)  # type: ignore[arg-type]  # pairs, which mypy reads as tuples
+    return picture.seen_by(tensor, sizes, *back)
 
 
 def _cropped(step: Step, sides: Sequence[int], steps: Sequence[int]) -> tuple[list[int], list[int]]:

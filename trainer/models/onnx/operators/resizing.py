@@ -34,7 +34,7 @@ def resized(step: Step) -> Value:
         if found[0] == 0:
             raise step.node.refused(*BAKED)
         factors.append(found)
-    if all(found == (1, 0) for found in factors):
+    if all(factor == 1 and summand == 0 for factor, summand in factors):
         return picture.named(picture.axes)
     if mode == "linear" and places in (*HALF[:3], "asymmetric", "align_corners"):
         return _linear(step, picture, sizes, factors, places)
@@ -90,7 +90,7 @@ def _seen_linear(factor: Fraction, places: str) -> Back:
         if places == "half_pixel":
             return (place + Fraction(1, 2)) / factor - Fraction(1, 2)
         # Where corners are aligned, a tile's length moves what a place rests on by up to a pixel.
-        drift = max(0, 1 - 1 / factor) if places == "align_corners" and end < 0 else 0
+        drift = max(Fraction(0), 1 - 1 / factor) if places == "align_corners" and end < 0 else Fraction(0)
         return place / factor - drift
 
     return lambda seen: Reach(floor(at(seen.first, -1)), ceil(at(seen.last, 1)))
