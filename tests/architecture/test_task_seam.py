@@ -73,6 +73,8 @@ EXCEPTIONS = {
     "trainer/layers/small_trees.py": "the title of a paper",
     "trainer/loop/steps.py": "Keras metrics whose state is a sum, whatever they tell",
     "trainer/models/file.py": "what is still to be done to the outputs of somebody's own network",
+    "trainer/models/onnx/operators/__init__.py": "an operator of ONNX is called so",
+    "trainer/models/onnx/operators/functions.py": "operators of ONNX are called so",
     "trainer/models/linear.py": "what a linear model is called with a head behind it",
     "trainer/models/parts/declared.py": "a layer that is known not to look at other pixels",
     "trainer/models/parts/pixel_trees.py": "a description says how evenly strata are drawn",

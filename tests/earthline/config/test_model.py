@@ -96,7 +96,8 @@ def test_auto_needs_one_candidate_that_takes_the_patches() -> None:
 def test_a_wrong_option_is_one_line(override: str, said: str) -> None:
     (line,) = refused(override)
     assert said in line
-    assert override in line or "export.patch_shape" in line
+    # A long one is cut short in the message.
+    assert override[:50] in line or "export.patch_shape" in line
 
 
 @pytest.mark.parametrize(
