@@ -50,8 +50,7 @@ def fetched(section: ModelFile) -> Iterator[Path]:
         ValueError: It is not there, is too large, or is another file than the config was checked with.
     """
     if section.local:
-        _require_same(section, Path(section.file))
-        yield Path(section.file)
+        yield _same(section, Path(section.file))
         return
     above, _, name = section.file.rpartition("/")
     with tempfile.TemporaryDirectory(prefix="model-") as scratch:
@@ -59,17 +58,18 @@ def fetched(section: ModelFile) -> Iterator[Path]:
             folders.download(above, Path(scratch), MOST_BYTES, names=(name,))
         except folders.FolderError as error:
             raise ValueError(f"{section.file} cannot be read: {error}") from error
-        _require_same(section, Path(scratch) / name)
-        yield Path(scratch) / name
+        yield _same(section, Path(scratch) / name)
 
 
-def _require_same(section: ModelFile, path: Path) -> None:
+def _same(section: ModelFile, path: Path) -> Path:
+    """The path, where the file that the config was checked with lies there."""
     if not path.is_file():
         raise ValueError(f"{section.file} is not there; correct the name")
     with path.open("rb") as opened:
         found = hashlib.file_digest(opened, "sha256").hexdigest()
     if section.sha256 not in (None, found):
         raise ValueError(f"{section.file} has SHA-256 {found}, not {section.sha256}: it is another file than before")
+    return path
 
 
 def _read(section: ModelFile, path: Path) -> Any:

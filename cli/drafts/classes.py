@@ -127,7 +127,6 @@ def drafted(counts: Mapping[Any, float], said: Known, where: str) -> tuple[Draft
         )
     by_value = dict(zip(values, counts.values(), strict=True))
     ordered = sorted(values, key=lambda value: (isinstance(value, str), value))
-    found: list[DraftClass] = []
     taken: set[str] = set()
     used: set[str] = set(said.colors.values())
     names: dict[int | str, str] = {}
@@ -145,8 +144,7 @@ def drafted(counts: Mapping[Any, float], said: Known, where: str) -> tuple[Draft
     for place, value in enumerate(ordered):
         if value not in colors:
             colors[value] = free.pop(0) if free else _spread(place)
-        found.append(DraftClass(names[value], colors[value], value, by_value[value]))
-    return tuple(found)
+    return tuple(DraftClass(names[value], colors[value], value, by_value[value]) for value in ordered)
 
 
 def placeholders() -> tuple[DraftClass, ...]:

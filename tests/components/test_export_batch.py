@@ -7,8 +7,7 @@ import pytest
 
 from earthline.config import Data
 
-from .scene import save
-from .test_export_examples import BANDS, export, scene
+from .test_export_examples import BANDS, add_scene, export
 from .test_export_examples import section as section_of
 
 pytestmark = pytest.mark.slow
@@ -144,9 +143,7 @@ def begun(sandbox):
 def outcomes(sandbox, tmp_path_factory):
     """A run by requests, and one by tasks that is killed again and again."""
     root = tmp_path_factory.mktemp("batch")
-    imagery, labels = scene()
-    sandbox.command("add", f"{FOLDER}/scene", save(root / "scene.tif", imagery, nodata=0))
-    sandbox.command("add", f"{FOLDER}/labels", save(root / "labels.tif", labels[None], nodata=0))
+    add_scene(sandbox, FOLDER, root)
     before = begun(sandbox)
     found, _ = run_step(sandbox, pixels=case(root / "pixels", "pixels"), batch=case(root / "batch", deaths=8))
     tasks = {name: state for name, state in begun(sandbox).items() if name not in before}

@@ -20,8 +20,7 @@ from earthline.config import Data, Export
 from earthline.grid import Grid
 
 from .dataflow_service import JOB_ID, dataflow
-from .scene import save
-from .test_export_examples import scene
+from .test_export_examples import add_scene
 
 JOB = Job(
     data=Data.model_validate(
@@ -239,10 +238,7 @@ def engine(sandbox, tmp_path) -> Iterator[tuple[str, str]]:
 
 @pytest.mark.slow
 def test_a_portable_runner_gives_the_same_bytes(sandbox, engine, tmp_path) -> None:
-    imagery, labels = scene()
-    folder = "projects/sandbox/assets/export_engines"
-    sandbox.command("add", f"{folder}/scene", save(tmp_path / "scene.tif", imagery, nodata=0))
-    sandbox.command("add", f"{folder}/labels", save(tmp_path / "labels.tif", labels[None], nodata=0))
+    add_scene(sandbox, "projects/sandbox/assets/export_engines", tmp_path)
     done = sandbox.run([sys.executable, "-c", STEP, *engine, str(tmp_path)], timeout=400)
     here, there = (
         {path.name: path.read_bytes() for path in sorted((tmp_path / runner).iterdir()) if path.is_file()}

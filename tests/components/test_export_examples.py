@@ -54,6 +54,14 @@ def scene():
     return imagery, labels
 
 
+def add_scene(sandbox, assets, folder):
+    """Makes assets `scene` and `labels` of `scene`, by files in a folder; gives its imagery."""
+    imagery, labels = scene()
+    sandbox.command("add", f"{assets}/scene", save(folder / "scene.tif", imagery, nodata=0))
+    sandbox.command("add", f"{assets}/labels", save(folder / "labels.tif", labels[None], nodata=0))
+    return imagery
+
+
 def section(**changes):
     classes = [
         {"name": "land", "color": "#1b7837", "values": [1]},

@@ -8,7 +8,7 @@ from earthline.formats.manifest import SPLITS, Manifest
 
 from .scene import save
 from .test_export_batch import FOLDER, begun, case, files, left, run_step
-from .test_export_examples import OFFSET, clouds, patches, scene
+from .test_export_examples import OFFSET, add_scene, clouds, patches
 from .test_export_examples import section as section_of
 
 pytestmark = pytest.mark.slow
@@ -26,9 +26,7 @@ TAKEN_UP = re.compile(r"takes up \d+ export tasks of an earlier run, of (\d+) pa
 def root(sandbox, tmp_path_factory):
     """A clear scene and one that is mostly masked."""
     root = tmp_path_factory.mktemp("rerouting")
-    imagery, labels = scene()
-    sandbox.command("add", f"{FOLDER}/scene", save(root / "scene.tif", imagery, nodata=0))
-    sandbox.command("add", f"{FOLDER}/labels", save(root / "labels.tif", labels[None], nodata=0))
+    imagery = add_scene(sandbox, FOLDER, root)
     imagery[:, clouds()] = 0
     sandbox.command("add", f"{FOLDER}/cloudy", save(root / "cloudy.tif", imagery, nodata=0))
     return root
