@@ -20,8 +20,8 @@ if TYPE_CHECKING:  # these modules load NumPy, rasterio and Google's clients
 
     from rich.console import Console
 
-    from earthline.formats.contract import Contract
-    from earthline.formats.references import Reference
+    from earthline.formats.served.contract import Contract
+    from earthline.formats.served.references import Reference
     from earthline.local_map.images import Images
     from earthline.local_map.job import Job
     from earthline.local_map.layers import Layers
@@ -162,8 +162,8 @@ def _source(model: str | None, endpoint: str | None, config: Path | None, stack:
 
 
 def _of_endpoint(name: str, folder: Path | None, config: Path | None, stack: ExitStack) -> _Source:
-    from earthline.formats.contract import CONTRACT
-    from earthline.formats.references import PROBE
+    from earthline.formats.served.contract import CONTRACT
+    from earthline.formats.served.references import PROBE
     from earthline.local_map import addresses, endpoints
     from earthline.local_map import models as prepared
     from earthline.local_map.predictors import OfEndpoint

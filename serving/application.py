@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from earthline.formats.contract import Contract
+from earthline.formats.served.contract import Contract
 from earthline.runtimes import Runtime
 from serving import metrics, payloads
 from serving.bodies import Bodies, BodyError

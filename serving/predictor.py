@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from typing import Protocol
 
-from earthline.formats.contract import Contract
+from earthline.formats.served.contract import Contract
 from serving.payloads import Array, Tile
 
 

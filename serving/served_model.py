@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from earthline.formats.contract import Contract
+from earthline.formats.served.contract import Contract
 from earthline.runtimes import Runtime, processors
 from serving.batching import Batching
 from serving.log_lines import told

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import get_args
 
-from earthline.formats.runtime_record import RuntimeName
+from earthline.formats.served.runtime_record import RuntimeName
 
 MAX_BODY_BYTES = 32 << 20
 """Largest request body that is read; Cloud Run's limit, and above Vertex AI's."""

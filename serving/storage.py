@@ -4,7 +4,7 @@ import importlib.util
 import tempfile
 from pathlib import Path
 
-from earthline.formats.contract import CONTRACT
+from earthline.formats.served.contract import CONTRACT
 from earthline.runtimes.openvino_runtime import FOLDER, NETWORK
 from earthline.storage import folders
 

@@ -6,8 +6,8 @@ import keras
 
 from components.prepare_saved_model import export
 from components.prepare_saved_model.runtimes import conversion
-from earthline.formats.contract import VALID_BAND, Contract
-from earthline.formats.runtime_record import RuntimeRecord
+from earthline.formats.served.contract import VALID_BAND, Contract
+from earthline.formats.served.runtime_record import RuntimeRecord
 from earthline.task.classification.task import Classification
 
 

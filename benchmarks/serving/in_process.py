@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.serving import tiles
 from earthline import runtimes
-from earthline.formats.served_outputs import derived
+from earthline.formats.served.outputs import derived
 from earthline.runtimes.tensorflow_runtime import TensorFlowRuntime
 
 TILES = 16

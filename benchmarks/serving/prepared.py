@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.serving import tiles
-from earthline.formats.contract import VALID_BAND, Contract
-from earthline.formats.references import Reference
+from earthline.formats.served.contract import VALID_BAND, Contract
+from earthline.formats.served.references import Reference
 
 PROBE_TILES = 3
 
@@ -63,7 +63,7 @@ def _write(folder: Path, size: Size) -> None:
 
     from components.prepare_saved_model import export
     from components.prepare_saved_model.runtimes import choice
-    from earthline.formats.served_outputs import ServedOutput
+    from earthline.formats.served.outputs import ServedOutput
     from earthline.task.classification.task import Classification
     from trainer import network
     from trainer.models.unet import UNet

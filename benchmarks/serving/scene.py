@@ -24,7 +24,7 @@ from benchmarks.serving import processes
 from benchmarks.serving import tiles as tiles_of
 from benchmarks.serving.prepared import SIZES, prepare
 from benchmarks.serving.processes import Worker
-from earthline.formats.contract import Contract
+from earthline.formats.served.contract import Contract
 
 ASSET = "projects/sandbox/assets/scene"
 BUCKET = "earthline-sandbox"

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import orjson
 
-from earthline.formats import agreement, tensors
-from earthline.formats.contract import Contract
+from earthline.formats import tensors
+from earthline.formats.served.agreement import differs
+from earthline.formats.served.contract import Contract
 
 Array = np.ndarray[Any, Any]
 
@@ -95,7 +96,7 @@ class Expected:
                 found, values = tensors.decode(text, MOST_VALUES, (wanted[name].type,)), self.values[tile]
                 if found.shape != (*values.shape[:2], wanted[name].values):
                     return f"{name} has shape {found.shape}"
-                wrong = float(agreement.differs(found, values, wanted[name], TOLERANCE).mean())
+                wrong = float(differs(found, values, wanted[name], TOLERANCE).mean())
                 if wrong:
                     return f"{name} differs in {100 * wrong:.2f} % of pixels"
         except (ValueError, KeyError, TypeError) as error:

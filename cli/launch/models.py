@@ -30,7 +30,7 @@ def folder(model: str, config: Path | None, stack: ExitStack) -> Path:
         TargetError: The sandbox cannot be started.
         google.api_core.exceptions.GoogleAPICallError: Google refuses.
     """
-    from earthline.formats.contract import CONTRACT
+    from earthline.formats.served.contract import CONTRACT
     from earthline.local_map.models import ModelError
     from pipelines.runs import records
 

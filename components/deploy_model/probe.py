@@ -17,10 +17,10 @@ from google.api_core.exceptions import (
 from google.api_core.retry import exponential_sleep_generator
 
 from earthline.formats import tensors
-from earthline.formats.agreement import differs, furthest
-from earthline.formats.contract import Contract
-from earthline.formats.references import Reference, scale
-from earthline.formats.served_outputs import FULL, ServedOutput
+from earthline.formats.served.agreement import differs, furthest
+from earthline.formats.served.contract import Contract
+from earthline.formats.served.outputs import FULL, ServedOutput
+from earthline.formats.served.references import Reference, scale
 from earthline.vertex.endpoints import call_options
 
 WARMING_SECONDS = 300.0

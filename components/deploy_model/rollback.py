@@ -7,8 +7,8 @@ from typing import Any
 
 from components.deploy_model import registry
 from components.deploy_model.probe import Probe
-from earthline.formats.contract import CONTRACT, Contract
-from earthline.formats.references import PROBE, ProbeFileError, Reference
+from earthline.formats.served.contract import CONTRACT, Contract
+from earthline.formats.served.references import PROBE, ProbeFileError, Reference
 from earthline.storage import folders
 from earthline.vertex import endpoints
 

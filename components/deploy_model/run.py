@@ -12,9 +12,9 @@ from components.deploy_model import deployment, endpoints, evaluations, registry
 from components.deploy_model.probe import Probe
 from earthline.config import Serving
 from earthline.entry_point import entry_point
-from earthline.formats.contract import Contract
 from earthline.formats.evaluations import Evaluation
-from earthline.formats.references import Reference
+from earthline.formats.served.contract import Contract
+from earthline.formats.served.references import Reference
 from earthline.vertex.connection import connect
 
 _logger = logging.getLogger(__name__)

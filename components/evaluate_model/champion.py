@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from earthline.formats.contract import ARRAY_SIGNATURE, CONTRACT, Contract
+from earthline.formats.served.contract import ARRAY_SIGNATURE, CONTRACT, Contract
 from earthline.formats.task_record import TaskRecord
 from earthline.patches import Patches
 from earthline.storage import folders

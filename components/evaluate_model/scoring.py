@@ -17,9 +17,9 @@ from components.evaluate_model.predictions import Predictions, predict
 from components.evaluate_model.slices import regions, slices
 from earthline import patches
 from earthline.config import Evaluate
-from earthline.formats.contract import Contract
 from earthline.formats.evaluations import Baseline, Champion, Choice, Evaluation, Scores, TestGround
 from earthline.formats.manifest import Manifest
+from earthline.formats.served.contract import Contract
 from earthline.grid import Grid
 from earthline.patches import Patches
 from earthline.task import Task, task_of_record

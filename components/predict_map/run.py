@@ -17,7 +17,7 @@ from earthline.earth_engine.registration import REGISTRATION
 from earthline.entry_point import entry_point
 from earthline.formats.certainty import Certainty
 from earthline.formats.manifest import Manifest
-from earthline.formats.served_outputs import ServedOutput
+from earthline.formats.served.outputs import ServedOutput
 from earthline.reports.maps.confidence import NO_DATA, ConfidenceRaster
 from earthline.reports.maps.files import Files
 from earthline.reports.maps.report import Subject

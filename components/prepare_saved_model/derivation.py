@@ -1,11 +1,11 @@
-"""Outputs in TensorFlow's graph, as `earthline.formats.served_outputs` makes them without it."""
+"""Outputs in TensorFlow's graph, as `earthline.formats.served.outputs` makes them without it."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import tensorflow as tf
 
-from earthline.formats.served_outputs import FULL, MOST_IN_ALL, NO_CLASS, ServedOutput
+from earthline.formats.served.outputs import FULL, MOST_IN_ALL, NO_CLASS, ServedOutput
 
 
 def derived(values: Any, outputs: tuple[ServedOutput, ...]) -> dict[str, Any]:

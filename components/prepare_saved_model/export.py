@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from components.prepare_saved_model.derivation import derived
-from earthline.formats.contract import (
+from earthline.formats.served.contract import (
     ARRAY_SIGNATURE,
     EXAMPLE_INPUT,
     EXAMPLE_SIGNATURE,

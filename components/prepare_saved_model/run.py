@@ -11,10 +11,10 @@ from components.prepare_saved_model.runtimes import choice
 from earthline import finding
 from earthline.config import Data, Serving
 from earthline.entry_point import entry_point
-from earthline.formats.contract import VALID_BAND, Contract
 from earthline.formats.learned_ground import LearnedGround
 from earthline.formats.manifest import Manifest
-from earthline.formats.served_outputs import ServedOutput
+from earthline.formats.served.contract import VALID_BAND, Contract
+from earthline.formats.served.outputs import ServedOutput
 from earthline.task import task_of, task_of_record
 from earthline.task.serving import served
 from trainer import saved_network

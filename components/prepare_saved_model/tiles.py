@@ -5,7 +5,7 @@ from typing import cast
 
 from earthline.config import Serving, tiling
 from earthline.finding import Finding
-from earthline.formats.contract import VALID_BAND, Contract, WireType
+from earthline.formats.served.contract import VALID_BAND, Contract, WireType
 from earthline.tile_plan import Plan, Sight
 from trainer.description import Description
 

@@ -13,8 +13,8 @@ from earthline.earth_engine.connection import connect
 from earthline.earth_engine.pixels import fetch
 from earthline.earth_engine.tiles import ATTEMPTS
 from earthline.entry_point import entry_point
-from earthline.formats.contract import VALID_BAND
 from earthline.formats.manifest import Manifest
+from earthline.formats.served.contract import VALID_BAND
 from earthline.grid import Grid
 from earthline.reports.maps.files import Files
 from earthline.reports.maps.report import Subject

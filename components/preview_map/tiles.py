@@ -9,7 +9,7 @@ import numpy as np
 from earthline.config import Data, Region
 from earthline.earth_engine import imagery
 from earthline.earth_engine.tiles import fetch_tiles
-from earthline.formats.contract import VALID_BAND
+from earthline.formats.served.contract import VALID_BAND
 from earthline.grid import Grid
 from earthline.task import Task
 

@@ -12,8 +12,8 @@ from earthline.earth_engine import same_pixels
 from earthline.earth_engine.connection import connect
 from earthline.earth_engine.registration import REGISTRATION, register
 from earthline.entry_point import entry_point
-from earthline.formats.contract import Contract
 from earthline.formats.placed_patches import PlacedPatches
+from earthline.formats.served.contract import Contract
 
 _logger = logging.getLogger(__name__)
 

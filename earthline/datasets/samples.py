@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from earthline.formats import band_lists, examples
-from earthline.formats.contract import VALID_BAND
 from earthline.formats.examples import LABEL, Patch, no_label
 from earthline.formats.manifest import EARTHLINE, Manifest
+from earthline.formats.served.contract import VALID_BAND
 
 Array = np.ndarray[Any, Any]
 Sample = dict[str, Any]

@@ -7,9 +7,9 @@ import tensorflow as tf
 
 from earthline.datasets.patches import Patches
 from earthline.formats import band_lists
-from earthline.formats.contract import VALID_BAND
 from earthline.formats.examples import COLUMN, IMAGE, LABEL, ROW, VALID, no_label
 from earthline.formats.manifest import EARTHLINE, Manifest
+from earthline.formats.served.contract import VALID_BAND
 
 
 def dataset(split: Patches, *, shuffle: bool, seed: int, buffer: int) -> Any:

@@ -16,8 +16,8 @@ from earthline.config import Imagery
 from earthline.earth_engine import ee_assets, imagery
 from earthline.earth_engine.predictions import Predictions
 from earthline.earth_engine.retry import ask
-from earthline.formats.contract import VALID_BAND, Contract
-from earthline.formats.served_outputs import ServedOutput, pixel_bytes
+from earthline.formats.served.contract import VALID_BAND, Contract
+from earthline.formats.served.outputs import ServedOutput, pixel_bytes
 from earthline.grid import Grid
 from earthline.task import Task
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from earthline.formats.served_outputs import FULL, ServedOutput
+from earthline.formats.served.outputs import FULL, ServedOutput
 
 
 @dataclass(frozen=True)

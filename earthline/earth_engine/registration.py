@@ -10,7 +10,7 @@ import numpy as np
 from earthline.config import Data
 from earthline.earth_engine import ee_model, imagery
 from earthline.earth_engine.pixels import fetch
-from earthline.formats.contract import VALID_BAND, Contract
+from earthline.formats.served.contract import VALID_BAND, Contract
 from earthline.grid import Grid
 from earthline.task import task_of
 

@@ -21,12 +21,12 @@ from earthline.earth_engine import ee_model, imagery
 from earthline.earth_engine.pixels import fetch
 from earthline.earth_engine.predictions import Predictions
 from earthline.finding import Finding, refusal
-from earthline.formats.agreement import differs, furthest
-from earthline.formats.contract import VALID_BAND, Contract
 from earthline.formats.manifest import expression_hash
 from earthline.formats.placed_patches import PlacedPatches
-from earthline.formats.references import scale
-from earthline.formats.served_outputs import ServedOutput
+from earthline.formats.served.agreement import differs, furthest
+from earthline.formats.served.contract import VALID_BAND, Contract
+from earthline.formats.served.outputs import ServedOutput
+from earthline.formats.served.references import scale
 from earthline.grid import Grid
 
 ATTEMPTS = 5

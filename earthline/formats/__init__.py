@@ -1,1 +1,1 @@
-"""What lies in files between the steps: examples and their manifest, a SavedModel's contract, evaluations."""
+"""What lies in files between the steps: examples and their manifest, evaluations, what describes a `served/` model."""

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from earthline.formats.contract import VALID_BAND
 from earthline.formats.examples import LABEL, Example, Patch, no_label
+from earthline.formats.served.contract import VALID_BAND
 
 NO_DATA = -9999.0
 """What a label holds where there is none, whatever its own type."""

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import requests
 from google.auth import exceptions as auth_exceptions
 
-from earthline.formats.contract import CONTRACT, Contract
+from earthline.formats.served.contract import CONTRACT, Contract
 from earthline.local_map.endpoints import MOST_ANSWER_BYTES, TIMEOUT_SECONDS, Answer, EndpointError
 from earthline.vertex import champion, endpoints
 

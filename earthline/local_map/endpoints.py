@@ -12,7 +12,7 @@ import requests
 from google.auth import exceptions as auth_exceptions
 
 from earthline.formats import tensors
-from earthline.formats.contract import Contract
+from earthline.formats.served.contract import Contract
 
 Array = np.ndarray[Any, Any]
 

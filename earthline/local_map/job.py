@@ -11,7 +11,7 @@ import numpy as np
 import rasterio
 
 from earthline.earth_engine.pixels import stream
-from earthline.formats.contract import Contract
+from earthline.formats.served.contract import Contract
 from earthline.local_map import rasters
 from earthline.local_map.images import Images
 from earthline.local_map.lattice import Lattice, Sent

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from earthline.formats.contract import Contract
+from earthline.formats.served.contract import Contract
 from earthline.local_map.placement import Placement
 
 Array = np.ndarray[Any, Any]

@@ -11,8 +11,8 @@ import numpy as np
 from earthline.config.answers import APPLICABLE, DISSIMILARITY
 from earthline.config.sections.outputs import Output
 from earthline.formats.certainty import Certainty
-from earthline.formats.contract import Contract
-from earthline.formats.served_outputs import FULL, ServedOutput, derived_one
+from earthline.formats.served.contract import Contract
+from earthline.formats.served.outputs import FULL, ServedOutput, derived_one
 from earthline.reports.maps.confidence import NO_DATA
 from earthline.task import Task
 from earthline.task.serving import served

@@ -3,8 +3,8 @@
 import hashlib
 from pathlib import Path
 
-from earthline.formats.contract import CONTRACT, Contract
-from earthline.formats.references import PROBE, ProbeFileError, Reference
+from earthline.formats.served.contract import CONTRACT, Contract
+from earthline.formats.served.references import PROBE, ProbeFileError, Reference
 
 _CHUNK = 1 << 20
 

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
-from earthline.formats.contract import Contract
+from earthline.formats.served.contract import Contract
 from earthline.grid import Grid, ground
 
 FINE, LIMIT = 1.02, 1.2

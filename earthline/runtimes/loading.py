@@ -4,8 +4,8 @@ import importlib.util
 import logging
 from pathlib import Path
 
-from earthline.formats.contract import Contract
-from earthline.formats.runtime_record import RuntimeName
+from earthline.formats.served.contract import Contract
+from earthline.formats.served.runtime_record import RuntimeName
 from earthline.runtimes.runtime import Runtime, RuntimeFault
 
 _logger = logging.getLogger(__name__)

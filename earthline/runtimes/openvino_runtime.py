@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from earthline.formats.contract import Contract
+from earthline.formats.served.contract import Contract
 from earthline.runtimes import processors
 from earthline.runtimes.planes import planes
 from earthline.runtimes.runtime import Array, RuntimeFault

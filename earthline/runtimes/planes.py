@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from earthline.formats.contract import Contract
+from earthline.formats.served.contract import Contract
 from earthline.runtimes.runtime import Array
 
 

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from earthline.formats.contract import Contract
+from earthline.formats.served.contract import Contract
 
 Array = np.ndarray[Any, Any]
 

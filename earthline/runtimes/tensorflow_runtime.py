@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from earthline.formats.contract import ARRAY_SIGNATURE, Contract
+from earthline.formats.served.contract import ARRAY_SIGNATURE, Contract
 from earthline.runtimes import processors
 from earthline.runtimes.runtime import Array, RuntimeFault
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from earthline.formats.certainty import Certainty
-from earthline.formats.served_outputs import ServedOutput
+from earthline.formats.served.outputs import ServedOutput
 
 Array = np.ndarray[Any, Any]
 

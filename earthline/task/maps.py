@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from earthline.formats.served_outputs import ServedOutput
+from earthline.formats.served.outputs import ServedOutput
 from earthline.task.labels import LabelSide
 
 Array = np.ndarray[Any, Any]

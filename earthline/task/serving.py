@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from earthline.config.answers import APPLICABLE
 from earthline.config.sections.outputs import Output
 from earthline.formats.certainty import DISSIMILARITY, Certainty
-from earthline.formats.served_outputs import ServedOutput
+from earthline.formats.served.outputs import ServedOutput
 from earthline.task.task import Task
 
 

@@ -6,8 +6,9 @@ from typing import Any, Protocol
 import numpy as np
 import orjson
 
-from earthline.formats import served_outputs, tensors
-from earthline.formats.contract import Contract
+from earthline.formats import tensors
+from earthline.formats.served.contract import Contract
+from earthline.formats.served.outputs import derived
 from serving.payloads.tiles import Array
 
 _FRAME_BYTES = 64
@@ -50,7 +51,7 @@ class TensorTexts:
         for number, result in enumerate(results):
             parts.append(b",{" if number else b"{")
             # Base64 needs no escapes: a JSON writer would only look for some, and copy it all.
-            for place, (name, values) in enumerate(served_outputs.derived(result, contract).items()):
+            for place, (name, values) in enumerate(derived(result, contract).items()):
                 parts += [b"," if place else b"", orjson.dumps(name), b':"', *tensors.text_parts(values), b'"']
             parts.append(b"}")
         parts.append(b"]}")
@@ -77,7 +78,7 @@ class Numbers:
         """As `AnswerFormat.written`."""
         predictions: list[Any] = []
         for result in results:
-            outputs = {name: _json(values) for name, values in served_outputs.derived(result, contract).items()}
+            outputs = {name: _json(values) for name, values in derived(result, contract).items()}
             named = self._named or len(outputs) > 1
             predictions.append(outputs if named else next(iter(outputs.values())))
         return orjson.dumps({"predictions": predictions}, option=_NUMPY)

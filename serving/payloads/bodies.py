@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from earthline.formats.contract import Contract
+from earthline.formats.served.contract import Contract
 from serving.payloads import texts
 from serving.payloads.answers import AnswerFormat, Numbers, TensorTexts
 from serving.payloads.requests import Request, check_length

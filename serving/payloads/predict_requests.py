@@ -10,8 +10,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from earthline.formats import examples, served_outputs, tensors
-from earthline.formats.contract import ARRAY_SIGNATURE, EXAMPLE_INPUT, EXAMPLE_SIGNATURE, TENSOR_SIGNATURE, Contract
+from earthline.formats import examples, tensors
+from earthline.formats.served.contract import (
+    ARRAY_SIGNATURE,
+    EXAMPLE_INPUT,
+    EXAMPLE_SIGNATURE,
+    TENSOR_SIGNATURE,
+    Contract,
+)
+from earthline.formats.served.outputs import derived
 from serving.payloads import predict_messages
 from serving.payloads.predict_messages import PredictRequest
 from serving.payloads.requests import Request, check_length
@@ -58,7 +65,7 @@ class TensorAnswer:
     def written(self, results: Sequence[Array], contract: Contract) -> bytes:
         """The serialized response to results (height, width, entries) of all tiles."""
         values = np.stack(results) if self.batched else results[0]
-        outputs = {contract.output: values} if self._whole else served_outputs.derived(values, contract)
+        outputs = {contract.output: values} if self._whole else derived(values, contract)
         return predict_messages.response(
             ((name, tensors.serialize(outputs[name])) for name in self._wanted), self._asked.spec
         )
@@ -80,7 +87,7 @@ class TextAnswer:
 
     def written(self, results: Sequence[Array], contract: Contract) -> bytes:
         """The serialized response to results (height, width, entries) of all tiles."""
-        found = [served_outputs.derived(result, contract) for result in results]
+        found = [derived(result, contract) for result in results]
         return predict_messages.response(
             (
                 (name, tensors.serialize_strings([_base64(outputs[name]) for outputs in found], self.shape))

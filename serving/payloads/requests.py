@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from earthline.formats.contract import Contract
+from earthline.formats.served.contract import Contract
 from serving.payloads.answers import AnswerFormat
 from serving.payloads.tiles import Array, RequestError, Tile
 

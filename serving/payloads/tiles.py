@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from earthline.formats import tensors
-from earthline.formats.contract import Contract
+from earthline.formats.served.contract import Contract
 
 Array = np.ndarray[Any, Any]
 Tile = Mapping[str, Array]

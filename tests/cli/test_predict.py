@@ -22,9 +22,9 @@ import rasterio
 from cli.app import main
 from components.prepare_saved_model import export
 from earthline.formats import tensors
-from earthline.formats.contract import VALID_BAND
-from earthline.formats.references import Reference
-from earthline.formats.served_outputs import ServedOutput, derived
+from earthline.formats.served.contract import VALID_BAND
+from earthline.formats.served.outputs import ServedOutput, derived
+from earthline.formats.served.references import Reference
 from tests.conftest import Sandbox
 from tests.earthline.local_map.files import CORNER, SCALE, write
 from tests.earthline.local_map.models import NAMES, contract
@@ -62,7 +62,7 @@ from earthline.config import Data
 from earthline.earth_engine import ee_model, imagery
 from earthline.earth_engine.connection import connect
 from earthline.earth_engine.predictions import Predictions
-from earthline.formats.contract import Contract
+from earthline.formats.served.contract import Contract
 from earthline.grid import Grid
 from earthline.task import task_of
 from pathlib import Path

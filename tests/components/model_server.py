@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from earthline.formats import tensors
-from earthline.formats.served_outputs import ServedOutput, derived_one
+from earthline.formats.served.outputs import ServedOutput, derived_one
 
 Array = np.ndarray[Any, Any]
 

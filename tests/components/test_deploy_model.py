@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from earthline.formats.contract import Contract
-from earthline.formats.references import Reference
+from earthline.formats.served.contract import Contract
+from earthline.formats.served.references import Reference
 from earthline.task.classification.task import Classification
 
 from .outcomes import outcome as told
@@ -34,8 +34,8 @@ from google.cloud import aiplatform
 from components.deploy_model import deployment, endpoints, registry, rollback
 from components.deploy_model.probe import Probe
 from earthline.config import Serving
-from earthline.formats.contract import Contract
-from earthline.formats.references import Reference
+from earthline.formats.served.contract import Contract
+from earthline.formats.served.references import Reference
 case = json.load(open(sys.argv[1]))
 aiplatform.init(project="sandbox", location="us-central1")
 folder = Path(case["folder"])

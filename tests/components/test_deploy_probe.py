@@ -8,10 +8,10 @@ from google.api_core.exceptions import FailedPrecondition, InvalidArgument, Serv
 
 from components.deploy_model import probe
 from components.deploy_model.probe import Probe, ProbeError
-from earthline.formats import served_outputs, tensors
-from earthline.formats.contract import Contract
-from earthline.formats.references import PROBE, ProbeFileError, Reference
-from earthline.formats.served_outputs import ServedOutput
+from earthline.formats import tensors
+from earthline.formats.served.contract import Contract
+from earthline.formats.served.outputs import ServedOutput, derived
+from earthline.formats.served.references import PROBE, ProbeFileError, Reference
 from earthline.task.classification.task import Classification
 
 CONTRACT = Contract(
@@ -47,7 +47,7 @@ SMALL = Probe(
 
 
 def small(values, **changed):
-    found = served_outputs.derived(values, SMALL.contract) | changed
+    found = derived(values, SMALL.contract) | changed
     return [{name: tensors.encode(each) for name, each in found.items()}]
 
 

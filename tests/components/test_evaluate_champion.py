@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from components.prepare_saved_model import export
-from earthline.formats.contract import Contract
+from earthline.formats.served.contract import Contract
 from earthline.task.classification.classes import UNLABELLED
 from earthline.task.classification.task import Classification
 

@@ -18,10 +18,10 @@ from components.evaluate_model.component import evaluate_model
 from components.evaluate_model.scoring import held_out, score
 from earthline import patches
 from earthline.config import Evaluate
-from earthline.formats.contract import Contract
 from earthline.formats.evaluations import Evaluation, Scores
 from earthline.formats.learned_ground import LearnedGround
 from earthline.formats.manifest import Manifest
+from earthline.formats.served.contract import Contract
 from earthline.grid import Grid
 from earthline.task.bootstrap import Bootstrap
 from earthline.task.classification.accuracy import ClassDetails, accuracy, confusion

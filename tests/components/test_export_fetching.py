@@ -8,7 +8,7 @@ from components.export_examples.fetching.requests import pixel_type, windows_of
 from components.export_examples.fetching.windows import cut, request_grid, to_patch
 from earthline.config import Data, Export
 from earthline.earth_engine.imagery import LABEL_BAND
-from earthline.formats.contract import VALID_BAND
+from earthline.formats.served.contract import VALID_BAND
 from earthline.grid import Grid
 from earthline.task.classification.classes import UNLABELLED
 

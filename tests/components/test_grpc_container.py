@@ -6,7 +6,7 @@ from typing import Any
 
 from components.prepare_saved_model.run import container
 from earthline.earth_engine import ee_model
-from earthline.formats.contract import Contract
+from earthline.formats.served.contract import Contract
 from earthline.grid import Grid
 from earthline.task.classification.task import Classification
 from tests.components.outcomes import outcome as told

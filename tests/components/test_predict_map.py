@@ -38,7 +38,7 @@ from kfp import dsl
 from earthline.config.sections.outputs import Output
 from earthline.earth_engine import ee_model
 from earthline.formats.certainty import Certainty
-from earthline.formats.contract import Contract
+from earthline.formats.served.contract import Contract
 from earthline.grid import Grid
 from earthline.task.classification.task import Classification
 from earthline.task.serving import served

@@ -12,7 +12,7 @@ from components.prepare_saved_model import export
 from components.prepare_saved_model.proof import process
 from components.prepare_saved_model.proof.evidence import Evidence
 from earthline.config.model import Network
-from earthline.formats.contract import Contract
+from earthline.formats.served.contract import Contract
 from earthline.task.classification.task import Classification
 from trainer import network
 from trainer.layers.tree_ensemble import TreeEnsemble

@@ -9,9 +9,9 @@ import pytest
 import tensorflow as tf
 
 from components.prepare_saved_model import export
-from earthline.formats.agreement import differs
-from earthline.formats.contract import EXAMPLE_SIGNATURE, TENSOR_SIGNATURE, Contract
-from earthline.formats.served_outputs import ServedOutput
+from earthline.formats.served.agreement import differs
+from earthline.formats.served.contract import EXAMPLE_SIGNATURE, TENSOR_SIGNATURE, Contract
+from earthline.formats.served.outputs import ServedOutput
 from earthline.formats.task_record import TaskRecord
 
 CONTRACT = Contract(

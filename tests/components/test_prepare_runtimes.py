@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from components.prepare_saved_model import export
 from components.prepare_saved_model.runtimes import choice, comparison, conversion
-from earthline.formats.references import Reference
-from earthline.formats.runtime_record import RuntimeFigures
+from earthline.formats.served.references import Reference
+from earthline.formats.served.runtime_record import RuntimeFigures
 
 from .wrapped import BANDS, CONTRACT, small_network
 

@@ -11,10 +11,10 @@ from components.prepare_saved_model.proof import process
 from components.prepare_saved_model.run import run
 from earthline.config import Serving
 from earthline.finding import Finding
-from earthline.formats.contract import Contract
 from earthline.formats.manifest import Manifest
 from earthline.formats.placed_patches import PlacedPatches
-from earthline.formats.references import Reference
+from earthline.formats.served.contract import Contract
+from earthline.formats.served.references import Reference
 
 from .conftest import BANDS
 from .wrapped import CONTRACT, IMAGE, VALID, evidence, small_network

@@ -18,8 +18,8 @@ from components.prepare_saved_model.proof.evidence import Evidence
 from earthline import tile_plan
 from earthline.config import Serving
 from earthline.config.model import Network
-from earthline.formats.contract import Contract
-from earthline.formats.runtime_record import RuntimeFigures, RuntimeRecord
+from earthline.formats.served.contract import Contract
+from earthline.formats.served.runtime_record import RuntimeFigures, RuntimeRecord
 from earthline.task.classification.task import Classification
 from earthline.tile_plan import Sight, Wire
 from trainer import network

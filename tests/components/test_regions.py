@@ -49,7 +49,7 @@ from earthline.config import load
 from earthline.earth_engine import ee_model, imagery, verification
 from earthline.earth_engine.connection import connect
 from earthline.formats.certainty import Certainty
-from earthline.formats.contract import Contract
+from earthline.formats.served.contract import Contract
 from earthline.grid import Grid
 from earthline.task import task_of
 case = json.load(open(sys.argv[1]))

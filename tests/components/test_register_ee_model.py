@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import yaml
 
-from earthline.formats.contract import Contract
-from earthline.formats.references import Reference
-from earthline.formats.served_outputs import ServedOutput
+from earthline.formats.served.contract import Contract
+from earthline.formats.served.outputs import ServedOutput
+from earthline.formats.served.references import Reference
 from earthline.task.classification.task import Classification
 
 from .outcomes import mounted

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from earthline.formats.contract import Contract
 from earthline.formats.placed_patches import PATCHES, PatchesFileError, PlacedPatches
-from earthline.formats.served_outputs import ServedOutput
+from earthline.formats.served.contract import Contract
+from earthline.formats.served.outputs import ServedOutput
 from earthline.task.classification.task import Classification
 
 from .outcomes import outcome as told
@@ -46,7 +46,7 @@ from components.register_ee_model.run import run as register
 from earthline.config import Data, Serving
 from earthline.earth_engine import ee_model, imagery, same_pixels
 from earthline.earth_engine.connection import connect
-from earthline.formats.contract import Contract
+from earthline.formats.served.contract import Contract
 from earthline.formats.manifest import expression_hash
 from earthline.formats.placed_patches import PlacedPatches
 from components.export_examples.fetching import windows

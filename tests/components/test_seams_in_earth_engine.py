@@ -10,7 +10,7 @@ import pytest
 
 from components.prepare_saved_model import export
 from earthline import tile_plan
-from earthline.formats.contract import Contract
+from earthline.formats.served.contract import Contract
 from earthline.task.classification.task import Classification
 from earthline.tile_plan import Sight, Wire
 from trainer import network
@@ -37,7 +37,7 @@ import ee
 from earthline.earth_engine import ee_model
 from earthline.earth_engine.connection import connect
 from earthline.earth_engine.pixels import fetch
-from earthline.formats.contract import Contract
+from earthline.formats.served.contract import Contract
 from earthline.grid import Grid
 case = json.load(open(sys.argv[1]))
 aiplatform.init(project="sandbox", location="us-central1")

@@ -14,8 +14,8 @@ from components.prepare_saved_model.proof import terms
 from components.prepare_saved_model.proof.case import Case
 from components.prepare_saved_model.proof.evidence import Evidence
 from earthline.finding import Finding
-from earthline.formats.contract import Contract
-from earthline.formats.served_outputs import ServedOutput
+from earthline.formats.served.contract import Contract
+from earthline.formats.served.outputs import ServedOutput
 from earthline.task.classification.task import Classification
 
 BANDS = ("swir", "nir", "red")

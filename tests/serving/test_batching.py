@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from earthline.formats.contract import Contract
+from earthline.formats.served.contract import Contract
 from earthline.task.classification.task import Classification
 from serving.batching import Batching
 from serving.metrics import Metrics

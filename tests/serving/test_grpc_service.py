@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from earthline.formats.contract import Contract
+from earthline.formats.served.contract import Contract
 from earthline.task.classification.task import Classification
 from serving.grpc_service import HEALTH, PREDICTION, GrpcService
 from serving.predictor import BusyError

@@ -28,7 +28,7 @@ SLOW = """
 import os, pathlib, sys, time
 import numpy as np
 from earthline import runtimes
-from earthline.formats.contract import Contract
+from earthline.formats.served.contract import Contract
 from serving.__main__ import main
 
 class Slow:

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from earthline.formats.contract import Contract
+from earthline.formats.served.contract import Contract
 from earthline.storage import folders
 from serving.settings import Settings, SettingsError
 from serving.storage import StorageError, local_folder

@@ -13,8 +13,8 @@ from components.export_examples.fetching.merging import DEFAULT, Box, Costs, Lim
 from components.export_examples.job import LOCAL, REQUESTS_PER_WORKER
 from earthline.config import Data, Export
 from earthline.earth_engine.imagery import LABEL_BAND
-from earthline.formats.contract import VALID_BAND
 from earthline.formats.manifest import SPLITS
+from earthline.formats.served.contract import VALID_BAND
 from earthline.task import task_of
 
 Array = np.ndarray[Any, Any]

@@ -9,8 +9,8 @@ from earthline.config import Data
 from earthline.earth_engine import imagery
 from earthline.earth_engine.pixels import fetch
 from earthline.earth_engine.retry import BatchOnlyError, PixelsError, TooHeavyError
-from earthline.formats.contract import VALID_BAND
 from earthline.formats.examples import Patch
+from earthline.formats.served.contract import VALID_BAND
 from earthline.grid import Grid
 from earthline.task import task_of
 

@@ -15,10 +15,10 @@ from components.export_examples.planning.dealing import Candidates
 from earthline.config import Data, Export, VectorLabels
 from earthline.earth_engine import imagery
 from earthline.earth_engine.retry import ask
-from earthline.formats.contract import VALID_BAND
 from earthline.formats.examples import Patch, no_label
 from earthline.formats.label_features import FeatureRecord, FeatureRecords
 from earthline.formats.manifest import SPLITS
+from earthline.formats.served.contract import VALID_BAND
 from earthline.grid import Grid
 from earthline.label_features.on_grid import Placed, pixels, place
 from earthline.task import Task, task_of

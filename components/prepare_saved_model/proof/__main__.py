@@ -16,7 +16,7 @@ import numpy as np
 from components.prepare_saved_model.proof import shapes, terms
 from components.prepare_saved_model.proof.case import Case
 from components.prepare_saved_model.proof.evidence import Evidence
-from earthline.formats.contract import Contract
+from earthline.formats.served.contract import Contract
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

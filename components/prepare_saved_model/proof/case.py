@@ -9,7 +9,7 @@ import numpy as np
 
 from components.prepare_saved_model.proof.evidence import Evidence
 from components.prepare_saved_model.proof.served import Served
-from earthline.formats.contract import Contract
+from earthline.formats.served.contract import Contract
 
 Array = np.ndarray[Any, Any]
 

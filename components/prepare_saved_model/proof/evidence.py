@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from earthline.formats import shards
-from earthline.formats.contract import Contract
 from earthline.formats.examples import Patch
 from earthline.formats.manifest import Manifest
 from earthline.formats.placed_patches import PlacedPatches
-from earthline.formats.references import scale
+from earthline.formats.served.contract import Contract
+from earthline.formats.served.references import scale
 
 Array = np.ndarray[Any, Any]
 

@@ -7,7 +7,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.framework import kernels, op_def_registry
 
 from components.prepare_saved_model.proof.case import Case, Refused, Undecided
-from earthline.formats.contract import ARRAY_SIGNATURE, EXAMPLE_INPUT, EXAMPLE_SIGNATURE, TENSOR_SIGNATURE
+from earthline.formats.served.contract import ARRAY_SIGNATURE, EXAMPLE_INPUT, EXAMPLE_SIGNATURE, TENSOR_SIGNATURE
 
 FILE = "saved_model.pb"
 SERVE = "serve"

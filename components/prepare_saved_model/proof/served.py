@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from earthline.formats.contract import ARRAY_SIGNATURE, EXAMPLE_INPUT, EXAMPLE_SIGNATURE, TENSOR_SIGNATURE, Contract
+from earthline.formats.served.contract import (
+    ARRAY_SIGNATURE,
+    EXAMPLE_INPUT,
+    EXAMPLE_SIGNATURE,
+    TENSOR_SIGNATURE,
+    Contract,
+)
 
 Array = np.ndarray[Any, Any]
 Write = Callable[[bytes], bytes]

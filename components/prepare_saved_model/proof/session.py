@@ -10,7 +10,7 @@ from components.prepare_saved_model.proof.case import Case, Refused, reason
 from components.prepare_saved_model.proof.graph import SERVE
 from components.prepare_saved_model.proof.served import serialized
 from components.prepare_saved_model.proof.values import require_outputs
-from earthline.formats.contract import TENSOR_SIGNATURE
+from earthline.formats.served.contract import TENSOR_SIGNATURE
 
 _FIX = (
     "write it with tf.saved_model.save of a tf.Module whose signatures are concrete functions, and layers that "

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from components.prepare_saved_model.proof.case import Case, Refused, mirrored, reason
-from earthline.formats.contract import TENSOR_SIGNATURE
-from earthline.formats.references import Reference
+from earthline.formats.served.contract import TENSOR_SIGNATURE
+from earthline.formats.served.references import Reference
 
 Array = np.ndarray[Any, Any]
 

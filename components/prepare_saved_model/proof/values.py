@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from components.prepare_saved_model.proof.case import Case, Refused, Undecided, mirrored
-from earthline.formats.agreement import differs, furthest
-from earthline.formats.contract import ARRAY_SIGNATURE, EXAMPLE_SIGNATURE, TENSOR_SIGNATURE
+from earthline.formats.served.agreement import differs, furthest
+from earthline.formats.served.contract import ARRAY_SIGNATURE, EXAMPLE_SIGNATURE, TENSOR_SIGNATURE
 
 Array = np.ndarray[Any, Any]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from components.prepare_saved_model.runtimes import conversion
-from earthline.formats.contract import Contract
-from earthline.formats.runtime_record import RuntimeFigures, RuntimeRecord
+from earthline.formats.served.contract import Contract
+from earthline.formats.served.runtime_record import RuntimeFigures, RuntimeRecord
 from earthline.runtimes import processors
 
 SECONDS = 300

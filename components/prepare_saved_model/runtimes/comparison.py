@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from earthline import runtimes
-from earthline.formats.contract import Contract
-from earthline.formats.references import Reference, scale
-from earthline.formats.runtime_record import RuntimeFigures, RuntimeName
+from earthline.formats.served.contract import Contract
+from earthline.formats.served.references import Reference, scale
+from earthline.formats.served.runtime_record import RuntimeFigures, RuntimeName
 from earthline.runtimes.openvino_runtime import FOLDER, WORTH_COMPILING
 
 Array = np.ndarray[Any, Any]

@@ -7,7 +7,7 @@ import ee
 from earthline.config import Data, Imagery
 from earthline.earth_engine.imagery.derived import with_derived
 from earthline.earth_engine.imagery.sources import part
-from earthline.formats.contract import VALID_BAND
+from earthline.formats.served.contract import VALID_BAND
 
 _CASTS = {"uint8": "toUint8", "uint16": "toUint16", "int16": "toInt16", "float32": "toFloat", "auto": "toFloat"}
 """By data type; `auto` becomes one that holds every value, so float changes none of them."""

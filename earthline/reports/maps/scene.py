@@ -10,7 +10,7 @@ from earthline.config import Data, ExampleLabels, Region
 from earthline.earth_engine import imagery
 from earthline.earth_engine.pixels import fetch
 from earthline.earth_engine.retry import PixelsError
-from earthline.formats.contract import VALID_BAND
+from earthline.formats.served.contract import VALID_BAND
 from earthline.grid import Grid
 from earthline.reports import pictures
 from earthline.task import Task

@@ -9,7 +9,7 @@ import numpy as np
 
 from earthline.config.sections.labels import MARGIN, PROBABILITY, SET_SIZE
 from earthline.formats.certainty import Certainty
-from earthline.formats.served_outputs import Making, ServedOutput
+from earthline.formats.served.outputs import Making, ServedOutput
 from earthline.task.classification.classes import Classes
 from earthline.task.confidence import ConfidenceSide
 

@@ -10,7 +10,7 @@ import ee
 import numpy as np
 
 from earthline.config.sections.labels import CLASS_BAND
-from earthline.formats.served_outputs import MOST_IN_ALL, ServedOutput
+from earthline.formats.served.outputs import MOST_IN_ALL, ServedOutput
 from earthline.task.classification.classes import UNLABELLED, Classes
 from earthline.task.classification.coverage import ClassCoverage
 from earthline.task.maps import MISSING_COLOR, Legend, MapSide

@@ -10,7 +10,7 @@ import numpy as np
 
 from earthline.config.sections.labels import VALUE_BAND
 from earthline.config.sections.labels.value_labels import COLORS
-from earthline.formats.served_outputs import ServedOutput
+from earthline.formats.served.outputs import ServedOutput
 from earthline.task.maps import Legend, MapSide
 from earthline.task.regression.coverage import ValueCoverage
 from earthline.task.regression.ramp import painted

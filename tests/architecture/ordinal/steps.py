@@ -20,10 +20,10 @@ from components.validate_examples.run import run as validate
 from earthline.config import ConfigError, load, parse
 from earthline.earth_engine import ee_model, imagery
 from earthline.earth_engine.pixels import fetch
-from earthline.formats.contract import Contract
 from earthline.formats.evaluations import Evaluation
 from earthline.formats.examples import Patch, labelled
 from earthline.formats.manifest import Manifest
+from earthline.formats.served.contract import Contract
 from earthline.formats.shards import read
 from earthline.grid import Grid
 from earthline.task import task_of

@@ -14,8 +14,8 @@ import pytest
 
 from benchmarks.serving import load, rough, tiles
 from earthline.formats import tensors
-from earthline.formats.contract import Contract
-from earthline.formats.served_outputs import ServedOutput, derived
+from earthline.formats.served.contract import Contract
+from earthline.formats.served.outputs import ServedOutput, derived
 from earthline.task.classification.task import Classification
 from serving import payloads
 

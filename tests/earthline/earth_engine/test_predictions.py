@@ -7,7 +7,7 @@ import pytest
 from earthline.earth_engine import confidence, ee_model
 from earthline.earth_engine.predictions import Predictions
 from earthline.formats.certainty import Certainty
-from earthline.formats.served_outputs import ServedOutput
+from earthline.formats.served.outputs import ServedOutput
 from earthline.task.classification.task import Classification
 
 TASK = Classification(("wet", "dry", "bare"))

@@ -17,7 +17,7 @@ import json, sys
 import ee, numpy as np
 from earthline.earth_engine import connection, imagery, verification
 from earthline.config import BoundingBox, Data
-from earthline.formats.contract import VALID_BAND
+from earthline.formats.served.contract import VALID_BAND
 
 connection.connect("sandbox")
 ROOT = "projects/sandbox/assets/verification"

@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 
 from earthline.formats import band_lists
-from earthline.formats.contract import VALID_BAND
 from earthline.formats.examples import LABEL, Patch, features, no_label
+from earthline.formats.served.contract import VALID_BAND
 
 SHAPE = (5, 7)
 BANDS = ("B4", "B8", "slope")

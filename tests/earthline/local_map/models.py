@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from earthline.formats.contract import Contract
 from earthline.formats.learned_ground import LearnedGround
+from earthline.formats.served.contract import Contract
 from earthline.task.classification.task import Classification
 
 from .files import CORNER, CRS, SCALE

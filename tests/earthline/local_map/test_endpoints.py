@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from earthline.formats import tensors
-from earthline.formats.contract import Contract
-from earthline.formats.served_outputs import ServedOutput
+from earthline.formats.served.contract import Contract
+from earthline.formats.served.outputs import ServedOutput
 from earthline.local_map import endpoints
 from earthline.local_map.addresses import Address
 from earthline.local_map.endpoints import Endpoint, EndpointError, most_tiles

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from earthline.formats.certainty import Certainty
-from earthline.formats.contract import Contract
-from earthline.formats.served_outputs import ServedOutput, derived
+from earthline.formats.served.contract import Contract
+from earthline.formats.served.outputs import ServedOutput, derived
 from earthline.local_map.layers import LayerError, Layers
 from earthline.reports.maps.confidence import NO_DATA
 from earthline.task import task_of_record

@@ -1,6 +1,6 @@
 import numpy as np
 
-from earthline.formats.contract import Contract
+from earthline.formats.served.contract import Contract
 from earthline.runtimes.planes import planes
 from earthline.task.classification.task import Classification
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from earthline import runtimes
-from earthline.formats.contract import Contract
-from earthline.formats.runtime_record import RuntimeRecord
+from earthline.formats.served.contract import Contract
+from earthline.formats.served.runtime_record import RuntimeRecord
 from tests import small_network
 
 RANDOM = np.random.default_rng(0)

@@ -8,8 +8,8 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from earthline.formats.contract import Contract
-from earthline.formats.served_outputs import ServedOutput
+from earthline.formats.served.contract import Contract
+from earthline.formats.served.outputs import ServedOutput
 from earthline.task.classification.task import Classification
 from serving.payloads import RequestError
 from serving.payloads.predict_requests import read

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from earthline.formats.served_outputs import NO_CLASS, ServedOutput, derived_one
+from earthline.formats.served.outputs import NO_CLASS, ServedOutput, derived_one
 
 Array = np.ndarray[Any, Any]
 

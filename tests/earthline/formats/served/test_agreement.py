@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from earthline.formats.agreement import differs, furthest
-from earthline.formats.served_outputs import ServedOutput, derived_one
+from earthline.formats.served.agreement import differs, furthest
+from earthline.formats.served.outputs import ServedOutput, derived_one
 
 TOLERANCE = 1e-4
 VALUES = np.random.default_rng(0).dirichlet(np.ones(4), size=(20, 30)).astype(np.float32)

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from earthline import tile_plan
 from earthline.formats.certainty import Certainty
 from earthline.formats.learned_ground import LearnedGround
-from earthline.formats.runtime_record import RuntimeRecord
-from earthline.formats.served_outputs import ServedOutput
+from earthline.formats.served.outputs import ServedOutput
+from earthline.formats.served.runtime_record import RuntimeRecord
 from earthline.formats.task_record import TaskRecord
 from earthline.tile_plan import Plan, Readings, Wire
 

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from earthline.formats import served_outputs
-from earthline.formats.contract import Contract
-from earthline.formats.served_outputs import ServedOutput
+from earthline.formats.served.contract import Contract
+from earthline.formats.served.outputs import ServedOutput, derived, pixel_bytes
 from earthline.formats.task_record import TaskRecord
 
 TASK = TaskRecord(name="classification", output="probabilities", entries=("wet", "dry", "bare"), kind="classes")
@@ -40,7 +39,7 @@ def test_outputs_are_made_in_small_types() -> None:
         ServedOutput(name="applicable", type="uint8", made="at_most", first=3, limit=1.0),
         ServedOutput(name="probabilities", type="uint8", entries=3, used=3),
     )
-    found = served_outputs.derived(VALUES, contract)
+    found = derived(VALUES, contract)
     assert list(found) == [output.name for output in contract.outputs]
     for output in contract.outputs:
         assert found[output.name].dtype == output.type
@@ -53,15 +52,15 @@ def test_outputs_are_made_in_small_types() -> None:
     assert np.array_equal(found["dissimilarity"], VALUES[..., 3:], equal_nan=True)
     assert flat["applicable"] == [0, 1, 0, 1, 1]
     assert found["probabilities"][0, 0].tolist()[0] == [51, 128, 76]
-    assert served_outputs.pixel_bytes(contract.outputs) == 1 + 1 + 4 + 1 + 4 + 1 + 3
+    assert pixel_bytes(contract.outputs) == 1 + 1 + 4 + 1 + 4 + 1 + 3
 
 
 def test_a_contract_without_outputs_serves_all_entries() -> None:
     """Which is what models gave that were prepared before there was a choice; they are served as they were."""
     contract = Contract.model_validate({**GIVEN, "task": TASK, "further": ["dissimilarity"]})
     assert contract.outputs == (ServedOutput(name="probabilities", entries=4, used=4),)
-    assert served_outputs.derived(VALUES, contract)["probabilities"] is not None
-    assert np.shares_memory(served_outputs.derived(VALUES, contract)["probabilities"], VALUES)
+    assert derived(VALUES, contract)["probabilities"] is not None
+    assert np.shares_memory(derived(VALUES, contract)["probabilities"], VALUES)
     assert Contract.model_validate_json(contract.model_dump_json()) == contract
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from earthline.earth_engine import ee_model
-from earthline.formats.contract import Contract
-from earthline.formats.served_outputs import ServedOutput
+from earthline.formats.served.contract import Contract
+from earthline.formats.served.outputs import ServedOutput
 from earthline.grid import Grid
 from earthline.task.classification.task import Classification
 
