@@ -6,22 +6,22 @@ from typing import Annotated
 
 import typer
 
-from cli.canary import canary
-from cli.check import check
-from cli.compile import compile_config
-from cli.export import export
-from cli.init import init
-from cli.label import label
-from cli.plan import plan
-from cli.predict import predict
-from cli.preview import preview
-from cli.rollback import rollback
-from cli.run import run
-from cli.runs import runs
+from cli.configs.check import check
+from cli.configs.compile import compile_config
+from cli.configs.init import init
+from cli.configs.plan import plan
+from cli.configs.preview import preview
+from cli.configs.schema import schema
+from cli.models.label import label
+from cli.models.predict import predict
+from cli.models.rollback import rollback
+from cli.runs.canary import canary
+from cli.runs.export import export
+from cli.runs.run import run
+from cli.runs.runs import runs
+from cli.runs.schedule import schedule
+from cli.runs.submit import submit
 from cli.sandbox import sandbox
-from cli.schedule import schedule
-from cli.schema import schema
-from cli.submit import submit
 from cli.terminal import failures
 from earthline import __version__
 

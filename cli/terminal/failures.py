@@ -25,8 +25,8 @@ INTERRUPTED = 130
 # By name: importing the classes would load what a command does not need.
 EXPLAINED = {
     "cli.drafts.answers.DraftError": NOT_STARTED,
-    "cli.export.ExportFailedError": RUN_FAILED,
-    "cli.predict.PredictError": RUN_FAILED,
+    "cli.runs.export.ExportFailedError": RUN_FAILED,
+    "cli.models.predict.PredictError": RUN_FAILED,
     "components.export_examples.planning.blocks.SplitError": NOT_STARTED,
     "components.export_examples.planning.points.PointsError": NOT_STARTED,
     "components.export_examples.run.ExportError": RUN_FAILED,

@@ -81,7 +81,7 @@ EXCEPTIONS = {
     "trainer/models/temporal.py": "the title of a paper",
     "trainer/trees/fitting.py": "scikit-learn's own attribute of estimators that learn classes",
     "trainer/trees/flattening.py": "scikit-learn's trees, of classes and of numbers",
-    "cli/init.py": _INIT,
+    "cli/configs/init.py": _INIT,
     "cli/drafts/classes.py": _INIT,
     "cli/drafts/drafting.py": _INIT,
     "cli/drafts/shapes.py": _INIT,

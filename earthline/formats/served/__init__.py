@@ -1,1 +1,1 @@
-"""What describes a served model: contract, outputs, what runs it, proofs that travel with it, when two answers agree."""
+"""What describes a served model: contract, outputs, what runs it, proofs that travel with it, when answers agree."""

@@ -14,7 +14,7 @@ import pytest
 
 from .conftest import Shell
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SUBMIT = """
 import sys
 from datetime import UTC, datetime

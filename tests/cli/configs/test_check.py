@@ -12,7 +12,7 @@ import pytest
 import rasterio
 from rasterio import Affine
 
-from cli import check
+from cli.configs import check
 from earthline.config import load
 
 SIDE = 96
@@ -35,7 +35,7 @@ DRIVER = """
 import json, sys
 from pathlib import Path
 
-from cli.check import _findings
+from cli.configs.check import _findings
 from earthline.config import load
 
 said = []

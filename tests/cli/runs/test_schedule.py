@@ -9,7 +9,7 @@ import pytest
 
 from .conftest import Shell
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 QUICKSTART = str(ROOT / "configs" / "quickstart.yaml")
 NAME = ("--set", "name=timed")
 CREATE = """

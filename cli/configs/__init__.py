@@ -1,0 +1,1 @@
+"""Commands on a config, before anything runs: write it, check it, see what it means and what a run would cost."""
