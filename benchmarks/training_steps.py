@@ -84,7 +84,7 @@ def _feed(lesson: Lesson, train: Train) -> Feed:
 def _product(lesson: Lesson, steps: int, speed: Speed) -> Callable[[], object]:
     measures, feed = Measures(lesson.head.loss(), lesson.head.metrics()), _feed(lesson, lesson.train)
     network: Any = lesson.train.model
-    student = Student(network, lesson, measures, feed.steps, speed)
+    student = Student(network, lesson, measures, feed.steps * feed.epochs, speed)
     batches = iter(feed.training(0))
 
     def way() -> None:

@@ -8,12 +8,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.accuracy import models, results
+from benchmarks.accuracy import candidates, models, results
+from benchmarks.accuracy.candidates import Candidate
 from benchmarks.accuracy.results import Cell, Result
 from earthline import patches
 from earthline.blocks import number
@@ -25,13 +27,16 @@ from earthline.task import Task, task_of_record
 Array = np.ndarray[Any, Any]
 
 
-def run(cell: Cell, changes: dict[str, object], examples: Path) -> Result:
+def run(cell: Cell, changes: dict[str, object], examples: Path) -> Iterator[Result]:
     """Trains, predicts the test split and scores.
 
     Args:
         cell: Which run.
         changes: Settings of its variant.
         examples: Folder of the dataset.
+
+    Returns:
+        Its result, and then those of the candidates that it trained on the way, if it had any.
 
     Raises:
         ValueError: The model cannot learn from the set.
@@ -40,11 +45,24 @@ def run(cell: Cell, changes: dict[str, object], examples: Path) -> Result:
     test = patches.read(examples, manifest, "test")
     task = task_of_record(manifest.task)
     kind = models.baseline(cell.model)
-    if kind is None:
-        train = models.section(cell.model, changes, manifest, cell.seed)
-        predicted, told = _trained(train, examples, test, task)
-    else:
+    if kind is not None:
         predicted, told = _fitted(kind, patches.read(examples, manifest, "train"), test, task, cell.seed)
+        yield _result(cell, manifest, test, task, predicted, told)
+        return
+    train = models.section(cell.model, changes, cell.seed)
+    if train.model.name == "auto":
+        for each in candidates.learned(cell.model, train, examples, others=not changes):
+            predicted, told = _told(each, test, task)
+            of_each = cell.model_copy(update={"model": each.name})
+            yield _result(of_each, manifest, test, task, predicted, told)
+        return
+    predicted, told = _trained(train, examples, test, task)
+    yield _result(cell, manifest, test, task, predicted, told)
+
+
+def _result(
+    cell: Cell, manifest: Manifest, test: Patches, task: Task, predicted: Array, told: dict[str, Any]
+) -> Result:
     row, column = test.ground
     of_pixel = number(row, column, tuple(manifest.grid["shape"]), manifest.block_shape)
     ground, block = np.unique(of_pixel, return_inverse=True)
@@ -61,6 +79,23 @@ def run(cell: Cell, changes: dict[str, object], examples: Path) -> Result:
         commit=_commit(),
         **told,
     )
+
+
+def _told(candidate: Candidate, test: Patches, task: Task) -> tuple[Array, dict[str, Any]]:
+    """Map values of the test pixels by a candidate, and what its result tells of it."""
+    from components.evaluate_model import scoring
+
+    began = time.monotonic()
+    predicted = scoring.predictions(candidate.network, test, task)
+    told = {
+        "epochs": len(candidate.state.history),
+        "best_epoch": candidate.state.best_epoch,
+        "parameters": candidate.network.count_params(),
+        "train_seconds": round(candidate.seconds, 1),
+        "predict_seconds": round(time.monotonic() - began, 1),
+        "settings": candidate.train.model_dump(mode="json"),
+    }
+    return predicted, told
 
 
 def _trained(train: Train, examples: Path, test: Patches, task: Task) -> tuple[Array, dict[str, Any]]:
@@ -106,12 +141,14 @@ def _fitted(kind: str, train: Patches, test: Patches, task: Task, seed: int) -> 
 def main() -> int:
     """Runs the cell of a request file; 0 where a result is written, 1 with one line where it cannot be."""
     request = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    cell, output = Cell.model_validate(request["cell"]), Path(request["output"])
     try:
-        result = run(Cell.model_validate(request["cell"]), request["changes"], Path(request["examples"]))
+        for result in run(cell, request["changes"], Path(request["examples"])):
+            if result.cell == cell or not (output / result.cell.path).is_file():
+                results.write(result, output)
     except ValueError as error:
         print(f"benchmarks.accuracy: {error}", file=sys.stderr)
         return 1
-    results.write(result, Path(request["output"]))
     return 0
 
 

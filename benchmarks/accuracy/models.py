@@ -9,7 +9,6 @@ import yaml
 
 from benchmarks.accuracy.results import PLAIN
 from earthline.config import Train
-from earthline.formats.manifest import Manifest
 
 FILE = Path(__file__).parent / "models.yaml"
 
@@ -63,13 +62,12 @@ def baseline(name: str) -> str | None:
     return kind
 
 
-def section(name: str, changes: Mapping[str, Any], manifest: Manifest, seed: int) -> Train:
+def section(name: str, changes: Mapping[str, Any], seed: int) -> Train:
     """The section `train` of a run.
 
     Args:
         name: Of the model.
         changes: Of the variant.
-        manifest: Of the dataset: its size decides how many epochs make enough steps.
         seed: Of the training.
 
     Raises:
@@ -82,11 +80,6 @@ def section(name: str, changes: Mapping[str, Any], manifest: Manifest, seed: int
     for key, value in changes.items():
         _put(settings, key.split("."), value)
     settings.pop("sets", None)
-    if "epochs" not in settings:
-        steps = max(1, manifest.splits["train"].examples // int(settings["batch_size"]))
-        least, most = content["epochs"]
-        settings["epochs"] = min(most, max(least, -(-content["steps"] // steps)))
-    settings.setdefault("patience", max(10, settings["epochs"] // 4))
     return Train.model_validate(settings)
 
 

@@ -69,6 +69,7 @@ class Feed:
                 "smaller one"
             )
         self.steps = self.count // self.batch
+        self.epochs = train.epochs_for(self.count)
         self.validation_steps = -(-manifest.splits["validation"].examples // self.batch)
         self._store, self._train, self._parts = store, train, parts
         self._mean = np.asarray(measured.mean, np.float32)
@@ -100,7 +101,7 @@ class Feed:
         def part(number: Any, places: Any) -> tuple[tuple[Any, Any], Any]:
             return self._changed(number, self._read(kept, places))
 
-        places = tf.data.Dataset.range(epoch, self._train.epochs).flat_map(of_epoch).skip(inside * here)
+        places = tf.data.Dataset.range(epoch, self.epochs).flat_map(of_epoch).skip(inside * here)
         numbered = places.enumerate(first * here)
         return _finished(numbered.map(part, num_parallel_calls=tf.data.AUTOTUNE))
 

@@ -29,13 +29,12 @@ def optimizer(train: Train, steps: int) -> Any:
 
     Args:
         train: Section `train` of the config.
-        steps: Steps of one epoch.
+        steps: Steps of all epochs together.
     """
-    total = steps * train.epochs
-    warm_up = max(1, round(total * WARM_UP_SHARE))
+    warm_up = max(1, round(steps * WARM_UP_SHARE))
     schedule = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=train.learning_rate / 25,
-        decay_steps=max(1, total - warm_up),
+        decay_steps=max(1, steps - warm_up),
         alpha=FINAL_SHARE,
         warmup_target=train.learning_rate,
         warmup_steps=warm_up,

@@ -28,7 +28,7 @@ class Student:
             model: Section `train.model` of the config, or one like it.
             lesson: What it learns from.
             measures: Loss and metrics.
-            steps: Steps of one epoch.
+            steps: Steps of all epochs together.
             speed: How a step is computed.
         """
         train, strategy = lesson.train, lesson.strategy

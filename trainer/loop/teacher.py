@@ -44,9 +44,9 @@ class _Course:
         self._model, self._lesson, self._train = model, lesson, lesson.train
         self._strategy = lesson.strategy
         self._devices = self._strategy.num_replicas_in_sync
-        self._stopping = _stopping(lesson)
         self._measures = Measures(lesson.head.loss(), lesson.head.metrics())
         self._feed = Feed(lesson.store, self._train, lesson.measured, distribution.parts(self._strategy))
+        self._stopping = _stopping(lesson, self._feed.epochs)
         self._checkpoint = Checkpoint(lesson.checkpoint, distribution.is_chief())
         self._record = self._checkpoint.read(settings_of(model, lesson))
         distribution.require_agreement(self._strategy, self._record.step, f"the checkpoint in {lesson.checkpoint}")
@@ -82,7 +82,7 @@ class _Course:
     @property
     def _finished(self) -> bool:
         history = self._record.state.history
-        return len(history) >= self._train.epochs or self._stopping.stops(history)
+        return len(history) >= self._feed.epochs or self._stopping.stops(history)
 
     def _learn(self) -> None:
         distribute = self._strategy.distribute_datasets_from_function
@@ -96,7 +96,7 @@ class _Course:
                 iter(validation), tf.constant(self._feed.validation_steps), self._measures.nothing()
             )
             self._end_epoch(self._measures.results(self._sums), self._measures.results(sums), began, summaries)
-        if self._stopping.stops(self._record.state.history) and len(self._record.state.history) < self._train.epochs:
+        if self._stopping.stops(self._record.state.history) and len(self._record.state.history) < self._feed.epochs:
             distribution.say(
                 f"no better validation {self._stopping.watch} since epoch "
                 f"{self._stopping.best(self._record.state.history)}: stopping"
@@ -140,7 +140,7 @@ class _Course:
         record.state.best_epoch = best
         record.seconds = 0.0
         distribution.say(
-            f"epoch {number}/{self._train.epochs}: loss {metrics['loss']:.4f}, validation loss "
+            f"epoch {number}/{self._feed.epochs}: loss {metrics['loss']:.4f}, validation loss "
             f"{metrics['val_loss']:.4f}, {self._shown(metrics)}, {seconds:.1f} s"
         )
         summaries.write(number, {**metrics, "seconds": seconds})
@@ -152,7 +152,7 @@ class _Course:
     def _choose(self, seconds: float) -> None:
         """Chooses how the other steps are computed, by the time that the last ones took."""
         record = self._record
-        remaining = self._feed.steps * self._train.epochs - record.step
+        remaining = self._all_steps - record.step
         seconds = distribution.mean(self._strategy, seconds)
         record.speed = speed.choose(
             self._train, self._student.speed, seconds, remaining, self._devices, self._seconds_of_a_step
@@ -167,7 +167,7 @@ class _Course:
         try:
             student = self._new_student(way)
             batches = iter(self._strategy.distribute_datasets_from_function(lambda _: self._feed.training(0)))
-            for count in (1, min(_TIMED_STEPS, self._feed.steps * self._train.epochs - 1)):
+            for count in (1, min(_TIMED_STEPS, self._all_steps - 1)):
                 before = time.monotonic()
                 losses, _ = student.steps.train(batches, tf.constant(count), self._measures.nothing())
                 losses.numpy()
@@ -177,7 +177,7 @@ class _Course:
             return math.inf
 
     def _new_student(self, way: speed.Speed) -> Student:
-        return Student(self._model, self._lesson, self._measures, self._feed.steps, way)
+        return Student(self._model, self._lesson, self._measures, self._all_steps, way)
 
     def _save(self, *, best: bool) -> None:
         values = self._student.values()
@@ -196,6 +196,10 @@ class _Course:
         distribution.say(f"restored the checkpoint of epoch {epoch}, step {inside} of the next")
 
     @property
+    def _all_steps(self) -> int:
+        return self._feed.steps * self._feed.epochs
+
+    @property
     def _kept(self) -> str:
         record = self._record
         if not record.arrays:
@@ -209,8 +213,8 @@ class _Course:
         return ", ".join(f"{words} {metrics[f'val_{name}']:.4f}" for name, words in self._lesson.head.watched.items())
 
 
-def _stopping(lesson: Lesson) -> EarlyStopping:
+def _stopping(lesson: Lesson, epochs: int) -> EarlyStopping:
     train, watched = lesson.train, lesson.head.watched
     if train.watch != "loss" and train.watch not in watched:
         raise ValueError(f"train.watch: '{train.watch}' is not measured; use loss or one of {', '.join(watched)}")
-    return EarlyStopping(train.patience, train.watch, train.watch in lesson.head.rising, train.smoothing)
+    return EarlyStopping(train.patience_for(epochs), train.watch, train.watch in lesson.head.rising, train.smoothing)

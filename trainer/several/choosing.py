@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from earthline.config.model import Fitted, Network
+from earthline.config.model import Fitted, Model, Network
 from earthline.formats.evaluations import Candidate, Choice
 from earthline.task import Task, task_of_record
 from earthline.task.bootstrap import Bootstrap
@@ -55,7 +55,7 @@ def choose(model: Auto, lesson: Lesson) -> Learned:
     for place, candidate in enumerate(model.candidates):
         print(f"auto: candidate {place + 1} of {len(model.candidates)}: {candidate.name}", flush=True)
         try:
-            part = finished.learned(candidate, lesson, f"{place}-{candidate.name.rpartition(':')[2]}")
+            part = finished.learned(candidate, lesson, folder(place, candidate))
         except (ValueError, OutOfMemory) as fault:
             print(f"auto: {candidate.name} is left out: {fault}", flush=True)
             options = candidate.model_dump(mode="json")
@@ -70,6 +70,16 @@ def choose(model: Auto, lesson: Lesson) -> Learned:
         found.append(_judged(both, pixels, block, task))
         judged.append(found[-1])
     return _taken(judged, task, metric, bootstrap, len(block))
+
+
+def folder(place: int, candidate: Model) -> str:
+    """Name of the folder below the run's checkpoint where a candidate is kept once it has learned.
+
+    Args:
+        place: Its place in `candidates`.
+        candidate: Its section.
+    """
+    return f"{place}-{candidate.name.rpartition(':')[2]}"
 
 
 def _taken(judged: list[_Judged | Candidate], task: Task, metric: str, bootstrap: Bootstrap, pixels: int) -> Learned:

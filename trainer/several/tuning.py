@@ -128,7 +128,7 @@ def drawn(tune: Tune, seed: int) -> list[dict[str, Any]]:
 
 def rounds(lesson: Lesson) -> list[int]:
     """Epochs of each round; one round where a model does not learn epoch by epoch."""
-    epochs = lesson.train.epochs
+    epochs = lesson.train.epochs_for(lesson.manifest.splits["train"].examples)
     if not isinstance(lesson.train.model, Network):
         return [epochs]
     return sorted({max(1, math.ceil(epochs / share)) for share in _SHARES})

@@ -116,16 +116,15 @@ def test_a_set_without_its_files_is_skipped_loudly(
     assert "Not measured yet." in said.out
 
 
-def test_every_model_has_settings_that_the_product_takes(tmp_path: Path) -> None:
-    manifest = Manifest.read(datasets.prepared("square_fields", 0, tmp_path))
+def test_every_model_has_settings_that_the_product_takes() -> None:
     for name in (name for name in models.names() if models.baseline(name) is None):
-        assert models.section(name, {}, manifest, 7).seed == 7
+        assert models.section(name, {}, 7).seed == 7
     for changes in models.variants(command.HERE / "ablations.yaml").values():
-        assert models.section("unet", changes, manifest, 0).model.name == "unet"
-    changed = models.section("unet", {"augment": False, "model.depth": 1}, manifest, 0)
+        assert models.section("unet", changes, 0).model.name == "unet"
+    changed = models.section("unet", {"augment": False, "model.depth": 1}, 0)
     assert not changed.augment and changed.model.stride == 2
     with pytest.raises(ValueError, match="no_such"):
-        models.section("unet", {"no_such": 1}, manifest, 0)
+        models.section("unet", {"no_such": 1}, 0)
 
 
 @pytest.mark.parametrize("kind", baselines.KINDS)

@@ -46,6 +46,16 @@ def test_every_patch_comes_once_an_epoch_in_an_order_of_its_own(dataset: Callabl
     assert tuple(feed(dataset((14, 4, 4)), seed=1).chosen(0)) != epochs[0][0]
 
 
+def test_few_examples_are_seen_more_often_where_no_epochs_are_given(dataset: Callable[..., Path]) -> None:
+    folder = dataset((14, 4, 4))
+    assert feed(folder, epochs=None).epochs == 150 and feed(folder, epochs=3).epochs == 3
+    train = Train(batch_size=16)
+    # 1,000 steps, of 6, 15 and 200 an epoch.
+    assert [train.epochs_for(examples) for examples in (100, 250, 3200)] == [150, 67, 60]
+    assert [train.patience_for(epochs) for epochs in (20, 60, 150)] == [10, 15, 37]
+    assert Train(patience=3).patience_for(150) == 3
+
+
 def test_from_any_step_on_the_batches_are_the_same(dataset: Callable[..., Path]) -> None:
     folder = dataset()
     settings = {"cutmix": 0.5, "band_jitter": 0.1, "band_dropout": 0.2, "crop_shape": (8, 8)}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -71,9 +72,12 @@ def test_a_draw_begins_with_the_configs_own_settings_and_keeps_to_the_bounds() -
 
 def test_networks_are_tried_in_two_rounds_and_trees_in_one() -> None:
     def rounds(**section: Any) -> list[int]:
-        return tuning.rounds(type("Lesson", (), {"train": Train(**section)}))  # type: ignore[arg-type]
+        manifest = SimpleNamespace(splits={"train": SimpleNamespace(examples=40)})
+        return tuning.rounds(SimpleNamespace(train=Train(**section), manifest=manifest))  # type: ignore[arg-type]
 
     assert rounds(epochs=90) == [10, 30] and rounds(epochs=2) == [1]
+    # 150, where two steps an epoch would need 500.
+    assert rounds() == [17, 50]
     assert rounds(epochs=90, model={"name": "random_forest"}) == [90]
 
 

@@ -1,5 +1,6 @@
 """The section `train`: the model and how it learns."""
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -15,6 +16,11 @@ from earthline.config.sections.train.loss import default as default_loss
 from earthline.config.sections.train.prior import Prior
 from earthline.config.sections.train.tune import Range, Tune
 
+USUAL_STEPS = 1_000
+LEAST_EPOCHS = 60
+MOST_EPOCHS = 150
+LEAST_PATIENCE = 10
+
 
 class Train(Section):
     """The model and how it learns."""
@@ -27,9 +33,18 @@ class Train(Section):
         default=None,
         description="Trained model whose weights the training begins with, to tune it to the examples: a .keras file.",
     )
-    epochs: WholeNumber = Field(default=40, ge=1, le=10_000, description="Most passes over the training examples.")
-    patience: WholeNumber = Field(
-        default=10, ge=1, description="Epochs without a better validation (see `watch`) before stopping."
+    epochs: WholeNumber | None = Field(
+        default=None,
+        ge=1,
+        le=10_000,
+        description=f"Most passes over the training examples; left out, as many as make {USUAL_STEPS:,} steps, but at "
+        f"least {LEAST_EPOCHS} and at most {MOST_EPOCHS}.",
+    )
+    patience: WholeNumber | None = Field(
+        default=None,
+        ge=1,
+        description="Epochs without a better validation (see `watch`) before stopping; left out, a quarter of the "
+        f"epochs, but at least {LEAST_PATIENCE}.",
     )
     watch: str = Field(
         default="loss",
@@ -147,6 +162,27 @@ class Train(Section):
     def devices(self) -> int:
         """Parts that each batch is cut into: one for each accelerator, or each machine without one."""
         return self.replicas * max(1, self.accelerator_count)
+
+    def epochs_for(self, examples: int) -> int:
+        """`epochs`, or what stands for it where it was left out.
+
+        Few examples make few steps an epoch, so that a number of epochs alone would leave a network half trained.
+
+        Args:
+            examples: Training patches.
+        """
+        if self.epochs is not None:
+            return self.epochs
+        steps_of_epoch = max(1, examples // self.batch_size)
+        return min(MOST_EPOCHS, max(LEAST_EPOCHS, math.ceil(USUAL_STEPS / steps_of_epoch)))
+
+    def patience_for(self, epochs: int) -> int:
+        """`patience`, or what stands for it where it was left out.
+
+        Args:
+            epochs: Most passes over the training examples.
+        """
+        return self.patience if self.patience is not None else max(LEAST_PATIENCE, epochs // 4)
 
     def loss_of(self, task: str) -> Loss:
         """The loss, or a task's default where none is given.
