@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from components.deploy_model import deployment, rollback
+from components.deploy_model.deployment import DeploymentError
 from components.deploy_model.endpoints import Place
-from components.deploy_model.rollback import RollbackError
+from components.deploy_model.rollback import Candidate, RollbackError
 from earthline.config import Config
-from earthline.earth_engine import connection
+from earthline.earth_engine import connection, same_pixels
 from earthline.earth_engine.registration import register
 from earthline.vertex.connection import connect
 from pipelines.resource_labels import resource_labels
@@ -32,17 +34,19 @@ class RolledBack:
     asset: str
 
 
-def roll_back(config: Config, version: str | None, tell: Callable[[str], None]) -> RolledBack:
-    """Gives a former version all traffic, proved as any other, and describes it to Earth Engine.
+def roll_back(config: Config, version: str | None, tell: Callable[[str], None], *, at_once: bool = False) -> RolledBack:
+    """Gives a former version all traffic, once it answers real patches as it did, and describes it to Earth Engine.
 
     Args:
-        config: The workflow's config, as it was when that version was trained, as far as bands and labels go.
+        config: The workflow's config, as it was when that version was trained, as far as imagery and labels go.
         version: Version id; None for the one that served before.
         tell: Takes a line on what happens now.
+        at_once: Whether patches are left out. A version that is still deployed then has its traffic in seconds, and is
+            asked for its tiles afterwards.
 
     Raises:
         RollbackError: There is nothing to go back to, or the config describes another model.
-        DeploymentError: The version does not answer as it did; everything serves as before.
+        DeploymentError: The version does not answer as it did, or would see other pixels; everything serves as before.
         PixelsError: Earth Engine does not answer; the traffic has moved.
     """
     environment = config.environment
@@ -61,13 +65,19 @@ def roll_back(config: Config, version: str | None, tell: Callable[[str], None]) 
     # Earth Engine is asked last, and must not find out then that nobody may ask it.
     connection.connect(environment.project)
     tell(f"version {found.model.version_id} gets the traffic of {', '.join(found.serving) or 'none'}")
-    made = deployment.deploy(
-        found.model,
-        Place(found.endpoint),
-        config.serving.model_copy(update={"traffic_percent": 100}),
-        found.probe,
-        resource_labels(config),
-    )
+    try:
+        made = deployment.deploy(
+            found.model,
+            Place(found.endpoint),
+            config.serving.model_copy(update={"traffic_percent": 100}),
+            found.probe,
+            resource_labels(config),
+            None if at_once else _patches(config, found, tell),
+        )
+    except DeploymentError as error:
+        raise DeploymentError(
+            f"{error}. Name another version by --to VERSION, or mend what is said here and roll back again"
+        ) from error
     tell("Earth Engine is told")
     registered = register(
         config.name,
@@ -80,3 +90,27 @@ def roll_back(config: Config, version: str | None, tell: Callable[[str], None]) 
     return RolledBack(
         found.model.version_id, found.serving, made.endpoint.resource_name, len(made.kept), registered["asset"]
     )
+
+
+def _patches(config: Config, found: Candidate, tell: Callable[[str], None]) -> Callable[[Any, str], None]:
+    """What the version has to answer before it has traffic: the patches that it was proven on.
+
+    They are asked for as they were stored, which tells whether the model is the one that was proven, and through Earth
+    Engine, which tells whether it would see the pixels that it was trained on.
+    """
+
+    def ask(endpoint: Any, deployed_id: str) -> None:
+        probe = found.patch_probe
+        if probe is not None:
+            probe.ask(endpoint, deployed_id)
+            tell(f"version {found.model.version_id} answers {len(probe.reference.image)} patches as when it was proven")
+        contract = found.probe.contract.model_copy(update={"max_payload_bytes": config.serving.payload_limit})
+        compared = same_pixels.findings(config.data, contract, endpoint.resource_name, found.patches, old=True)
+        for each in compared:
+            if each.passed is None:
+                tell(f"note: {each.name}: {each.detail}")
+        same_pixels.require(compared)
+        if any(each.passed for each in compared):
+            tell("Earth Engine gives it the pixels that it was trained on")
+
+    return ask

@@ -1,7 +1,7 @@
 """Puts a model into service: proved before it gets traffic, and everything as it was where that fails."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,12 +38,19 @@ class Deployed:
     kept: tuple[str, ...] = ()
 
 
-def deploy(model: Any, place: Place, serving: Serving, probe: Probe, labels: Mapping[str, str]) -> Deployed:
+def deploy(
+    model: Any,
+    place: Place,
+    serving: Serving,
+    probe: Probe,
+    labels: Mapping[str, str],
+    further: Callable[[Any, str], None] | None = None,
+) -> Deployed:
     """Lets a model prove itself, gives it its traffic and makes it the champion, or leaves everything as it was.
 
     A model proves itself on an endpoint of its own. Two need none: one for an endpoint that was made just now, which
-    nobody can know yet, and one that is deployed already, which was proved then. Each is asked once more when it has
-    its traffic.
+    nobody can know yet, and one that is deployed already, which was proved then, unless something further is asked of
+    it. Each is asked once more when it has its traffic.
 
     Args:
         model: The `aiplatform.Model`.
@@ -51,6 +58,8 @@ def deploy(model: Any, place: Place, serving: Serving, probe: Probe, labels: Map
         serving: The section.
         probe: What the model must answer.
         labels: Vertex AI labels of what is made on the way.
+        further: Asks for more where the model proves itself, given the `aiplatform.Endpoint` of its own and the
+            deployed model's id there; raises a RuntimeError where the model may not serve.
 
     Raises:
         DeploymentError: It did not start or answered wrongly; the traffic split is what it was before.
@@ -61,8 +70,8 @@ def deploy(model: Any, place: Place, serving: Serving, probe: Probe, labels: Map
     before = dict(endpoint.traffic_split)
     served = _told(endpoint, before)
     try:
-        if there is None and not place.new:
-            _prove(model, name, endpoint, serving, probe, labels)
+        if further is not None or (there is None and not place.new):
+            _prove(model, name, endpoint, serving, probe, labels, further)
         deployed_id = _serve(model, name, endpoint, serving, probe, there, before)
     except (GoogleAPIError, RuntimeError) as error:
         if place.new:
@@ -80,11 +89,21 @@ def deploy(model: Any, place: Place, serving: Serving, probe: Probe, labels: Map
     return Deployed(model, endpoint, deployed_id, tuple(kept_ids))
 
 
-def _prove(model: Any, name: str, endpoint: Any, serving: Serving, probe: Probe, labels: Mapping[str, str]) -> None:
+def _prove(
+    model: Any,
+    name: str,
+    endpoint: Any,
+    serving: Serving,
+    probe: Probe,
+    labels: Mapping[str, str],
+    further: Callable[[Any, str], None] | None,
+) -> None:
     with endpoints.staging(endpoint.display_name, labels, dedicated=is_dedicated(endpoint)) as apart:
         _logger.info("deploy_model: %s proves itself on an endpoint of its own", name)
         deployed_id = endpoints.add(apart, model, serving, {traffic.NEW: 100}, (1, 1))
         difference = probe.ask(apart, deployed_id)
+        if further is not None:
+            further(apart, deployed_id)
     _logger.info("deploy_model: %s answered real tiles as the proven SavedModel did (%.2g)", name, difference)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from components.deploy_model import registry
 from components.deploy_model.probe import Probe
+from earthline.formats.placed_patches import PATCHES, PatchesFileError, PlacedPatches
 from earthline.formats.served.contract import CONTRACT, Contract
 from earthline.formats.served.references import PROBE, ProbeFileError, Reference
 from earthline.storage import folders
@@ -26,12 +27,24 @@ class Candidate:
         endpoint: The `aiplatform.Endpoint`.
         serving: Versions that get traffic now.
         probe: What the version must answer.
+        patches: Patches that it was proven on, with their places; None where nobody knows where they lie.
     """
 
     model: Any
     endpoint: Any
     serving: tuple[str, ...]
     probe: Probe
+    patches: PlacedPatches | None
+
+    @property
+    def patch_probe(self) -> Probe | None:
+        """The same patches as tiles, and what the version must answer to them; None where there are none."""
+        if self.patches is None:
+            return None
+        (rows, columns), placed, contract = self.patches.answered_shape, self.patches, self.probe.contract
+        order = [placed.bands.index(band) for band in contract.bands]
+        image = placed.image[:, :rows, :columns, order]
+        return Probe(contract, Reference(image, placed.valid[:, :rows, :columns], placed.outputs))
 
 
 def find(name: str, endpoint_name: str, wanted: str | None, project: str) -> Candidate:
@@ -65,7 +78,7 @@ def find(name: str, endpoint_name: str, wanted: str | None, project: str) -> Can
     if serving == (version,):
         raise RollbackError(f"version {version} of {name} has all of the traffic already; versions: {told}")
     model = registry.version(newest, version)
-    return Candidate(model, endpoint, serving, _probe(model, project))
+    return Candidate(model, endpoint, serving, *_kept(model, project))
 
 
 def _serving(endpoint: Any, model: Any) -> tuple[str, ...]:
@@ -86,13 +99,15 @@ def _before(aliases: dict[str, tuple[str, ...]], serving: tuple[str, ...]) -> st
     return next((key for key, names in aliases.items() if registry.PREVIOUS in names), None)
 
 
-def _probe(model: Any, project: str) -> Probe:
+def _kept(model: Any, project: str) -> tuple[Probe, PlacedPatches | None]:
+    """What was kept beside a version's SavedModel when it was proven."""
     with tempfile.TemporaryDirectory(prefix="rollback-") as name:
         folder = Path(name)
         try:
-            folders.download(model.uri or "", folder, folders.FEW_BYTES, names=(CONTRACT, PROBE), project=project)
-            return Probe(Contract.read(folder), Reference.read(folder))
-        except (folders.FolderError, ProbeFileError, OSError, ValueError) as error:
+            names = (CONTRACT, PROBE, PATCHES)
+            folders.download(model.uri or "", folder, folders.FEW_BYTES, names=names, project=project)
+            return Probe(Contract.read(folder), Reference.read(folder)), PlacedPatches.read(folder)
+        except (folders.FolderError, ProbeFileError, PatchesFileError, OSError, ValueError) as error:
             raise RollbackError(
                 f"version {model.version_id} of {model.display_name} cannot be proved before it serves: its folder "
                 f"{model.uri} is not what this version of Earthline prepares ({error}). Choose another by --to "

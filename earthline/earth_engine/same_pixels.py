@@ -44,7 +44,9 @@ class OtherPixelsError(RuntimeError):
     """Predictions would see other pixels than the training did; the text says which, and what to do."""
 
 
-def findings(data: Data, contract: Contract, endpoint: str, placed: PlacedPatches | None) -> tuple[Finding, ...]:
+def findings(
+    data: Data, contract: Contract, endpoint: str, placed: PlacedPatches | None, *, old: bool = False
+) -> tuple[Finding, ...]:
     """Compares the patches.
 
     Args:
@@ -52,6 +54,8 @@ def findings(data: Data, contract: Contract, endpoint: str, placed: PlacedPatche
         contract: Of the served model.
         endpoint: Resource name of the endpoint.
         placed: What the proven model was given beside its contract; None where nobody knows where patches lie.
+        old: Whether the model served before: that Earth Engine's imagery has changed since is then a note, as it has
+            for the model that serves now, but another definition of it is not.
 
     Raises:
         PixelsError: Earth Engine does not answer.
@@ -61,7 +65,7 @@ def findings(data: Data, contract: Contract, endpoint: str, placed: PlacedPatche
         return (Finding("training patches", None, told),)
     if data.imagery.data_type == "auto":
         data = data.model_copy(update={"imagery": data.imagery.model_copy(update={"data_type": placed.data_type})})
-    roads = _Roads(data, Grid.from_json(placed.grid), imagery.training_bands(data), imagery.network_input(data))
+    roads = _Roads(data, Grid.from_json(placed.grid), imagery.training_bands(data), imagery.network_input(data), old)
     found: list[Finding] = []
     for patch, (row, column) in enumerate(placed.places.tolist()):
         name = f"patch at row {row}, column {column}"
@@ -80,6 +84,7 @@ class _Roads:
     grid: Grid
     training: Any
     prediction: Any
+    old: bool
 
 
 def require(found: tuple[Finding, ...]) -> None:
@@ -127,7 +132,7 @@ def _changed(roads: _Roads, placed: PlacedPatches, name: str, told: str) -> Find
         )
     return Finding(
         name,
-        False,
+        None if roads.old else False,
         f"the imagery has changed since the examples were exported, with the same definition: {told}",
         "run the pipeline again: it exports and trains anew once detect_changes has seen the change; or name data."
         "imagery dates that no new image falls into",

@@ -56,8 +56,9 @@ class Serving(Section):
         default=1,
         ge=0,
         le=5,
-        description="Former champions that stay deployed without traffic, so that `earthline rollback` is a matter of "
-        "seconds; each costs its replicas. With 0 a rollback deploys the former champion again.",
+        description="Former champions that stay deployed without traffic, so that `earthline rollback` need not deploy "
+        "them beside what serves, and `--at-once` is a matter of seconds; each costs its replicas. With 0 a rollback "
+        "deploys the former champion again.",
     )
     tile_shape: AutoShape = Field(
         default=AUTO,
