@@ -72,8 +72,16 @@ class Catalogue(Protocol):
 class PredictionClient(Protocol):
     """How `Model.predictImage` reaches a Vertex AI endpoint: by its API, as Earth Engine itself does."""
 
-    def predict(self, endpoint: str, instances: Sequence[Any]) -> Any:
-        """POSTs `{"instances": …}` to `…/{endpoint}:predict` and gives `predictions`; raises ApiError."""
+    def predict(self, endpoint: str, instances: Sequence[bytes]) -> tuple[Sequence[Any], int]:
+        """POSTs `{"instances": …}` to `…/{endpoint}:predict`; raises ApiError.
+
+        Args:
+            endpoint: Full name.
+            instances: JSON of each.
+
+        Returns:
+            The answer's `predictions`, and the bytes of the answer.
+        """
 
     def call(self, endpoint: str, method: str, request: bytes) -> bytes:
         """Calls a gRPC method of the deployed model by `directRawPredict` and gives its answer; raises ApiError."""

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import httpx
+import orjson
 
 from earthline_sandbox.earthengine import computation
 from earthline_sandbox.errors import ApiError, invalid
@@ -34,18 +35,25 @@ class VertexEndpoints:
         self._client = httpx.Client(base_url=base_url, timeout=_TIMEOUT_SECONDS, trust_env=False)
         self._senders = ThreadPoolExecutor(_CONNECTIONS, thread_name_prefix="earthengine-predict")
 
-    def predict(self, endpoint: str, instances: Sequence[Any]) -> Any:
-        """POSTs `{"instances": …}` to the endpoint's `:predict` and gives `predictions`.
+    def predict(self, endpoint: str, instances: Sequence[bytes]) -> tuple[Sequence[Any], int]:
+        """POSTs `{"instances": …}` to the endpoint's `:predict`.
 
         Busy answers (429, 503) are tried again with growing pauses.
+
+        Args:
+            endpoint: Full name.
+            instances: JSON of each.
+
+        Returns:
+            The answer's `predictions`, and the bytes of the answer.
 
         Raises:
             ApiError: INVALID_ARGUMENT with the endpoint's own text.
         """
-        data = self._asked(endpoint, "predict", {"instances": list(instances)})
+        data, size = self._asked(endpoint, "predict", b'{"instances":[' + b",".join(instances) + b"]}")
         if not isinstance(data, dict) or not isinstance(data.get("predictions"), list):
             raise _failed(endpoint, "the answer has no list of 'predictions'")
-        return data["predictions"]
+        return data["predictions"], size
 
     def call(self, endpoint: str, method: str, request: bytes) -> bytes:
         """Calls a gRPC method of the deployed model by `:directRawPredict`.
@@ -59,16 +67,15 @@ class VertexEndpoints:
             ApiError: INVALID_ARGUMENT with the endpoint's own text.
         """
         sent = {"methodName": method, "input": base64.b64encode(request).decode()}
-        data = self._asked(endpoint, "directRawPredict", sent)
+        data, _ = self._asked(endpoint, "directRawPredict", json.dumps(sent, separators=(",", ":")).encode())
         try:
             return base64.b64decode(data["output"], validate=True)
         except (KeyError, TypeError, binascii.Error) as error:
             raise _failed(endpoint, "the answer has no 'output'") from error
 
-    def _asked(self, endpoint: str, verb: str, content: Any) -> Any:
-        """The JSON of the endpoint's answer; raises ApiError with its own text."""
+    def _asked(self, endpoint: str, verb: str, body: bytes) -> tuple[Any, int]:
+        """What the JSON of the endpoint's answer says, and its bytes; raises ApiError with the endpoint's own text."""
         location = _location(endpoint)
-        body = json.dumps(content, separators=(",", ":")).encode()
         headers = {
             "Host": f"{location}-aiplatform.googleapis.com",
             "Content-Type": "application/json",
@@ -82,7 +89,7 @@ class VertexEndpoints:
                     raise _failed(endpoint, f"no answer ({type(error).__name__}: {error})") from error
             else:
                 if answer.status_code not in _RETRIED or attempt == _TRIES - 1:
-                    return _data(endpoint, answer)
+                    return _data(endpoint, answer), len(answer.content)
             _pause(self._delay * 2**attempt * (0.5 + random.random()))
         raise AssertionError("unreachable: the last try returns or raises")
 
@@ -125,8 +132,8 @@ def _data(endpoint: str, answer: httpx.Response) -> Any:
     if len(answer.content) > _MAX_ANSWER_BYTES:
         raise _failed(endpoint, f"the answer is larger than {_MAX_ANSWER_BYTES} bytes")
     try:
-        data = answer.json()
-    except ValueError:
+        data = orjson.loads(answer.content)
+    except orjson.JSONDecodeError:
         data = None
     if answer.status_code != 200:
         text = answer.text

@@ -1,6 +1,7 @@
 """However a request is cut into tiles, the pixels are the same."""
 
 import io
+import json
 import os
 from itertools import pairwise
 
@@ -33,7 +34,8 @@ class Smoothing:
     """A model in an endpoint's place: two layers of 3 x 3 weights, so that a pixel depends on two around it."""
 
     def predict(self, endpoint, instances):
-        return [{"smooth": tensors.encode_base64(self.answer(instance))} for instance in instances]
+        found = [{"smooth": tensors.encode_base64(self.answer(json.loads(each)))} for each in instances]
+        return found, len(json.dumps(found))
 
     def answer(self, instance):
         planes = [tensors.decode_base64(text)[..., 0].astype("float64") / 10_000 for text in instance.values()]
