@@ -51,7 +51,7 @@ def test_few_examples_are_seen_more_often_where_no_epochs_are_given(dataset: Cal
     assert feed(folder, epochs=None).epochs == 150 and feed(folder, epochs=3).epochs == 3
     train = Train(batch_size=16)
     # 1,000 steps, of 6, 15 and 200 an epoch.
-    assert [train.epochs_for(examples) for examples in (100, 250, 3200)] == [150, 67, 60]
+    assert [train.epochs_for(examples) for examples in (100, 250, 3200)] == [150, 67, 40]
     assert [train.patience_for(epochs) for epochs in (20, 60, 150)] == [10, 15, 37]
     assert Train(patience=3).patience_for(150) == 3
 

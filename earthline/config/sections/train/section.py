@@ -17,7 +17,7 @@ from earthline.config.sections.train.prior import Prior
 from earthline.config.sections.train.tune import Range, Tune
 
 USUAL_STEPS = 1_000
-LEAST_EPOCHS = 60
+LEAST_EPOCHS = 40
 MOST_EPOCHS = 150
 LEAST_PATIENCE = 10
 
