@@ -50,6 +50,7 @@ def _findings(settings: "Config", reachable: bool, skipped: str) -> "Iterator[Fi
 
     environment, data = settings.environment, settings.data
     yield Finding("config", True, f"workflow {settings.name}, {data.labels.summary}")
+    yield Finding("model", True, _model(settings))
     yield from of_labels(settings)
     yield from of_region(settings)
     yield Finding("tiles for the endpoint", True, _tiles(settings))
@@ -99,6 +100,11 @@ def _findings(settings: "Config", reachable: bool, skipped: str) -> "Iterator[Fi
     if environment.target == "cloud":
         # A project's APIs, roles and quotas: the sandbox is one project that may do everything.
         yield from _ask_cloud(settings)
+
+
+def _model(settings: "Config") -> str:
+    model = settings.train.model
+    return f"{model.name}: stride {model.stride}, receptive field {model.receptive_field} px"
 
 
 def _tiles(settings: "Config") -> str:

@@ -240,7 +240,7 @@ class Config(Section):
         files |= {f"train.model: part {place}, file": part for place, part in enumerate(parts, start=1)}
         return [
             f"{key}: {named.file} is on this machine, where a run on Google Cloud cannot read it; copy it by `gcloud "
-            f"storage cp` to gs://{self.environment.bucket}/models/ and name it there"
+            f"storage cp` to gs://{self.environment.bucket}/models/ and name it there{_to_declare(named)}"
             for key, named in files.items()
             if isinstance(named, ModelFile) and named.local and self.environment.target == "cloud"
         ]
@@ -338,6 +338,13 @@ class Config(Section):
         option = model.STRIDE_OPTION
         smaller = [model.model_copy(update={option: value}) for value in range(getattr(model, option, 1) - 1, 0, -1)]
         return [(f"train.model.{option}: {getattr(each, option)}", Sight(each.stride, each.reach)) for each in smaller]
+
+
+def _to_declare(named: ModelFile) -> str:
+    """What a model's section must say too, once its file is no longer at hand."""
+    if not isinstance(named, Finished):
+        return ""
+    return f", with `declares: {{stride: {named.stride}, receptive_field: {named.receptive_field}}}`"
 
 
 def _travelling_bytes(section: Section) -> int:

@@ -15,9 +15,10 @@ from google.protobuf import json_format
 from kfp import components
 from kfp.pipeline_spec import pipeline_spec_pb2
 
-from earthline.config import Config, load
+from earthline.config import Config, ConfigError, load
 from pipelines.compilation import compile_workflow
 from pipelines.runs.steps import steps_in_order
+from tests.trainer.models.onnx import graphs
 
 ROOT = Path(__file__).parents[2]
 QUICKSTART = ROOT / "configs" / "quickstart.yaml"
@@ -121,6 +122,17 @@ def test_it_names_images_and_nothing_of_this_machine(template: bytes, spec: dict
     assert set(images.values()) == {config.environment.image}
     assert launcher.startswith("gcr.io/ml-pipeline/google-cloud-pipeline-components:")
     assert {pool["container_spec"]["image_uri"] for pool in train_pools(spec)} == {config.environment.image}
+
+
+def test_what_a_model_in_a_file_sees_is_told_to_the_steps(tmp_path: Path) -> None:
+    (tmp_path / "theirs.onnx").write_bytes(graphs.u_net(2, len(load(QUICKSTART).data.imagery.band_names)))
+    model = f"train.model={{name: file, file: {tmp_path / 'theirs.onnx'}}}"
+    defaults = compiled(model)["root"]["inputDefinitions"]["parameters"]
+    declares = {"stride": 4, "receptive_field": 17}
+    assert json.loads(defaults["train"]["defaultValue"])["model"]["declares"] == declares
+    # Once it lies in Cloud Storage nobody reads it before a run: what is to be written then is told.
+    with pytest.raises(ConfigError, match=r"with `declares: \{stride: 4, receptive_field: 17\}`"):
+        compiled(model, "environment.target=cloud")
 
 
 def test_no_step_installs_packages_when_it_starts(template: bytes) -> None:

@@ -23,6 +23,7 @@ from trainer.heads.classification import ClassificationHead
 from trainer.input.store import Store
 from trainer.layers import Dissimilarity
 from trainer.models.file import File
+from trainer.models.onnx import files
 from trainer.network import build
 from trainer.statistics import Statistics
 
@@ -251,6 +252,49 @@ def test_without_its_package_onnx_names_it(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(ValueError, match=r"pip install 'earthline\[onnx\]'"):
         File.model_validate(section).network([0.0] * 3, [1.0] * 3, (2,))
+
+
+@pytest.mark.parametrize(("name", "seen"), [("theirs.onnx", (4, 17)), ("theirs.keras", (1, 3))])
+def test_what_is_not_declared_is_known_from_the_file(name: str, seen: tuple[int, int], tmp_path: Path) -> None:
+    path = tmp_path / name
+    if path.suffix == ".onnx":
+        path.write_bytes(graphs.u_net(2, 3))
+    else:
+        saved(path)
+    given = {"name": "file", "file": name}
+    read = File.model_validate(given, context={"folder": tmp_path})
+    assert (read.stride, read.receptive_field) == seen
+    # What a step is told has both: it plans tiles before it has the file.
+    told = read.model_dump_json()
+    read.network([0.0] * 3, [1.0] * 3, (2,))
+    path.unlink()
+    assert File.model_validate_json(told) == read
+    with pytest.raises(ValueError, match=r"is not read before a run: write `declares: \{stride: "):
+        File.model_validate({"name": "file", "file": f"gs://models/{name}"}, context={"folder": tmp_path})
+    with pytest.raises(ValueError, match="is not read before a run"):
+        File.model_validate(given)
+
+
+def test_a_file_that_no_map_can_be_made_of_is_told_before_a_run(tmp_path: Path) -> None:
+    saved(tmp_path / "fixed.keras", shape=(8, 8))
+    saved(tmp_path / "smaller.keras", padding="valid")
+    (tmp_path / "whole.onnx").write_bytes(
+        graphs.written([graphs.node("GlobalAveragePool", "x", "g"), graphs.node("Mul", "x g", "y")])
+    )
+    for name, said in (
+        ("fixed.keras", "images of 8 x 8 px alone"),
+        ("smaller.keras", r"smaller.keras: .*no stride up to 256 helps"),
+        ("whole.onnx", "GlobalAveragePool .* over all pixels"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            File.model_validate({"name": "file", "file": name}, context={"folder": tmp_path})
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "theirs.onnx").write_bytes(graphs.u_net(2, 3))
+    monkeypatch.setattr(files, "MOST_BYTES", 1000)
+    with pytest.raises(ValueError, match=r"theirs\.onnx is larger than 1,000 bytes"):
+        File.model_validate({"name": "file", "file": "theirs.onnx"}, context={"folder": tmp_path})
 
 
 def test_no_function_of_a_file_is_run(tmp_path: Path) -> None:

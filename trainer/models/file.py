@@ -1,9 +1,10 @@
 """A model that was trained elsewhere: it is not trained, and goes through proof, deployment and map as it is."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from earthline.config.model import Finished
 from earthline.config.model_file import KERAS, ONNX, ModelFile
@@ -71,17 +72,38 @@ class File(ModelFile, Finished):
         description="What is still to be done to the values of its last layer: `softmax` where they are logits of "
         "classes, `sigmoid` where there is one, the logit of the second of two classes.",
     )
-    declares: Declared = Field(description="Stride and receptive field, which are checked before the model is taken.")
+    declares: Declared | None = Field(
+        default=None,
+        description="Stride and receptive field, which are checked before the model is taken; left out, those that its "
+        "layers add up to, where the file is on this machine.",
+    )
+
+    @model_validator(mode="after")
+    def _is_measured(self) -> Self:
+        if self.declares is None:
+            # The section is frozen for those who use it; here it is still in the making.
+            self.__dict__.update(declares=_measured(self.model_copy()))
+        return self
 
     @property
     def stride(self) -> int:
-        """As declared."""
-        return self.declares.stride
+        """As declared, or as measured."""
+        return self._told.stride
 
     @property
     def receptive_field(self) -> int:
-        """As declared."""
-        return self.declares.receptive_field
+        """As declared, or as measured."""
+        return self._told.receptive_field
+
+    @property
+    def _told(self) -> Declared:
+        assert self.declares is not None, "a section that was read has it"
+        return self.declares
+
+    @property
+    def is_onnx(self) -> bool:
+        """Whether it is no Keras model yet."""
+        return self.file.lower().endswith(ONNX)
 
     def suited(self, bands: Sequence[str]) -> Self:
         """As `Model.suited`: with a normalization of as many bands."""
@@ -118,7 +140,7 @@ class File(ModelFile, Finished):
         built = keras.Model([image, valid], x, name=self.name)
         scale = ops.convert_to_tensor(list(std), dtype="float32")
         try:
-            self.declares.require(lambda each, mask: built([each * scale + list(mean), mask], training=False), wanted)
+            self._told.require(lambda each, mask: built([each * scale + list(mean), mask], training=False), wanted)
         except ValueError as error:
             raise ValueError(f"train.model.declares: {self.file}: {error}") from error
         return built
@@ -128,7 +150,7 @@ class File(ModelFile, Finished):
         from trainer import model_file
         from trainer.models.onnx import files
 
-        if not self.file.lower().endswith(ONNX):
+        if not self.is_onnx:
             return model_file.read(self)
         with model_file.fetched(self) as path:
             content = files.content(path, self.file)
@@ -168,3 +190,25 @@ class File(ModelFile, Finished):
                 f"train.model.file: {self.file} gives {given} {'value' if given == 1 else 'values'} for each pixel, "
                 f"data.labels has {outputs[0]}{hint}"
             )
+
+
+def _measured(section: File) -> Declared:
+    """Stride and receptive field of a file that is at hand."""
+    if not section.local or not Path(section.file).is_file():
+        raise ValueError(
+            f"declares is left out, and {section.file} is not read before a run: write `declares: {{stride: …, "
+            "receptive_field: …}`. Of a copy on this machine, named by `file`, `earthline check` tells both"
+        )
+    from trainer import model_file
+    from trainer.models.onnx import files
+    from trainer.models.parts.measured import measured
+
+    if not section.is_onnx:
+        model = model_file.read(section)
+        try:
+            return measured(model, model_file.bands(model, section.file))
+        except ValueError as error:
+            raise ValueError(f"{section.file}: {error}") from error
+    with model_file.fetched(section) as path:
+        found = files.seen(files.content(path, section.file), section.file)
+    return Declared(stride=found.stride, receptive_field=found.receptive_field)

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 
 from trainer.models.onnx import graph
-from trainer.models.onnx.translation import Translated, translated
+from trainer.models.onnx.translation import Translated, least, translated
 
 Array = np.ndarray[Any, Any]
 
 TOLERANCE = 1e-4
 """Largest difference to the file's own numbers, as a share of the largest of them."""
+MOST_BYTES = (2 << 30) - 1
+"""Of a file: protobuf reads no larger message."""
 _TINY = float(np.finfo(np.float32).tiny)
 _LEAST = 32
 """Pixels of the shorter side of what they are compared on, at least."""
@@ -28,9 +30,25 @@ def content(path: Path, file: str) -> bytes:
     Raises:
         ValueError: It is too large.
     """
-    if path.stat().st_size > graph.MOST_BYTES:
-        raise ValueError(f"{file} is larger than {graph.MOST_BYTES:,} bytes")
+    if path.stat().st_size > MOST_BYTES:
+        raise ValueError(f"{file} is larger than {MOST_BYTES:,} bytes")
     return path.read_bytes()
+
+
+def seen(content: bytes, file: str) -> Translated:
+    """Builds the Keras model of a file with the least stride that it needs, to know that and its receptive field.
+
+    Args:
+        content: Of the file.
+        file: Its name, for messages.
+
+    Raises:
+        ValueError: It is no network that can be taken.
+    """
+    try:
+        return least(graph.read(graph.parsed(content, file), file))
+    except graph.Refused as error:
+        raise ValueError(f"{file}: {error}") from error
 
 
 def read(content: bytes, file: str, stride: int) -> Translated:

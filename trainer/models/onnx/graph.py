@@ -8,8 +8,6 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 
-MOST_BYTES = (2 << 30) - 1
-"""Of a file: protobuf reads no larger message."""
 MOST_NODES = 20_000
 LEAST_OPSET = 9
 FLOAT = 1
@@ -99,7 +97,7 @@ def parsed(content: bytes, file: str) -> Any:
         file: Its name, for messages.
 
     Raises:
-        ValueError: It is none, is too large, keeps weights elsewhere, or has operators that are not ONNX' own. The
+        ValueError: It is none, keeps weights elsewhere, or has operators that are not ONNX' own. The
             package `onnx` is not installed.
     """
     try:
@@ -109,8 +107,6 @@ def parsed(content: bytes, file: str) -> Any:
         raise ValueError(
             f"{file}: ONNX is read by the package onnx, which is not installed here: pip install 'earthline[onnx]'"
         ) from error
-    if len(content) > MOST_BYTES:
-        raise ValueError(f"{file} is larger than {MOST_BYTES:,} bytes")
     try:
         proto = onnx.load_model_from_string(content)
     except Exception as error:  # of protobuf, whose class differs between its implementations

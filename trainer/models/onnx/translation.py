@@ -10,7 +10,7 @@ from trainer.models.parts import reach
 from trainer.models.parts.reach import Reach
 
 STRIDES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-"""Tried where the declared one is too small, to name one that is not."""
+"""Tried where none is declared, and where the declared one is too small, to name one that is not."""
 
 
 @dataclass(frozen=True)
@@ -43,18 +43,33 @@ def translated(graph: Graph, stride: int) -> Translated:
     try:
         return _translated(graph, stride)
     except Unsized as error:
-        last = error
-        for larger in (each for each in STRIDES if each > stride):
-            try:
-                found = _translated(graph, larger)
-            except Unsized as other:
-                last = other
-                continue
-            raise Refused(
-                f"it needs images whose height and width divide by {larger}, with {stride} its sizes do not fit "
-                f"together: {error}; declare stride {larger} and receptive_field {found.receptive_field}"
-            ) from error
-        raise Refused(f"{last}; no stride up to {STRIDES[-1]} helps: export it for any height and width") from error
+        found = least(graph, above=stride)
+        raise Refused(
+            f"it needs images whose height and width divide by {found.stride}, with {stride} its sizes do not fit "
+            f"together: {error}; declare stride {found.stride} and receptive_field {found.receptive_field}"
+        ) from error
+
+
+def least(graph: Graph, above: int = 0) -> Translated:
+    """Builds the Keras model with the least stride with which its sizes fit together.
+
+    Args:
+        graph: What to build.
+        above: Which is larger than this.
+
+    Raises:
+        Refused: As `translated`; or no stride helps.
+    """
+    last: Unsized | None = None
+    for stride in (each for each in STRIDES if each > above):
+        try:
+            return _translated(graph, stride)
+        except Unsized as error:
+            last = error
+    raise Refused(
+        f"{last or 'its sizes do not fit together'}; no stride up to {STRIDES[-1]} helps: export it for any height "
+        "and width"
+    ) from last
 
 
 def _translated(graph: Graph, stride: int) -> Translated:
