@@ -23,6 +23,7 @@ class Candidate:
         network: Keras model from image and mask to the task's output.
         state: Metrics of its epochs.
         seconds: Of its training.
+        chosen: Name of the architecture that was chosen; empty where it is itself a candidate.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Candidate:
     network: Any
     state: State
     seconds: float
+    chosen: str = ""
 
 
 def learned(name: str, train: Train, examples: Path, *, others: bool) -> Iterator[Candidate]:
@@ -62,13 +64,12 @@ def learned(name: str, train: Train, examples: Path, *, others: bool) -> Iterato
         )
         began = time.monotonic()
         choice = choosing.choose(train.model, lesson)
-        yield Candidate(name, train, choice.network, choice.state, time.monotonic() - began)
+        chosen = choice.model.name if choice.model else ""
+        yield Candidate(name, train, choice.network, choice.state, time.monotonic() - began, chosen)
         if not others:
             return
         of_name = {
-            each: models.section(each, {}, train.seed)
-            for each in models.names()
-            if models.baseline(each) is None
+            each: models.section(each, {}, train.seed) for each in models.names() if models.baseline(each) is None
         }
         faults = {place for place, each in enumerate(choice.choice.candidates) if each.fault} if choice.choice else {}
         for place, model in enumerate(train.model.candidates):

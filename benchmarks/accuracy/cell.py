@@ -94,6 +94,7 @@ def _told(candidate: Candidate, test: Patches, task: Task) -> tuple[Array, dict[
         "train_seconds": round(candidate.seconds, 1),
         "predict_seconds": round(time.monotonic() - began, 1),
         "settings": candidate.train.model_dump(mode="json"),
+        "chosen": candidate.chosen,
     }
     return predicted, told
 

@@ -54,6 +54,7 @@ class Result(BaseModel):
     train_seconds: float = Field(description="From the examples to the saved model, wall clock.")
     predict_seconds: float = Field(description="Prediction of all test patches, wall clock.")
     settings: dict[str, Any] = Field(description="The whole section `train`, defaults included; or the baseline's.")
+    chosen: str = Field(default="", description="The architecture that a run took among several; else empty.")
     commit: str = Field(default="", description="Commit of the product, where it is known.")
 
 

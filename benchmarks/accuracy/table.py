@@ -1,5 +1,6 @@
 """Results as Markdown: a table for each set, and one for the variants."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -80,6 +81,7 @@ def _set(results: Sequence[Result]) -> str:
     told = [
         f"Gains are in {pool.task.measures[decides].title}; a split tests about {pixels:,.0f} pixels.",
         *(_verdict(pool, plain, name, decides) for name in others),
+        *(_choices(model, runs) for (model, _), runs in plain.items()),
     ]
     return "\n".join(lines) + "\n\n" + " ".join(filter(None, told))
 
@@ -89,6 +91,13 @@ def _missing(name: str, results: Sequence[Result]) -> list[str]:
     there = {result.cell.model for result in results if result.cell.variant == PLAIN}
     lacking = [f"`{model}`" for model in models.names() if models.suits(model, {}, name) and model not in there]
     return [f"Not measured here yet: {', '.join(lacking)}."] if there and lacking else []
+
+
+def _choices(model: str, runs: Sequence[Result]) -> str:
+    """What a model that is one of several took on each split, in a sentence; nothing of another model."""
+    taken = Counter(run.chosen for run in runs if run.chosen)
+    shown = ", ".join(f"`{name}` {count}" for name, count in taken.most_common())
+    return f"Of {taken.total()} splits `{model}` took {shown}." if taken else ""
 
 
 def _verdict(pool: Pool, plain: Runs, other: str, metric: str) -> str:

@@ -12,7 +12,7 @@ import shapely
 from threadpoolctl import threadpool_limits
 
 from benchmarks.accuracy import __main__ as command
-from benchmarks.accuracy import baselines, datasets, models, results, scenes, sets, table
+from benchmarks.accuracy import baselines, candidates, datasets, models, results, scenes, sets, table
 from benchmarks.accuracy.pooling import Pool
 from benchmarks.accuracy.results import PLAIN, Cell, Result
 from earthline import patches
@@ -201,6 +201,30 @@ def test_the_table_says_where_nothing_beats_the_forest(monkeypatch: pytest.Monke
     assert "| `unet` | 5 | 0.700 [0.700, 0.700] |" in text and "**-0.100 [-0.100, -0.100]**" in text
     assert "Not measured here yet: `baseline_forest`," in text and "`unet`, `context" not in text
     assert "| `unet` | no_flips | **+0.200 [+0.200, +0.200]**, 5 seeds |" in text
+
+
+def test_the_table_says_what_was_chosen_on_each_split() -> None:
+    runs = [result("auto", seed, [80], [20], [0]) for seed in range(3)]
+    chosen = [
+        run.model_copy(update={"chosen": name}) for run, name in zip(runs, ("unet", "linear", "unet"), strict=True)
+    ]
+    text = table.page(chosen, {"square_fields": sets.CHECKS["square_fields"]})
+    assert "Of 3 splits `auto` took `unet` 2, `linear` 1." in text
+
+
+@pytest.mark.slow
+def test_candidates_are_scored_as_models_of_their_own(tmp_path: Path) -> None:
+    folder = datasets.prepared("square_fields", 0, tmp_path)
+    # One of them has no entry in models.yaml.
+    names = [{"name": "random_forest", "trees": 3}, {"name": "random_forest"}]
+    train = models.section("auto", {"model.candidates": names, "model.average": False}, 0)
+    chosen, *others = candidates.learned("auto", train, folder, others=True)
+    assert chosen.name == "auto" and chosen.chosen == "random_forest"
+    assert [(each.name, each.train.model.name, each.chosen) for each in others] == [
+        ("random_forest", "random_forest", "")
+    ]
+    assert others[0].network.count_params() > 0
+    assert [each.name for each in candidates.learned("auto", train, folder, others=False)] == ["auto"]
 
 
 def test_a_damaged_result_is_named(tmp_path: Path) -> None:
