@@ -3,6 +3,7 @@
 import fnmatch
 import glob
 import gzip
+import io
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ _GZIP = b"\x1f\x8b"
 _WILD = re.compile(r"[*?\[]")
 _CHUNK = 4 << 20
 """Bytes that one request to Cloud Storage asks for."""
+_BUFFER = 1 << 16
+"""Bytes that are taken of them at a time."""
 
 
 class PatternError(ValueError):
@@ -69,21 +72,45 @@ def reading(name: str, project: str | None = None) -> Iterator[BinaryIO]:
         google.api_core.exceptions.GoogleAPICallError: Cloud Storage refuses.
     """
     with _opened(name, project) as file:
-        packed = file.read(len(_GZIP)) == _GZIP
-        file.seek(0)
-        if packed:
+        if file.peek(len(_GZIP)).startswith(_GZIP):
             with gzip.open(file, "rb") as unpacked:
                 yield cast(BinaryIO, unpacked)
         else:
             yield file
 
 
-def _opened(name: str, project: str | None) -> Any:
+class _Straight(io.RawIOBase):
+    """An object of Cloud Storage from its beginning to its end.
+
+    `BlobReader` asks Cloud Storage anew after every step back, and for what is behind the end as often as a reader
+    asks, which gzip does several times.
+    """
+
+    def __init__(self, reader: Any) -> None:
+        """Takes a `google.cloud.storage.fileio.BlobReader`."""
+        self._reader, self._ended = reader, False
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fills the buffer; less means the end."""
+        if self._ended:
+            return 0
+        found = self._reader.read(len(buffer))
+        self._ended = len(found) < len(buffer)
+        buffer[: len(found)] = found
+        return len(found)
+
+
+def _opened(name: str, project: str | None) -> io.BufferedReader:
     if not name.startswith(REMOTE):
         return Path(name).open("rb")
     bucket, _, path = name.removeprefix(REMOTE).partition("/")
     # Objects that say of themselves that they are packed come as they are stored, like any other.
-    return _client(project).bucket(bucket).blob(path).open("rb", chunk_size=_CHUNK, raw_download=True)
+    blob = _client(project).bucket(bucket).blob(path)
+    return io.BufferedReader(_Straight(blob.open("rb", chunk_size=_CHUNK, raw_download=True)), _BUFFER)
 
 
 def _local(pattern: str) -> Iterator[Found]:

@@ -28,7 +28,7 @@ cases, mount = json.loads(sys.argv[1]), sys.argv[2]
 following.FIRST_PAUSE, following.LONGEST_PAUSE = 0.05, 0.2
 artifact_types._GCS_LOCAL_MOUNT_PREFIX = mount
 
-windows, lines = [], []
+windows, lines, read = [], [], []
 plain = requests.Session.send
 
 class Lines(logging.Handler):
@@ -41,6 +41,8 @@ def heavy(ground):
     # No request gives patches there: first row and column, and those behind the last. Tasks do.
     top, left, bottom, right = ground or (0, 0, 0, 0)
     def refusing(self, request, **options):
+        if "alt=media" in request.url and "export_tasks" in request.url and ".tfrecord" in request.url:
+            read.append(request.url.partition("?")[0])
         if ":computePixels" not in request.url or b"earthline_valid" not in bytes(request.body, "utf8"):
             return plain(self, request, **options)
         grid = json.loads(request.body)["grid"]
@@ -59,9 +61,10 @@ def heavy(ground):
 def step(data, export, folder, temporary="gs://earthline-sandbox/export_batch", ground=None):
     windows.clear()
     lines.clear()
+    read.clear()
     heavy(ground)
     examples = dsl.Dataset(uri=folder, metadata={})
-    outcome = {"windows": windows, "log": lines}
+    outcome = {"windows": windows, "log": lines, "read": read}
     try:
         run(data=data, export=export, project="sandbox", temp_location=temporary, examples=examples)
     except Exception as error:
@@ -165,6 +168,12 @@ def test_both_methods_give_the_same_bytes(outcomes, pixels, batch):
     assert sum(name.endswith(".tfrecord") for name in written) == 6
     assert files(root / batch) == written
     assert found[batch]["metadata"]["export_tasks"] <= TASKS
+
+
+def test_a_result_is_read_once(outcomes):
+    """The first one is proved while it is read."""
+    read = outcomes[1]["fractions-batch"]["read"]
+    assert len(read) == outcomes[1]["fractions-batch"]["metadata"]["export_tasks"] == len(set(read))
 
 
 def test_no_task_is_begun_twice_however_often_the_step_is_killed(sandbox, outcomes):

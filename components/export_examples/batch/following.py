@@ -8,17 +8,18 @@ import logging
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any, NoReturn
 
-import ee
 from google.api_core.exceptions import NotFound
 
 from components.export_examples.batch import proof
 from components.export_examples.batch.failures import CANCELLED, Treatment, told, treatment
+from components.export_examples.batch.operations import Operations, QueueFullError
 from components.export_examples.batch.recipe import Array, Corner, Recipe
 from components.export_examples.batch.task import Ledger, Task
 from components.export_examples.job import Job
-from earthline.earth_engine.retry import PixelsError, ask
+from earthline.earth_engine.retry import PixelsError
 from earthline.formats import shards
 from earthline.formats.examples import features
 
@@ -29,9 +30,10 @@ LOOKED_AT = 20
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 """Seconds between questions."""
 PROGRESS_SECONDS = 60.0
+MOST_WAITING = 20
+"""Patches of a task that wait until one of them is proved."""
 TILE_SCALES = (1, 4, 16)
 """Of Earth Engine's `tileScale`: what is tried in turn against a lack of memory."""
-_FULL = "tasks already in the queue"
 _logger = logging.getLogger(__name__)
 
 Take = Callable[[Corner, Array], None]
@@ -39,10 +41,6 @@ Take = Callable[[Corner, Array], None]
 
 class BatchError(RuntimeError):
     """Earth Engine's tasks do not give the patches; the text says why and what to do."""
-
-
-class _QueueFull(Exception):
-    """Earth Engine takes no further task now."""
 
 
 class Following:
@@ -62,6 +60,7 @@ class Following:
         self._job = job
         self._recipe = Recipe(job.data, job.grid, job.export.patch_shape)
         self._ledger = Ledger(folder, job.project)
+        self._operations = Operations(job, self._recipe, self._ledger)
         self._begun: dict[str, Task] = {}
         self._again: deque[Task] = deque()
         self._tries: Counter[str] = Counter()
@@ -118,7 +117,7 @@ class Following:
                 self._begun[task.name] = task
             else:
                 unsure.append(task)
-        known = self._listed() if unsure else {}
+        known = self._operations.listed() if unsure else {}
         for task in unsure:
             # Its request may have reached Earth Engine, and the answer nobody.
             if task.request_id in known:
@@ -165,8 +164,8 @@ class Following:
                 return False
             self._ledger.write(task)
             try:
-                name = self._start(task)
-            except _QueueFull:
+                name = self._operations.begin(task)
+            except QueueFullError:
                 self._again.appendleft(task)
                 return True
             self.begun += 1
@@ -178,57 +177,17 @@ class Following:
         self._ledger.write(begun)
         self._begun[task.name] = begun
 
-    def _start(self, task: Task) -> str:
-        request = {
-            "expression": self._recipe.table(task.corners, task.tile_scale),
-            "description": task.request_id,
-            "fileExportOptions": {
-                "fileFormat": "TF_RECORD_TABLE",
-                "cloudStorageDestination": {"bucket": self._ledger.bucket, "filenamePrefix": self._ledger.result(task)},
-            },
-            "selectors": self._recipe.columns,
-        }
-
-        def begin() -> dict[str, Any]:
-            try:
-                begun: dict[str, Any] = ee.data.exportTable(task.request_id, dict(request))
-            except ee.EEException as error:
-                if _FULL in str(error):
-                    raise _QueueFull from error
-                raise
-            return begun
-
-        return str(ask(begin, self._job.export.attempts, f"export task {task.request_id}")["name"])
-
-    def _listed(self) -> dict[str, str]:
-        """Names of the project's operations by their descriptions."""
-        found = ask(lambda: ee.data.listOperations(), self._job.export.attempts, "the list of export tasks")
-        return {str(each.get("metadata", {}).get("description")): str(each["name"]) for each in found}
-
     def _finished(self) -> Iterator[tuple[Task, dict[str, Any]]]:
         for task in list(self._begun.values())[:LOOKED_AT]:
-            operation = self._operation(task)
+            operation = self._operations.of(task)
             if operation.get("done"):
                 del self._begun[task.name]
                 yield task, operation
 
-    def _operation(self, task: Task) -> dict[str, Any]:
-        try:
-            found: dict[str, Any] = ask(
-                lambda: ee.data.getOperation(task.operation), self._job.export.attempts, f"export task {task.operation}"
-            )
-        except PixelsError as error:
-            if "not found" not in str(error).lower():
-                raise
-            # Earth Engine forgets old operations; what they wrote may be there all the same.
-            return {"done": True}
-        return found
-
     def _collect(self, task: Task, asked: set[Corner], take: Take, keep: Callable[[], None]) -> None:
         missing = set(range(len(task.corners)))
         try:
-            self._prove(task, asked)
-            for index, pixels in self._rows(task):
+            for index, pixels in self._proven(task, asked):
                 corner = task.corners[index]
                 if corner in asked and index in missing:
                     take(corner, pixels)
@@ -249,18 +208,24 @@ class Following:
             for record in shards.records(file, f"result of {task.request_id}"):
                 yield self._recipe.pixels(features(record))
 
-    def _prove(self, task: Task, asked: set[Corner]) -> None:
-        """Looks at one patch before any is taken: at one that is here already, where the task has such a one."""
-        if self._proved:
-            return
-        held = next((index for index, corner in enumerate(task.corners) if corner not in asked), None)
-        for index, pixels in self._rows(task):
-            if held in (None, index):
+    def _proven(self, task: Task, asked: set[Corner]) -> Iterator[tuple[int, Array]]:
+        """A task's patches; the first task's come after a look at one, if it can be one that is here already."""
+        rows = self._rows(task)
+        if not self._proved:
+            waiting: list[tuple[int, Array]] = []
+            # What was asked for first comes first, but nothing promises it: not too many wait for it.
+            for index, pixels in islice(rows, MOST_WAITING):
+                waiting.append((index, pixels))
+                if task.corners[index] not in asked:
+                    break
+            if waiting:
+                index, pixels = min(waiting, key=lambda row: task.corners[row[0]] in asked)
                 self._proved = True
                 wrong = proof.objection(self._job, task.corners[index], pixels)
                 if wrong:
                     self._stop(task, wrong)
-                return
+            yield from waiting
+        yield from rows
 
     def _failed(self, task: Task, error: dict[str, Any]) -> None:
         found = treatment(error)
@@ -297,16 +262,13 @@ class Following:
         self._ledger.write(task.again())
         for other in self._begun.values():
             try:
-                self._cancel(other)
+                self._operations.cancel(other)
             except PixelsError as error:
                 # It may be done: then the next run takes its result.
                 _logger.warning("export_examples: %s", error)
             else:
                 self._ledger.write(other.again())
         raise BatchError(f"export task {task.request_id} ({task.operation}): {why}")
-
-    def _cancel(self, task: Task) -> None:
-        ask(lambda: ee.data.cancelOperation(task.operation), self._job.export.attempts, f"export task {task.operation}")
 
     def _tell(self) -> None:
         if time.monotonic() - self._said >= PROGRESS_SECONDS:
