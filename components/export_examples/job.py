@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from components.export_examples.planning.features import Foreign
+from components.export_examples.planning.feature_owners import Foreign
 from earthline.config import Data, Export
 from earthline.grid import Grid
 

@@ -11,7 +11,7 @@ import numpy as np
 from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 
-from components.export_examples.planning import blocks, features, plan
+from components.export_examples.planning import blocks, feature_owners, plan
 from components.export_examples.planning.blocks import SplitError
 from components.export_examples.planning.label_tiles import A_LOOK
 from components.export_examples.planning.points import PointsError
@@ -120,7 +120,7 @@ def look(data: Data, export: Export, grid: Grid) -> Preview:
 
     if selected is not None and selected.records is not None:
         # Of thinned pictures nobody could tell how many points there are.
-        kinds = features.counted(selected.records, task)
+        kinds = feature_owners.counted(selected.records, task)
         totals = [(sum(points), sum(polygons)) for points, polygons in _together(kinds)]
         by_split = {split: [sum(each) for each in mine] for split, mine in kinds.items()}
         everywhere = [sum(total) for total in totals]

@@ -37,7 +37,7 @@ class Lines(logging.Handler):
 
 logging.getLogger("components.export_examples").addHandler(Lines(logging.INFO))
 
-def heavy(ground):
+def heavy(ground, astray=False):
     # No request gives patches there: first row and column, and those behind the last. Tasks do.
     top, left, bottom, right = ground or (0, 0, 0, 0)
     def refusing(self, request, **options):
@@ -50,6 +50,12 @@ def heavy(ground):
         column = round((grid["affineTransform"]["translateX"] - 630_000) / 30)
         height, width = grid["dimensions"]["height"], grid["dimensions"]["width"]
         windows.append((row, column, height, width))
+        if astray:
+            body = json.loads(request.body)
+            body["grid"]["affineTransform"]["translateX"] += 30
+            request.body = json.dumps(body)
+            request.headers["Content-Length"] = str(len(request.body))
+            return plain(self, request, **options)
         if row >= bottom or row + height <= top or column >= right or column + width <= left:
             return plain(self, request, **options)
         said = io.BytesIO(b'{"error": {"code": 400, "message": "User memory limit exceeded."}}')
@@ -58,11 +64,11 @@ def heavy(ground):
         return requests.adapters.HTTPAdapter().build_response(request, answer)
     requests.Session.send = refusing
 
-def step(data, export, folder, temporary="gs://earthline-sandbox/export_batch", ground=None):
+def step(data, export, folder, temporary="gs://earthline-sandbox/export_batch", ground=None, astray=False):
     windows.clear()
     lines.clear()
     read.clear()
-    heavy(ground)
+    heavy(ground, astray)
     examples = dsl.Dataset(uri=folder, metadata={})
     outcome = {"windows": windows, "log": lines, "read": read}
     try:
@@ -174,6 +180,12 @@ def test_a_result_is_read_once(outcomes):
     """The first one is proved while it is read."""
     read = outcomes[1]["fractions-batch"]["read"]
     assert len(read) == outcomes[1]["fractions-batch"]["metadata"]["export_tasks"] == len(set(read))
+
+
+def test_a_table_that_is_one_pixel_off_is_no_example(sandbox, outcomes, tmp_path):
+    found, _ = run_step(sandbox, astray=case(tmp_path / "batch", astray=True))
+    assert "is not what a request for the same pixels gives" in found["astray"]["error"]
+    assert not list((tmp_path / "batch").glob("*.tfrecord"))
 
 
 def test_no_task_is_begun_twice_however_often_the_step_is_killed(sandbox, outcomes):

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from shapely.geometry.base import BaseGeometry
 
-from components.export_examples.planning import census, features, plan, points
+from components.export_examples.planning import census, feature_owners, feature_patches, features, plan, points
 from components.export_examples.planning.dealing import Candidates
-from components.export_examples.planning.features import Foreign
+from components.export_examples.planning.feature_owners import Foreign
 from components.export_examples.planning.ground import Ground
 from components.export_examples.planning.label_tiles import LabelTiles
 from components.export_examples.planning.patches import Plan
@@ -113,14 +113,14 @@ def _of_features(
     chosen = features.inside(features.label_pixels(found, grid, export.seed), outline)
     dealt = features.candidates(chosen, task_of(data), grid, export.patch_shape)
     areas = plan.split_areas(grid, export, dealt, len(task_of(data).strata), outline)
-    owned = features.owners(found, areas)
-    corners = features.draw(data, export, grid, areas, chosen, owned)
+    owned = feature_owners.owners(found, areas)
+    corners = feature_patches.draw(data, export, grid, areas, chosen, owned)
     drawn = {(place, 0): np.array(corners[split], np.int32).reshape(-1, 2) for place, split in enumerate(SPLITS)}
     counts = np.array([[len(drawn[place, 0])] for place in range(len(SPLITS))])
     return Selection(
         export,
         areas,
         Plan.of(drawn, counts, None, (points.EVERYTHING,)),
-        foreign=features.foreign(found, owned, areas),
-        records=features.records(found, owned),
+        foreign=feature_owners.foreign(found, owned, areas),
+        records=feature_owners.records(found, owned),
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import shapely
 
-from components.export_examples.planning.features import Foreign
+from components.export_examples.planning.feature_owners import Foreign
 from earthline.config import Data
 from earthline.grid import Grid
 from earthline.task import task_of
