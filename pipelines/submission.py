@@ -1,10 +1,8 @@
 """Submitting a compiled pipeline to Vertex AI, one run of a workflow at a time."""
 
-import secrets
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import yaml
@@ -12,6 +10,7 @@ from filelock import FileLock, Timeout
 from google.cloud import aiplatform
 from platformdirs import user_state_path
 
+from earthline import run_name
 from earthline.config import Config
 from earthline.vertex.connection import connect
 from pipelines.resource_labels import WORKFLOW_LABEL, resource_labels
@@ -71,7 +70,8 @@ def submit(
     connect(environment.project, environment.location)
     with exclusive(environment.project, config.name):
         refuse_active(config.name)
-        job_id = new_job_id(config.name)
+        # The client's own ids count seconds.
+        job_id = run_name.new(config.name)
         job = pipeline_job(config, template, caching=caching, force=force, job_id=job_id)
         announce(job_id)
         job.submit(service_account=environment.service_account)
@@ -102,11 +102,6 @@ def pipeline_job(
             parameter_values={"force": True} if force else {},
             labels=resource_labels(config),
         )
-
-
-def new_job_id(workflow: str) -> str:
-    """A new id for a run. Two within one second differ, unlike the client's own ids, which count seconds."""
-    return f"{workflow}-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
 def refuse_active(workflow: str) -> None:

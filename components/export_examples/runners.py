@@ -1,9 +1,7 @@
 """Which Beam runner works on the export, what it is told, and how its job is followed, cancelled and counted."""
 
 import logging
-import secrets
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from google_cloud_pipeline_components.container.v1.gcp_launcher.utils.gcp_labels
 from google_cloud_pipeline_components.proto.gcp_resources_pb2 import GcpResources
 
 from components.export_examples.job import LOCAL, METRICS, REQUESTS_PER_WORKER, Job
+from earthline import run_name
 from earthline.config import Export
 from earthline.ending import tidy_at_sigterm
 
@@ -65,11 +64,6 @@ def workers(concurrency: int) -> int:
     return max(1, concurrency // REQUESTS_PER_WORKER)
 
 
-def run_suffix() -> str:
-    """The moment and four random digits: two runs within one second get two names."""
-    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-
-
 def options(job: Job, remote: Mapping[str, Any], elements: int = 1_000_000) -> PipelineOptions:
     """Beam's options for the runner.
 
@@ -89,7 +83,7 @@ def options(job: Job, remote: Mapping[str, Any], elements: int = 1_000_000) -> P
 
 def _dataflow(job: Job, remote: Mapping[str, Any], elements: int) -> dict[str, Any]:
     # Dataflow refuses a second active job of one name.
-    named = {"job_name": f"{remote['job_name']}-{run_suffix()}"} if remote.get("job_name") else {}
+    named = {"job_name": run_name.new(str(remote["job_name"]))} if remote.get("job_name") else {}
     count = max(1, min(workers(job.export.concurrency), elements))
     return {
         **named,

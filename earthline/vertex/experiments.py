@@ -1,13 +1,12 @@
 """Runs of a Vertex AI experiment: settings and figures of one model beside those of others, in the console."""
 
 import logging
-import secrets
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 from google.api_core.exceptions import GoogleAPIError
 from google.cloud import aiplatform
 
+from earthline import run_name
 from earthline.vertex.connection import connect
 
 _logger = logging.getLogger(__name__)
@@ -32,7 +31,7 @@ def record(
     Returns:
         Name of the run; None where it could not be written.
     """
-    name = f"run-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    name = run_name.new("run")
     try:
         connect(project, location)
         found = aiplatform.Experiment.get_or_create(experiment)

@@ -8,12 +8,13 @@ from google.api_core.client_options import ClientOptions
 from google.cloud import aiplatform
 from google.protobuf import field_mask_pb2
 
+from earthline import run_name
 from earthline.config import Config
 from earthline.vertex.connection import connect
 from pipelines.resource_labels import WORKFLOW_LABEL, resource_labels
 from pipelines.schedules.differences import Difference, between, facts
 from pipelines.schedules.summary import Summary, summary
-from pipelines.submission import exclusive, new_job_id, pipeline_job, refuse_active
+from pipelines.submission import exclusive, pipeline_job, refuse_active
 
 _FIELDS = ("cron", "start_time", "end_time", "max_run_count", "max_concurrent_run_count")
 _LIMITS = ("max_concurrent_active_run_count", "allow_queueing")
@@ -190,7 +191,7 @@ class Schedules:
             job.runtime_config.parameter_values["force"] = True
         with exclusive(self._project, workflow):
             refuse_active(workflow)
-            job_id = new_job_id(workflow)
+            job_id = run_name.new(workflow)
             announce(job_id)
             self._jobs.create_pipeline_job(parent=self._parent, pipeline_job=job, pipeline_job_id=job_id)
         return job_id
