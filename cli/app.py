@@ -69,6 +69,8 @@ def _earthline(
 def main() -> None:
     """Runs one command. Exit codes: 0 done, 1 the run failed, 2 nothing was started, 130 interrupted."""
     _require_streams()
+    # Where a command needs TensorFlow, its line about the processor's instructions is none of the command's.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     try:
         # A command that started anew to reach the sandbox keeps its name.
         app(prog_name="earthline")

@@ -1,7 +1,6 @@
 """The log of a process: lines on standard error, where Vertex AI and the command line read a step's."""
 
 import logging
-import os
 
 WORDS = "%(message)s"
 """Of steps: the reader knows which step speaks, and when."""
@@ -15,10 +14,4 @@ def begin(form: str = WORDS) -> None:
     Args:
         form: Of each line, as `logging.Formatter` takes it.
     """
-    quiet_tensorflow()
     logging.basicConfig(level=logging.INFO, format=form, force=True)
-
-
-def quiet_tensorflow() -> None:
-    """Keeps TensorFlow from telling of the processor's instructions at each start; TF_CPP_MIN_LOG_LEVEL=0 lets it."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")

@@ -28,6 +28,10 @@ from pipelines.dataflow import beam_options
 from pipelines.resource_labels import WORKFLOW_LABEL
 from pipelines.resource_labels import resource_labels as labels_of
 
+ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "1"}
+"""Variables of every step: TensorFlow tells of the processor's instructions as soon as it is imported, and the last
+line of a step is shown beside it while it runs. Warnings and errors it tells all the same."""
+
 
 def build(config: Config, *, probes: bool = False) -> Any:
     """The workflow as a KFP pipeline.
@@ -180,6 +184,8 @@ def _step(name: str, config: Config) -> Callable[..., Any]:
         task.set_container_image(config.environment.image)
         task.set_cpu_limit(str(machine.cpu))
         task.set_memory_limit(machine.memory)
+        for variable, value in ENVIRONMENT.items():
+            task.set_env_variable(variable, value)
         if not declared()[name].cached:
             # Its effects lie outside the pipeline, where the cache does not see that somebody undid them.
             task.set_caching_options(False)
@@ -218,6 +224,7 @@ def _train_job(config: Config) -> Any:
         restart_job_on_worker_restart=train.replicas > 1,
         service_account=config.environment.service_account or "",
         labels=labels_of(config),
+        env=[{"name": variable, "value": value} for variable, value in ENVIRONMENT.items()],
     )
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from earthline import logs
 from earthline.config import Train
 from trainer.mounts import mounted
 
@@ -41,7 +40,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Left out, those of the process.
     """
     parsed = parse(arguments)
-    logs.quiet_tensorflow()
     from trainer import distribution, training  # TensorFlow takes seconds to load; wrong arguments do not wait for it
     from trainer.loop.faults import OutOfMemory
 

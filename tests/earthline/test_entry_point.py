@@ -1,7 +1,6 @@
 """What a step is called with, and what it gets."""
 
 import logging
-import os
 
 import pytest
 from pydantic import ValidationError
@@ -32,21 +31,5 @@ def test_what_a_step_says_goes_to_standard_error(capsys: pytest.CaptureFixture[s
         run(name="x", serving=Serving())
         logging.getLogger("earthline.test").info("23 patches")
         assert capsys.readouterr().err == "23 patches\n"
-    finally:
-        logging.root.handlers[:], logging.root.level = before
-
-
-@pytest.mark.parametrize(("asked", "level"), [(None, "1"), ("0", "0")])
-def test_tensorflow_does_not_speak_between_the_lines_of_a_step(
-    monkeypatch: pytest.MonkeyPatch, asked: str | None, level: str
-) -> None:
-    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "")  # so that what the step sets is taken back after the test
-    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL")
-    if asked is not None:
-        monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", asked)
-    before = logging.root.handlers[:], logging.root.level
-    try:
-        run(name="x", serving=Serving())
-        assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == level
     finally:
         logging.root.handlers[:], logging.root.level = before

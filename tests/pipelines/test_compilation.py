@@ -135,6 +135,16 @@ def test_what_a_model_in_a_file_sees_is_told_to_the_steps(tmp_path: Path) -> Non
         compiled(model, "environment.target=cloud")
 
 
+def test_tensorflow_does_not_speak_between_the_lines_of_a_step(spec: dict[str, Any]) -> None:
+    quiet = {"name": "TF_CPP_MIN_LOG_LEVEL", "value": "1"}
+    executors = dict(spec["deploymentSpec"]["executors"])
+    # A launcher of Google's, which begins the job.
+    executors.pop("exec-train-model")
+    assert len(executors) == len(STEPS) - 1
+    assert all(quiet in each["container"]["env"] for each in executors.values())
+    assert all(quiet in pool["container_spec"]["env"] for pool in train_pools(spec))
+
+
 def test_no_step_installs_packages_when_it_starts(template: bytes) -> None:
     assert b"pip install" not in template
 
