@@ -17,4 +17,5 @@ def sandbox(
     """Control Google on this machine: start, stop, status, env, reset, seed, add."""
     target.require_sandbox()
     # Its output passes untouched, for `eval "$(earthline sandbox env)"`.
-    raise typer.Exit(subprocess.run([*target.SANDBOX, *(arguments or ["--help"])], check=False).returncode)
+    command = [*target.SANDBOX, *(arguments or ["--help"])]
+    raise typer.Exit(subprocess.run(command, env=target.sandbox_environment(), check=False).returncode)

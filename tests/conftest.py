@@ -17,6 +17,7 @@ import hypothesis
 import psutil
 import pytest
 
+from cli.launch.target import PRELOADED
 from earthline_sandbox.environment import names, restore
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -149,7 +150,7 @@ def attach(home: Path) -> Sandbox:
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """A running sandbox; tests share it, so they use names of their own or `clean_sandbox`."""
     home = tmp_path_factory.mktemp("sandbox") / "home"
-    control(home, "start")
+    control(home, "start", "--preload", ",".join(PRELOADED))
     try:
         yield attach(home)
     finally:

@@ -23,6 +23,15 @@ _MODULE = "earthline_sandbox"
 # -P: a folder of that name in the working directory must not be run instead.
 SANDBOX = (sys.executable, "-P", "-m", _MODULE)
 """The sandbox is another program: product and sandbox share the wire alone."""
+_PRELOAD = "EARTHLINE_SANDBOX_PRELOAD"
+PRELOADED = (
+    "google.cloud.aiplatform", "google.cloud.storage", "ee", "shapely", "matplotlib.figure", "scipy.stats",
+    "sklearn.ensemble", "tensorflow", "keras",
+)  # fmt: skip
+"""Libraries of others that steps and servers import, those first that the first steps need.
+
+The sandbox loads them once for all processes that it starts. None of this product's own: a step reads its code anew.
+"""
 
 
 class TargetError(RuntimeError):
@@ -110,6 +119,14 @@ def require_sandbox() -> None:
         )
 
 
+def sandbox_environment() -> dict[str, str]:
+    """The variables for the sandbox's commands: those of this process, and what a sandbox loads before tasks need it.
+
+    Whoever set that already keeps it.
+    """
+    return {_PRELOAD: ",".join(PRELOADED), **os.environ}
+
+
 def sandbox_runs() -> bool:
     """True where a sandbox answers on this machine; none is started."""
     reply = subprocess.run([*SANDBOX, "status", "--json"], capture_output=True, text=True, check=False)
@@ -145,7 +162,13 @@ def control_sandbox(arguments: Sequence[str]) -> str:
     command = [*SANDBOX, *arguments]
     try:
         reply = subprocess.run(
-            command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=_START_SECONDS, check=False
+            command,
+            env=sandbox_environment(),
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=_START_SECONDS,
+            check=False,
         )
     except subprocess.TimeoutExpired as error:
         raise TargetError(f"the sandbox did not answer `{' '.join(arguments)}` in {_START_SECONDS} s") from error

@@ -13,7 +13,7 @@ from typing import Any
 import platformdirs
 
 from earthline_sandbox import ending
-from earthline_sandbox.environment import HOME, exports, shell
+from earthline_sandbox.environment import HOME, PRELOAD, exports, shell
 from earthline_sandbox.lifecycle import control
 from earthline_sandbox.lifecycle.commands import register
 from earthline_sandbox.settings import Home
@@ -47,7 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _start(home: Home, options: argparse.Namespace) -> int:
     ran = control.running(home)
-    state = control.start(home, idle_minutes=options.idle_minutes, containers=options.containers)
+    state = control.start(
+        home, idle_minutes=options.idle_minutes, containers=options.containers, preload=options.preload
+    )
     if not ran and (found := ending.last(home)) and found.died:
         print(f"sandbox: before this one, {found.sentence()}.", file=sys.stderr)
     print(f"The sandbox is running (process {state['pid']}, port {state['port']}, proxy {state['proxy_port']}).")
@@ -61,7 +63,13 @@ def _run(home: Home, options: argparse.Namespace) -> int:
     from earthline_sandbox.lifecycle.daemon import AlreadyRunningError, serve
 
     try:
-        serve(home, idle_minutes=options.idle_minutes, containers=options.containers or "", echo=sys.stderr.isatty())
+        serve(
+            home,
+            idle_minutes=options.idle_minutes,
+            containers=options.containers or "",
+            preload=options.preload,
+            echo=sys.stderr.isatty(),
+        )
     except AlreadyRunningError as error:
         raise control.ControlError(str(error)) from None
     return 0
@@ -185,6 +193,15 @@ def _show(value: Any, depth: int) -> None:
             print(f"{indent}{key}: {item if item not in ({}, []) else '-'}")
 
 
+def _modules(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if wrong := [name for name in names if not all(part.isidentifier() for part in name.split("."))]:
+        raise argparse.ArgumentTypeError(
+            f"{wrong[0]!r} is no name of a module, such as tensorflow or google.cloud.storage"
+        )
+    return names
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="earthline-sandbox",
@@ -213,6 +230,14 @@ def _parser() -> argparse.ArgumentParser:
                 default=IDLE_MINUTES,
                 metavar="MINUTES",
                 help=f"stop after so many minutes without a request or work; 0: never (default {IDLE_MINUTES:g})",
+            )
+            sub.add_argument(
+                "--preload",
+                type=_modules,
+                default=os.environ.get(PRELOAD, ""),
+                metavar="MODULE,MODULE,…",
+                help="Python modules that tasks import: loaded once, before they are needed, and shared by all; those "
+                f"that are not installed are passed over (default: ${PRELOAD}, or none)",
             )
             how = sub.add_mutually_exclusive_group()
             how.add_argument(

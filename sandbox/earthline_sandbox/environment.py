@@ -13,6 +13,8 @@ from earthline_sandbox.settings import Home
 #: packages to seed its catalogue) still finds the user's own proxy and certificates.
 SAVED = "EARTHLINE_SANDBOX_SAVED"
 HOME = "EARTHLINE_SANDBOX_HOME"
+#: Python modules that a sandbox loads before tasks need them, where `--preload` does not say it.
+PRELOAD = "EARTHLINE_SANDBOX_PRELOAD"
 #: Where the start-up hook finds PySocks for a Python that has none.
 SOCKS = "EARTHLINE_SANDBOX_SOCKS"
 #: Folder of the start-up hooks, which send clients to the proxy that heed no variable.

@@ -61,6 +61,8 @@ class Settings:
             (proxy, CA bundle, metadata server, project). Services add them to every process that they start.
         containers: The workflow's container image where containers run on a Docker engine; empty where they are
             processes of this machine.
+        preload: Python modules that are loaded once, before tasks need them, where containers are processes; those
+            that are not installed are passed over.
         project: Project id.
         project_number: Project number, as Resource Manager reports it.
         location: Default Vertex AI location.
@@ -70,6 +72,7 @@ class Settings:
     port: int
     environment: dict[str, str] = field(default_factory=dict)
     containers: str = ""
+    preload: tuple[str, ...] = ()
     project: str = "sandbox"
     project_number: str = "123456789012"
     location: str = "us-central1"

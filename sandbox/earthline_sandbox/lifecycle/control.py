@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,9 @@ def running(home: Home) -> dict[str, Any]:
     return {}
 
 
-def start(home: Home, *, idle_minutes: float, containers: str | None = None) -> dict[str, Any]:
+def start(
+    home: Home, *, idle_minutes: float, containers: str | None = None, preload: Sequence[str] = ()
+) -> dict[str, Any]:
     """Starts a daemon where none runs, and returns its state once it answers.
 
     Args:
@@ -56,6 +58,7 @@ def start(home: Home, *, idle_minutes: float, containers: str | None = None) -> 
         idle_minutes: Minutes without requests after which it ends; 0 means never.
         containers: Image of the containers that run on a Docker engine; empty runs them as processes. An idle daemon
             that does otherwise is started anew. None takes a running one as it is.
+        preload: Python modules that are loaded before tasks need them; one that runs already keeps its own.
 
     Raises:
         ControlError: It did not come up, and the message has the end of its output; or no container can run here; or
@@ -82,6 +85,7 @@ def start(home: Home, *, idle_minutes: float, containers: str | None = None) -> 
         command = [sys.executable, "-m", "earthline_sandbox", "run", "--home", str(home.root.resolve())]
         command += ["--idle-minutes", str(idle_minutes)]
         command += ["--containers", containers] if containers else []
+        command += ["--preload", ",".join(preload)] if preload else []
         with output.open("wb") as file:
             process = subprocess.Popen(
                 command,

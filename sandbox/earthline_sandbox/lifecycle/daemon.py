@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -53,13 +53,22 @@ class Daemon:
         application: The web application.
     """
 
-    def __init__(self, home: Home, *, idle_minutes: float, containers: str = "", notes: Notes | None = None) -> None:
+    def __init__(
+        self,
+        home: Home,
+        *,
+        idle_minutes: float,
+        containers: str = "",
+        preload: Sequence[str] = (),
+        notes: Notes | None = None,
+    ) -> None:
         """Binds the sockets and builds the services.
 
         Args:
             home: Data folder.
             idle_minutes: Minutes without requests and without work after which the daemon ends; 0 means never.
             containers: Image of the containers that run on a Docker engine; empty runs them as processes.
+            preload: Python modules that are loaded before tasks need them.
             notes: What it leaves behind where it dies.
         """
         self._notes = notes
@@ -85,7 +94,9 @@ class Daemon:
         if not containers:
             # Containers of an engine do not see this machine's folders, and have a PYTHONPATH of their own.
             environment |= start_up({})
-        self.settings = Settings(home=home, port=port, environment=environment, containers=containers)
+        self.settings = Settings(
+            home=home, port=port, environment=environment, containers=containers, preload=tuple(preload)
+        )
         self._ports = {"port": port, "proxy_port": proxy_port}
         self._ended = asyncio.Event()
         self.application = Application(
@@ -150,6 +161,7 @@ class Daemon:
             "idle_seconds": round(activity.idle_seconds(), 1),
             "idle_minutes": self._idle_minutes,
             "containers": self.settings.containers,
+            "preload": list(self.settings.preload),
             "requests": activity.served,
             "log": str(self._home.log_file),
         }
@@ -221,13 +233,14 @@ def _vertex(settings: Settings) -> Service:
     return _load("vertex.service", settings)
 
 
-def serve(home: Home, *, idle_minutes: float, containers: str = "", echo: bool) -> None:
+def serve(home: Home, *, idle_minutes: float, containers: str = "", preload: Sequence[str] = (), echo: bool) -> None:
     """Runs a sandbox until it ends.
 
     Args:
         home: Data folder, created where it is not there.
         idle_minutes: See `Daemon`.
         containers: See `Daemon`.
+        preload: See `Daemon`.
         echo: Whether warnings go to standard error as well as to the log.
 
     Raises:
@@ -251,7 +264,7 @@ def serve(home: Home, *, idle_minutes: float, containers: str = "", echo: bool) 
         notes = Notes(home)
 
         async def main() -> None:
-            await Daemon(home, idle_minutes=idle_minutes, containers=containers, notes=notes).run()
+            await Daemon(home, idle_minutes=idle_minutes, containers=containers, preload=preload, notes=notes).run()
 
         try:
             asyncio.run(main())

@@ -16,7 +16,7 @@ from earthline_sandbox.responses import ErrorBoundary, JsonResponse
 from earthline_sandbox.settings import Settings
 from earthline_sandbox.vertex import HOSTS
 from earthline_sandbox.vertex.batch.batch_prediction_jobs import BatchPredictionJobs
-from earthline_sandbox.vertex.containers import engine, orphans
+from earthline_sandbox.vertex.containers import engine, orphans, processes
 from earthline_sandbox.vertex.jobs.custom_jobs import CustomJobs
 from earthline_sandbox.vertex.jobs.training_pipelines import TrainingPipelines
 from earthline_sandbox.vertex.logs.logging import Logging
@@ -109,6 +109,8 @@ class VertexService:
         """Ends every process; what is deployed stays on record."""
         for part in reversed(self._parts.values()):
             await part.stop()
+        # Not before: what it holds ready may be what a server runs in.
+        processes.release(self._settings)
 
     async def reset(self) -> None:
         """Ends every process and forgets every resource, log and working folder."""

@@ -1,9 +1,11 @@
+import json
 import os
 import subprocess
 import sys
 import sysconfig
 import venv
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -111,6 +113,25 @@ def test_a_sandbox_that_fails_says_why_in_its_own_words(tmp_path: Path, monkeypa
     with pytest.raises(target.TargetError, match=r"`earthline sandbox env` failed: sandbox: "):
         target.control_sandbox(["env"])
     assert not target.sandbox_runs()
+
+
+def test_a_sandbox_loads_what_steps_import_unless_it_is_told_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EARTHLINE_SANDBOX_PRELOAD", "")
+    assert target.sandbox_environment() == os.environ
+    monkeypatch.delenv("EARTHLINE_SANDBOX_PRELOAD")
+    monkeypatch.setenv("EARTHLINE_SANDBOX_HOME", str(tmp_path))
+    target.control_sandbox(["start"])
+    try:
+        assert json.loads((tmp_path / "state.json").read_text())["preload"] == list(target.PRELOADED)
+    finally:
+        target.control_sandbox(["stop"])
+
+
+def test_what_a_sandbox_loads_is_there_and_none_of_it_is_read_anew_by_a_step() -> None:
+    assert all(find_spec(name) for name in target.PRELOADED)
+    assert not {name.partition(".")[0] for name in target.PRELOADED} & {"components", "earthline", "serving", "trainer"}
 
 
 def test_a_folder_called_sandbox_in_the_working_directory_is_not_run(

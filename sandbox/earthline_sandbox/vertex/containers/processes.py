@@ -12,7 +12,7 @@ from typing import Final, Protocol, Self
 
 from earthline_sandbox.settings import Settings
 from earthline_sandbox.vertex.containers import engine, orphans
-from earthline_sandbox.vertex.containers.executors import Zygotes
+from earthline_sandbox.vertex.containers.zygotes import Zygotes
 
 SITE: Final = Path(__file__).with_name("site")
 """Folder of the `sitecustomize` module that tells KFP where Cloud Storage is mounted."""
@@ -196,7 +196,8 @@ class ContainerProcess:
             )
         leader: Leader | None = None
         if not container:
-            leader = _ZYGOTES.run(words, container_environment(settings, {}), variables, log, cwd)
+            base = container_environment(settings, {})
+            leader = _ZYGOTES.run(words, base, settings.preload, variables, log, cwd)
         if leader is None:
             leader = _spawn(words, variables, log, cwd)
         _GUARD.tell("+", leader.pid)

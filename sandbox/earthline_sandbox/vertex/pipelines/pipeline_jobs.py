@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from earthline_sandbox.errors import ApiError, invalid
 from earthline_sandbox.settings import Settings
-from earthline_sandbox.vertex.containers import mount, processes
+from earthline_sandbox.vertex.containers import mount
 from earthline_sandbox.vertex.logs import logging as cloud_logging
 from earthline_sandbox.vertex.pipelines import compiled, lineage, parameters
 from earthline_sandbox.vertex.pipelines.cache import Cache
@@ -107,7 +107,6 @@ class PipelineJobs(Resources):
     async def stop(self) -> None:
         """Ends running jobs; their records say why."""
         await run_in_threadpool(self._end_all)
-        processes.release(self._settings)
 
     async def reset(self) -> None:
         """Ends running jobs and forgets all jobs, their folders and the cache."""

@@ -17,7 +17,7 @@ from google.protobuf import json_format
 from kfp import dsl
 
 from earthline_sandbox.settings import Home, Settings
-from earthline_sandbox.vertex.containers import executors, processes
+from earthline_sandbox.vertex.containers import executors, processes, zygotes
 from earthline_sandbox.vertex.containers.processes import ContainerProcess
 
 
@@ -126,7 +126,7 @@ def facts(text: str, name: str) -> dict[str, Any]:
 def test_what_a_task_finds(settings: Settings, monkeypatch: pytest.MonkeyPatch, mode: str, code: int) -> None:
     assert start(settings, mode, "forked").wait(30) == code
     with monkeypatch.context() as patch:
-        patch.setattr(executors.Zygotes, "run", lambda *_: None)
+        patch.setattr(zygotes.Zygotes, "run", lambda *_: None)
         assert start(settings, mode, "spawned").wait(30) == code
     one, other = log(settings, "forked"), log(settings, "spawned")
     assert facts(one, "forked") == facts(other, "spawned")
@@ -190,5 +190,12 @@ def test_only_the_very_command_is_recognised() -> None:
         ["bash", *words[1:]],
         words[:3],
         [sys.executable, "-m", "kfp.dsl.executor_main"],
+        ["python3", "-W", "error", "-m", "trainer.task"],
+        ["python3", "-m"],
+        ["python3", "-m", "--help"],
+        ["python3", "-c", "import trainer.task"],
+        ["sh", "-c", "python3 -m trainer.task"],
     ):
         assert executors.recognise(changed) is None
+    assert executors.recognise(["python3", "-m", "a.task", "-m"]) == executors.Call("a.task", ("-m",))
+    assert executors.recognise(["python3", "-u", "-m", "a.task"]) == executors.Call("a.task", ())
