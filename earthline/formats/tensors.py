@@ -9,6 +9,7 @@ import functools
 import math
 import re
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -114,12 +115,11 @@ def _decoded(text: Text) -> bytes:
 
 def parse(serialized: Serialized, most: int, types: Collection[str] = _FLOATS) -> Array:
     """Reads a serialized tensor. Arguments, value and errors as of `decode`."""
-    found = _in_place(serialized)
-    if found is not None:
-        kind, shape, start = found
-        _check(kind, shape, most, types)
-        if len(serialized) - start == _READ[kind].itemsize * math.prod(shape):
-            return np.frombuffer(serialized, _READ[kind], offset=start).reshape(shape)
+    layout = _in_place(serialized)
+    if layout is not None:
+        if layout.name not in types or layout.count > most:
+            _check(layout.kind, layout.shape, most, types)
+        return np.frombuffer(serialized, layout.type, offset=layout.start).reshape(layout.shape)
     tensor = _parsed(serialized)
     shape = _shape(tensor)
     _check(tensor.dtype, shape, most, types)
@@ -150,8 +150,8 @@ def strings(serialized: Serialized, most: int) -> tuple[tuple[int, ...], Sequenc
 
 def type_of(serialized: Serialized) -> str:
     """Name of a serialized tensor's type. Raises TensorError where it is no TensorProto."""
-    found = _in_place(serialized)
-    return _type_name(_parsed(serialized).dtype if found is None else found[0])
+    layout = _in_place(serialized)
+    return _type_name(_parsed(serialized).dtype) if layout is None else layout.name
 
 
 def encode(array: Array) -> str:
@@ -179,14 +179,18 @@ def _parts(array: Array) -> tuple[bytes, memoryview]:
     """What stands before the values, and their bytes: what the library would write, without a copy of them in it."""
     kind = _WRITTEN.get(array.dtype.name, _FLOAT)
     values = np.ascontiguousarray(array, _READ[kind])
+    return _beginning(kind, array.shape), values.reshape(-1).view(np.uint8).data if values.size else memoryview(b"")
+
+
+@functools.lru_cache(256)
+def _beginning(kind: int, shape: tuple[int, ...]) -> bytes:
+    """Type, shape and length of a tensor's values; all answers of a model begin alike."""
     head = _Tensor(dtype=kind)
-    for size in array.shape:
+    for size in shape:
         head.tensor_shape.dim.add(size=size)
     told = bytes(head.SerializeToString())
-    if not values.size:
-        return told, memoryview(b"")
-    whole_head = b"".join((told, bytes((_CONTENT_TAG,)), varint(values.nbytes)))
-    return whole_head, values.reshape(-1).view(np.uint8).data
+    count = math.prod(shape)
+    return told + bytes((_CONTENT_TAG,)) + varint(_READ[kind].itemsize * count) if count else told
 
 
 def serialize_strings(values: Sequence[bytes], shape: Sequence[int]) -> bytes:
@@ -207,22 +211,42 @@ def varint(value: int) -> bytes:
     return bytes(found)
 
 
-def _in_place(serialized: Serialized) -> tuple[int, tuple[int, ...], int] | None:
-    """Type, shape and where the values begin, of type, shape and content in this order and nothing else."""
+@dataclass(frozen=True)
+class _Layout:
+    """Type, shape and content in this order and nothing else.
+
+    Attributes:
+        kind: Number of the type.
+        name: Its name.
+        type: Of the values.
+        shape: Of the tensor.
+        count: Of its values.
+        length: Tag and length of the content, which stand between the shape and the values.
+        start: Where the values begin.
+    """
+
+    kind: int
+    name: str
+    type: np.dtype[Any]
+    shape: tuple[int, ...]
+    count: int
+    length: bytes
+    start: int
+
+
+def _in_place(serialized: Serialized) -> _Layout | None:
+    """Where the values of a tensor lie; None where it has to be parsed."""
     try:
         end = 4 + serialized[3]
-        head = _head(bytes(serialized[:end]))
-        if head is None or serialized[end] != _CONTENT_TAG:
-            return None
-        length, start = _number(serialized, end + 1)
     except IndexError:
         return None
-    return (*head, start) if length and start + length == len(serialized) else None
+    layout = _layout(bytes(serialized[:end]), len(serialized))
+    return layout if layout is not None and serialized[end : layout.start] == layout.length else None
 
 
 @functools.lru_cache(256)
-def _head(start: bytes) -> tuple[int, tuple[int, ...]] | None:
-    """Type and shape that a tensor begins with; all inputs of a tile begin alike."""
+def _layout(start: bytes, length: int) -> _Layout | None:
+    """The layout of so many bytes that begin with this type and shape; all inputs of a tile begin alike."""
     if start[0] != _DTYPE_TAG or start[1] not in _READ or start[2] != _SHAPE_TAG or start[3] > 0x7F:
         return None
     place, shape = 4, []
@@ -237,7 +261,12 @@ def _head(start: bytes) -> tuple[int, tuple[int, ...]] | None:
             shape.append(size)
     except IndexError:
         return None
-    return start[1], tuple(shape)
+    kind, count = _READ[start[1]], math.prod(shape)
+    content = bytes((_CONTENT_TAG,)) + varint(kind.itemsize * count)
+    begin = len(start) + len(content)
+    if not count or begin + kind.itemsize * count != length:
+        return None
+    return _Layout(start[1], _TYPE_NAMES[start[1]], kind, tuple(shape), count, content, begin)
 
 
 def _number(serialized: Serialized, place: int) -> tuple[int, int]:

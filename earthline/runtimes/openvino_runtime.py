@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from earthline.formats.served.contract import Contract
-from earthline.runtimes import processors
+from earthline.runtimes import openvino_graph, processors
 from earthline.runtimes.planes import planes
 from earthline.runtimes.runtime import Array, RuntimeFault
 
@@ -37,10 +37,6 @@ _MOST_KEPT = 256
 _DEVICE = "CPU"
 # With its default, OpenVINO computes in bfloat16 where the processor can: fast, but not what was proven.
 _EXACT = {"INFERENCE_PRECISION_HINT": "f32", "EXECUTION_MODE_HINT": "ACCURACY", "ENABLE_CPU_PINNING": False}
-# Without this mark a division by constants becomes a product with their inverse, which is joined with a subtraction
-# before it: in the normalization of imagery digits then cancel out. The quickstart's network was 25 times as far from
-# exact numbers as in TensorFlow (src/common/transformations/src/transformations/rt_info/nonconvertible_divide.cpp).
-_TRUE_DIVISION = "nonconvertable_divide_0"
 
 
 class OpenVinoRuntime:
@@ -102,6 +98,8 @@ class OpenVinoRuntime:
         finally:
             with self._lock:
                 self._busy -= 1
+        if self._gives_planes:
+            found = found.transpose(0, 2, 3, 1)
         return found if found.shape[1:3] == (height, width) else found[:, :height, :width]
 
     def _widen(self) -> None:
@@ -154,9 +152,9 @@ class OpenVinoRuntime:
                 f"the network at {path} takes {takes} and gives {gives}; the contract asks for {bands} planes "
                 f"and {entries} entries: prepare the model again"
             )
-        for operation in read.get_ops():
-            if operation.get_type_name() == "Divide":
-                operation.get_rt_info()[_TRUE_DIVISION] = True
+        openvino_graph.keep_divisions(read)
+        entries_as_they_are = any(output.made == "entries" for output in self.contract.outputs)
+        self._gives_planes = openvino_graph.end_on_planes(read, turned=entries_as_they_are)
         return read
 
     def _compiled(self, sides: tuple[int, int], streams: int) -> "_Compiled":
@@ -178,7 +176,7 @@ class _Compiled:
             self._requests.put(network.create_infer_request())
 
     def compute(self, whole: Array) -> Array:
-        """Float32 (tiles, height, width, entries) of (tiles, planes, height, width), on as many streams as are free."""
+        """What the network gives for float32 (tiles, planes, height, width), on as many streams as are free."""
         found: list[Any] = []
         running: deque[Any] = deque()
         taken: list[Any] = []

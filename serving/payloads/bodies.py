@@ -82,7 +82,7 @@ def _named(instance: Any, place: str, contract: Contract) -> Sequence[str]:
 def _texts(instance: Any, place: str, contract: Contract) -> Iterator[tuple[str, Array]]:
     for name in _named(instance, place, contract):
         text = instance[name]
-        if not isinstance(text, str | memoryview):
+        if not isinstance(text, (memoryview, str)):
             raise RequestError(
                 f"{place}.{name} is {type(text).__name__} instead of a text; use payload format {_FORMATS}"
             )

@@ -63,6 +63,8 @@ def _text(body: bytes, quote: int) -> tuple[bytes, bytes, int]:
 
 def _gap(body: bytes, quote: int) -> tuple[bytes, int]:
     """What stands between a quotation mark and the next, without spaces, and where that is; the body's end at last."""
+    if body[quote + 2 : quote + 3] == _QUOTE:  # mostly it is one colon or comma
+        return body[quote + 1 : quote + 2], quote + 2
     place = body.find(_QUOTE, quote + 1)
     place = len(body) if place < 0 else place
     return body[quote + 1 : place].translate(None, _SPACE), place

@@ -76,6 +76,9 @@ class Tiles:
         values: dict[str, Array] = {}
         shape: tuple[int, ...] = ()
         for name, array in given:
+            if values and array.shape == (*shape, 1):  # as the one before, which was found right
+                values[name] = array[..., 0]
+                continue
             depth = len(self._contract.inputs) if name == ARRAY_BAND and is_array(name, self._contract) else 1
             if array.ndim != 3 or array.shape[2] != depth or not all(0 < side <= MAX_SIDE for side in array.shape[:2]):
                 raise RequestError(
@@ -108,7 +111,8 @@ class Tiles:
             )
 
 
-_WHOLE = ("uint8", "int8", "int16", "uint16", "int32", "uint32")
+_FLOAT = ("float32",)
+_ANY = (*_FLOAT, "uint8", "int8", "int16", "uint16", "int32", "uint32")
 
 
 def is_array(name: str, contract: Contract) -> bool:
@@ -151,8 +155,8 @@ def types(name: str, contract: Contract) -> tuple[str, ...]:
     Google documents no table from Earth Engine's types to TensorFlow's: a band of 16 bits may come as 32.
     """
     # An array band has one type for all inputs.
-    own = set(contract.types.values()) if is_array(name, contract) else {contract.types.get(name, "float32")}
-    return ("float32",) if own <= {"float32"} else ("float32", *_WHOLE)
+    own = set(contract.types.values()) if is_array(name, contract) else (contract.types.get(name, "float32"),)
+    return _FLOAT if all(kind == "float32" for kind in own) else _ANY
 
 
 def most_values(name: str, contract: Contract) -> int:

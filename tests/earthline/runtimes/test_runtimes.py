@@ -6,11 +6,14 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import openvino
 import pytest
 
 from earthline import runtimes
 from earthline.formats.served.contract import Contract
+from earthline.formats.served.outputs import ServedOutput
 from earthline.formats.served.runtime_record import RuntimeRecord
+from earthline.runtimes import openvino_graph
 from tests import small_network
 
 RANDOM = np.random.default_rng(0)
@@ -111,3 +114,23 @@ def test_a_contract_from_before_runtimes_were_recorded_means_tensorflow(prepared
 def test_a_folder_without_a_contract_is_refused(tmp_path: Path) -> None:
     with pytest.raises(runtimes.RuntimeFault, match="no usable contract"):
         runtimes.load(tmp_path)
+
+
+@pytest.mark.parametrize("entries", [0, 3])
+def test_a_softmax_is_computed_over_planes_whatever_is_made_of_it(prepared: Path, tmp_path: Path, entries: int) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(prepared, folder)
+    kind = {"made": "entries", "entries": 3} if entries else {"made": "most_probable", "type": "uint8"}
+    output = ServedOutput.model_validate({"name": "given", "used": 3, **kind})
+    Contract.read(folder).model_copy(update={"outputs": (output,)}).write(folder)
+    network = openvino.Core().read_model(folder / "openvino" / "model.xml")
+    assert openvino_graph.end_on_planes(network, turned=bool(entries)) == (not entries)
+    (softmax,) = [each for each in network.get_ops() if each.get_type_name() == "Softmax"]
+    assert softmax.get_attributes()["axis"] == 1
+    runtime, tensorflow = runtimes.load(folder, "openvino"), runtimes.load(prepared, "tensorflow")
+    for shape in ((2, 12, 12), (1, 9, 7)):
+        inputs = tiles(shape)
+        found = runtime.predict(inputs)
+        np.testing.assert_allclose(found, tensorflow.predict(inputs), atol=1e-6)
+        # Where classes are made of it, entries lie in planes; where they are answered, pixel by pixel.
+        assert (found.strides[-1] == found.itemsize) == bool(entries)
