@@ -8,7 +8,7 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import pytest
 
 from cli.launch.target import PRELOADED
 from earthline_sandbox.environment import names, restore
+from tests.clients import Clients
 
 ROOT = Path(__file__).resolve().parents[1]
 OUTSIDE = dict(os.environ)
@@ -77,6 +78,7 @@ class Sandbox:
         proxy_port: Loopback port of its proxy.
         pid: Process of the daemon when it was attached to.
         environment: Variables that send a client to it.
+        clients: Begins scripts by a fork; None where each is a start.
     """
 
     home: Path
@@ -84,6 +86,7 @@ class Sandbox:
     proxy_port: int
     pid: int
     environment: Mapping[str, str]
+    clients: Clients | None = None
 
     @property
     def process(self) -> psutil.Process:
@@ -102,13 +105,10 @@ class Sandbox:
         self, command: Sequence[str], *, check: bool = True, timeout: float = 120, **variables: str
     ) -> subprocess.CompletedProcess[str]:
         """Runs a command with the sandbox's environment; a failure shows what it wrote."""
-        done = subprocess.run(
-            command,
-            env=self.client_environment(**variables),
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-        )
+        environment = self.client_environment(**variables)
+        done = self.clients.run(command, environment, timeout) if self.clients is not None else None
+        if done is None:
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=timeout)
         assert not check or done.returncode == 0, f"{command[0]} ended with {done.returncode}:\n{done.stderr}"
         return done
 
@@ -151,9 +151,14 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """A running sandbox; tests share it, so they use names of their own or `clean_sandbox`."""
     home = tmp_path_factory.mktemp("sandbox") / "home"
     control(home, "start", "--preload", ",".join(PRELOADED))
+    clients = None
     try:
-        yield attach(home)
+        found = attach(home)
+        clients = Clients(found.client_environment())
+        yield replace(found, clients=clients)
     finally:
+        if clients is not None:
+            clients.close()
         control(home, "stop")
 
 
