@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cli.launch.target import PRELOADED
-from earthline_sandbox.vertex.containers.executors import Call, read_at_start
+from earthline_sandbox.vertex.containers.executors import Call, of_libraries, of_the_start
 from earthline_sandbox.vertex.containers.processes import ContainerProcess
 from earthline_sandbox.vertex.containers.zygotes import Zygote
 
@@ -55,8 +55,9 @@ class Clients:
                 pass
             case _:
                 return None
-        one, other = (read_at_start(variables, libraries=True) for variables in (environment, self._environment))
-        if one != other or Path.cwd() != _ROOT:
+        if any(read(environment) != read(self._environment) for read in (of_the_start, of_libraries)):
+            return None
+        if Path.cwd() != _ROOT:
             return None
         self._asked += 1
         if self._asked <= self._few:

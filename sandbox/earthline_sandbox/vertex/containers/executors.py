@@ -63,12 +63,11 @@ def recognise(command: Sequence[str]) -> Call | None:
     return None
 
 
-def read_at_start(environment: Mapping[str, str], *, libraries: bool) -> dict[str, str]:
-    """The variables that only a start reads.
+def of_the_start(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that the interpreter or KFP reads only when it starts."""
+    return {key: value for key, value in environment.items() if key.startswith(_OF_THE_START)}
 
-    Args:
-        environment: All variables.
-        libraries: Whether there are libraries that have been loaded already.
-    """
-    beginnings = _OF_THE_START + _OF_LIBRARIES if libraries else _OF_THE_START
-    return {key: value for key, value in environment.items() if key.startswith(beginnings)}
+
+def of_libraries(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that libraries read only while they are loaded."""
+    return {key: value for key, value in environment.items() if key.startswith(_OF_LIBRARIES)}

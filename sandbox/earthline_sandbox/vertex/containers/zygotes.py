@@ -16,15 +16,20 @@ import sys
 import sysconfig
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from earthline_sandbox.vertex.containers.executors import Call, read_at_start, recognise
+from earthline_sandbox.vertex.containers.executors import Call, of_libraries, of_the_start, recognise
 
 _ZYGOTE: Final = Path(__file__).with_name("site") / "kfp_zygote.py"
 _SECONDS_TO_START: Final = 60.0
 """From its start; what has not loaded all by then, on a very busy machine, is used once it has."""
+_MOST: Final = 2
+"""Zygotes of a sandbox: each has libraries of its own in memory."""
+_OFTEN: Final = 3
+"""Containers of another kind from which on they have a zygote."""
 
 
 class Forked:
@@ -222,12 +227,17 @@ class Zygote:
 
 
 class Zygotes:
-    """The zygotes of this process, one per environment."""
+    """The zygotes of this process: of each sandbox one and, where libraries are shared, one more.
+
+    Containers whose variables for libraries differ cannot share them. The first kind that comes has a zygote, and
+    another once it has come often; all other containers are started as their commands stand.
+    """
 
     def __init__(self) -> None:
         """Starts none."""
         self._lock = threading.Lock()
-        self._found: dict[str, Zygote] = {}
+        self._found: dict[str, dict[frozenset[tuple[str, str]], Zygote]] = {}
+        self._came: Counter[tuple[str, frozenset[tuple[str, str]]]] = Counter()
         self._unfit: set[str] = set()
 
     def run(
@@ -250,29 +260,37 @@ class Zygotes:
             cwd: Working folder.
         """
         call = recognise(command)
-        if call is None or not _POSSIBLE:
+        if call is None or not _POSSIBLE or of_the_start(base) != of_the_start(environment):
             return None
-        libraries = bool(modules)
-        if read_at_start(base, libraries=libraries) != read_at_start(environment, libraries=libraries):
-            return None
-        return self._zygote(base, modules).run(call, environment, log, cwd)
+        if modules:
+            kind = of_libraries(environment)
+            base = {**{key: base[key] for key in base.keys() - of_libraries(base).keys()}, **kind}
+        zygote = self._zygote(base, modules)
+        return zygote.run(call, environment, log, cwd) if zygote is not None else None
 
     def close(self, mount: str) -> None:
-        """Ends the zygote of the sandbox whose storage is mounted there, if it has one."""
+        """Ends the zygotes of the sandbox whose storage is mounted there, if it has any."""
         with self._lock:
-            zygote = self._found.pop(mount, None)
-        if zygote is not None:
+            zygotes = self._found.pop(mount, {}).values()
+            self._came = Counter({key: count for key, count in self._came.items() if key[0] != mount})
+        for zygote in zygotes:
             zygote.close()
 
-    def _zygote(self, base: Mapping[str, str], modules: Sequence[str]) -> Zygote:
+    def _zygote(self, base: Mapping[str, str], modules: Sequence[str]) -> Zygote | None:
         mount = base["SANDBOX_GCS_MOUNT"]
+        kind = frozenset(of_libraries(base).items() if modules else ())
         with self._lock:
-            zygote = self._found.get(mount)
+            found = self._found.setdefault(mount, {})
+            zygote = found.get(kind)
+            if zygote is None and found:
+                self._came[mount, kind] += 1
+                if self._came[mount, kind] < _OFTEN or len(found) == _MOST:
+                    return None
             if zygote is None or zygote.stale(base):
                 if zygote is not None:
                     zygote.retire()
                     self._unfit |= {zygote.unfit}
-                zygote = self._found[mount] = Zygote(base, [name for name in modules if name not in self._unfit])
+                zygote = found[kind] = Zygote(base, [name for name in modules if name not in self._unfit])
             return zygote
 
 

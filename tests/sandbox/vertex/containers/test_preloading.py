@@ -51,6 +51,7 @@ match sys.argv[1]:
 MODULES = {
     "counted": "import os\nopen(os.environ['COUNT'], 'a').write('x')",
     "asking": "import os\nANSWER = os.environ.get('QUESTION')",
+    "telling": "import os\nLEVEL = os.environ.get('TF_LEVEL')",
     "setting": "import os\nos.environ['SET_BY_IT'] = 'yes'\nos.environ['COLOUR'] = 'red'",
     "failing": "raise RuntimeError('no such device')",
     "leaving": "import sys\nsys.exit(0)",
@@ -211,12 +212,36 @@ def test_a_program_ends_as_it_would_alone(home: Path, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("variable", ["TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "GDAL_DATA"])
 def test_what_a_library_reads_at_its_start_gets_a_start_where_libraries_are_shared(home: Path, variable: str) -> None:
-    sharing = start(made(home, "counted"), "sharing", "sleep", **{variable: "1"})
-    assert not forked(sharing)
-    sharing.stop()
-    alone = start(made(home), "alone", "sleep", **{variable: "1"})
-    assert forked(alone)
-    alone.stop()
+    def forks(settings: Settings, **variables: str) -> bool:
+        process = start(settings, f"program-{time.monotonic()}", "sleep", **variables)
+        found = forked(process)
+        process.stop()
+        return found
+
+    assert forks(made(home)) and forks(made(home), **{variable: "1"})
+    processes.release(made(home))
+    sharing = made(home, "counted")
+    assert [forks(sharing), forks(sharing, **{variable: "1"}), forks(sharing)] == [True, False, True]
+
+
+def test_containers_that_often_come_with_variables_of_libraries_share_their_own(home: Path) -> None:
+    settings = made(home, "telling")
+    program = "import telling\nprint(telling.LEVEL, end='')"
+
+    def tell(**variables: str) -> tuple[bool, str]:
+        folder = f"program-{time.monotonic()}"
+        process = start(
+            settings, folder, program=f"import sys\nprint('telling' in sys.modules)\n{program}", **variables
+        )
+        assert process.wait(30) == 0
+        shared, level = process.log.read_text().split()
+        return shared == "True", level
+
+    assert [tell(TF_LEVEL="1") for _ in range(2)] == [(True, "1")] * 2
+    assert [tell() for _ in range(4)] == [(False, "None"), (False, "None"), (True, "None"), (True, "None")]
+    assert tell(TF_LEVEL="1") == (True, "1")
+    # No third kind.
+    assert [tell(TF_LEVEL="2") for _ in range(4)] == [(False, "2")] * 4
 
 
 TENSORFLOW = """
