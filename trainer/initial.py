@@ -1,6 +1,5 @@
 """Where a network's weights begin: at those of a trained model, layer by layer."""
 
-from collections.abc import Iterator
 from difflib import SequenceMatcher
 from functools import cache
 from typing import Any
@@ -21,7 +20,9 @@ def statistics(section: Init, measured: Statistics) -> Statistics:
         section: The config's section.
         measured: Of the training patches, for a model that normalizes in no layer of its own or in several.
     """
-    found = [layer for layer in _layers(model_file.read(section)) if isinstance(layer, keras.layers.Normalization)]
+    found = [
+        layer for layer in model_file.layers(model_file.read(section)) if isinstance(layer, keras.layers.Normalization)
+    ]
     if len(found) != 1 or np.size(found[0].mean) != len(measured.mean):
         return measured
     mean, variance = (np.asarray(each, np.float64).reshape(-1) for each in (found[0].mean, found[0].variance))
@@ -52,7 +53,7 @@ def begin(network: Any, section: Init, head: Head) -> None:
             f"train.init: {file} gives {found} values for each pixel, data.labels has {wanted}; write `init: {{file: "
             f"{file}, head: new}}` to begin with a new last layer"
         )
-    mine, theirs = ([layer for layer in _layers(each) if layer.weights] for each in (network, model))
+    mine, theirs = ([layer for layer in model_file.layers(each) if layer.weights] for each in (network, model))
     if section.head == "new":
         mine = mine[: len(mine) - _weighted_layers(head)]
     pairs = SequenceMatcher(None, [_kind(layer) for layer in mine], [_kind(layer) for layer in theirs], autojunk=False)
@@ -66,7 +67,8 @@ def begin(network: Any, section: Init, head: Head) -> None:
             f"train.init: no layer of train.model fits one of {file}; use the model and the options that it was "
             "trained with"
         )
-    _tell(f"{taken} of {sum(1 for layer in _layers(network) if layer.weights)} layers begin at the weights of {file}")
+    learned = sum(1 for layer in model_file.layers(network) if layer.weights)
+    _tell(f"{taken} of {learned} layers begin at the weights of {file}")
 
 
 @cache
@@ -75,19 +77,10 @@ def _tell(line: str) -> None:
     print(line, flush=True)
 
 
-def _layers(model: Any) -> Iterator[Any]:
-    """All layers, those of models inside of models too, in the order in which they are computed."""
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from _layers(layer)
-        else:
-            yield layer
-
-
 def _kind(layer: Any) -> tuple[str, tuple[tuple[int, ...], ...]]:
     return type(layer).__name__, tuple(tuple(weight.shape) for weight in layer.weights)
 
 
 def _weighted_layers(head: Head) -> int:
     features = keras.Input((None, None, 1))
-    return sum(1 for layer in _layers(keras.Model(features, head.outputs(features))) if layer.weights)
+    return sum(1 for layer in model_file.layers(keras.Model(features, head.outputs(features))) if layer.weights)

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import tensorflow as tf
 
-import trainer.layers as _registered  # noqa: F401  # a model of ours may hold layers of ours
 from earthline.config.model_file import ModelFile
 from earthline.storage import folders
+from trainer.layers import Resized  # a model of ours may hold any layer of ours: they are registered by this
 from trainer.layers.dissimilarity import detached
 
 MOST_BYTES = 4 << 30
@@ -91,7 +92,69 @@ def _read(section: ModelFile, path: Path) -> Any:
         ) from error
     if not isinstance(model, keras.Model):
         raise ValueError(f"{section.file} holds a {type(model).__name__}, and not a Keras model")
-    return detached(model)
+    return _of_any_shape(detached(model), section.file)
+
+
+def _of_any_shape(model: Any, file: str) -> Any:
+    """The same model with layers of ours where Keras' own can be computed for images of a fixed shape alone.
+
+    Keras 3.15 compares the size that UpSampling2D asks of `keras.ops.image.resize` with 0, which no graph allows where
+    height and width are free (keras/src/ops/image.py).
+    """
+    smooth = [
+        each.interpolation
+        for each in layers(model)
+        if isinstance(each, keras.layers.UpSampling2D) and each.interpolation != "nearest"
+    ]
+    if not smooth:
+        return model
+    other = next((each for each in smooth if each != "bilinear"), None)
+    if other is not None:
+        raise ValueError(
+            f"{file} has UpSampling2D(interpolation='{other}'), which Keras cannot compute for images of any height "
+            "and width; use 'bilinear' or 'nearest'"
+        )
+
+    def free(layer: Any) -> Any:
+        if isinstance(layer, keras.layers.UpSampling2D) and layer.interpolation == "bilinear":
+            rates = [[int(factor), 1, 0, 1] for factor in layer.size]
+            return Resized(rates, "half_pixel", name=layer.name, dtype=layer.dtype_policy)
+        return layer.__class__.from_config(layer.get_config())
+
+    found = keras.models.clone_model(model, clone_function=free, recursive=True)
+    found.set_weights(model.get_weights())
+    return found
+
+
+def layers(model: Any) -> Iterator[Any]:
+    """All layers, those of models inside of models too, in the order in which they are computed.
+
+    Args:
+        model: Keras model.
+    """
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from layers(layer)
+        else:
+            yield layer
+
+
+def require_any_shape(model: Any, file: str) -> None:
+    """Computes nothing, but draws the graph that a SavedModel will be.
+
+    Args:
+        model: Keras model of images.
+        file: Where it comes from, for the message.
+
+    Raises:
+        ValueError: A layer can be computed for images of a fixed height and width alone.
+    """
+    kinds = [tf.TensorSpec((None, None, None, each.shape[-1]), each.dtype) for each in model.inputs]
+    try:
+        tf.function(model).get_concrete_function(kinds if len(kinds) > 1 else kinds[0], training=False)
+    except Exception as error:  # whatever a layer raises; TensorFlow puts its traceback before that
+        told = " ".join(str(error).split())[-300:]
+        raise ValueError(f"{file} cannot be computed for images of any height and width ({told})") from error
 
 
 def bands(model: Any, file: str) -> int:

@@ -254,6 +254,30 @@ def test_without_its_package_onnx_names_it(tmp_path: Path, monkeypatch: pytest.M
         File.model_validate(section).network([0.0] * 3, [1.0] * 3, (2,))
 
 
+def larger(path: Path, interpolation: str) -> Any:
+    image = keras.Input((None, None, 3))
+    inner = keras.Sequential([keras.layers.UpSampling2D((2, 4), interpolation=interpolation)])
+    x = keras.layers.AveragePooling2D((2, 4))(keras.layers.Conv2D(4, 3, padding="same")(image))
+    model = keras.Model(image, keras.layers.Conv2D(2, 1)(inner(x)))
+    model.save(path)
+    return model
+
+
+def test_what_keras_enlarges_at_a_fixed_shape_alone_is_enlarged_at_any(tmp_path: Path) -> None:
+    theirs = larger(tmp_path / "theirs.keras", "bilinear")
+    with pytest.raises(ValueError, match="cannot be computed for images of any height and width"):
+        # Where this is not raised any more, Keras does it by itself.
+        model_file.require_any_shape(theirs, "theirs.keras")
+    given = {"name": "file", "file": "theirs.keras"}
+    network = File.model_validate(given, context={"folder": tmp_path}).network([0.0] * 3, [1.0] * 3, (2,))
+    values = np.random.default_rng(0).normal(size=(1, 8, 12, 3)).astype(np.float32)
+    np.testing.assert_allclose(network([values, np.ones((1, 8, 12, 1), np.float32)]), theirs(values), atol=1e-5)
+    network.export(tmp_path / "saved", verbose=False)
+    larger(tmp_path / "theirs.keras", "bicubic")
+    with pytest.raises(ValueError, match=r"interpolation='bicubic'.*use 'bilinear' or 'nearest'"):
+        File.model_validate(given, context={"folder": tmp_path})
+
+
 @pytest.mark.parametrize(("name", "seen"), [("theirs.onnx", (4, 17)), ("theirs.keras", (1, 3))])
 def test_what_is_not_declared_is_known_from_the_file(name: str, seen: tuple[int, int], tmp_path: Path) -> None:
     path = tmp_path / name

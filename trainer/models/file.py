@@ -143,6 +143,7 @@ class File(ModelFile, Finished):
             self._told.require(lambda each, mask: built([each * scale + list(mean), mask], training=False), wanted)
         except ValueError as error:
             raise ValueError(f"train.model.declares: {self.file}: {error}") from error
+        model_file.require_any_shape(built, f"train.model.file: {self.file}")
         return built
 
     def _read(self) -> Any:
@@ -205,8 +206,10 @@ def _measured(section: File) -> Declared:
 
     if not section.is_onnx:
         model = model_file.read(section)
+        bands = model_file.bands(model, section.file)
+        model_file.require_any_shape(model, section.file)
         try:
-            return measured(model, model_file.bands(model, section.file))
+            return measured(model, bands)
         except ValueError as error:
             raise ValueError(f"{section.file}: {error}") from error
     with model_file.fetched(section) as path:
