@@ -2,12 +2,15 @@
 
 import os
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 VECTOR_SUFFIXES = (".geojson", ".json", ".gpkg", ".shp", ".kml", ".zip", ".fgb")
+LABELS_SUFFIXES = (".csv", *VECTOR_SUFFIXES)
+_RASTER_SUFFIXES = (".tif", ".tiff", ".vrt", ".img", ".jp2", ".nc", ".hdf")
 READY_SCALES = {
     "sentinel2": 10.0,
     "landsat": 30.0,
@@ -88,10 +91,10 @@ class Answers:
         return bool(self.collection) or bool(self.ready and self.ready not in UNDATED)
 
     def require_clear(self) -> None:
-        """Refuses answers that exclude each other.
+        """Refuses answers that exclude each other, and files where an asset's id belongs.
 
         Raises:
-            DraftError: Two flags say two things.
+            DraftError: Two flags say two things, or one names a file.
         """
         for flags in (("image", "collection", "ready"), ("labels", "labels_file")):
             given = [flag for flag in flags if getattr(self, flag)]
@@ -101,6 +104,9 @@ class Answers:
             raise DraftError(f"--target: '{self.target}' is neither sandbox nor cloud")
         if self.ready and self.ready not in READY_SCALES:
             raise DraftError(f"--ready: '{self.ready}' is no ready source; known here: {', '.join(READY_SCALES)}")
+        for key in ("image", "collection", "labels"):
+            if told := file_instead(key, getattr(self, key)):
+                raise DraftError(f"{flag_of(key)}: {told}")
 
     def settle_target(self) -> None:
         """Where nobody said it: the cloud for whoever names a project or a bucket."""
@@ -192,6 +198,27 @@ class Answers:
         if re.match(r"LANDSAT/L[A-Z]0[4-9]/C02/", self.collection):
             return {"cloud_mask": "landsat_qa", "max_cloud_percent": 60}
         return {}
+
+
+def file_instead(key: str, asset: str) -> str:
+    """What to do where a file was named instead of an asset; empty where it may be an asset's id.
+
+    Args:
+        key: Name of the answer.
+        asset: What was given.
+    """
+    suffix = Path(asset).suffix.lower()
+    if key == "labels" and suffix in LABELS_SUFFIXES:
+        return f"{asset} is a file with points or polygons; give it by --labels-file"
+    if suffix not in _RASTER_SUFFIXES:
+        return ""
+    made = f"projects/sandbox/assets/{re.sub(r'[^A-Za-z0-9_-]+', '_', Path(asset).stem)}"
+    whole = " --pyramiding MODE" if key == "labels" else ""
+    command = f"earthline sandbox add {made} {shlex.quote(asset)}{whole}"
+    return (
+        f"{asset} is a file, and Earth Engine reads assets; make one of it, and give {made} instead: `earthline "
+        f"sandbox start`, `{command}`; for Google Cloud: `earthengine upload image`, see docs/how-to/google-cloud.md"
+    )
 
 
 def flag_of(key: str) -> str:

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 from rich.prompt import Prompt
 
 from cli.drafts import features
-from cli.drafts.answers import NAME, READY_SCALES, Answers
+from cli.drafts.answers import LABELS_SUFFIXES, NAME, READY_SCALES, Answers, file_instead
 from cli.drafts.sources import LabelsSeen
 
 
@@ -45,7 +46,7 @@ class Questions:
             if chosen == "ready":
                 answers.ready = self._ask("Which ready source?", list(READY_SCALES), "sentinel2")
             else:
-                setattr(answers, chosen, self._ask(f"Asset id of the {chosen}"))
+                setattr(answers, chosen, self._ask(f"Asset id of the {chosen}", right=partial(file_instead, chosen)))
 
     def details(self, usual_bands: Sequence[str]) -> None:
         """Bands, dates and region.
@@ -70,8 +71,8 @@ class Questions:
         answers = self._answers
         if answers.labels or answers.labels_file:
             return
-        given = self._ask("Labels: an asset's id, or a file with points or polygons")
-        if Path(given).suffix and Path(given).is_file():
+        given = self._ask("Labels: an asset's id, or a file with points or polygons", right=_is_source_of_labels)
+        if given.lower().endswith(LABELS_SUFFIXES):
             answers.labels_file = given
         else:
             answers.labels = given
@@ -121,6 +122,12 @@ class Questions:
             if not problem:
                 return given
             self._console.print(f"  [red]{problem}[/]", highlight=False)
+
+
+def _is_source_of_labels(text: str) -> str:
+    if text.lower().endswith(LABELS_SUFFIXES):
+        return "" if Path(text).is_file() else f"{text} is not there; check the name"
+    return file_instead("labels", text)
 
 
 def _is_day(text: str) -> str:

@@ -25,7 +25,7 @@ from cli.drafts.text import Draft, written
 from earthline import config
 from tests.conftest import Sandbox
 
-from .conftest import Shell
+from ..conftest import Shell
 
 SHAPE = (200, 240)
 FOLDER = "projects/sandbox/assets/init"
@@ -179,6 +179,9 @@ WRONG = [
     (("--target", "moon"), "--target: 'moon' is neither sandbox nor cloud"),
     (("--image", "a/b", "--collection", "a/c"), "--image and --collection: give one of them"),
     ((*KNOWN, "--labels-file", "labels.csv"), "--labels and --labels-file: give one of them"),
+    (("--image", "my scene.tif"), "`earthline sandbox add projects/sandbox/assets/my_scene 'my scene.tif'`"),
+    (("--image", "a/b", "--labels", "cover.TIF"), "assets/cover cover.TIF --pyramiding MODE`"),
+    (("--image", "a/b", "--labels", "points.csv"), "points.csv is a file with points or polygons; give it by --labels"),
     ((*KNOWN, "--region", "Bavaria"), "--region: 'Bavaria' is no rectangle, file or table"),
     ((*KNOWN, "--region", "no.geojson"), "--region: no.geojson is not there"),
     ((*KNOWN, "--name", "Big Map"), "name: 'Big Map' is not allowed"),
@@ -288,8 +291,10 @@ def test_fractions_of_a_file_are_a_value_and_whole_numbers_if_one_says_so(here: 
 
 
 def test_on_a_terminal_it_asks_for_what_no_flag_said(here: Shell) -> None:
-    answers = iter(["", "image", f"{FOLDER}/valley/image", "", f"{FOLDER}/valley/cover", "no name!", "asked"])
+    imagery = ["image", "scene.tif", f"{FOLDER}/valley/image"]
+    answers = iter(["", *imagery, "", "no.csv", f"{FOLDER}/valley/cover", "no name!", "asked"])
     told = _on_a_terminal(here, ["init"], answers)
+    assert "scene.tif is a file, and Earth Engine reads assets" in told and "no.csv is not there" in told
     assert "Bands, with commas between them (red,nir)" in told
     assert "3 to 42 lower-case letters" in told
     assert next(answers, None) is None

@@ -13,7 +13,7 @@ from rasterio import Affine
 
 from tests.conftest import Sandbox
 
-from .conftest import Shell
+from ..conftest import Shell
 
 SIDE = 240
 ASSETS = "projects/sandbox/assets/planned"

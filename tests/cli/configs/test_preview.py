@@ -18,7 +18,7 @@ from earthline.formats.manifest import SPLITS, Manifest
 from earthline.reports import splits
 from tests.conftest import Sandbox
 
-from .conftest import Shell
+from ..conftest import Shell
 
 SIDE = 120
 FOLDER = "projects/sandbox/assets/preview"

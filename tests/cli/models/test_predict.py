@@ -29,7 +29,7 @@ from tests.conftest import Sandbox
 from tests.earthline.local_map.files import CORNER, SCALE, write
 from tests.earthline.local_map.models import NAMES, contract
 
-from .conftest import Shell
+from ..conftest import Shell
 
 BANDS = ("a", "b")
 COLORS = ("#2b8cbe", "#1b7837", "#d7301f")

@@ -18,7 +18,7 @@ from earthline import datasets
 from tests.components import foreign
 from tests.conftest import Sandbox
 
-from .conftest import Shell
+from ..conftest import Shell
 
 SIDE = 400
 FOLDER = "projects/sandbox/assets/exported"

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Shell
+from ..conftest import Shell
 
 ROOT = Path(__file__).parents[3]
 SUBMIT = """

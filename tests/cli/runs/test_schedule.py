@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Shell
+from ..conftest import Shell
 
 ROOT = Path(__file__).parents[3]
 QUICKSTART = str(ROOT / "configs" / "quickstart.yaml")
