@@ -69,8 +69,9 @@ def _earthline(
 def main() -> None:
     """Runs one command. Exit codes: 0 done, 1 the run failed, 2 nothing was started, 130 interrupted."""
     _require_streams()
-    # Where a command needs TensorFlow, its line about the processor's instructions is none of the command's.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+    # Where a command needs TensorFlow, that speaks in C++ about the processor, and about sizes of images that were
+    # tried to find what a network needs. What matters comes as an exception.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         # A command that started anew to reach the sandbox keeps its name.
         app(prog_name="earthline")
