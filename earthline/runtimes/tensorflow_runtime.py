@@ -28,7 +28,8 @@ class TensorFlowRuntime:
         Raises:
             RuntimeFault: No contract, or a signature that does not fit it.
         """
-        import tensorflow as tf  # seconds to load: the server answers its health check meanwhile
+        # Seconds to load: the server answers its health check meanwhile.
+        from earthline.runtimes.light_tensorflow import tf
 
         try:
             self.contract = Contract.read(folder)

@@ -4,3 +4,5 @@
 trained model gave for real patches comes as `evidence`. Every term is asked, also after one has failed, and becomes a
 `Finding` with its fix: `terms` lists them, the other modules ask.
 """
+
+import earthline.runtimes.light_tensorflow  # noqa: F401  before any module here imports TensorFlow, and Keras with it

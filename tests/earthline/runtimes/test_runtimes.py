@@ -86,6 +86,25 @@ loading.load(pathlib.Path({str(prepared)!r}))
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_tensorflow_needs_no_keras_and_leaves_it_whole(prepared: Path) -> None:
+    code = f"""
+import sys, numpy, pathlib
+from earthline.runtimes.tensorflow_runtime import TensorFlowRuntime
+import components.prepare_saved_model.proof.__main__
+runtime = TensorFlowRuntime(pathlib.Path({str(prepared)!r}))
+ones = numpy.ones((2, 8, 8), numpy.float32)
+print(runtime.predict(dict(red=ones, nir=ones, earthline_valid=ones)).shape, "keras" in sys.modules)
+import keras
+import tensorflow as tf
+network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+network.compile("adam", "mse")
+network.fit(ones[0, :, :2], ones[0, :, :1], verbose=0)
+print(type(network.optimizer) is tf.keras.optimizers.Adam)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.splitlines() == ["(2, 8, 8, 3) False", "True"], done.stderr
+
+
 def test_where_openvinos_network_is_missing_tensorflow_takes_its_place(
     prepared: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
