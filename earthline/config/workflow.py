@@ -1,38 +1,26 @@
 """The whole config, and what only the whole can check."""
 
-import json
-import re
-from pkgutil import resolve_name
-from typing import Any, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
-from earthline.config import tiling
-from earthline.config.answers import APPLICABILITY, Answers
-from earthline.config.model import Compound, Finished, Fitted
-from earthline.config.model_file import ModelFile
+from earthline.config import problems, tiling
+from earthline.config.answers import Answers
 from earthline.config.section import Section
 from earthline.config.sections.budget import Budget
 from earthline.config.sections.data import Data
 from earthline.config.sections.environment import Environment
 from earthline.config.sections.evaluate import Evaluate
 from earthline.config.sections.export import Export
-from earthline.config.sections.labels import VectorLabels, installed
+from earthline.config.sections.labels import VectorLabels
 from earthline.config.sections.predict import Predict
 from earthline.config.sections.schedule import Schedule
 from earthline.config.sections.serving import Serving
 from earthline.config.sections.train import Train
-from earthline.config.sections.train.loss import names as loss_names
 from earthline.config.sections.validation import Validation
 from earthline.config.step import AnySteps, default
 from earthline.config.tiling import NoPlanError
 from earthline.tile_plan import Plan, Sight, Wire
-
-STEP_BYTES = 120_000
-"""Most bytes of settings that travel to a step. They are one argument of its process, for which Linux has 131,072
-(MAX_ARG_STRLEN, man 2 execve); the addresses of the step's artifacts need a part of that."""
-_WRITABLE = re.compile(r"(projects/[^/]+/assets|users)/.")
-"""Asset ids that somebody can own; what begins otherwise is the public catalogue."""
 
 
 class Config(Section):
@@ -124,206 +112,22 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        problems = [
-            *self._loss_problems(),
-            *self._design_problems(),
-            *self._evaluate_problems(),
-            *self._band_problems(),
+        environment, data, export, train = self.environment, self.data, self.export, self.train
+        found = [
+            *problems.of_loss(data, train),
+            *problems.of_design(data, export),
+            *problems.of_metrics(data, self.evaluate),
+            *problems.of_bands(data, train, self.predict),
             *self.answers.problems(self.serving.outputs, self.data.imagery.band_names),
-            *self._model_problems(),
-            *(self._stride_problems() or self._tile_problems()),
-            *self._asset_problems(),
-            *self._size_problems(),
+            *problems.of_model(environment, data, train),
+            *(problems.of_shapes(data, export, train) or self._tile_problems()),
+            *problems.of_asset(self.name, environment, data, self.predict),
+            *problems.of_sizes(data, self.predict),
+            *problems.of_places(environment, data, train),
         ]
-        images = {
-            "environment.image": self.environment.image,
-            "environment.serving_image": self.environment.serving_image,
-            "train.image": self.train.image,
-        }
-        for key, image in images.items():
-            if self.environment.target == "cloud" and image is not None and "/" not in image:
-                problems.append(
-                    f"{key}: '{image}' names no registry, so Vertex AI cannot pull it; give the whole name, such as "
-                    "us-central1-docker.pkg.dev/PROJECT/earthline/earthline:0.1.0"
-                )
-        local = self.data.examples.local if self.data.examples is not None else ()
-        if self.environment.target == "cloud" and local:
-            problems.append(
-                f"data.examples: {local[0]} is on this machine, where a run on Google Cloud cannot read it; copy it by "
-                f"`gcloud storage cp` to gs://{self.environment.bucket}/examples/ and name it there"
-            )
-        if problems:
-            raise ValueError("\n".join(problems))
+        if found:
+            raise ValueError("\n".join(found))
         return self
-
-    def _loss_problems(self) -> list[str]:
-        task, loss = self.data.labels.task, self.train.loss
-        if loss is None or loss.name in loss_names(task):
-            return []
-        return [
-            f"train.loss: {loss.name} is no loss for {self.data.labels.KIND}, which data.labels names; use one of "
-            f"{', '.join(loss_names(task))}"
-        ]
-
-    def _design_problems(self) -> list[str]:
-        export, labels = self.export, self.data.labels
-        if isinstance(labels, VectorLabels) and (export.design, export.allocation) != ("stratified", "equal"):
-            key = "design" if export.design != "stratified" else "allocation"
-            return [
-                f"export.{key}: {getattr(export, key)} draws from the pixels of a label raster, and data.labels holds "
-                "points and polygons, whose places somebody chose; remove it"
-            ]
-        if export.allocation != "neyman":
-            return []
-        task: Any = resolve_name(installed()[labels.task].task).of_labels(labels)
-        strata = ", ".join(task.strata)
-        if export.stds is None and task.spread is None:
-            return [
-                f"export.stds: allocation neyman needs one for each of {strata}; give them, such as "
-                "sqrt(u * (1 - u)) for an expected user's accuracy u, or use allocation: proportional"
-            ]
-        wrong = sorted(set(export.stds or task.strata) ^ set(task.strata))
-        if wrong:
-            return [f"export.stds: {', '.join(wrong)}: give one number for each of {strata}, and for nothing else"]
-        return []
-
-    def _evaluate_problems(self) -> list[str]:
-        labels, metric, floors = self.data.labels, self.evaluate.metric, self.evaluate.floors
-        if metric is None and not floors:
-            return []
-        # A task takes half a second to load; most configs leave both to it.
-        task: Any = resolve_name(installed()[labels.task].task).of_labels(labels)
-        problems = []
-        if metric is not None and metric not in task.measures:
-            problems.append(
-                f"evaluate.metric: '{metric}' is no metric of {labels.KIND}, which data.labels names; use one of "
-                f"{', '.join(task.measures)}"
-            )
-        known = labels.entries if task.part_title else ()
-        for name in floors:
-            if name not in known:
-                fix = f"use one of {', '.join(known)}" if known else f"remove it: {labels.KIND} have no floors"
-                problems.append(f"evaluate.floors: '{name}' is none of the {labels.KIND} in data.labels; {fix}")
-        return problems
-
-    def _band_problems(self) -> list[str]:
-        labels, asked = self.data.labels, self.predict.bands
-        further = self.train.loss_of(labels.task).further if self.train.model.gives_further else ()
-        known = (*labels.CONFIDENCE, *further)
-        found = []
-        for name in asked:
-            if name in APPLICABILITY:
-                if not self.train.certainty.applicability:
-                    found.append(f"predict.bands: '{name}' needs `train.certainty: {{applicability: true}}`")
-            elif name not in known:
-                found.append(
-                    f"predict.bands: '{name}' is no further band of a map of {labels.summary} with this "
-                    f"train.model and train.loss; use {', '.join((*known, *APPLICABILITY))}"
-                )
-        if len(set(asked)) < len(asked):
-            found.append(f"predict.bands: {', '.join(asked)}: a name stands twice; keep one")
-        return found
-
-    def _model_problems(self) -> list[str]:
-        try:
-            self.train.model.suited(self.data.imagery.band_names)
-        except ValueError as error:
-            return [f"train.model: {error}"]
-        if self.train.init is not None and isinstance(self.train.model, Compound | Fitted | Finished):
-            return [
-                f"train.init: '{self.train.model.name}' is no network that could begin at the weights of a file; "
-                "remove `init`, or use another train.model"
-            ]
-        model = self.train.model
-        parts = model.parts if isinstance(model, Compound) else ()
-        files = {"train.model.file": model, "train.init.file": self.train.init}
-        files |= {f"train.model: part {place}, file": part for place, part in enumerate(parts, start=1)}
-        return [
-            f"{key}: {named.file} is on this machine, where a run on Google Cloud cannot read it; copy it by `gcloud "
-            f"storage cp` to gs://{self.environment.bucket}/models/ and name it there{_to_declare(named)}"
-            for key, named in files.items()
-            if isinstance(named, ModelFile) and named.local and self.environment.target == "cloud"
-        ]
-
-    def _stride_problems(self) -> list[str]:
-        model, stride = self.train.model, self.train.model.stride
-        option = f"a smaller train.model.{model.STRIDE_OPTION}" if model.STRIDE_OPTION else "another train.model"
-        problems = []
-        crop, patch = self.train.crop_shape, self.export.patch_shape
-        for key, shape in (("export.patch_shape", patch), ("train.crop_shape", crop)):
-            if shape and not model.takes(shape):
-                fitting = [max(stride, round(pixels / stride) * stride) for pixels in shape]
-                problems.append(
-                    f"{key}: {list(shape)} does not divide by the model's stride {stride}; use {fitting}, or {option}"
-                )
-        # Examples made elsewhere have a shape of their own, which the training compares.
-        if crop and not self.data.examples and any(one > other for one, other in zip(crop, patch, strict=True)):
-            problems.append(
-                f"train.crop_shape: {list(crop)} does not fit into patches of {list(patch)} px; use a smaller one, or "
-                "a larger export.patch_shape"
-            )
-        return problems
-
-    def _asset_problems(self) -> list[str]:
-        """What `predict.asset` must not be: it is written, so it is nothing that is read."""
-        if self.predict.asset is None:
-            return []
-        asset = _plain_id(self.predict.asset)
-        if not _WRITABLE.match(asset):
-            return [
-                f"predict.asset: '{self.predict.asset}' is in no project; give an id such as "
-                f"projects/{self.environment.project}/assets/maps/{self.name}"
-            ]
-        model = f"projects/{self.environment.project}/assets/earthline/{self.name}"
-        read = {
-            **self.data.imagery.asset_keys,
-            "data.labels": self.data.labels.asset,
-            "the model that register_ee_model writes": model,
-        }
-        problems = []
-        for what, other in read.items():
-            plain = _plain_id(other)
-            relation = (
-                "is"
-                if asset == plain
-                else "lies inside"
-                if asset.startswith(f"{plain}/")
-                else "is a folder that holds"
-                if plain.startswith(f"{asset}/")
-                else ""
-            )
-            if relation:
-                problems.append(
-                    f"predict.asset: '{self.predict.asset}' {relation} {what} ({other}), which the map would replace "
-                    "or add to; give an id of its own"
-                )
-        return problems
-
-    def _size_problems(self) -> list[str]:
-        """Whether a step can be started with all that it is told."""
-        imagery, labels = self.data.imagery, self.data.labels
-        parts: dict[str, Section | None] = {
-            "data.region": self.data.region,
-            "data.labels": labels,
-            "data.imagery": imagery,
-            "predict.region": self.predict.region,
-        }
-        sizes = {key: _travelling_bytes(part) for key, part in parts.items() if part is not None}
-        if sum(sizes.values()) <= STEP_BYTES:
-            return []
-        largest = max(sizes, key=lambda key: sizes[key])
-        shown = ", ".join(f"{key} {size:,}" for key, size in sizes.items() if size > STEP_BYTES / 100)
-        ways = {
-            "data.region": "give it a larger `simplify` (metres by which the outline may move), or upload the file as "
-            "a table and name that by `table`",
-            "data.labels": "upload them as a table and name that by `table`",
-            "data.imagery": "build a smaller image in the function, such as one that loads an asset you exported",
-        }
-        ways["predict.region"] = ways["data.region"]
-        return [
-            f"{largest}: what travels to each step would have {sum(sizes.values()):,} bytes, and at most "
-            f"{STEP_BYTES:,} fit ({shown}); {ways[largest]}"
-        ]
 
     def _tile_problems(self) -> list[str]:
         try:
@@ -338,23 +142,3 @@ class Config(Section):
         option = model.STRIDE_OPTION
         smaller = [model.model_copy(update={option: value}) for value in range(getattr(model, option, 1) - 1, 0, -1)]
         return [(f"train.model.{option}: {getattr(each, option)}", Sight(each.stride, each.reach)) for each in smaller]
-
-
-def _to_declare(named: ModelFile) -> str:
-    """What a model's section must say too, once its file is no longer at hand."""
-    if not isinstance(named, Finished):
-        return ""
-    return f", with `declares: {{stride: {named.stride}, receptive_field: {named.receptive_field}}}`"
-
-
-def _travelling_bytes(section: Section) -> int:
-    """Size of a section in a step's argument: its JSON stands in there as a JSON string."""
-    return len(json.dumps(section.model_dump_json()))
-
-
-def _plain_id(asset: str) -> str:
-    """An asset's id without the ways to write the same one: developers.google.com/earth-engine/guides/asset_manager."""
-    plain = asset.strip("/")
-    for root in ("projects/earthengine-legacy/assets/", "projects/earthengine-public/assets/"):
-        plain = plain.removeprefix(root)
-    return plain
