@@ -10,7 +10,7 @@ BASE_IMAGE ?=
 ONLY ?=
 # More options of `docker build`, such as --network host or --build-arg TENSORFLOW=gpu.
 BUILD_FLAGS ?=
-# Each has a sandbox of its own and loads TensorFlow: about 2 GB of memory.
+# Each has a sandbox of its own, and both load TensorFlow for those that they start: about 4 GB of memory.
 TEST_PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
