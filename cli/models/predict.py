@@ -256,7 +256,7 @@ def _map(
 def _kept(folder: Path, console: "Console") -> Iterator[None]:
     """Says of whatever ends a map that what is done is kept."""
     from earthline.local_map.endpoints import EndpointError
-    from earthline.local_map.images import ImageError
+    from earthline.local_map.files import ImageError
 
     kept = f"what is done is kept in {folder}: start the same command again to go on"
     try:

@@ -39,7 +39,7 @@ EXPLAINED = {
     "earthline.grid.crs.GridError": NOT_STARTED,
     "earthline.local_map.bands.BandError": NOT_STARTED,
     "earthline.local_map.endpoints.EndpointError": NOT_STARTED,
-    "earthline.local_map.images.ImageError": NOT_STARTED,
+    "earthline.local_map.files.ImageError": NOT_STARTED,
     "earthline.local_map.layers.LayerError": NOT_STARTED,
     "earthline.local_map.models.ModelError": NOT_STARTED,
     "earthline.local_map.placement.ScaleError": NOT_STARTED,

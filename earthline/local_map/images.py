@@ -6,18 +6,15 @@ They are one file, parts that lie beside each other, or bands that lie in severa
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
-import rasterio
-from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.enums import MaskFlags
 from rasterio.errors import RasterioIOError
 from rasterio.windows import Window
 
-from earthline.grid import Grid
-from earthline.local_map.bands import BandError, Matching, matched
+from earthline.local_map.files import ImageError, Part, alphas, arranged, opened, require_usable
 
 Array = np.ndarray[Any, Any]
 
@@ -25,31 +22,6 @@ LEAST_CACHE_BYTES, MOST_CACHE_BYTES = 64 << 20, 1 << 30
 """Of decoded blocks that GDAL keeps. Below what a row of tiles needs, files in strips are read again and again."""
 _SAMPLE_SIDE, _SAMPLES = 64, 5
 """Pixels a side of the windows that say which values an image has, and how many lie along each side of it."""
-_SAME = 1e-6
-"""Share of a pixel's size by which those of two files may differ; more adds up over a large image."""
-_OFF = 0.01
-"""Pixels by which parts may be shifted against each other."""
-
-
-class ImageError(ValueError):
-    """Images that cannot be mapped; the text says why, and what to do."""
-
-
-@dataclass(frozen=True)
-class _Part:
-    """A file, and where it lies.
-
-    Attributes:
-        file: Open dataset.
-        row: Of its first pixel on the grid of all.
-        column: Likewise.
-        bands: Its band numbers, from 1, by place among the model's bands.
-    """
-
-    file: Any
-    row: int
-    column: int
-    bands: Mapping[int, int]
 
 
 class Images:
@@ -76,10 +48,10 @@ class Images:
         self._stack = ExitStack()
         try:
             # Each file has a handle of its own, also where one is given twice.
-            files = [self._stack.enter_context(_opened(path)) for path in paths]
+            files = [self._stack.enter_context(opened(path)) for path in paths]
             for path, file in zip(paths, files, strict=True):
-                _require_usable(path, file)
-            self._parts, self.grid, self.matching = _arranged(paths, files, bands, said)
+                require_usable(path, file)
+            self._parts, self.grid, self.matching = arranged(paths, files, bands, said)
         except BaseException:
             self._stack.close()
             raise
@@ -163,7 +135,7 @@ class Images:
             valid |= new
         return values, valid
 
-    def _groups(self) -> list[list[_Part]]:
+    def _groups(self) -> list[list[Part]]:
         """Parts that together have all bands."""
         if len(self._parts[0].bands) == self._bands:
             return [[part] for part in self._parts]
@@ -180,7 +152,7 @@ class Images:
                 found.append(values[:, valid])
         return np.concatenate(found, axis=1)
 
-    def _read_part(self, part: _Part, row: int, column: int, found: Array) -> Array:
+    def _read_part(self, part: Part, row: int, column: int, found: Array) -> Array:
         """Reads one file's bands into `found`; gives where they are valid."""
         height, width = found.shape[1:]
         (top, bottom), (left, right) = (
@@ -224,113 +196,9 @@ class Images:
             elif flags != [MaskFlags.all_valid]:
                 found &= file.read_masks(number, window=window) > 0
         # GDAL takes an alpha band for the others' mask in files of two or four bands only.
-        for alpha in _alphas(file):
+        for alpha in alphas(file):
             found &= file.read(alpha, window=window) > 0
         return found
-
-
-def _opened(path: str) -> Any:
-    try:
-        return rasterio.open(path, sharing=False)
-    except RasterioIOError as error:
-        raise ImageError(f"{path} cannot be opened as an image: {error}") from error
-
-
-def _require_usable(path: str, file: Any) -> None:
-    complex_ones = sorted({kind for kind in file.dtypes if "complex" in kind})
-    if complex_ones:
-        raise ImageError(f"{path} holds {complex_ones[0]}: a model takes plain numbers; give amplitude or phase")
-    if file.crs is None or file.transform.is_identity:
-        what = "no coordinate reference system" if file.crs is None else "no georeference"
-        raise ImageError(
-            f"{path} has {what}, so that nobody knows where it lies and how large its pixels are; give it one: "
-            "`gdal_translate -a_srs EPSG:CODE -a_ullr LEFT TOP RIGHT BOTTOM`, or `gdalwarp` for points or RPCs"
-        )
-
-
-def _numbers(file: Any) -> list[int]:
-    """The bands that are imagery: an alpha band is a mask."""
-    return [number for number in range(1, file.count + 1) if number not in _alphas(file)]
-
-
-def _alphas(file: Any) -> list[int]:
-    return [number for number, kind in enumerate(file.colorinterp, start=1) if kind == ColorInterp.alpha]
-
-
-def _names(file: Any) -> list[str]:
-    return [file.descriptions[number - 1] or "" for number in _numbers(file)]
-
-
-def _grid(file: Any) -> Grid:
-    code = file.crs.to_authority(confidence_threshold=100)
-    a, b, c, d, e, f = tuple(file.transform)[:6]
-    return Grid(":".join(code) if code else file.crs.to_wkt(), (a, b, c, d, e, f), (file.height, file.width))
-
-
-def _arranged(
-    paths: Sequence[str], files: Sequence[Any], bands: Sequence[str], said: Mapping[str, str]
-) -> tuple[tuple[_Part, ...], Grid, Matching]:
-    """Parts, the grid of all, and what was found of bands."""
-    grids = [_grid(file) for file in files]
-    if len(files) > 1 and len({(grid.crs, grid.transform, grid.shape) for grid in grids}) == 1:
-        try:
-            # Each may have all bands all the same, such as one file with holes that another one fills.
-            return _mosaic(paths, files, grids, bands, said)
-        except BandError:
-            return _stacked(paths, files, grids[0], bands, said)
-    return _mosaic(paths, files, grids, bands, said)
-
-
-def _stacked(
-    paths: Sequence[str], files: Sequence[Any], grid: Grid, bands: Sequence[str], said: Mapping[str, str]
-) -> tuple[tuple[_Part, ...], Grid, Matching]:
-    every = [(place, number) for place, file in enumerate(files) for number in _numbers(file)]
-    names = [name for file in files for name in _names(file)]
-    matching = matched(names, bands, said, f"the {len(paths)} images together")
-    parts = []
-    for which, file in enumerate(files):
-        mine = {place: every[found][1] for place, found in enumerate(matching.places) if every[found][0] == which}
-        if mine:
-            parts.append(_Part(file, 0, 0, mine))
-    return tuple(parts), grid, matching
-
-
-def _mosaic(
-    paths: Sequence[str], files: Sequence[Any], grids: Sequence[Grid], bands: Sequence[str], said: Mapping[str, str]
-) -> tuple[tuple[_Part, ...], Grid, Matching]:
-    first = grids[0]
-    matchings, corners = [], []
-    for path, file, grid in zip(paths, files, grids, strict=True):
-        matchings.append(matched(_names(file), bands, said, path))
-        corners.append(_corner(path, grid, paths[0], first))
-    top, left = (min(each) for each in zip(*corners, strict=True))
-    bottom = max(row + grid.shape[0] for (row, _), grid in zip(corners, grids, strict=True))
-    right = max(column + grid.shape[1] for (_, column), grid in zip(corners, grids, strict=True))
-    parts = tuple(
-        _Part(file, row - top, column - left, {place: _numbers(file)[found] for place, found in enumerate(each.places)})
-        for file, (row, column), each in zip(files, corners, matchings, strict=True)
-    )
-    return parts, first.window(top, left, (bottom - top, right - left)), matchings[0]
-
-
-def _corner(path: str, grid: Grid, of: str, first: Grid) -> tuple[int, int]:
-    """(row, column) of a file's first pixel in the pixels of the first file."""
-    problem = ""
-    column, row = ~first.affine @ (grid.transform[2], grid.transform[5])
-    sizes = [(grid.transform[place], first.transform[place]) for place in (0, 1, 3, 4)]
-    largest = max(abs(size) for size in first.transform[:2] + first.transform[3:5])
-    if not grid.pyproj_crs.equals(first.pyproj_crs, ignore_axis_order=True):
-        problem = f"lies in {grid.crs_name}, {of} in {first.crs_name}"
-    elif any(abs(one - other) > _SAME * largest for one, other in sizes):
-        problem = f"has other pixels than {of}"
-    elif max(abs(row - round(row)), abs(column - round(column))) > _OFF:
-        problem = f"is shifted by a part of a pixel against {of}"
-    if problem:
-        raise ImageError(
-            f"{path} {problem}; bring all images to one grid, such as by `gdalwarp -t_srs … -tr … -tap`, or map them "
-            "one by one"
-        )
-    return round(row), round(column)
 
 
 def _starts(last: int) -> list[int]:

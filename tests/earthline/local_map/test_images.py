@@ -7,7 +7,8 @@ import rasterio
 from rasterio.enums import ColorInterp
 
 from earthline.local_map.bands import BandError
-from earthline.local_map.images import ImageError, Images
+from earthline.local_map.files import ImageError
+from earthline.local_map.images import Images
 
 from .files import write
 
