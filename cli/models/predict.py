@@ -2,36 +2,25 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
-from cli.launch import models
+from cli.models.sources import Source, source_of
 from cli.terminal import display
 from cli.terminal.meter import metered
 from cli.terminal.options import ConfigOption
 from cli.terminal.progress import interruptible
 
 if TYPE_CHECKING:  # these modules load NumPy, rasterio and Google's clients
-    from collections.abc import Callable
-
     from rich.console import Console
 
-    from earthline.formats.served.contract import Contract
-    from earthline.formats.served.references import Reference
     from earthline.local_map.images import Images
     from earthline.local_map.job import Job
     from earthline.local_map.layers import Layers
-    from earthline.local_map.predictors import Predictor
     from earthline.task import Task
-
-TILES_AT_ONCE = 8
-"""Most tiles that are predicted together."""
-MOST_PIXELS_AT_ONCE = 1 << 18
-"""Of these, overlap included: what a network keeps of each pixel meanwhile is hundreds of bytes."""
 
 
 class PredictError(RuntimeError):
@@ -103,7 +92,7 @@ def predict(
     _require_free(output, force=force)
     console = display.on_error()
     with ExitStack() as stack:
-        source = _source(model, endpoint, config, stack)
+        source = source_of(model, endpoint, config, stack)
         from earthline.local_map.images import Images
         from earthline.local_map.layers import Layers
         from earthline.task import task_of_record
@@ -118,87 +107,8 @@ def predict(
         display.on_output().print(f"{kind}: {escape(str(path))}", soft_wrap=True, highlight=False)
 
 
-@dataclass(frozen=True)
-class _Source:
-    """Who predicts.
-
-    Attributes:
-        contract: Of the model.
-        digest: What tells it from any other.
-        named: As the user named it.
-        proved_on: Real tiles of its; None where unknown.
-        batch: Tiles of a group.
-        remote: Whether requests may be under way side by side.
-        predictor: Makes it ready, of layers; takes seconds.
-    """
-
-    contract: "Contract"
-    digest: str
-    named: str
-    proved_on: "Reference | None"
-    batch: int
-    remote: bool
-    predictor: "Callable[[Layers], Predictor]"
-
-
-def _source(model: str | None, endpoint: str | None, config: Path | None, stack: ExitStack) -> _Source:
-    from earthline.local_map import models as prepared
-
-    folder = models.folder(model, config, stack) if model is not None else None
-    if endpoint is not None:
-        return _of_endpoint(endpoint, folder, config, stack)
-    assert folder is not None
-    contract = prepared.contract(folder)
-    (tall, wide), (rows, columns) = contract.tile_shape, contract.overlap
-    batch = max(1, min(TILES_AT_ONCE, MOST_PIXELS_AT_ONCE // ((tall + rows) * (wide + columns))))
-
-    def predictor(layers: "Layers") -> "Predictor":
-        from earthline import runtimes
-        from earthline.local_map.predictors import OfRuntime
-
-        return OfRuntime(runtimes.load(folder), layers)
-
-    return _Source(contract, prepared.digest(folder), str(model), prepared.proved_on(folder), batch, False, predictor)
-
-
-def _of_endpoint(name: str, folder: Path | None, config: Path | None, stack: ExitStack) -> _Source:
-    from earthline.formats.served.contract import CONTRACT
-    from earthline.formats.served.references import PROBE
-    from earthline.local_map import addresses, endpoints
-    from earthline.local_map import models as prepared
-    from earthline.local_map.predictors import OfEndpoint
-
-    if "://" in name:
-        address = addresses.Address(name)
-        contract = prepared.contract(folder) if folder is not None else address.contract()
-        post, told = address.post, f"{address.url}"
-    else:
-        environment = models.enter(config)
-        from earthline.vertex.connection import connect
-
-        if environment is not None:
-            connect(environment.project, environment.location)
-        elif len(parts := name.split("/")) == 6 and parts[0] == "projects":
-            connect(parts[1], parts[3])
-        else:
-            raise typer.BadParameter(
-                "give the endpoint's whole name, projects/PROJECT/locations/LOCATION/endpoints/ID, or --config CONFIG "
-                "for project and location",
-                param_hint="--endpoint",
-            )
-        found = addresses.deployed(name)
-        if folder is None:
-            folder = models.download(found.artifact_uri, stack, CONTRACT, PROBE)
-        contract = prepared.contract(folder)
-        post, told = found.post, f"{found.endpoint.resource_name} {found.model}"
-    batch = min(TILES_AT_ONCE, endpoints.most_tiles(contract, contract.max_payload_bytes))
-    asked = endpoints.Endpoint(post, contract, f"the endpoint {name}")
-    known = prepared.proved_on(folder) if folder is not None else None
-    return _Source(contract, told, told, known, batch, True, lambda layers: OfEndpoint(asked, layers))
-
-
 def _job(
-    source: _Source,
+    source: Source,
     images: "Images",
     task: "Task",
     layers: "Layers",
@@ -221,7 +131,7 @@ def _job(
     return Job(images, lattice, source.contract, task, layers, source.digest, source.named, output)
 
 
-def _tell_units(source: _Source, images: "Images", console: "Console") -> None:
+def _tell_units(source: Source, images: "Images", console: "Console") -> None:
     from earthline.local_map.job import cut, unlike
 
     known, samples = source.proved_on, images.sample()
@@ -233,7 +143,7 @@ def _tell_units(source: _Source, images: "Images", console: "Console") -> None:
 
 
 def _map(
-    job: "Job", source: _Source, console: "Console", concurrency: int, *, force: bool, picture: bool
+    job: "Job", source: Source, console: "Console", concurrency: int, *, force: bool, picture: bool
 ) -> Mapping[str, Path]:
     with job.open(anew=force) as work:
         if work.done.any():
