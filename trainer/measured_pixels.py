@@ -82,7 +82,10 @@ class MeasuredPixels:
 
     def _predicted(self, network: Any) -> Given:
         kept, chosen = self._kept(), self._draw.chosen
-        call = tf.function(lambda image, valid: network([image, valid], training=False), reduce_retracing=True)
+        specs = [tf.TensorSpec((None, *each.shape[1:]), tf.float32) for each in (kept.image, kept.valid)]
+        call = tf.function(lambda image, valid: network([image, valid], training=False), input_signature=specs)
+        # One graph. TensorFlow would warn of a function that is traced again for every network.
+        call = call.get_concrete_function()
         patches = np.flatnonzero(chosen.any(axis=(1, 2)))
         size = max(1, _AT_ONCE // int(np.prod(chosen.shape[1:])))
         parts, seconds, pixels = [], 0.0, 0

@@ -77,7 +77,6 @@ def run(
         ExportError: A full disk.
         ValueError: Of `existing.dataset.take`, where the examples exist already.
     """
-    logging.getLogger("apache_beam").setLevel(logging.WARNING)
     folder = Path(examples.path)
     folders.clear(folder)
     if gcp_resources:

@@ -22,7 +22,8 @@ def connect(project: str, location: str, *, quiet: bool = True) -> None:
     # Each module of the client logs progress to standard output by a logger with a level and a handler of its own.
     for name in list(logging.root.manager.loggerDict) if quiet else ():
         if name.startswith("google.cloud.aiplatform"):
-            logging.getLogger(name).setLevel(logging.WARNING)
+            logger = logging.getLogger(name)
+            logger.setLevel(max(logger.level, logging.WARNING))
     # REST is proxied like every other call of the run; gRPC needs a second way through a company's network.
     try:
         aiplatform.init(project=project, location=location, api_transport="rest")

@@ -30,6 +30,8 @@ def test_what_a_step_says_goes_to_standard_error(capsys: pytest.CaptureFixture[s
     try:
         run(name="x", serving=Serving())
         logging.getLogger("earthline.test").info("23 patches")
+        logging.getLogger("apache_beam.runners.worker.statecache").info("Creating state cache")
+        logging.getLogger("google.cloud.aiplatform.pipeline_jobs").warning("By enabling simple view, ...")
         assert capsys.readouterr().err == "23 patches\n"
     finally:
         logging.root.handlers[:], logging.root.level = before

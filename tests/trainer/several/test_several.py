@@ -1,5 +1,6 @@
 """Averages of models, and the choice among them."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,24 @@ def test_pixels_are_measured_once_and_no_more_than_fit(
     monkeypatch.setattr(measured_pixels, "_AT_ONCE", 1)
     few = MeasuredPixels(lambda: store.validation, task, 0)
     assert len(few.label) == len(few.given(network).outputs) == 50
+
+
+def test_many_networks_are_measured_without_a_warning(dataset: Callable[..., Path]) -> None:
+    folder = dataset()
+    manifest = Manifest.read(folder)
+    store, task = Store(folder, manifest, 0.5), Classification.of_record(manifest.task)
+    pixels = MeasuredPixels(lambda: store.validation, task, 0)
+    warned: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: warned.append(record.getMessage())  # type: ignore[method-assign]  # as a stub may
+    logging.getLogger("tensorflow").addHandler(handler)
+    try:
+        for factor in range(8):
+            inputs = [keras.Input((None, None, 3)), keras.Input((None, None, 1))]
+            pixels.given(keras.Model(inputs, keras.layers.Rescaling(float(factor))(inputs[0])))
+    finally:
+        logging.getLogger("tensorflow").removeHandler(handler)
+    assert warned == []
 
 
 def tally(right: list[int], pixels: int = 100) -> np.ndarray:
