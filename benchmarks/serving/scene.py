@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,9 @@ from benchmarks.serving import processes
 from benchmarks.serving import tiles as tiles_of
 from benchmarks.serving.prepared import SIZES, prepare
 from benchmarks.serving.processes import Worker
+from earthline.earth_engine import ee_model
 from earthline.formats.served.contract import Contract
+from earthline.grid import Grid
 
 ASSET = "projects/sandbox/assets/scene"
 BUCKET = "earthline-sandbox"
@@ -61,8 +64,9 @@ def measure(*, rounds: int = 3, tiles: tuple[int, int] = (11, 20), name: str = "
             told_all = [generator(**load, seconds=3) for _ in range(rounds + 1)][1:]
             served = [tiles[0] * tiles[1] / (len(told["latencies"]) / told["seconds"]) for told in told_all]
         mapped, found = _through_earth_engine(folder, contract, shape, rounds)
-    own, tile = (statistics.median(times[way] for times in each) for way in ("one", "tiles"))
-    wall, wire = statistics.median(mapped), statistics.median(served)
+    own, tile, worked = (statistics.median(times[way] for times in each) for way in ("one", "tiles", "tiles_processor"))
+    wall, wire = statistics.median(each.seconds for each in mapped), statistics.median(served)
+    spent = {way: statistics.median(getattr(each, way) for each in mapped) for way in ("server", "sandbox")}
     pixels = f"{shape[0] * shape[1] / 1e6:.1f} Mpx, {SIZES[name].told}"
     share = "share of the map's time"
     return [
@@ -71,14 +75,31 @@ def measure(*, rounds: int = 3, tiles: tuple[int, int] = (11, 20), name: str = "
         Measurement("  tiling: as tiles with their overlap", tile - own, share, wall, "s"),
         Measurement("  wire: through the server", wire - tile, share, wall, "s"),
         Measurement("  Earth Engine: pixels, requests, the map", wall - wire, share, wall, "s"),
+        Measurement("  processor time of the server", spent["server"], "of the tiles in process", worked, "s"),
+        Measurement("  processor time of the sandbox", spent["sandbox"], "of the tiles in process", worked, "s"),
         Measurement("  pixels of the same class as in process", float((found == classes).mean()), "all", 1, ""),
     ]
 
 
+@dataclass(frozen=True)
+class _Map:
+    """What a map took.
+
+    Attributes:
+        seconds: By the clock.
+        sandbox: Processor seconds of the sandbox: Earth Engine, and Vertex AI between it and the server.
+        server: Processor seconds of the server behind it.
+    """
+
+    seconds: float
+    sandbox: float
+    server: float
+
+
 def _through_earth_engine(
     folder: Path, contract: Contract, shape: tuple[int, int], rounds: int
-) -> tuple[list[float], np.ndarray[Any, Any]]:
-    """Seconds of each map, and the classes of the last."""
+) -> tuple[list[_Map], np.ndarray[Any, Any]]:
+    """What each map took, and the classes of the last."""
     with sandbox() as (place, service):
         path = place / "scene.tif"
         profile = {"driver": "GTiff", "count": len(contract.bands), "dtype": "uint8", "tiled": True}
@@ -90,27 +111,20 @@ def _through_earth_engine(
         endpoint = _deployed(folder)
         image = ee.Image(ASSET).rename(list(contract.bands)).toFloat()
         image = image.addBands(image.select([0]).multiply(0).add(1).rename(contract.valid))
-        (rows, columns), (more_rows, more_columns) = contract.tile_shape, contract.overlap
+        rows, columns = contract.tile_shape
         (output,) = contract.outputs
-        model = ee.Model.fromVertexAi(
-            endpoint=endpoint,
-            inputTypeOverride={name: {"type": "PixelType", "precision": "float"} for name in contract.inputs},
-            proj=ee.Projection(CRS, list(transform)[:6]),
-            fixInputProj=True,
-            inputTileSize=[columns, rows],
-            inputOverlapSize=[more_columns, more_rows],
-            outputBands={output.name: {"type": ee.PixelType.uint8()}},
-            maxPayloadBytes=contract.max_payload_bytes,
-        )
+        # As register_ee_model describes it: bands travel in the contract's types.
+        model = ee_model.build(ee_model.arguments(endpoint, contract, Grid(CRS, tuple(transform)[:6], shape)))
         given = model.predictImage(image).select([output.name])
         found = np.zeros(shape, np.uint8)
         ask = _asking(given, output.name, (rows * TILES_A_SIDE, columns * TILES_A_SIDE), found)
-        times = []
+        times: list[_Map] = []
         for turn in range(rounds + 1):
-            begun = time.perf_counter()
+            begun, spent = time.perf_counter(), service.processor_seconds_by_process()
             ask()
+            seconds, after = time.perf_counter() - begun, service.processor_seconds_by_process()
             if turn:
-                times.append(time.perf_counter() - begun)
+                times.append(_Map(seconds, *(now - before for now, before in zip(after, spent, strict=True))))
     return times, found
 
 
