@@ -125,19 +125,19 @@ class Server:
             body.release()
 
     def _tell(self, request: Request, response: Response, count: int, seconds: float, trace: Trace) -> None:
-        status = response.status_code
+        status, route = response.status_code, request.scope["path"]
         self._metrics.requests.labels("http", str(status)).inc()
         self._metrics.seconds.labels("http").observe(seconds)
         answered = len(response.body)
         _logger.info(
             "%s %d instances=%d bytes=%d milliseconds=%.1f",
-            request.url.path,
+            route,
             status,
             count,
             answered,
             1000 * seconds,
             extra=told(
-                route=request.url.path,
+                route=route,
                 status=status,
                 instances=count,
                 response_bytes=answered,

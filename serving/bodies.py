@@ -1,8 +1,18 @@
 """Bodies of requests as they arrive: bounded in length, in time, and all together in memory."""
 
 import asyncio
+from types import TracebackType
+from typing import Self
 
 from starlette.requests import Request
+
+TURNS = 2
+"""Bodies that are read at once while they arrive fast: where all were read side by side, the first to be whole would be
+so no sooner than the last, and nothing would be computed until then."""
+TURN_SECONDS = 0.05
+"""How long one has its turn: who sends slowly is read on beside the others."""
+WAIT_SECONDS = 0.25
+"""How long one waits for its turn."""
 
 
 class BodyError(Exception):
@@ -31,6 +41,7 @@ class Bodies:
         self._most = most_bytes
         self._seconds = seconds
         self._held = 0
+        self._turns = asyncio.Semaphore(TURNS)
 
     async def read(self, request: Request, most: int) -> "Body":
         """Reads a body.
@@ -48,7 +59,7 @@ class Bodies:
             raise _too_long(most)
         body = Body(self)
         try:
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(self._seconds), _Turn(self._turns):
                 async for part in request.stream():
                     body.add(part)
                     if body.size > most:
@@ -70,6 +81,34 @@ class Bodies:
     def release(self, size: int) -> None:
         """Gives them back."""
         self._held -= size
+
+
+class _Turn:
+    """A turn to be read, first come first served, or none where that takes too long."""
+
+    def __init__(self, turns: asyncio.Semaphore) -> None:
+        self._turns = turns
+        self._ends: asyncio.TimerHandle | None = None
+
+    async def __aenter__(self) -> Self:
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                await self._turns.acquire()
+        except TimeoutError:
+            return self
+        self._ends = asyncio.get_running_loop().call_later(TURN_SECONDS, self._end)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        if self._ends is not None:
+            self._ends.cancel()
+            self._ends = None
+            self._turns.release()
 
 
 class Body:
