@@ -64,7 +64,7 @@ def roll_back(config: Config, version: str | None, tell: Callable[[str], None], 
             )
     # Earth Engine is asked last, and must not find out then that nobody may ask it.
     connection.connect(environment.project)
-    tell(f"version {found.model.version_id} gets the traffic of {', '.join(found.serving) or 'none'}")
+    tell(f"version {found.model.version_id} is to get the traffic of {', '.join(found.serving) or 'none'}")
     try:
         made = deployment.deploy(
             found.model,
