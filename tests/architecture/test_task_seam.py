@@ -45,6 +45,7 @@ EXCEPTIONS = {
     "earthline/datasets/dataset.py": "a reader for people who train elsewhere names classes as they do",
     "earthline/datasets/split.py": "a docstring says what PyTorch's own loss wants",
     "earthline/formats/certainty.py": "a description says what a prior multiplies",
+    "earthline/runtimes/openvino_graph.py": "the last operation of a network, by the name that OpenVINO has for it",
     "earthline/task/judgement.py": "a comment says when boosting diverges",
     "trainer/confidence/prior.py": "frequencies are of classes, and the head says whether it has any",
     "trainer/heads/head.py": "what a head says of its outputs",

@@ -38,8 +38,8 @@ def refusal(**sections: Any) -> list[str]:
 
 @pytest.mark.parametrize("value", ["0-25", "16", "1_000", "1e3", 16.0, 16.5, float("inf"), True, False, None, [1]])
 def test_only_an_integer_is_a_whole_number(value: Any) -> None:
-    (line,) = refusal(train={"epochs": value})
-    assert "train.epochs" in line
+    (line,) = refusal(train={"batch_size": value})
+    assert "train.batch_size" in line
     with pytest.raises(ValidationError):
         steps_section().model_validate_json(json.dumps({"predict_map": {"cpu": value}}))
 

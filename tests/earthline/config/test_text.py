@@ -46,7 +46,7 @@ def refused(folder: Path, text: str, *overrides: str) -> list[str]:
         ("epochs: 5", "epochs: 1_000", 10, ["train.epochs: '1_000'", "write 1000"]),
         ("epochs: 5", "epochs: 012", 10, ["train.epochs: '012' starts with 0", "10", "write 12"]),
         ("epochs: 5", "epochs: 1:30", 10, ["train.epochs: '1:30'", "base 60", "write 90"]),
-        ("epochs: 5", "epochs:", 10, ["train.epochs: nothing is given"]),
+        ("epochs: 5", "batch_size:", 10, ["train.batch_size: nothing is given"]),
         ("{epochs: 5, learning_rate: 0.01}", "\n  learning_rate: 0,01", 11, ["'0,01' has a comma; write 0.01"]),
         ("0.01", "off", 10, ["train.learning_rate: 'off' is a word", "a number such as"]),
         ("0.01", "true", 10, ["train.learning_rate: true is no number"]),
