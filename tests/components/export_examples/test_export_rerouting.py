@@ -6,7 +6,7 @@ import pytest
 
 from earthline.formats.manifest import SPLITS, Manifest
 
-from .scene import save
+from ..scene import save
 from .test_export_batch import FOLDER, begun, case, files, left, run_step
 from .test_export_examples import OFFSET, add_scene, clouds, patches
 from .test_export_examples import section as section_of

@@ -17,10 +17,10 @@ from earthline.task.classification.classes import UNLABELLED
 from earthline.task.classification.task import Classification
 from trainer.description import KERAS_MODEL, Description
 
-from .evaluated import evaluation
-from .outcomes import mounted
-from .outcomes import outcome as told
-from .scene import CRS, MASKED, TRANSFORM, classes, save, section
+from ..evaluated import evaluation
+from ..outcomes import mounted
+from ..outcomes import outcome as told
+from ..scene import CRS, MASKED, TRANSFORM, classes, save, section
 
 SHAPE = (70, 90)
 NAMES = ("low", "middle US$ 5 and US$ 10", "高い")
@@ -244,7 +244,7 @@ def outcome(sandbox: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
     asset = f"{FOLDER}_maps/2021/spring"
     case = {
         "root": "gs://earthline-sandbox/predict-test",
-        "server": str(Path(__file__).with_name("model_server.py")),
+        "server": str(Path(__file__).parents[1] / "model_server.py"),
         "nan_above": NAN_ABOVE,
         "names": NAMES,
         "tile": TILE,

@@ -25,7 +25,7 @@ from earthline.formats.manifest import SPLITS, Manifest
 from earthline.patches import read as read_patches
 from earthline.vertex.champion import NONE
 
-from . import foreign
+from .. import foreign
 
 # Keras hands TensorFlow's arrays to h5py, and those do not know NumPy 2's `copy` yet: nothing of ours to mend.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")

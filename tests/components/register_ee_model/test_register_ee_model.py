@@ -14,12 +14,12 @@ from earthline.formats.served.outputs import ServedOutput
 from earthline.formats.served.references import Reference
 from earthline.task.classification.task import Classification
 
-from .outcomes import mounted
-from .outcomes import outcome as told
-from .scene import MASKED, save, section
-from .scene import classes as mapped
+from ..outcomes import mounted
+from ..outcomes import outcome as told
+from ..scene import MASKED, save, section
+from ..scene import classes as mapped
 
-SERVER = Path(__file__).with_name("model_server.py")
+SERVER = Path(__file__).parents[1] / "model_server.py"
 SHAPE = (50, 70)
 NAMES = ("low", "middle", "high")
 FOLDER = "projects/sandbox/assets/register_test"

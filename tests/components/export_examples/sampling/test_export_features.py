@@ -17,8 +17,8 @@ from earthline.formats.manifest import SPLITS, Manifest
 from earthline.formats.shards import read
 from earthline.task.classification.classes import UNLABELLED
 
-from .outcomes import outcome
-from .scene import CRS, TRANSFORM, save
+from ...outcomes import outcome
+from ...scene import CRS, TRANSFORM, save
 
 pytestmark = pytest.mark.slow
 

@@ -16,8 +16,8 @@ from earthline.formats.placed_patches import PlacedPatches
 from earthline.formats.served.contract import Contract
 from earthline.formats.served.references import Reference
 
-from .conftest import BANDS
-from .wrapped import CONTRACT, IMAGE, VALID, evidence, small_network
+from ..conftest import BANDS
+from ..wrapped import CONTRACT, IMAGE, VALID, evidence, small_network
 
 # Keras hands TensorFlow's arrays to h5py, and those do not know NumPy 2's `copy` yet: nothing of ours to mend.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")

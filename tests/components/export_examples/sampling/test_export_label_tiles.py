@@ -11,7 +11,7 @@ from pyproj import Transformer
 from components.export_examples.planning.label_tiles import NOTHING
 from earthline.config import Data, Export
 
-from .scene import CRS, TRANSFORM, save
+from ...scene import CRS, TRANSFORM, save
 
 SHAPE, SIDE, OFFSET = (96, 130), 40, (1, -2)
 FOLDER = "projects/sandbox/assets/label_tiles"

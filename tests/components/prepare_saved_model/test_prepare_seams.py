@@ -31,7 +31,7 @@ from trainer.models.temporal import Temporal
 from trainer.models.unet import UNet
 from trainer.statistics import Statistics
 
-from .wrapped import CONTRACT, evidence, failed, found, small_network
+from ..wrapped import CONTRACT, evidence, failed, found, small_network
 
 Array = np.ndarray[Any, Any]
 BANDS = ("red_t00", "nir_t00", "red_t01", "nir_t01")

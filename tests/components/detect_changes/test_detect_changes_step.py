@@ -97,7 +97,7 @@ def said(sandbox: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, An
     case = {
         "assets": FOLDER,
         "home": str(sandbox.home),
-        "root": str(Path(__file__).parents[2]),
+        "root": str(Path(__file__).parents[3]),
         "folder": str(folder),
         "data": json.dumps(sections),
         "files": {

@@ -16,8 +16,8 @@ from earthline.formats.manifest import SPLITS, Manifest
 from earthline.formats.shards import read
 from earthline.task.classification.classes import UNLABELLED
 
-from .outcomes import outcome as told
-from .scene import save
+from ..outcomes import outcome as told
+from ..scene import save
 
 SHAPE = (96, 130)
 OFFSET = (1, -2)

@@ -15,9 +15,9 @@ from earthline.formats.served.contract import Contract
 from earthline.formats.served.references import Reference
 from earthline.task.classification.task import Classification
 
-from .outcomes import outcome as told
+from ..outcomes import outcome as told
 
-SERVER = Path(__file__).with_name("model_server.py")
+SERVER = Path(__file__).parents[1] / "model_server.py"
 CONTRACT = Contract(
     bands=("b1", "b2"),
     task=Classification(("low", "middle", "high")).record,

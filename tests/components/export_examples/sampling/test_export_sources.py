@@ -15,8 +15,8 @@ from earthline.formats.examples import Patch
 from earthline.formats.manifest import SPLITS, Manifest
 from earthline.formats.shards import read
 
-from .outcomes import outcome as told
-from .scene import CRS, TRANSFORM, save
+from ...outcomes import outcome as told
+from ...scene import CRS, TRANSFORM, save
 
 SHAPE = (96, 130)
 FOLDER = "projects/sandbox/assets/export_sources"

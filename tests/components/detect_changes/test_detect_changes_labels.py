@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from .scene import save
+from ..scene import save
 
 SCRIPT = """
 import ee, json, sys

@@ -22,8 +22,8 @@ from earthline_sandbox.lifecycle import control
 from earthline_sandbox.settings import Home
 from tests.conftest import Sandbox
 
-from .outcomes import mounted
-from .scene import save
+from ..outcomes import mounted
+from ..scene import save
 
 pytestmark = pytest.mark.slow
 

@@ -13,10 +13,10 @@ from earthline.formats.served.contract import Contract
 from earthline.formats.served.outputs import ServedOutput
 from earthline.task.classification.task import Classification
 
-from .outcomes import outcome as told
-from .scene import CRS, MASKED, TRANSFORM, save, section
+from ..outcomes import outcome as told
+from ..scene import CRS, MASKED, TRANSFORM, save, section
 
-SERVER = Path(__file__).with_name("model_server.py")
+SERVER = Path(__file__).parents[1] / "model_server.py"
 NAMES = ("low", "middle", "high")
 FOLDER = "projects/sandbox/assets/pixels_test"
 SHAPE, SIDE = (50, 70), 16

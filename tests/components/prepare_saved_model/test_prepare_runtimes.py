@@ -13,7 +13,7 @@ from components.prepare_saved_model.runtimes import choice, comparison, conversi
 from earthline.formats.served.references import Reference
 from earthline.formats.served.runtime_record import RuntimeFigures
 
-from .wrapped import BANDS, CONTRACT, small_network
+from ..wrapped import BANDS, CONTRACT, small_network
 
 
 def probed(folder: Path, network: Any) -> Path:

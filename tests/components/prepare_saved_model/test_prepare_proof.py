@@ -10,7 +10,7 @@ from components.prepare_saved_model import export
 from components.prepare_saved_model.proof import graph, process
 from trainer import training
 
-from .wrapped import BANDS, CONTRACT, IMAGE, Unpadded, Wrapper, evidence, failed, found, small_network
+from ..wrapped import BANDS, CONTRACT, IMAGE, Unpadded, Wrapper, evidence, failed, found, small_network
 
 # Keras hands TensorFlow's arrays to h5py, and those do not know NumPy 2's `copy` yet: nothing of ours to mend.
 pytestmark = pytest.mark.filterwarnings(

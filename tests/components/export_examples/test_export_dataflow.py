@@ -19,7 +19,7 @@ from components.export_examples.job import Job
 from earthline.config import Data, Export
 from earthline.grid import Grid
 
-from .dataflow_service import JOB_ID, dataflow
+from ..dataflow_service import JOB_ID, dataflow
 from .test_export_examples import add_scene
 
 JOB = Job(
@@ -59,7 +59,7 @@ import json, sys
 import numpy as np
 from components.export_examples import pipeline
 from components.export_examples.fetching.requests import Requests
-from tests.components.test_export_dataflow import JOB, REMOTE, remote_job
+from tests.components.export_examples.test_export_dataflow import JOB, REMOTE, remote_job
 endpoint, resources = sys.argv[1:]
 job = remote_job("DataflowRunner")
 asked = Requests.of(np.zeros(1, np.uint8), np.zeros((1, 2), np.int64), job.data, job.export)
@@ -72,7 +72,7 @@ STEP = """
 import json, sys
 from kfp import dsl
 from components.export_examples.run import run
-from tests.components.test_export_examples import export, section
+from tests.components.export_examples.test_export_examples import export, section
 endpoint, pool, folder = sys.argv[1:]
 data = section(imagery={"image": "FOLDER/scene"}, labels={"image": "FOLDER/labels"})
 for runner, more in (("DirectRunner", {}), ("PortableRunner", {"job_endpoint": endpoint, "worker_pool": pool})):
