@@ -1,31 +1,27 @@
 """From answers to a draft, with what Earth Engine tells where it can be asked."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from cli.drafts import classes, features, shapes, survey, values
-from cli.drafts.answers import Answers, DraftError, beside
-from cli.drafts.classes import DraftClass
+from cli.drafts import meaning, provisional, shapes, survey
+from cli.drafts.answers import Answers, beside
+from cli.drafts.provisional import Said
 from cli.drafts.shapes import Shapes
 from cli.drafts.sources import LabelsSeen
 from cli.drafts.text import Draft
 from cli.drafts.values import DraftValue
 from earthline import __version__, tile_plan
-from earthline.config import Config, Data, Environment, RasterLabels, Train, mistakes
+from earthline.config import Data, Environment, Train
 from earthline.earth_engine import imagery
 from earthline.earth_engine.imagery import data_types
 from earthline.grid import Grid
 
 _STAND_IN = {"image": "users/nobody/labels", "band": "labels"}
 """Labels while their classes are not known: the grid does not depend on them."""
-_STAND_INS = [{"name": name, "color": "#000000", "values": [value]} for value, name in enumerate(("a", "b"))]
-"""Classes while nobody knows them yet."""
-_ANY_VALUE = {"name": "value", "range": [-1e30, 1e30]}
-"""A value while nobody knows its range."""
 _DEEPEST = 3
 """Of a U-Net, where nothing tells how large patches are."""
 
@@ -45,15 +41,6 @@ class Drafted:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class _Said:
-    """What is said of a draft while it is made."""
-
-    remarks: dict[str, str] = field(default_factory=dict)
-    to_do: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-
 def environment_of(answers: Answers) -> Environment:
     """The section `environment`.
 
@@ -66,7 +53,7 @@ def environment_of(answers: Answers) -> Environment:
     try:
         return Environment.model_validate(_environment(answers))
     except ValidationError as error:
-        raise _mistaken(error, _environment(answers)) from error
+        raise provisional.mistaken(error, _environment(answers)) from error
 
 
 def drafted(answers: Answers, folder: Path, seen: LabelsSeen, *, online: bool) -> Drafted:
@@ -83,19 +70,19 @@ def drafted(answers: Answers, folder: Path, seen: LabelsSeen, *, online: bool) -
         ImageryError: Earth Engine refuses.
         PixelsError: It does not answer.
     """
-    said = _Said()
+    said = Said()
     labels, place = _labels(answers, folder, seen), _place(answers, folder, said)
-    data = _config(answers, {**_STAND_IN, "classes": _STAND_INS}, place, folder).data
+    data = provisional.config(answers, {**_STAND_IN, "classes": meaning.STAND_INS}, place, folder).data
     if data.grid_told and "scale" in place:
         said.remarks["data.scale"] = f"metres of a pixel, in {data.grid_told}"
     grid = imagery.grid(data) if online else None
     if grid is not None:
         said.remarks["data.imagery"] = f"{grid.shape[0]:,} x {grid.shape[1]:,} pixels of {grid.crs_name}"
     counted = "pixels" if "band" in labels else "features"
-    found = _meaning(answers, seen, labels, place, folder, grid, said)
+    found = meaning.of_labels(answers, seen, labels, place, folder, grid, said)
     known, value = ((), found.section) if isinstance(found, DraftValue) else (found, {})
-    described = {**labels, **({"value": value} if value else {"classes": _sections_of(known)})}
-    data = _config(answers, described, place, folder).data
+    described = {**labels, **({"value": value} if value else {"classes": meaning.sections_of(known)})}
+    data = provisional.config(answers, described, place, folder).data
     section = answers.imagery_section(_data_type(data, grid, said))
     _remark_environment(answers, said)
     _remark_imagery(section, said)
@@ -120,7 +107,7 @@ def drafted(answers: Answers, folder: Path, seen: LabelsSeen, *, online: bool) -
         value=value,
         remarks=said.remarks,
     )
-    _validated(draft.content(), folder)
+    provisional.validated(draft.content(), folder)
     return Drafted(draft, tuple(said.to_do), tuple(said.notes))
 
 
@@ -133,7 +120,7 @@ def _labels(answers: Answers, folder: Path, seen: LabelsSeen) -> dict[str, Any]:
     return {key: answers.labels, "band": answers.label_band}
 
 
-def _place(answers: Answers, folder: Path, said: _Said) -> dict[str, Any]:
+def _place(answers: Answers, folder: Path, said: Said) -> dict[str, Any]:
     place: dict[str, Any] = {}
     region = answers.region_section(folder)
     if region is not None:
@@ -147,115 +134,7 @@ def _place(answers: Answers, folder: Path, said: _Said) -> dict[str, Any]:
     return place
 
 
-def _config(answers: Answers, labels: Mapping[str, Any], place: Mapping[str, Any], folder: Path) -> Config:
-    """A config of what is known so far, which has tiles whatever its bands and classes are."""
-    content = {
-        "name": answers.name,
-        "data": {"imagery": answers.imagery_section("auto"), "labels": labels, **place},
-        "serving": {"seams": "allowed"},
-    }
-    return _validated(content, folder)
-
-
-def _validated(content: Mapping[str, Any], folder: Path) -> Config:
-    try:
-        return Config.model_validate(content, context={"folder": folder})
-    except ValidationError as error:
-        raise _mistaken(error, content) from error
-
-
-def _mistaken(error: ValidationError, content: Mapping[str, Any]) -> DraftError:
-    lines = (line for _, line in mistakes.described(error.errors(), content))
-    return DraftError("\n".join(lines))
-
-
-def _meaning(
-    answers: Answers,
-    seen: LabelsSeen,
-    labels: Mapping[str, Any],
-    place: Mapping[str, Any],
-    folder: Path,
-    grid: Grid | None,
-    said: _Said,
-) -> tuple[DraftClass, ...] | DraftValue:
-    """What labels mean: a value where somebody said so or fractions are there, else classes."""
-    name, where, spread = answers.value or answers.field or answers.label_band, "the labels", None
-    if "file" in labels or ("table" in labels and grid is not None):
-        where = f"the field {answers.field} of {answers.labels_file or answers.labels}"
-        counts: Mapping[Any, float] = (
-            features.values(Path(answers.labels_file), answers.field)
-            if "file" in labels
-            else survey.field_counts(answers.labels, answers.field)
-        )
-        if answers.value or values.have_fractions(counts):
-            spread = values.spread_of(counts, where)
-    elif grid is not None and (answers.value or answers.label_band in seen.fractions):
-        where = f"the band {answers.label_band} of {answers.labels}"
-        spread = survey.label_spread(_config(answers, {**labels, "value": _ANY_VALUE}, place, folder).data, grid)
-        if spread.is_of_few_whole and not answers.value:
-            spread = None
-    elif grid is None and answers.value:
-        said.to_do.append("data.labels.value: the range of your labels; the one here only holds its place")
-        said.remarks["data.labels.value"] = "EDIT: the range of your labels"
-        return values.placeholder(name, answers.unit)
-    if spread is None:
-        return _classes(answers, labels, place, folder, grid, said)
-    if not answers.unit:
-        said.to_do.append(f"data.labels.value: add the `unit` of {name}, such as m, for axes and legends, if any")
-    said.remarks["data.labels.value"] = "a continuous value: the model learns numbers, not classes"
-    said.remarks["data.labels.value.range"] = f"labels hold {spread.low:.6g} to {spread.high:.6g}; none may lie outside"
-    said.remarks["data.labels.value.breaks"] = (
-        "quantiles of the labels: patches are taken of each part in equal numbers"
-    )
-    said.notes.append("data.labels: where one number means no label, such as -9999, write `ignore: [-9999]` there")
-    return values.drafted(name, answers.unit, spread, where)
-
-
-def _classes(
-    answers: Answers,
-    labels: Mapping[str, Any],
-    place: Mapping[str, Any],
-    folder: Path,
-    grid: Grid | None,
-    said: _Said,
-) -> tuple[DraftClass, ...]:
-    """The classes that labels hold; two that stand for them where nobody can look."""
-    key = "data.labels.classes"
-    if "file" in labels:
-        counts: Mapping[Any, float] = features.values(Path(answers.labels_file), answers.field)
-        found = classes.drafted(counts, classes.Known(), f"the field {answers.field} of {answers.labels_file}")
-    elif grid is None:
-        said.to_do.append(f"{key}: names, colours and label values; the two here only hold their place")
-        said.remarks[key] = "EDIT: the classes of your labels"
-        return classes.placeholders()
-    elif "table" in labels:
-        counts = survey.field_counts(answers.labels, answers.field)
-        found = classes.drafted(counts, classes.Known(), f"the field {answers.field} of {answers.labels}")
-    else:
-        data = _config(answers, {**labels, "classes": _STAND_INS}, place, folder).data
-        assert isinstance(data.labels, RasterLabels)
-        counts, every = survey.label_counts(data, grid)
-        known = classes.known(survey.properties(data.labels), answers.label_band)
-        found = classes.drafted(counts, known, f"the band {answers.label_band} of {answers.labels}")
-        if not every:
-            said.notes.append(
-                f"{key}: of so large a region some {sum(counts.values()):,.0f} pixels were looked at; rare values may "
-                "be missing, and `earthline check` would name them"
-            )
-    said.remarks[key] = "in maps and metrics; several values may mean one class: values: [2, 3]"
-    unnamed = [each.name for each in found if each.name == f"class {each.value}"]
-    if unnamed:
-        said.to_do.append(f"{key}: words instead of {', '.join(unnamed[:4])}{' …' if len(unnamed) > 4 else ''}")
-    if any(each.value == 0 for each in found) and "band" in labels:
-        said.notes.append(f"{key}: where 0 means no label, remove its class and write `ignore: [0]`")
-    return found
-
-
-def _sections_of(known: Sequence[DraftClass]) -> list[dict[str, Any]]:
-    return [{"name": each.name, "color": each.color, "values": [each.value]} for each in known]
-
-
-def _data_type(data: Data, grid: Grid | None, said: _Said) -> str:
+def _data_type(data: Data, grid: Grid | None, said: Said) -> str:
     if grid is None:
         said.remarks["data.imagery.data_type"] = "the run takes the smallest type that holds every value"
         return "auto"
@@ -263,7 +142,7 @@ def _data_type(data: Data, grid: Grid | None, said: _Said) -> str:
     return data_types.fitting(data, grid)
 
 
-def _remark_imagery(section: Mapping[str, Any], said: _Said) -> None:
+def _remark_imagery(section: Mapping[str, Any], said: Said) -> None:
     said.remarks["data.imagery.bands"] = "what the model sees, in this order"
     if "end" in section:
         said.remarks["data.imagery.end"] = "the day after the last one"
@@ -271,7 +150,7 @@ def _remark_imagery(section: Mapping[str, Any], said: _Said) -> None:
         said.remarks["data.imagery.max_cloud_percent"] = "scenes that are mostly cloud cost time and give little"
 
 
-def _export(chosen: Shapes | None, said: _Said) -> dict[str, Any]:
+def _export(chosen: Shapes | None, said: Said) -> dict[str, Any]:
     said.remarks["export.patch_shape"] = "one training example, in pixels (height, width)"
     if chosen is None:
         said.remarks["export.block_shape"] = "dealt to train, validation and test as a whole; aim at 20 or more"
@@ -307,7 +186,7 @@ def _environment(answers: Answers) -> dict[str, Any]:
     }
 
 
-def _remark_environment(answers: Answers, said: _Said) -> None:
+def _remark_environment(answers: Answers, said: Said) -> None:
     if answers.target == "cloud":
         said.remarks["environment.location"] = "Vertex AI, bucket and registry all in one place"
         said.remarks["environment.image"] = "build and push it first: containers/README.md"
@@ -331,7 +210,7 @@ def _fitted(content: Mapping[str, Any], folder: Path, depth: int) -> tuple[dict[
     serving: dict[str, Any] = {"seams": "allowed"}
 
     def fits(model: Mapping[str, Any]) -> bool:
-        config = _validated({**content, "train": {"model": model}, "serving": serving}, folder)
+        config = provisional.validated({**content, "train": {"model": model}, "serving": serving}, folder)
         return tile_plan.best(config.sight, config.wire, config.serving.overlap_reading) is not None
 
     models = [_model(less) for less in range(depth, 0, -1)]

@@ -9,7 +9,6 @@ import functools
 import math
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,27 +16,18 @@ import pybase64
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
+from earthline.formats.tensor_layout import FLOAT, READ, STRING, TYPE_NAMES, UINT32, Serialized, before_values, in_place
+
 Array = np.ndarray[Any, Any]
 Text = str | memoryview
 """Base64; a view of bytes is decoded where it lies."""
-Serialized = bytes | memoryview
 
-_TYPE_NAMES = {
-    1: "float32", 2: "float64", 3: "int32", 4: "uint8", 5: "int16", 6: "int8", 7: "string",
-    9: "int64", 10: "bool", 17: "uint16", 19: "float16", 22: "uint32", 23: "uint64",
-}  # fmt: skip
-_FLOAT, _STRING, _UINT32 = 1, 7, 22
-_READ: dict[int, np.dtype[Any]] = {
-    kind: np.dtype(_TYPE_NAMES[kind]).newbyteorder("<") for kind in (_FLOAT, 3, 4, 5, 6, 17, _UINT32)
-}
-_WRITTEN = {_TYPE_NAMES[kind]: kind for kind in _READ}
+_WRITTEN = {TYPE_NAMES[kind]: kind for kind in READ}
 TYPES = tuple(_WRITTEN)
 """Names of the types whose tensors are read and written, as NumPy has them."""
 _FLOATS = ("float32",)
 _ALPHABET = b"-_"
 _WEB_SAFE = re.compile(r"[A-Za-z0-9_-]*={0,2}")
-_DTYPE_TAG, _SHAPE_TAG, _CONTENT_TAG = 0x08, 0x12, 0x22
-_DIMENSION_TAG, _SIZE_TAG = 0x12, 0x08
 
 
 class TensorError(ValueError):
@@ -115,7 +105,7 @@ def _decoded(text: Text) -> bytes:
 
 def parse(serialized: Serialized, most: int, types: Collection[str] = _FLOATS) -> Array:
     """Reads a serialized tensor. Arguments, value and errors as of `decode`."""
-    layout = _in_place(serialized)
+    layout = in_place(serialized)
     if layout is not None:
         if layout.name not in types or layout.count > most:
             _check(layout.kind, layout.shape, most, types)
@@ -150,7 +140,7 @@ def strings(serialized: Serialized, most: int) -> tuple[tuple[int, ...], Sequenc
 
 def type_of(serialized: Serialized) -> str:
     """Name of a serialized tensor's type. Raises TensorError where it is no TensorProto."""
-    layout = _in_place(serialized)
+    layout = in_place(serialized)
     return _type_name(_parsed(serialized).dtype) if layout is None else layout.name
 
 
@@ -177,8 +167,8 @@ def serialize(array: Array) -> bytes:
 
 def _parts(array: Array) -> tuple[bytes, memoryview]:
     """What stands before the values, and their bytes: what the library would write, without a copy of them in it."""
-    kind = _WRITTEN.get(array.dtype.name, _FLOAT)
-    values = np.ascontiguousarray(array, _READ[kind])
+    kind = _WRITTEN.get(array.dtype.name, FLOAT)
+    values = np.ascontiguousarray(array, READ[kind])
     return _beginning(kind, array.shape), values.reshape(-1).view(np.uint8).data if values.size else memoryview(b"")
 
 
@@ -190,95 +180,15 @@ def _beginning(kind: int, shape: tuple[int, ...]) -> bytes:
         head.tensor_shape.dim.add(size=size)
     told = bytes(head.SerializeToString())
     count = math.prod(shape)
-    return told + bytes((_CONTENT_TAG,)) + varint(_READ[kind].itemsize * count) if count else told
+    return told + before_values(READ[kind].itemsize * count) if count else told
 
 
 def serialize_strings(values: Sequence[bytes], shape: Sequence[int]) -> bytes:
     """The TensorProto of byte strings, as many as the shape asks for."""
-    tensor = _Tensor(dtype=_STRING, string_val=values)
+    tensor = _Tensor(dtype=STRING, string_val=values)
     for size in shape:
         tensor.tensor_shape.dim.add(size=size)
     return bytes(tensor.SerializeToString())
-
-
-def varint(value: int) -> bytes:
-    """A whole number, 0 or more, as protocol buffers write it."""
-    found = bytearray()
-    while value > 0x7F:
-        found.append(value & 0x7F | 0x80)
-        value >>= 7
-    found.append(value)
-    return bytes(found)
-
-
-@dataclass(frozen=True)
-class _Layout:
-    """Type, shape and content in this order and nothing else.
-
-    Attributes:
-        kind: Number of the type.
-        name: Its name.
-        type: Of the values.
-        shape: Of the tensor.
-        count: Of its values.
-        length: Tag and length of the content, which stand between the shape and the values.
-        start: Where the values begin.
-    """
-
-    kind: int
-    name: str
-    type: np.dtype[Any]
-    shape: tuple[int, ...]
-    count: int
-    length: bytes
-    start: int
-
-
-def _in_place(serialized: Serialized) -> _Layout | None:
-    """Where the values of a tensor lie; None where it has to be parsed."""
-    try:
-        end = 4 + serialized[3]
-    except IndexError:
-        return None
-    layout = _layout(bytes(serialized[:end]), len(serialized))
-    return layout if layout is not None and serialized[end : layout.start] == layout.length else None
-
-
-@functools.lru_cache(256)
-def _layout(start: bytes, length: int) -> _Layout | None:
-    """The layout of so many bytes that begin with this type and shape; all inputs of a tile begin alike."""
-    if start[0] != _DTYPE_TAG or start[1] not in _READ or start[2] != _SHAPE_TAG or start[3] > 0x7F:
-        return None
-    place, shape = 4, []
-    try:
-        while place < len(start):
-            after = place + 2 + start[place + 1]
-            if start[place] != _DIMENSION_TAG or start[place + 2] != _SIZE_TAG:
-                return None
-            size, place = _number(start, place + 3)
-            if place != after:
-                return None
-            shape.append(size)
-    except IndexError:
-        return None
-    kind, count = _READ[start[1]], math.prod(shape)
-    content = bytes((_CONTENT_TAG,)) + varint(kind.itemsize * count)
-    begin = len(start) + len(content)
-    if not count or begin + kind.itemsize * count != length:
-        return None
-    return _Layout(start[1], _TYPE_NAMES[start[1]], kind, tuple(shape), count, content, begin)
-
-
-def _number(serialized: Serialized, place: int) -> tuple[int, int]:
-    """The number at a place, of four bytes at most, and the place behind it. Raises IndexError where it is longer."""
-    value = 0
-    for shift in (0, 7, 14, 21):
-        byte = serialized[place]
-        place += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, place
-    raise IndexError
 
 
 def _parsed(serialized: Serialized) -> Any:
@@ -308,11 +218,11 @@ def _check(kind: int, shape: tuple[int, ...], most: int, types: Collection[str])
 
 
 def _type_name(kind: int) -> str:
-    return _TYPE_NAMES.get(kind, f"type number {kind}")
+    return TYPE_NAMES.get(kind, f"type number {kind}")
 
 
 def _values(tensor: Any, shape: tuple[int, ...]) -> Array:
-    kind, count = _READ[tensor.dtype], math.prod(shape)
+    kind, count = READ[tensor.dtype], math.prod(shape)
     if tensor.tensor_content:
         if len(tensor.tensor_content) != kind.itemsize * count:
             raise TensorError(
@@ -320,11 +230,11 @@ def _values(tensor: Any, shape: tuple[int, ...]) -> Array:
                 f"{len(tensor.tensor_content)}"
             )
         return np.frombuffer(tensor.tensor_content, kind).reshape(shape)
-    if tensor.dtype == _FLOAT:
+    if tensor.dtype == FLOAT:
         values = np.array(tensor.float_val, kind)
     else:
         # Protocol buffers have no numbers as small: what does not fit is no value of the type.
-        whole = np.array(tensor.uint32_val if tensor.dtype == _UINT32 else tensor.int_val, np.int64)
+        whole = np.array(tensor.uint32_val if tensor.dtype == UINT32 else tensor.int_val, np.int64)
         values = whole.astype(kind)
         if not np.array_equal(values, whole):
             raise TensorError(f"a tensor of {kind.name} holds numbers that are none")

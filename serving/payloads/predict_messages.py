@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from earthline.formats import wire
-from earthline.formats.tensors import Serialized, varint
+from earthline.formats.tensor_layout import Serialized, varint
 from serving.payloads.tiles import RequestError
 
 _SPEC, _INPUTS, _FILTER = 1, 2, 3
