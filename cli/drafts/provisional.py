@@ -21,7 +21,7 @@ class Said:
 
 
 def config(answers: Answers, labels: Mapping[str, Any], place: Mapping[str, Any], folder: Path) -> Config:
-    """A config of what is known so far, which has tiles whatever its bands and classes are.
+    """A config of what is known so far, which has tiles whatever its bands and labels are.
 
     Args:
         answers: What was said.

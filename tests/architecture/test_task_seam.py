@@ -85,6 +85,7 @@ EXCEPTIONS = {
     "cli/configs/init.py": _INIT,
     "cli/drafts/classes.py": _INIT,
     "cli/drafts/drafting.py": _INIT,
+    "cli/drafts/meaning.py": _INIT,
     "cli/drafts/shapes.py": _INIT,
     "cli/drafts/survey.py": _INIT,
     "cli/drafts/text.py": _INIT,
