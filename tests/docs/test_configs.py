@@ -32,7 +32,12 @@ REST = yaml.safe_load((ROOT / "docs" / "tutorial" / "valley.yaml").read_text("ut
 def completed(example: Any) -> dict[str, Any]:
     """An example with all that it does not say; a section below `data` is its own as a whole."""
     data = {**REST["data"], **example.get("data", {})}
-    return {**REST, **example, "data": data}
+    whole = {**REST, **example, "data": data}
+    model = whole.get("train", {}).get("model", {})
+    if model.get("name") == "file":
+        # Its layers would be asked, and there is no such model here.
+        model.setdefault("declares", {"stride": 4, "receptive_field": 67})
+    return whole
 
 
 def write_files(folder: Path) -> None:

@@ -7,19 +7,27 @@ import pytest
 from earthline.formats.manifest import SPLITS, Manifest
 
 from ..scene import save
-from .test_export_batch import FOLDER, begun, case, files, left, run_step
+from .test_export_batch import begun, files, left, run_step
+from .test_export_batch import case as case_of
 from .test_export_examples import OFFSET, add_scene, clouds, patches
 from .test_export_examples import section as section_of
 
 pytestmark = pytest.mark.slow
 
+FOLDER = "projects/sandbox/assets/export_rerouting"
+TEMPORARY = "gs://earthline-sandbox/export_rerouting"
 BOTH = "pixels_then_batch"
 HEAVY = (50, 30, 75, 70)
 """Ground that is too heavy for requests: first row and column, and those behind the last."""
 EVERYWHERE = (-99, -99, 999, 999)
+CLEAR = section_of(imagery={"image": f"{FOLDER}/scene"}, labels={"image": f"{FOLDER}/labels"})
 CLOUDY = section_of(imagery={"image": f"{FOLDER}/cloudy"}, labels={"image": f"{FOLDER}/labels"})
 LEFT = re.compile(r"(\d+) patches come by no request, and are left to export tasks: patch at .*memory limit exceeded")
 TAKEN_UP = re.compile(r"takes up \d+ export tasks of an earlier run, of (\d+) patches")
+
+
+def case(folder, method, data=CLEAR, **more):
+    return case_of(folder, method, data, **{"temporary": TEMPORARY, **more})
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +142,7 @@ def test_killed_again_and_again_it_asks_for_nothing_twice(sandbox, undisturbed, 
     assert set(tasks.values()) == {"SUCCEEDED"}
     # A patch that is here already takes a place in each.
     assert len(tasks) == -(-heavy_patches(root / "pixels") // 3)
-    assert not left(sandbox) and "takes up" in log
+    assert not left(sandbox, "export_rerouting") and "takes up" in log
     # What tasks have in hand is asked for by no request; one more is the proof.
     in_hand = sum(int(count) for line in found["killed"]["log"] for count in TAKEN_UP.findall(line))
     alone = {(row, column) for row, column, *shape in found["killed"]["windows"] if shape == [9, 8]}

@@ -184,7 +184,7 @@ def test_a_computation_does_not_wait_for_an_endpoint_when_it_must_end():
     computation = Computation(seconds=0.3)
     begun = time.monotonic()
     with pytest.raises(ApiError, match=r"Computation timed out\."):
-        computation.run(client.predict, "projects/p/locations/l/endpoints/1", [{}])
+        computation.run(client.predict, "projects/p/locations/l/endpoints/1", [b"{}"])
     assert time.monotonic() - begun < 5
     silent.close()
     client.close()
