@@ -97,7 +97,8 @@ def _choices(model: str, runs: Sequence[Result]) -> str:
     """What a model that is one of several took on each split, in a sentence; nothing of another model."""
     taken = Counter(run.chosen for run in runs if run.chosen)
     shown = ", ".join(f"`{name}` {count}" for name, count in taken.most_common())
-    return f"Of {taken.total()} splits `{model}` took {shown}." if taken else ""
+    splits = "1 split" if taken.total() == 1 else f"{taken.total()} splits"
+    return f"Of {splits} `{model}` took {shown}." if taken else ""
 
 
 def _verdict(pool: Pool, plain: Runs, other: str, metric: str) -> str:
