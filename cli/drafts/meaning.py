@@ -13,6 +13,7 @@ from cli.drafts.values import DraftValue
 from earthline.config import RasterLabels
 from earthline.grid import Grid
 
+_KEY = "data.labels.classes"
 STAND_INS = [{"name": name, "color": "#000000", "values": [value]} for value, name in enumerate(("a", "b"))]
 """Classes while nobody knows them yet."""
 _ANY_VALUE = {"name": "value", "range": [-1e30, 1e30]}
@@ -45,9 +46,10 @@ def of_labels(
         PixelsError: It does not answer.
     """
     name, where, spread = answers.value or answers.field or answers.label_band, "the labels", None
+    counts: Mapping[Any, float] | None = None
     if "file" in labels or ("table" in labels and grid is not None):
         where = f"the field {answers.field} of {answers.labels_file or answers.labels}"
-        counts: Mapping[Any, float] = (
+        counts = (
             features.values(Path(answers.labels_file), answers.field)
             if "file" in labels
             else survey.field_counts(answers.labels, answers.field)
@@ -66,6 +68,8 @@ def of_labels(
         said.remarks["data.labels.value"] = "EDIT: the range of your labels"
         return values.placeholder(name, answers.unit)
     if spread is None:
+        if counts is not None:
+            return _remarked(classes.drafted(counts, classes.Known(), where), labels, said)
         return _classes(answers, labels, place, folder, grid, said)
     if not answers.unit:
         said.to_do.append(f"data.labels.value: add the `unit` of {name}, such as m, for axes and legends, if any")
@@ -86,35 +90,32 @@ def _classes(
     grid: Grid | None,
     said: Said,
 ) -> tuple[DraftClass, ...]:
-    """The classes that labels hold; two that stand for them where nobody can look."""
-    key = "data.labels.classes"
-    if "file" in labels:
-        counts: Mapping[Any, float] = features.values(Path(answers.labels_file), answers.field)
-        found = classes.drafted(counts, classes.Known(), f"the field {answers.field} of {answers.labels_file}")
-    elif grid is None:
-        said.to_do.append(f"{key}: names, colours and label values; the two here only hold their place")
-        said.remarks[key] = "EDIT: the classes of your labels"
+    """The classes that a raster holds; two that stand for them where nobody can look."""
+    if grid is None:
+        said.to_do.append(f"{_KEY}: names, colours and label values; the two here only hold their place")
+        said.remarks[_KEY] = "EDIT: the classes of your labels"
         return classes.placeholders()
-    elif "table" in labels:
-        counts = survey.field_counts(answers.labels, answers.field)
-        found = classes.drafted(counts, classes.Known(), f"the field {answers.field} of {answers.labels}")
-    else:
-        data = provisional.config(answers, {**labels, "classes": STAND_INS}, place, folder).data
-        assert isinstance(data.labels, RasterLabels)
-        counts, every = survey.label_counts(data, grid)
-        known = classes.known(survey.properties(data.labels), answers.label_band)
-        found = classes.drafted(counts, known, f"the band {answers.label_band} of {answers.labels}")
-        if not every:
-            said.notes.append(
-                f"{key}: of so large a region some {sum(counts.values()):,.0f} pixels were looked at; rare values may "
-                "be missing, and `earthline check` would name them"
-            )
-    said.remarks[key] = "in maps and metrics; several values may mean one class: values: [2, 3]"
+    data = provisional.config(answers, {**labels, "classes": STAND_INS}, place, folder).data
+    assert isinstance(data.labels, RasterLabels)
+    counts, every = survey.label_counts(data, grid)
+    known = classes.known(survey.properties(data.labels), answers.label_band)
+    found = classes.drafted(counts, known, f"the band {answers.label_band} of {answers.labels}")
+    if not every:
+        said.notes.append(
+            f"{_KEY}: of so large a region some {sum(counts.values()):,.0f} pixels were looked at; rare values may "
+            "be missing, and `earthline check` would name them"
+        )
+    return _remarked(found, labels, said)
+
+
+def _remarked(found: tuple[DraftClass, ...], labels: Mapping[str, Any], said: Said) -> tuple[DraftClass, ...]:
+    """Classes that were found, and what is to be said of them."""
+    said.remarks[_KEY] = "in maps and metrics; several values may mean one class: values: [2, 3]"
     unnamed = [each.name for each in found if each.name == f"class {each.value}"]
     if unnamed:
-        said.to_do.append(f"{key}: words instead of {', '.join(unnamed[:4])}{' …' if len(unnamed) > 4 else ''}")
+        said.to_do.append(f"{_KEY}: words instead of {', '.join(unnamed[:4])}{' …' if len(unnamed) > 4 else ''}")
     if any(each.value == 0 for each in found) and "band" in labels:
-        said.notes.append(f"{key}: where 0 means no label, remove its class and write `ignore: [0]`")
+        said.notes.append(f"{_KEY}: where 0 means no label, remove its class and write `ignore: [0]`")
     return found
 
 

@@ -9,19 +9,17 @@ import numpy as np
 import pytest
 import yaml
 
-from earthline.formats.served.contract import Contract
 from earthline.formats.served.outputs import ServedOutput
 from earthline.formats.served.references import Reference
-from earthline.task.classification.task import Classification
 
 from ..outcomes import mounted
 from ..outcomes import outcome as told
 from ..scene import MASKED, save, section
 from ..scene import classes as mapped
+from ..served import NAMES, contract
 
 SERVER = Path(__file__).parents[1] / "model_server.py"
 SHAPE = (50, 70)
-NAMES = ("low", "middle", "high")
 FOLDER = "projects/sandbox/assets/register_test"
 CONFIG = {
     "name": "register-test",
@@ -149,15 +147,7 @@ def counts(found):
 
 def write_prepared(folder, turned):
     folder.mkdir(parents=True)
-    Contract(
-        bands=("b1", "b2"),
-        task=Classification(NAMES).record,
-        tile_shape=(16, 24),
-        overlap=(4, 8),
-        stride=4,
-        max_payload_bytes=1_500_000,
-        outputs=OUTPUTS,
-    ).write(folder)
+    contract(OUTPUTS).write(folder)
     probabilities = runpy.run_path(str(SERVER))["probabilities"]
     image = np.random.default_rng(1).integers(0, 120, (1, 24, 40, 2)).astype(np.float32)
     valid = np.ones((1, 24, 40), np.float32)

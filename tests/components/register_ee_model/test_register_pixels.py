@@ -9,15 +9,13 @@ import numpy as np
 import pytest
 
 from earthline.formats.placed_patches import PATCHES, PatchesFileError, PlacedPatches
-from earthline.formats.served.contract import Contract
 from earthline.formats.served.outputs import ServedOutput
-from earthline.task.classification.task import Classification
 
 from ..outcomes import outcome as told
 from ..scene import CRS, MASKED, TRANSFORM, save, section
+from ..served import NAMES, contract
 
 SERVER = Path(__file__).parents[1] / "model_server.py"
-NAMES = ("low", "middle", "high")
 FOLDER = "projects/sandbox/assets/pixels_test"
 SHAPE, SIDE = (50, 70), 16
 PLACES = np.array([[3, 5], [29, 37]])
@@ -25,15 +23,7 @@ OUTPUTS = (
     ServedOutput(name="class_id", type="uint8", made="most_probable", used=3),
     ServedOutput(name="probabilities", entries=3, used=3),
 )
-CONTRACT = Contract(
-    bands=("b1", "b2"),
-    task=Classification(NAMES).record,
-    tile_shape=(16, 24),
-    overlap=(4, 8),
-    stride=4,
-    max_payload_bytes=1_500_000,
-    outputs=OUTPUTS,
-)
+CONTRACT = contract(OUTPUTS)
 STEPS = """
 import json, sys
 from dataclasses import replace

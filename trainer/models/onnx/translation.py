@@ -7,10 +7,8 @@ from trainer.models.onnx import known, operators
 from trainer.models.onnx.graph import Graph, Refused, Unsized
 from trainer.models.onnx.values import TRIED, Known, Picture, Sizes, Value
 from trainer.models.parts import reach
+from trainer.models.parts.declared import STRIDES
 from trainer.models.parts.reach import Reach
-
-STRIDES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-"""Tried where none is declared, and where the declared one is too small, to name one that is not."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,9 @@ from pydantic import Field, field_validator
 
 from earthline.config.section import Section, WholeNumber
 
+STRIDES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+"""Tried in turn where none is declared, and where the declared one is too small, to name one that is not."""
+
 
 class Declared(Section):
     """What the map must know of a network that describes itself nowhere else."""

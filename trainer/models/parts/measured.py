@@ -6,9 +6,8 @@ count. Slopes, by which `declared` checks the same, see those that do count.
 
 from typing import Any
 
-from trainer.models.parts.declared import Declared
+from trainer.models.parts.declared import STRIDES, Declared
 
-STRIDES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 _HALVES = (16, 64, 256, 1024, 2048)
 """Pixels on each side that are looked at, the fewest first."""
 _TOGETHER = 16

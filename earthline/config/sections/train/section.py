@@ -17,9 +17,8 @@ from earthline.config.sections.train.prior import Prior
 from earthline.config.sections.train.tune import Range, Tune
 
 USUAL_STEPS = 1_000
-LEAST_EPOCHS = 40
-MOST_EPOCHS = 150
-LEAST_PATIENCE = 10
+"""Steps of a training whose epochs were left out (benchmarks/accuracy/README.md says how they were found)."""
+LEAST_EPOCHS, MOST_EPOCHS, LEAST_PATIENCE = 40, 150, 10
 
 
 class Train(Section):
