@@ -20,12 +20,21 @@ def test_a_number_is_itself_however_the_file_keeps_it(value):
 
 def test_unknown_values_are_counted_and_what_is_nearly_known_is_named():
     with pytest.raises(FeaturesError) as caught:
-        class_ids(["Forest "] * 3 + ["lakes", "town", "town"], [FOREST, WATER])
+        class_ids(["Forest"] * 3 + ["lakes", "town", "town"], [FOREST, WATER])
     text = str(caught.value)
-    assert "'Forest ' (3 features, nearly 'forest')" in text
+    assert "'Forest' (3 features, nearly 'forest')" in text
     assert "'lakes' (1 feature, nearly 'lake')" in text
     assert "'town' (2 features)" in text
     assert "data.labels.ignore" in text
+
+
+def test_blanks_that_nobody_sees_do_not_count_unless_both_ways_are_named():
+    assert class_ids(["forest ", " lake", "cloud  "], [FOREST, WATER], ["cloud"]) == [0, 1, NO_CLASS]
+    assert class_ids(["dry  grass", "reed"], [Rule(("dry grass",)), Rule(("reed ",))]) == [0, 1]
+    two = [Rule(("A", "B")), Rule(("A ",))]
+    assert class_ids(["A", "A ", "B "], two) == [0, 1, 0]
+    with pytest.raises(FeaturesError, match="'A  '"):
+        class_ids(["A  "], two)
 
 
 def test_ranges_hold_their_lower_end_and_the_highest_one_both():

@@ -143,6 +143,21 @@ def test_csv_columns_have_usual_names_or_those_that_are_given(tmp_path):
     assert found.written() == ((0, [round(x, 7), round(y, 7)]),)
 
 
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "Länge;Breite;kind \n-36,088;-2,4125;forest\n-36,5;-2;water \n",
+        "Länge\tBreite\tkind\n36°05'16.8\"W\t2° 24,75\u2032 S\tforest\n36.5 W\tS 2°\twater\n",
+        "Länge|Breite|kind\n-36°05\u201916.8\u2019\u2019|\u22122° 24\u2032 45″|forest\n-36.5°|-2|water\n",
+    ],
+)
+def test_coordinates_have_a_comma_or_are_angles_as_devices_and_spreadsheets_write_them(tmp_path, rows):
+    path = tmp_path / "points.csv"
+    path.write_text(rows)
+    found, _ = read(asked(path, longitude="Länge", latitude="Breite"), RULES)
+    assert found.written() == ((0, [-36.088, -2.4125]), (1, [-36.5, -2.0]))
+
+
 def test_longitudes_from_0_to_360_are_turned_but_not_across_the_antimeridian(tmp_path):
     path = tmp_path / "points.csv"
     path.write_text("lon,lat,kind\n230,45,forest\n170,45,water\n-190,45,water\n180,45,forest\n")
@@ -158,7 +173,9 @@ def test_longitudes_from_0_to_360_are_turned_but_not_across_the_antimeridian(tmp
     [
         ("a,b,kind\n1,2,forest\n", ["no column 'longitude'", "name it by `longitude`", "a, b, kind"]),
         ("lon,lat,kind\n13,4x,forest\n", ["'lat' holds '4x'", "no number"]),
-        ('lon,lat,kind\n"13,4","52,5",forest\n', ["'13,4'", "numbers with a point"]),
+        ('lon,lat,kind\n"400,340","5,800,120",forest\n', ["'400,340'", "with a point"]),
+        ("lon,lat,kind\n13°61'E,52N,forest\n", ["13°61'E", "no angle"]),
+        ("lon,lat,kind\n-13W,52N,forest\n", ["-13W", "no angle"]),
         ("lon,lat,kind\n400000,5800000,forest\n", ["no longitudes and latitudes", "`crs`"]),
         ("lon,lat,kind\n", ["no row"]),
         ("lon,lat,king\n1,2,forest\n", ["no field 'kind'", "king"]),

@@ -36,6 +36,8 @@ def class_ids(
 ) -> list[int | None]:
     """The class id of each value; `NO_CLASS` for empty ones, NaN and those to ignore.
 
+    Blanks that nobody sees do not count: 'forest ' means 'forest', unless both are named.
+
     Args:
         values: Texts, numbers or None.
         rules: By class id.
@@ -48,6 +50,7 @@ def class_ids(
     for class_id, rule in enumerate(rules):
         known |= {_key(value): class_id for value in rule.values}
     known |= {_key(value): NO_CLASS for value in ignore}
+    loosely = _loosely(known)
     ranges = [(low, high, class_id) for class_id, rule in enumerate(rules) for low, high in rule.ranges]
     top = max((high for _, high, _ in ranges), default=math.nan)
     found: list[int | None] = []
@@ -56,6 +59,10 @@ def class_ids(
         key = _key(value)
         if is_empty(value) or key in known:
             found.append(NO_CLASS if is_empty(value) else known[key])
+            continue
+        bare = _bare(key)
+        if bare in loosely:
+            found.append(loosely[bare])
             continue
         meant = _in_range(value, ranges, top)
         if meant is None:
@@ -98,6 +105,18 @@ def _key(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value)
+
+
+def _bare(key: str) -> str:
+    return " ".join(key.split())
+
+
+def _loosely(known: Mapping[str, int | None]) -> dict[str, int | None]:
+    """By values without their blanks what they mean, where that is one thing."""
+    meant: dict[str, set[int | None]] = {}
+    for key, class_id in known.items():
+        meant.setdefault(_bare(key), set()).add(class_id)
+    return {bare: ids.pop() for bare, ids in meant.items() if len(ids) == 1}
 
 
 def _shown(value: Any) -> str:
