@@ -9,9 +9,11 @@ _CODE = re.compile(r"\s*[-+]?0[0-9]")
 _WITH_COMMA = re.compile(r"\s*[-+]?\d+(,\d+)?\s*")
 _THOUSANDS = re.compile(r"\s*[-+]?[1-9]\d{0,2}(,\d{3})*\s*")
 """May be 692 thousand as well as 692 and some thousandths."""
+_NUMBER = r"\d+(?:[.,]\d+)?"
+_PRIME = r"['\u2032\u2019\u00b4]"
 _ANGLE = re.compile(
-    r"""\s* (?P<sign>[-+\u2212]?) \s* (?P<before>[NSEW]?) \s* (?P<degrees>\d+(?:[.,]\d+)?) \s* (?P<mark>[°º˚]?)
-    (?: \s* (?P<minutes>\d+(?:[.,]\d+)?) \s* ['\u2032\u2019\u00b4] (?: \s* (?P<seconds>\d+(?:[.,]\d+)?) \s* (?:["″”]|['\u2032\u2019\u00b4]{2}) )? )?
+    rf"""\s* (?P<sign>[-+\u2212]?) \s* (?P<before>[NSEW]?) \s* (?P<degrees>{_NUMBER}) \s* (?P<mark>[°º˚]?)
+    (?: \s* (?P<minutes>{_NUMBER}) \s* {_PRIME} (?: \s* (?P<seconds>{_NUMBER}) \s* (?:["″”]|{_PRIME}{{2}}) )? )?
     \s* (?P<after>[NSEW]?) \s*""",
     re.VERBOSE | re.IGNORECASE,
 )
