@@ -52,7 +52,7 @@ def decide(
     """
     sums, others = task.gate_sums(model), task.gate_sums(other)
     gain = float(task.gain(sums.sum(axis=0), others.sum(axis=0), metric))
-    interval = bootstrap.interval(task.gain(bootstrap.totals(sums), bootstrap.totals(others), metric))
+    interval = bootstrap.interval(task.gain(bootstrap.totals(sums), bootstrap.totals(others), metric), paired=True)
     low = [] if same else _low(task, parts or {}, floors or {})
     if min_gain <= ALWAYS:
         blessed, verdict = True, "deployed whatever the gain, as evaluate.min_gain is -1"

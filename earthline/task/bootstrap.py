@@ -16,6 +16,8 @@ Array = np.ndarray[Any, Any]
 
 MIN_BLOCKS = 4
 """With fewer, no resampling tells how much another draw of blocks would change a metric."""
+_ROUNDING = 1e-9
+"""Share of a metric by which sums of other blocks may miss what they share."""
 DRAWS = 4000
 """Resamples; the tail of an interval from the fewest blocks holds a dozen of them."""
 
@@ -47,19 +49,25 @@ class Bootstrap:
         """
         return np.tensordot(self._times, by_block, axes=1)
 
-    def interval(self, drawn: Array, blocks: int | None = None) -> Interval | None:
+    def interval(self, drawn: Array, blocks: int | None = None, *, paired: bool = False) -> Interval | None:
         """The interval of a metric.
+
+        A metric that is the same in every resample has none: that a few blocks show no error does not prove that there
+        is none (Hanley and Lippman-Hand 1983, If Nothing Goes Wrong, Is Everything All Right?).
 
         Args:
             drawn: Its value in each resample, (DRAWS,); not a number where it has none.
             blocks: Blocks that hold anything of the metric; left out, all.
+            paired: Whether it is a difference of two models, which may well be the same on any block.
 
         Returns:
-            None with fewer than `MIN_BLOCKS` blocks.
+            None with fewer than `MIN_BLOCKS` blocks, and without a spread.
         """
         count = self.blocks if blocks is None else blocks
         values = drawn[np.isfinite(drawn)]
         if count < MIN_BLOCKS or not len(values):
+            return None
+        if not paired and np.ptp(values) <= _ROUNDING * np.abs(values).max():
             return None
         student = stats.t.ppf((1 + self.confidence) / 2, count - 1)
         tail = stats.norm.cdf(-np.sqrt(count / (count - 1)) * student)

@@ -79,7 +79,7 @@ def rows(tallies: Sequence[Array], task: Task, metric: str, bootstrap: Bootstrap
             value=value,
             interval=bootstrap.interval(task.gate_figure(of_draws, metric)),
             gain=float(task.gain(total, totals[best], metric)),
-            gain_interval=bootstrap.interval(task.gain(of_draws, drawn[best], metric)),
+            gain_interval=bootstrap.interval(task.gain(of_draws, drawn[best], metric), paired=True),
         )
         for value, total, of_draws in zip(values, totals, drawn, strict=True)
     ]

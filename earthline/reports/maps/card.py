@@ -105,14 +105,15 @@ def _tested(manifest: Manifest, evaluation: Evaluation) -> list[str]:
 def _accuracy(evaluation: Evaluation) -> list[str]:
     measures = evaluation.measures
     lines = [
-        f"On the test pixels, {100 * evaluation.test.confidence:g} % intervals by resampling blocks:",
+        f"On the test pixels, {100 * evaluation.test.confidence:g} % intervals by resampling blocks (none where every "
+        "resample gives the same, as with 100 %: no error among few pixels does not prove that there is none):",
         "",
         f"| | {' | '.join(measure.title for measure in measures.values())} |",
         "|" + "---|" * (len(measures) + 1),
     ]
     for name, scores in evaluation.columns.items():
         cells = (_told(scores.metrics[key], measure) for key, measure in measures.items())
-        lines.append(f"| {name} | {' | '.join(cells)} |")
+        lines.append(f"| {name}{_less_ground(name, evaluation)} | {' | '.join(cells)} |")
     if evaluation.calibration is not None:
         error = evaluation.calibration.error
         share = Measure(title="", short="", share=True)
@@ -121,6 +122,14 @@ def _accuracy(evaluation: Evaluation) -> list[str]:
             f"The model's certainty and the share that is right differ by {_told(error, share)} on average.",
         ]
     return lines
+
+
+def _less_ground(column: str, evaluation: Evaluation) -> str:
+    """Says that the champion was not asked about all pixels: the rest it knows from its own training."""
+    champion = evaluation.champion
+    if column != "champion" or champion is None or champion.pixels == evaluation.test.pixels:
+        return ""
+    return f" (on {champion.pixels:,} of {evaluation.test.pixels:,} pixels: not to be compared with the other rows)"
 
 
 def _limits(manifest: Manifest, evaluation: Evaluation) -> list[str]:

@@ -81,9 +81,21 @@ class ClassJudgementSide(Classes, JudgementSide):
         return np.asarray(np.nan_to_num(outputs[..., : len(self.names)]).max(axis=-1), np.float32)
 
     def slices(self, label: Array) -> Mapping[str, Mapping[str, Array]]:
-        """Pixels near to another class, whose labels and images are mixed, and those inside of their class."""
+        """Pixels near to another class, whose labels and images are mixed, and those inside of their class.
+
+        Of a pixel with unlabelled ground around it, such as a point, nobody knows which of the two it is.
+        """
         near = near_another(label)
-        return {"distance to another class": {f"at most {NEAR} px": near, f"over {NEAR} px": ~near}}
+        known = ~near & ~near_unlabelled(label)
+        if not (near | known).any():
+            return {}
+        return {
+            "distance to another class": {
+                f"at most {NEAR} px": near,
+                f"over {NEAR} px": known,
+                f"not known: ground within {NEAR} px has no label": ~near & ~known,
+            }
+        }
 
     def estimates(self, sample: "PatchSample", labels: Array, mapped: Array) -> dict[str, Any]:
         """Overall, user's and producer's accuracy, and areas."""
@@ -190,6 +202,17 @@ def _estimate_lines(found: MapAccuracy | None) -> list[str]:
 
 def _with_interval(estimate: Estimate | None) -> str:
     return "-" if estimate is None else with_interval(estimate.value, estimate.interval)
+
+
+def near_unlabelled(label: Array) -> Array:
+    """True where a pixel without a label lies at most `NEAR` pixels away, or where there is none.
+
+    Args:
+        label: Class ids, (patches, height, width). What lies outside of a patch is taken to be labelled.
+    """
+    from scipy.ndimage import maximum_filter  # not needed where a config is read
+
+    return np.asarray(maximum_filter(label == UNLABELLED, (1, 2 * NEAR + 1, 2 * NEAR + 1), mode="nearest"))
 
 
 def near_another(label: Array) -> Array:

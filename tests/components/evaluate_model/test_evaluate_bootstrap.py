@@ -68,6 +68,21 @@ def test_an_interval_holds_its_figure_and_grows_with_the_confidence(right: np.nd
     assert wide.low <= narrow.low and narrow.high <= wide.high
 
 
+def test_what_every_resample_shows_alike_has_no_interval() -> None:
+    label = np.array([0] * 12 + [1] * 12 + [2] * 12)
+    block = np.tile(np.arange(6), 6)
+    mapped = np.where((label == 2) & (block < 3), 1, label)  # the first class has no error, the last one some
+    found = accuracy(confusion(label, mapped, block, 3), NAMES, Bootstrap(6, 0.9, 0))
+    first, _, last = ClassDetails.of(found).classes
+    assert first.f1 == first.recall == 1
+    assert first.f1_interval is first.recall_interval is first.iou_interval is None
+    assert last.f1_interval is not None and found.metrics["macro_f1"].interval is not None
+    right = accuracy(confusion(label, label, block, 3), NAMES, Bootstrap(6, 0.9, 0))
+    assert all(metric.value == 1 and metric.interval is None for metric in right.metrics.values())
+    wrong = accuracy(confusion(label, (label + 1) % 3, block, 3), NAMES, Bootstrap(6, 0.9, 0))
+    assert wrong.metrics["accuracy"].value == 0 and wrong.metrics["accuracy"].interval is None
+
+
 @pytest.mark.parametrize("blocks", [5, 12])
 def test_nine_of_ten_intervals_hold_the_truth(blocks: int) -> None:
     # Blocks differ far more than chance among their pixels would have it: taking pixels for observations, the

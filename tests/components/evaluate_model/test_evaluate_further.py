@@ -42,7 +42,20 @@ def test_pixels_near_another_class_are_told_from_those_inside() -> None:
     label[1, 4, 4] = UNLABELLED  # no other class
     near = TASK.slices(label)["distance to another class"]
     assert near["at most 2 px"][0].any(axis=0).nonzero()[0].tolist() == [4, 5, 6, 7]
-    assert not near["at most 2 px"][1].any() and near["over 2 px"][1].all()
+    unknown = near["not known: ground within 2 px has no label"]
+    assert not near["at most 2 px"][1].any() and not unknown[0].any()
+    rows, columns = unknown[1].nonzero()
+    assert (rows.min(), rows.max(), columns.min(), columns.max(), len(rows)) == (2, 6, 2, 6, 25)
+    assert ((near["at most 2 px"] ^ near["over 2 px"]) ^ unknown).all()
+
+
+def test_of_points_nobody_knows_how_near_another_class_is() -> None:
+    label = np.full((3, 8, 8), UNLABELLED, np.uint8)
+    label[:, 4, 4] = [0, 1, 2]
+    assert TASK.slices(label) == {}
+    label[0, 4, 6] = 1  # two points that are neighbours tell it of each other
+    near = TASK.slices(label)["distance to another class"]
+    assert np.argwhere(near["at most 2 px"]).tolist() == [[0, 4, 4], [0, 4, 6]]
 
 
 def test_parts_of_the_region_have_the_names_of_the_compass() -> None:

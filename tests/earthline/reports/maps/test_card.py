@@ -9,7 +9,7 @@ import pytest
 from earthline.accuracy.patch_sample import PatchSample
 from earthline.accuracy.stratified import Sample
 from earthline.config import load
-from earthline.formats.evaluations import Calibration, Evaluation, Metric, ReliabilityBin, Slice, SplitEffect
+from earthline.formats.evaluations import Calibration, Champion, Evaluation, Metric, ReliabilityBin, Slice, SplitEffect
 from earthline.formats.manifest import Manifest, SourceRecord
 from earthline.grid import Grid
 from earthline.reports.maps import card
@@ -102,6 +102,16 @@ def test_without_a_known_chance_the_card_says_so_and_adjusts_no_area() -> None:
     assert mapped(found)["ground"] == ()
     text = card.text(SUBJECT, mapped(found), MANIFEST, found)
     assert "Nobody knows with what chance test patches were drawn" in text and "135 ha |" in text
+
+
+def test_a_champion_that_was_asked_about_fewer_pixels_is_not_compared() -> None:
+    found = judged(6)
+    champion = Champion(name="models/1@2", scores=found.model, pixels=5)
+    text = card.text(SUBJECT, mapped(found), MANIFEST, found.model_copy(update={"champion": champion}))
+    assert f"| champion (on 5 of {found.test.pixels:,} pixels: not to be compared with the other rows) |" in text
+    same = champion.model_copy(update={"pixels": found.test.pixels})
+    text = card.text(SUBJECT, mapped(found), MANIFEST, found.model_copy(update={"champion": same}))
+    assert "| champion |" in text
 
 
 def test_with_few_blocks_areas_have_no_interval() -> None:

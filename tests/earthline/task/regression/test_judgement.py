@@ -74,7 +74,7 @@ def test_intervals_that_are_too_narrow_are_told() -> None:
     names = Quantile(interval=0.8).further
     assert names == ("q0.1", "q0.9")
     wide = np.stack([LABELS - 1.0, LABELS + 1.0], axis=1)
-    wide[: len(wide) // 2] += 10
+    wide[BLOCK < BLOCKS // 2] += 10
     found = intervals.measured(LABELS, wide, names, BLOCK, Bootstrap(BLOCKS, 0.9, 0))
     assert (found.wanted, found.held, found.below, found.above) == (0.8, 0.5, 0.5, 0)
     assert found.width == pytest.approx(2, rel=1e-5) and found.held_interval is not None
