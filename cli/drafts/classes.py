@@ -58,12 +58,19 @@ class DraftClass:
         color: As #rrggbb.
         value: That the labels have for it.
         count: How often they do; None where nobody looked.
+        also: The same word in other letters, such as FOREST beside Forest.
     """
 
     name: str
     color: str
     value: int | str
     count: float | None = None
+    also: tuple[str, ...] = ()
+
+    @property
+    def values(self) -> list[int | str]:
+        """All that mean the class."""
+        return [self.value, *self.also]
 
 
 @dataclass(frozen=True)
@@ -101,7 +108,7 @@ def known(properties: Mapping[str, Any], band: str) -> Known:
 
 
 def drafted(counts: Mapping[Any, float], said: Known, where: str) -> tuple[DraftClass, ...]:
-    """The classes for the values that labels hold, in their order.
+    """The classes for the values that labels hold, in their order; words that differ by case alone are one.
 
     Args:
         counts: How often each value is there.
@@ -125,7 +132,10 @@ def drafted(counts: Mapping[Any, float], said: Known, where: str) -> tuple[Draft
         raise DraftError(
             f"{where} {held} in the region; a map has 2 to {MOST} classes: name other labels, or another region"
         )
-    by_value = dict(zip(values, counts.values(), strict=True))
+    by_value, spellings = _gathered(dict(zip(values, counts.values(), strict=True)))
+    values = list(by_value)
+    if len(values) < 2:
+        raise DraftError(f"{where} holds one class alone in the region: {values[0]}; name other labels")
     ordered = sorted(values, key=lambda value: (isinstance(value, str), value))
     taken: set[str] = set()
     used: set[str] = set(said.colors.values())
@@ -144,12 +154,32 @@ def drafted(counts: Mapping[Any, float], said: Known, where: str) -> tuple[Draft
     for place, value in enumerate(ordered):
         if value not in colors:
             colors[value] = free.pop(0) if free else _spread(place)
-    return tuple(DraftClass(names[value], colors[value], value, by_value[value]) for value in ordered)
+    return tuple(
+        DraftClass(names[value], colors[value], value, by_value[value], spellings.get(value, ())) for value in ordered
+    )
 
 
 def placeholders() -> tuple[DraftClass, ...]:
     """Two classes that stand for those that nobody could look up."""
     return tuple(DraftClass(f"class {value}", _PALETTE[value - 1], value) for value in (1, 2))
+
+
+def _gathered(
+    counts: Mapping[int | str, float],
+) -> tuple[dict[int | str, float], dict[int | str, tuple[str, ...]]]:
+    """Counts by the most frequent spelling of each word, and its other spellings."""
+    alike: dict[int | str, list[int | str]] = {}
+    for value in counts:
+        key = " ".join(value.split()).casefold() if isinstance(value, str) else value
+        alike.setdefault(key, []).append(value)
+    found: dict[int | str, float] = {}
+    others: dict[int | str, tuple[str, ...]] = {}
+    for spelled in alike.values():
+        first, *rest = sorted(spelled, key=lambda value: (-counts[value], str(value)))
+        found[first] = sum(counts[value] for value in spelled)
+        if rest:
+            others[first] = tuple(str(value) for value in rest)
+    return found, others
 
 
 def _name(value: int | str, said: Known, taken: set[str]) -> str:

@@ -81,6 +81,8 @@ def drafted(answers: Answers, folder: Path, seen: LabelsSeen, *, online: bool) -
     counted = "pixels" if "band" in labels else "features"
     found = meaning.of_labels(answers, seen, labels, place, folder, grid, said)
     known, value = ((), found.section) if isinstance(found, DraftValue) else (found, {})
+    if isinstance(found, DraftValue) and found.ignore:
+        labels["ignore"] = list(found.ignore)
     described = {**labels, **({"value": value} if value else {"classes": meaning.sections_of(known)})}
     data = provisional.config(answers, described, place, folder).data
     section = answers.imagery_section(_data_type(data, grid, said))

@@ -3,8 +3,12 @@
 import re
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from cli.drafts.answers import DraftError
+from earthline.label_features import csv_files, files
+from earthline.label_features.features import FeaturesError
+from earthline.label_features.files import CSV_SUFFIXES
 
 _WHOLE = re.compile(r"[-+]?(0|[1-9]\d*)(\.0+)?")
 _NUMBER = re.compile(r"[-+]?\d+(\.\d*)?([eE][-+]?\d+)?")
@@ -19,6 +23,8 @@ def fields(path: Path) -> tuple[str, ...]:
     Raises:
         DraftError: The file cannot be read, or has several layers.
     """
+    if path.suffix.lower() in CSV_SUFFIXES:
+        return tuple(_columns(path))
     # It loads slowly, and few drafts need it.
     import pyogrio
     from pyogrio.errors import DataLayerError, DataSourceError
@@ -34,7 +40,7 @@ def fields(path: Path) -> tuple[str, ...]:
 
 
 def values(path: Path, field: str) -> Counter[int | float | str]:
-    """How often each value of a field is there; features without one do not count.
+    """How often each value of a field is there; features without one do not count, nor do blanks around a text.
 
     Args:
         path: A vector file, or a CSV file.
@@ -43,16 +49,29 @@ def values(path: Path, field: str) -> Counter[int | float | str]:
     Raises:
         DraftError: The file cannot be read, or has no such field.
     """
-    import pyogrio
-
     there = fields(path)
     if field not in there:
         raise DraftError(f"--field: {path} has no field '{field}'; there are: {', '.join(there) or 'none'}")
-    _, _, _, columns = pyogrio.raw.read(path, columns=[field], read_geometry=False)
-    held = [value for value in columns[0].tolist() if value is not None and value == value and str(value).strip()]
+    if path.suffix.lower() in CSV_SUFFIXES:
+        column = _columns(path)[field]
+    else:
+        import pyogrio
+
+        _, _, _, columns = pyogrio.raw.read(path, columns=[field], read_geometry=False)
+        column = columns[0].tolist()
+    held = [
+        " ".join(value.split()) if isinstance(value, str) else value for value in column if not files.is_empty(value)
+    ]
     if all(isinstance(value, str) and _WHOLE.fullmatch(value) for value in held):
-        # All columns of a CSV file are text.
+        # So do some programs keep numbers.
         held = [int(float(value)) for value in held]
     elif all(isinstance(value, str) and _NUMBER.fullmatch(value) for value in held):
         held = [float(value) for value in held]
     return Counter(held)
+
+
+def _columns(path: Path) -> dict[str, list[Any]]:
+    try:
+        return csv_files.columns(path)
+    except FeaturesError as error:
+        raise DraftError(f"--labels-file: {error}") from error

@@ -1,6 +1,7 @@
 """What the labels of a draft mean: classes, or a continuous value."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from cli.drafts.answers import Answers
 from cli.drafts.classes import DraftClass
 from cli.drafts.provisional import Said
 from cli.drafts.sources import LabelsSeen
-from cli.drafts.values import DraftValue
+from cli.drafts.values import DraftValue, Spread
 from earthline.config import RasterLabels
 from earthline.grid import Grid
 
@@ -58,9 +59,7 @@ def of_labels(
             spread = values.spread_of(counts, where)
     elif grid is not None and (answers.value or answers.label_band in seen.fractions):
         where = f"the band {answers.label_band} of {answers.labels}"
-        spread = survey.label_spread(
-            provisional.config(answers, {**labels, "value": _ANY_VALUE}, place, folder).data, grid
-        )
+        spread = _raster_spread(answers, labels, place, folder, grid)
         if spread.is_of_few_whole and not answers.value:
             spread = None
     elif grid is None and answers.value:
@@ -78,8 +77,36 @@ def of_labels(
     said.remarks["data.labels.value.breaks"] = (
         "quantiles of the labels: patches are taken of each part in equal numbers"
     )
-    said.notes.append("data.labels: where one number means no label, such as -9999, write `ignore: [-9999]` there")
+    if spread.ignore:
+        said.remarks["data.labels.ignore"] = "taken for no label; remove what is one"
+    else:
+        said.notes.append("data.labels: where one number means no label, such as -9999, write `ignore: [-9999]` there")
+    if spread.far:
+        shown = ", ".join(f"{number:.10g}" for number in spread.far[:5]) + (" …" if len(spread.far) > 5 else "")
+        said.to_do.append(
+            f"data.labels: {shown} lies far from all other labels (half of them from {spread.quantiles[0]:.6g} to "
+            f"{spread.quantiles[2]:.6g}). If it is a slip, such as a wrong unit, correct it or add it to `ignore`, and "
+            "bring `range` to the others"
+        )
     return values.drafted(name, answers.unit, spread, where)
+
+
+def _raster_spread(
+    answers: Answers, labels: Mapping[str, Any], place: Mapping[str, Any], folder: Path, grid: Grid
+) -> Spread:
+    """The spread of a raster's labels, without a number that stands for no label."""
+
+    def spread(ignore: list[float]) -> Spread:
+        section = {**labels, "value": _ANY_VALUE, **({"ignore": ignore} if ignore else {})}
+        return survey.label_spread(provisional.config(answers, section, place, folder).data, grid)
+
+    found = spread([])
+    if values.may_be_fill(found.low) and found.low < found.high:
+        others = spread([found.low])
+        if values.is_fill(found.low, others.low):
+            low = int(found.low) if found.low.is_integer() else found.low
+            return replace(others, ignore=(low,))
+    return found
 
 
 def _classes(
@@ -111,6 +138,12 @@ def _classes(
 def _remarked(found: tuple[DraftClass, ...], labels: Mapping[str, Any], said: Said) -> tuple[DraftClass, ...]:
     """Classes that were found, and what is to be said of them."""
     said.remarks[_KEY] = "in maps and metrics; several values may mean one class: values: [2, 3]"
+    spelled = [each for each in found if each.also]
+    if spelled:
+        shown = ", ".join(str(value) for value in spelled[0].values)
+        said.notes.append(
+            f"{_KEY}: words that differ by capital letters alone are one class ({shown}); part those that mean two"
+        )
     unnamed = [each.name for each in found if each.name == f"class {each.value}"]
     if unnamed:
         said.to_do.append(f"{_KEY}: words instead of {', '.join(unnamed[:4])}{' …' if len(unnamed) > 4 else ''}")
@@ -125,4 +158,4 @@ def sections_of(known: Sequence[DraftClass]) -> list[dict[str, Any]]:
     Args:
         known: The classes.
     """
-    return [{"name": each.name, "color": each.color, "values": [each.value]} for each in known]
+    return [{"name": each.name, "color": each.color, "values": each.values} for each in known]

@@ -12,6 +12,12 @@ from cli.drafts.answers import DraftError
 QUANTILES = (25, 50, 75, 95)
 """In percent, between the parts: the last one holds what is rare and high."""
 _DIGITS = 3
+_FILLS = (-9999.0, -99999.0, -999.0, -32768.0, -2147483648.0, -3.4028234663852886e38)
+"""Numbers that stand for no label in many rasters and tables."""
+_FEW_TEXTS = 0.1
+"""Share of labels up to which texts among fractions are no classes but words for nothing, such as NA."""
+_FAR = 10
+"""Widths of the nine labels in ten by which another one lies far from all."""
 _MOST_KINDS = 255
 _PLACEHOLDER = (0.0, 1.0)
 
@@ -26,6 +32,7 @@ class DraftValue:
         low: Lower end of its range.
         high: Upper end.
         breaks: Between the parts that patches are balanced over.
+        ignore: Labels that mean none.
     """
 
     name: str
@@ -33,6 +40,7 @@ class DraftValue:
     low: float
     high: float
     breaks: tuple[float, ...] = ()
+    ignore: tuple[float | str, ...] = ()
 
     @property
     def section(self) -> dict[str, Any]:
@@ -54,11 +62,15 @@ class Spread:
         low: The lowest.
         high: The highest.
         quantiles: At `QUANTILES`; some may be left out.
+        ignore: Labels that mean none, such as NA and -9999, which are not counted.
+        far: The lowest or highest ones, where they lie far from all others, as a slip of the unit does.
     """
 
     low: float
     high: float
     quantiles: tuple[float, ...]
+    ignore: tuple[float | str, ...] = ()
+    far: tuple[float, ...] = ()
 
     @property
     def is_of_few_whole(self) -> bool:
@@ -67,31 +79,34 @@ class Spread:
         return self.high - self.low < _MOST_KINDS and all(number.is_integer() for number in every)
 
 
-def numbers(counts: Mapping[Any, float]) -> dict[float, float] | None:
-    """How often each number is there; None where something is no number.
+def numbers(counts: Mapping[Any, float]) -> tuple[dict[float, float], tuple[str, ...]]:
+    """How often each number is there, and what is no number.
 
     Args:
         counts: By value: numbers, or texts of such.
     """
     found: dict[float, float] = {}
+    texts = []
     for value, count in counts.items():
         try:
             number = float(value)
         except (TypeError, ValueError):
-            return None
+            texts.append(str(value))
+            continue
         if math.isfinite(number):
             found[number] = found.get(number, 0) + count
-    return found
+    return found, tuple(texts)
 
 
 def have_fractions(counts: Mapping[Any, float]) -> bool:
-    """Whether all values are numbers, and some are not whole.
+    """Whether values are numbers, some of them not whole; few texts among them are words for no label.
 
     Args:
         counts: By value.
     """
-    found = numbers(counts)
-    return found is not None and any(not number.is_integer() for number in found)
+    found, texts = numbers(counts)
+    few = sum(counts[text] for text in texts) <= _FEW_TEXTS * sum(counts.values())
+    return few and any(not number.is_integer() for number in found)
 
 
 def spread_of(counts: Mapping[Any, float], where: str) -> Spread:
@@ -102,18 +117,49 @@ def spread_of(counts: Mapping[Any, float], where: str) -> Spread:
         where: What holds them, for errors.
 
     Raises:
-        DraftError: There is no value, or one that is no number.
+        DraftError: There is no value, or most are no numbers.
     """
-    found = numbers(counts)
-    if found is None:
-        texts = [str(value) for value in counts if numbers({value: 1}) is None]
+    found, texts = numbers(counts)
+    if texts and sum(counts[text] for text in texts) > _FEW_TEXTS * sum(counts.values()):
         raise DraftError(f"--value: {where} holds {texts[0]!r}, which is no number; leave --value out")
-    if not found:
+    fills = [number for number in found if is_fill(number, min(set(found) - {number}, default=number))]
+    if not set(found) - set(fills):
         raise DraftError(f"{where} holds no value in the region; name other labels, or another region")
-    ordered = sorted(found)
-    below = np.cumsum([found[number] for number in ordered]) / sum(found.values())
-    places = np.searchsorted(below, [percent / 100 for percent in QUANTILES])
-    return Spread(ordered[0], ordered[-1], tuple(ordered[min(place, len(ordered) - 1)] for place in places))
+    ordered = sorted(set(found) - set(fills))
+    counted = np.array([found[number] for number in ordered])
+    below = np.cumsum(counted) / counted.sum()
+
+    def at(percent: float) -> float:
+        return ordered[min(int(np.searchsorted(below, percent / 100)), len(ordered) - 1)]
+
+    low, high = at(5), at(95)
+    reach = _FAR * (high - low)
+    far = tuple(number for number in ordered if high > low and not low - reach <= number <= high + reach)
+    quantiles = tuple(at(percent) for percent in QUANTILES)
+    return Spread(ordered[0], ordered[-1], quantiles, (*map(_plain, sorted(fills)), *texts), far)
+
+
+def _plain(number: float) -> float:
+    return int(number) if number.is_integer() and abs(number) < 2**53 else number
+
+
+def may_be_fill(number: float) -> bool:
+    """Whether a number is one of those that usually stand for no label.
+
+    Args:
+        number: A label.
+    """
+    return any(math.isclose(number, fill, rel_tol=1e-6) for fill in _FILLS)
+
+
+def is_fill(number: float, next_one: float) -> bool:
+    """Whether a lowest label is a usual number for no label, far below all others.
+
+    Args:
+        number: The label.
+        next_one: The lowest of the others.
+    """
+    return may_be_fill(number) and next_one > number / 2
 
 
 def drafted(name: str, unit: str, spread: Spread, where: str) -> DraftValue:
@@ -134,7 +180,7 @@ def drafted(name: str, unit: str, spread: Spread, where: str) -> DraftValue:
     low, high = (
         _rounded(turn(end / step) * step) for turn, end in ((math.floor, spread.low), (math.ceil, spread.high))
     )
-    return DraftValue(name[:60].strip(), unit, low, high, _breaks(spread.quantiles, low, high))
+    return DraftValue(name[:60].strip(), unit, low, high, _breaks(spread.quantiles, low, high), spread.ignore)
 
 
 def placeholder(name: str, unit: str) -> DraftValue:
@@ -148,7 +194,9 @@ def placeholder(name: str, unit: str) -> DraftValue:
 
 
 def _breaks(quantiles: Sequence[float], low: float, high: float) -> tuple[float, ...]:
-    digits = _DIGITS - math.floor(math.log10(high - low)) - 1
+    # Beside a label far from all others, the range says nothing of how far apart quantiles are.
+    apart = max(quantiles) - min(quantiles) if len(set(quantiles)) > 1 else high - low
+    digits = _DIGITS - math.floor(math.log10(apart)) - 1
     rounded = {_rounded(round(number, digits)) for number in quantiles}
     return tuple(sorted(number for number in rounded if low < number < high))
 

@@ -91,6 +91,7 @@ def scene(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Sandbox
     sandbox.command("add", f"{FOLDER}/valley/image", image)
     labels = save(folder / "labels.tif", cover[np.newaxis], ("cover",), nodata=255)
     height = np.where(cover == 255, np.nan, 0.125 * cover + rows / 8).astype(np.float32)
+    height[2:4] = -9999
     sandbox.command("add", f"{FOLDER}/valley/height", save(folder / "height.tif", height[np.newaxis], ("height",)))
     series = folder / "series"
     series.mkdir()
@@ -260,6 +261,21 @@ def test_points_of_a_file_become_classes_by_their_words(here: Shell) -> None:
     assert "edit data.labels.classes" not in out
 
 
+def test_a_word_in_capitals_or_with_a_blank_is_no_class_of_its_own(here: Shell) -> None:
+    words = ("Wald", "WALD", "Wald ", "See", " see")
+    lines = [f"{15 + place / 500};{45.15 - place / 600};{words[place % 5]}".replace(".", ",") for place in range(40)]
+    (here.folder / "points.csv").write_text("lon;lat;kind \n" + "\n".join(lines))
+    flags = ("--image", f"{FOLDER}/valley/image", "--bands", "red,nir", "--labels-file", "points.csv", "--offline")
+    code, out, err = here.earthline("init", "wald.yaml", *flags, "--field", "kind")
+    assert (code, err) == (0, "")
+    assert "words that differ by capital letters alone are one class (See, see)" in out
+    text = (here.folder / "wald.yaml").read_text()
+    assert "values: [See, see]}  # 16 features" in text and "values: [Wald, WALD]}  # 24 features" in text
+    found = config.load(here.folder / "wald.yaml").data.labels
+    assert found.class_names == ("See", "Wald")
+    assert np.bincount(found.held.values).tolist() == [16, 24]
+
+
 def test_a_raster_with_fractions_becomes_a_value_with_its_range(here: Shell) -> None:
     flags = ("--image", f"{FOLDER}/valley/image", "--labels", f"{FOLDER}/valley/height", "--unit", "m")
     code, out, err = here.earthline("init", "trees.yaml", *flags)
@@ -268,11 +284,12 @@ def test_a_raster_with_fractions_becomes_a_value_with_its_range(here: Shell) -> 
     assert (value.name, value.unit, value.range) == ("height", "m", (0, 30)) and len(value.breaks) == 4
     text = (here.folder / "trees.yaml").read_text()
     assert "    value:  # a continuous value: the model learns numbers, not classes\n      name: height\n" in text
-    assert "range: [0, 30]  # labels hold 0.25 to 26; none may lie outside" in text
+    assert "    ignore: [-9999]  # taken for no label; remove what is one\n" in text
+    assert "range: [0, 30]  # labels hold 0.5 to 26; none may lie outside" in text
     assert "a continuous value: height, 0 to 30 m" in out and "edit" not in out
     code, checked, err = here.earthline("check", "trees.yaml")
     assert (code, err) == (0, "") and "✗" not in checked
-    assert "values from 0.25 to 26 m; nine in ten from" in checked
+    assert "values from 0.5 to 26 m; nine in ten from" in checked
 
 
 def test_fractions_of_a_file_are_a_value_and_whole_numbers_if_one_says_so(here: Shell) -> None:
@@ -288,6 +305,24 @@ def test_fractions_of_a_file_are_a_value_and_whole_numbers_if_one_says_so(here: 
     assert (code, err) == (0, "")
     value = config.load(here.folder / "b.yaml").data.labels.value
     assert (value.name, value.unit, value.range) == ("stems", "1/ha", (0, 40))
+
+
+def test_what_means_no_value_is_ignored_and_a_slip_of_the_unit_is_told(here: Shell) -> None:
+    cells = ["NA", "-9999", "-9999", "", "9250.0", *(f"{place / 4}" for place in range(41))]
+    lines = [f"{15 + place / 500},{45.15 - place / 600},{cell}" for place, cell in enumerate(cells)]
+    (here.folder / "plots.csv").write_text("lon,lat,biomass\n" + "\n".join(lines))
+    flags = ("--image", f"{FOLDER}/valley/image", "--labels-file", "plots.csv", "--bands", "red", "--offline")
+    code, out, err = here.earthline("init", "a.yaml", *flags, "--field", "biomass", "--unit", "Mg/ha")
+    assert (code, err) == (0, "")
+    assert "    ignore: [-9999, NA]  # taken for no label; remove what is one\n" in (here.folder / "a.yaml").read_text()
+    assert "9250 lies far from all other labels (half of them from 2.5 to 7.75)" in out
+    found = config.load(here.folder / "a.yaml").data.labels
+    assert found.value.range == (0, 9500) and found.value.breaks == (2.5, 5, 7.75, 9.75)
+    assert len(found.held) == 42
+    words = [f"{15 + place / 500},45.1,{('1.5', 'wood')[place % 2]}" for place in range(20)]
+    (here.folder / "plots.csv").write_text("lon,lat,biomass\n" + "\n".join(words))
+    code, out, err = here.earthline("init", "b.yaml", *flags, "--field", "biomass", "--value", "biomass")
+    assert code == 2 and "holds 'wood', which is no number" in err
 
 
 def test_on_a_terminal_it_asks_for_what_no_flag_said(here: Shell) -> None:
