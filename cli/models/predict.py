@@ -16,6 +16,7 @@ from cli.terminal.progress import interruptible
 
 if TYPE_CHECKING:  # these modules load NumPy, rasterio and Google's clients
     from rich.console import Console
+    from rich.status import Status
 
     from earthline.local_map.images import Images
     from earthline.local_map.job import Job
@@ -149,7 +150,7 @@ def _map(
         if work.done.any():
             _print(console, f"going on: {int(work.done.sum()):,} of {len(work.done):,} groups of tiles are done")
         if not work.done.all():
-            with console.status("loading the model") if console.is_terminal else ExitStack():
+            with _status(console, "loading the model"):
                 predictor = source.predictor(job.layers)
             begun = job.lattice.count(work.done)
             with (
@@ -157,9 +158,19 @@ def _map(
                 metered(console, "predicting", "tiles", job.lattice.tiles, begun) as progress,
             ):
                 job.predict(work, predictor, concurrency if source.remote else 1, progress)
-        made, _ = job.write(work, job.output.stem, "", picture=picture)
+        # Minutes for a large map, which has been at all of its tiles by now.
+        with _status(console, "writing the files"):
+            made, _ = job.write(work, job.output.stem, "", picture=picture)
     kinds = {".png": "picture", f"{job.output.stem}_confidence.tif": "confidence", job.output.name: "map"}
     return {kinds.get(path.name) or kinds[path.suffix]: path for path in made}
+
+
+def _status(console: "Console", what: str) -> "Status | ExitStack":
+    """Shows on a terminal what is under way; elsewhere a line says it once."""
+    if console.is_terminal:
+        return console.status(what)
+    _print(console, what)
+    return ExitStack()
 
 
 @contextmanager

@@ -120,6 +120,7 @@ def _optimized(plain: Path, resampling: str, *, predictor: int = 1) -> Path:
         BLOCKSIZE=raster.BLOCK,
         OVERVIEW_RESAMPLING=resampling,
         BIGTIFF="IF_SAFER",
+        NUM_THREADS="ALL_CPUS",
         **options,
     )
     plain.unlink()

@@ -53,6 +53,7 @@ class ConfidenceRaster:
             predictor=3,
             # What is packed may outgrow 4 GB, and nobody knows before.
             BIGTIFF="IF_SAFER",
+            NUM_THREADS="ALL_CPUS",
         )
         self._file.update_tags(**tags)
         for place, (name, title) in enumerate(titles.items(), start=1):

@@ -60,6 +60,7 @@ def write(
         "compress": "deflate",
         # What is packed may outgrow 4 GB, and nobody knows before.
         "BIGTIFF": "IF_SAFER",
+        "NUM_THREADS": "ALL_CPUS",
     }
     areas, mapped = PixelAreas(grid), 0
     coverage = task.coverage(areas.known)
