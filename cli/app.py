@@ -23,7 +23,7 @@ from cli.runs.schedule import schedule
 from cli.runs.submit import submit
 from cli.sandbox import sandbox
 from cli.terminal import failures
-from earthline import __version__
+from earthline import __version__, garbage
 
 app = typer.Typer(
     name="earthline",
@@ -69,6 +69,7 @@ def _earthline(
 def main() -> None:
     """Runs one command. Exit codes: 0 done, 1 the run failed, 2 nothing was started, 130 interrupted."""
     _require_streams()
+    garbage.search_rarely()
     # Where a command needs TensorFlow, that speaks in C++ about the processor, and about sizes of images that were
     # tried to find what a network needs. What matters comes as an exception.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

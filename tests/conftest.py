@@ -52,7 +52,8 @@ inspect.stack = _callers
 def pytest_collection() -> Generator[None, Any, Any]:
     """What modules make while they are imported is looked through for garbage neither then nor at any test.
 
-    Once all of them are there, that is a million objects and most of a second for each whole look.
+    Once all of them are there, that is a million objects and most of a second for each whole look. Tests make
+    networks and pipelines of many objects: they are looked through less often than with each 700 new ones.
     """
     gc.disable()
     try:
@@ -60,6 +61,7 @@ def pytest_collection() -> Generator[None, Any, Any]:
     finally:
         gc.enable()
         gc.freeze()
+        gc.set_threshold(100_000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

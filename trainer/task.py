@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from earthline.config import Train
+from earthline.garbage import unsearched
 from trainer.mounts import mounted
 
 
@@ -40,8 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Left out, those of the process.
     """
     parsed = parse(arguments)
-    from trainer import distribution, training  # TensorFlow takes seconds to load; wrong arguments do not wait for it
-    from trainer.loop.faults import OutOfMemory
+    with unsearched():  # TensorFlow takes seconds to load; wrong arguments do not wait for it
+        from trainer import distribution, training
+        from trainer.loop.faults import OutOfMemory
 
     try:
         distribution.require_accelerators(parsed.train.accelerator_count)

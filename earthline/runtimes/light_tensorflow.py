@@ -7,6 +7,8 @@ imports TensorFlow first decides.
 
 import sys
 
+from earthline.garbage import unsearched
+
 _KERAS = "keras"
 
 
@@ -16,7 +18,8 @@ def _load() -> None:
     # An import of it fails now.
     sys.modules[_KERAS] = None  # type: ignore[assignment]
     try:
-        import tensorflow  # noqa: F401
+        with unsearched():
+            import tensorflow  # noqa: F401
     finally:
         del sys.modules[_KERAS]
 

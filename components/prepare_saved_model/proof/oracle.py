@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from components.prepare_saved_model.proof.evidence import Evidence
+from earthline.garbage import unsearched
 
 Array = np.ndarray[Any, Any]
 
@@ -36,8 +37,9 @@ def answers(trained: Path, evidence: Evidence) -> Array:
     Raises:
         ValueError: The tool's SavedModel names something else.
     """
-    import tensorflow.compat.v1 as tf
-    from ee.cli import commands
+    with unsearched():
+        import tensorflow.compat.v1 as tf
+        from ee.cli import commands
 
     sent = {IMAGE: evidence.image, VALID: evidence.valid[..., np.newaxis]}
     with tf.Graph().as_default(), tf.Session() as session:
