@@ -1,14 +1,20 @@
-"""`earthline label`: what to label next, so that the next model is better where this one is not sure."""
+"""`earthline label`: what to label next, and what labels from there tell of the map."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
 from cli.terminal import display
 
-label = typer.Typer(help="Find places where labels would help most.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from earthline.field_points.estimates import Figure
+    from earthline.field_points.visited import Visited
+
+label = typer.Typer(help="Find places where labels would help most, and judge a map by them.", no_args_is_help=True)
 
 
 @label.command("next")
@@ -29,26 +35,148 @@ def next_points(
     """Draw places to visit, more of them where the map is not sure, as GeoJSON and CSV."""
     from earthline.field_points import NeedError, Needs, draw
     from earthline.field_points.files import write
+    from earthline.field_points.visited import require_unfilled
 
-    console = display.on_output()
+    console, stem = display.on_output(), output or folder / "points"
     try:
+        require_unfilled(stem)
         with Needs(folder) as needs:
             points = draw(needs, count, seed)
-            tags = needs.map.tags()
+            names = _class_names(needs.map.tags())
     except NeedError as error:
         raise typer.BadParameter(str(error)) from error
-    names = {
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    for path in write(points, stem, names):
+        console.print(f"points: {escape(str(path))}", soft_wrap=True, highlight=False)
+    words = f" with one of: {', '.join(names.values())}" if names else " with the value"
+    console.print(
+        f"{len(points):,} places, those that need a label most first. Fill in the column `label` of the CSV file"
+        f"{escape(words)}. Then `earthline label estimate {escape(str(folder))}"
+        + (f" --points {escape(str(output.with_suffix('.csv')))}" if output else "")
+        + "` tells how right this map is: it weights each point by 1 / chance.",
+        soft_wrap=True,
+        highlight=False,
+    )
+
+
+@label.command("estimate")
+def estimate_map(
+    folder: Annotated[
+        Path, typer.Argument(help="Folder of a run's results with the map.tif to judge.", show_default=False)
+    ],
+    points: Annotated[
+        Path | None,
+        typer.Option(
+            "--points", help="CSV file of `label next`, its column `label` filled in; left out, FOLDER/points.csv."
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            help="Config whose classes have the labels among their `values`; left out, labels are names of classes.",
+        ),
+    ] = None,
+) -> None:
+    """Estimate a map's accuracy and the areas of its classes from visited points, by the chance of each.
+
+    The figures are of the map from which the points were drawn. A later model that has learned from them cannot be
+    judged by them.
+    """
+    import rasterio
+
+    from earthline.field_points import NeedError, visited
+
+    console, map_file = display.on_output(), folder / "map.tif"
+    if not map_file.is_file():
+        raise typer.BadParameter(f"{map_file} is not there: name the folder of a run's results")
+    try:
+        found = visited.read(points or folder / "points.csv", map_file)
+        with rasterio.open(map_file) as file:
+            names, unit = _class_names(file.tags()), file.tags().get("value_unit", "")
+        if names:
+            _tell_classes(found, names, _meaning(names, config), console)
+        else:
+            _tell_value(found, unit, console)
+        other = found.of_another_map(names)
+    except NeedError as error:
+        raise typer.BadParameter(str(error)) from error
+    notes = {
+        f"{found.empty:,} points have no label. Where these are other ground than the rest, such as what nobody can "
+        "reach, the figures do not hold for it.": bool(found.empty),
+        "the points were drawn from another map than this one. The figures are of this one, and hold only if its model "
+        "has not learned from these points.": other,
+    }
+    for note, holds in notes.items():
+        if holds:
+            console.print(f"[yellow]note[/] {note}", soft_wrap=True, highlight=False)
+
+
+def _class_names(tags: dict[str, str]) -> dict[int, str]:
+    """Names by class id from the tags of a map; empty where it tells a value."""
+    return {
         int(key.removeprefix("class_")): value
         for key, value in tags.items()
         if key.startswith("class_") and key.removeprefix("class_").isdigit()
     }
-    stem = output or folder / "points"
-    stem.parent.mkdir(parents=True, exist_ok=True)
-    for path in write(points, stem, names):
-        console.print(f"points: {escape(str(path))}", soft_wrap=True, highlight=False)
+
+
+def _meaning(names: dict[int, str], config: Path | None) -> dict[str, int]:
+    """Class ids by what a label may be: names of classes, or the values that a config gives them."""
+    ids = {name: class_id for class_id, name in names.items()}
+    if config is None:
+        return ids
+    from earthline.config import ConfigError, load
+    from earthline.config.sections.labels.class_labels import ClassLabels
+
+    try:
+        labels = load(config).data.labels
+    except ConfigError as error:
+        raise typer.BadParameter(str(error)) from error
+    if not isinstance(labels, ClassLabels) or not set(labels.class_names) <= set(ids):
+        raise typer.BadParameter(f"{config} has other classes than the map: {', '.join(names.values())}")
+    of_values = {str(value): ids[described.name] for described in labels.classes for value in described.meaning}
+    return {**ids, **of_values}
+
+
+def _tell_classes(found: "Visited", names: dict[int, str], meaning: dict[str, int], console: "Console") -> None:
+    from rich.table import Table
+
+    from earthline.field_points import estimates, visited
+
+    labels = visited.ids_of(found, meaning)
+    overall, classes = estimates.of_classes(labels, found.mapped, found.chance, max(names) + 1)
     console.print(
-        f"{len(points):,} places, those that need a label most first. Fill in the column `label`. Whoever estimates "
-        "accuracy or area from them weights each by 1 / chance.",
-        soft_wrap=True,
+        f"overall accuracy {_percent(overall)} from {len(labels):,} points, "
+        f"{100 * estimates.CONFIDENCE:g} % intervals; each point weighs 1 / chance",
         highlight=False,
+        soft_wrap=True,
     )
+    table = Table(box=None, pad_edge=False, expand=False)
+    table.add_column("class", no_wrap=True)
+    for title in ("points", "mapped", "user's accuracy", "producer's accuracy", "share of the ground"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for class_id in sorted(names):
+        each = classes[class_id]
+        figures = (_percent(figure) for figure in (each.user, each.producer, each.area))
+        table.add_row(escape(names[class_id]), f"{each.labelled:,}", f"{each.mapped:,}", *figures)
+    display.print_whole(table, console)
+
+
+def _tell_value(found: "Visited", unit: str, console: "Console") -> None:
+    from earthline.field_points import estimates, visited
+
+    figures = estimates.of_value(visited.values_of(found), found.mapped.astype(float), found.chance)
+    console.print(
+        f"from {len(found.labels):,} points, {100 * estimates.CONFIDENCE:g} % intervals; each weighs 1 / chance"
+    )
+    for name, figure in figures.items():
+        bounds = "" if figure.bounds is None else " ({:.4g} to {:.4g})".format(*figure.bounds)
+        console.print(f"{name} {figure.value:.4g}{f' {unit}' if unit else ''}{bounds}", highlight=False)
+
+
+def _percent(figure: "Figure") -> str:
+    if figure.value != figure.value:
+        return "-"
+    bounds = "" if figure.bounds is None else " ({:.1f} to {:.1f})".format(*(100 * bound for bound in figure.bounds))
+    return f"{100 * figure.value:.1f} %{bounds}"
