@@ -8,7 +8,7 @@ import numpy as np
 
 from earthline.formats.evaluations import Evaluation, Measure, Scores
 from earthline.task.judgement import JudgementSide, boosting_options, number, with_interval
-from earthline.task.regression import errors, intervals
+from earthline.task.regression import card, errors, intervals
 from earthline.task.regression.errors import ErrorDetails
 from earthline.task.regression.estimates import estimated
 from earthline.task.regression.intervals import IntervalDetails
@@ -125,6 +125,10 @@ class ValueJudgementSide(Values, JudgementSide):
             )
         found = IntervalDetails.of(evaluation)
         return lines if found is None else [*lines, found.told]
+
+    def card_lines(self, evaluation: Evaluation, mapped: Mapping[str, Any]) -> list[str]:
+        """What is true of all ground, how often intervals hold the label, and what lies outside the labels' range."""
+        return card.card_lines(ErrorDetails.of(evaluation.model), IntervalDetails.of(evaluation), mapped)
 
     def draw(self, evaluation: Evaluation, folder: Path) -> tuple[str, ...]:
         """The scatter plot, with the bias by label."""

@@ -86,6 +86,10 @@ def test_values_of_a_field() -> None:
     values = ["12.5", 3, None, "", float("nan"), -9999, "-9999.0", "no data", 0.0]
     found = values_of(values, 2, 1, (0, 60), (-9999, "no data"))
     assert found == [26, 7, None, None, None, None, None, None, 1]
+    with pytest.raises(
+        FeaturesError, match=r"no numbers: 'NA'.*; and values outside .*\[0, 60\]: 9000.0 \(1 feature\)"
+    ):
+        values_of(["NA", 9000.0, 7.0], 1, 0, (0, 60))  # in one go, not one after the other
     with pytest.raises(FeaturesError, match=r"no numbers: '12,5' \(2 features\); write them as numbers \(12.5"):
         values_of(["12,5", "12,5"], 1, 0, (0, 60))
     with pytest.raises(FeaturesError, match=r"outside of data.labels.value.range \[0, 60\]: 70.0 \(1 feature\)"):

@@ -63,16 +63,19 @@ def values_of(
         if outside(number, ends):
             beyond[float(value)] += 1
         found.append(number)
+    wrong = []
     if texts:
-        raise FeaturesError(
+        wrong.append(
             f"values that are no numbers: {_listed(texts)}; write them as numbers (12.5, with a point), name another "
             "`field`, or add them to data.labels.ignore"
         )
     if beyond:
-        raise FeaturesError(
+        wrong.append(
             f"values outside of data.labels.value.range [{ends[0]:g}, {ends[1]:g}]: {_listed(beyond)}; widen the "
             "range, or add those that mean no label to data.labels.ignore"
         )
+    if wrong:
+        raise FeaturesError("; and ".join(wrong))
     return found
 
 

@@ -6,8 +6,10 @@ import pytest
 from earthline.accuracy.patch_sample import PatchSample
 from earthline.accuracy.stratified import Sample
 from earthline.task.bootstrap import Bootstrap
+from earthline.task.regression.card import card_lines
 from earthline.task.regression.errors import ErrorDetails
 from earthline.task.regression.estimates import CONFIDENCE, GroundErrors, estimated
+from earthline.task.regression.intervals import measured
 from earthline.task.regression.task import Regression
 
 PIXELS, BLOCKS = 16, 12
@@ -65,3 +67,29 @@ def test_they_stand_beside_the_errors_of_test_pixels() -> None:
     scores = task.scores(task.tally(labels, mapped, sample.block), Bootstrap(BLOCKS, 0.9, 0))
     both = scores.model_copy(update={"details": {**scores.details, **task.estimates(sample, labels, mapped)}})
     assert ErrorDetails.of(both).estimated == estimated(sample, labels, mapped)
+
+
+def test_the_card_tells_all_ground_intervals_and_where_the_map_is_not_to_be_believed() -> None:
+    sample, labels, mapped = drawn(np.random.default_rng(0))
+    task = Regression("height", "m", (0.0, 60.0), (), colors=("#000000", "#ffffff"))
+    bootstrap = Bootstrap(BLOCKS, 0.9, 0)
+    scores = task.scores(task.tally(labels, mapped, sample.block), bootstrap)
+    details = ErrorDetails.of(scores)
+    coverage = task.coverage(True)
+    coverage.add(np.array([[-3.0, -1.0, 20.0, 61.0]], np.float32), np.full((1, 4), 0.01))
+    bounds = np.stack([labels - 1, labels + (labels < 30)], axis=1)
+    held = measured(labels, bounds, ("q0.05", "q0.95"), sample.block, bootstrap)
+    known = details.model_copy(update={"estimated": estimated(sample, labels, mapped)})
+    text = "\n".join(card_lines(known, held, coverage.shown()))
+    assert (
+        f"On all ground, 95 % intervals from {BLOCKS} test blocks" in text and "| bias (map minus label) | 0." in text
+    )
+    assert "Intervals of 90 % hold 100.0 % of the test labels" in text
+    assert "mean 19.25 m" in text and "from -3 to 61 m" in text
+    assert "- 2 of 4 mapped pixels (50.0 %) lie below the range of labels, 0 to 60 m" in text
+    assert "- 1 of 4 mapped pixels (25.0 %) lie above" in text
+    first, last = (part for part in (details.parts[0], [each for each in details.parts if each.pixels][-1]))
+    assert first.bias > 0.5 and last.bias < -5
+    assert f"ends: {first.bias:+.4g} m where labels are 0 to 6 ({first.pixels:,} pixels), {last.bias:+.4g} m" in text
+    text = "\n".join(card_lines(details, None, coverage.shown()))
+    assert "Nobody knows with what chance test patches were drawn" in text and "Intervals" not in text
