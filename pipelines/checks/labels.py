@@ -8,7 +8,7 @@ import shapely
 from earthline.config import Config, VectorLabels
 from earthline.finding import Finding
 from earthline.label_features.features import LabelFeatures
-from earthline.label_features.overlaps import contradictions
+from earthline.label_features.overlaps import contradictions, repeated
 from earthline.task import Task, task_of_labels
 
 LEAST_FEATURES = 30
@@ -16,7 +16,7 @@ LEAST_FEATURES = 30
 
 
 def of_labels(config: Config) -> Iterator[Finding]:
-    """Findings on `data.labels`: features by stratum, outside of the region, and contradictions.
+    """Findings on `data.labels`: features by stratum, outside of the region, contradictions and repetitions.
 
     Args:
         config: The workflow's config.
@@ -38,6 +38,14 @@ def of_labels(config: Config) -> Iterator[Finding]:
             f"{count:,} features share ground with one of another label ({len(pairs):,} pairs), such as "
             f"{' and '.join(_told(held, task, index) for index in pairs[0])} at {_place(held, pairs[0, 0])}: pixels "
             "there have no label",
+        )
+    twice = repeated(held)
+    if len(twice):
+        yield Finding(
+            "repeated labels",
+            None,
+            f"{len(twice):,} features stand there once more, such as {_told(held, task, twice[0])} at "
+            f"{_place(held, twice[0])}: they make counts of features larger, and tell nothing new",
         )
 
 

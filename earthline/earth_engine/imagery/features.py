@@ -114,7 +114,14 @@ def require_known(data: Data, labels: VectorLabels) -> str:
         # Asked for its extent alone, Earth Engine need not be sent what may not even be uploaded yet.
         extent = of_geojson(answered(here.bounds().getInfo, "data.region"))
         turned = shapely.transform(labels.held.shapes, lambda xy: xy + np.array([360.0, 0.0]))
-        inside = int((shapely.intersects(labels.held.shapes, extent) | shapely.intersects(turned, extent)).sum())
+        there = shapely.intersects(labels.held.shapes, extent) | shapely.intersects(turned, extent)
+        inside = int(there.sum())
+        if inside and not there.all():
+            spot = shapely.point_on_surface(labels.held.shapes[~there][0])
+            other_time = (
+                f"{int((~there).sum()):,} of {len(there):,} lie outside, such as the one at longitude {spot.x:.5f}, "
+                f"latitude {spot.y:.5f}: not used"
+            )
     else:
         if labels.date is not None:
             near = _matching(ee.FeatureCollection(labels.table).filterBounds(here), labels)
@@ -128,7 +135,7 @@ def require_known(data: Data, labels: VectorLabels) -> str:
             "labels"
         )
     more = f"; {other_time}" if other_time else ""
-    return f"{inside:,} features lie in the region, each with a label{more}"
+    return f"{inside:,} features lie in the region{more}"
 
 
 def _require_meaning(labels: VectorLabels, here: Any) -> None:

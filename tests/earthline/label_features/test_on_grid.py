@@ -6,7 +6,7 @@ from pyproj import Transformer
 from earthline.grid import Grid
 from earthline.label_features.features import LabelFeatures
 from earthline.label_features.on_grid import metres, place
-from earthline.label_features.overlaps import contradictions
+from earthline.label_features.overlaps import contradictions, repeated
 
 GRID = Grid("EPSG:32633", (10.0, 0.0, 400_000.0, 0.0, -10.0, 5_800_000.0), (50, 60))
 TO_DEGREES = Transformer.from_crs(GRID.crs, "EPSG:4326", always_xy=True)
@@ -77,6 +77,11 @@ def test_contradictions_are_shared_ground_of_different_classes():
         (shapely.box(2, 2, 3, 3), 0),
         (shapely.Point(7, 2), 1),
         (shapely.Point(7, 3), 0),
+        (shapely.Point(40, 40), 0),
+        (shapely.Point(40, 40), 1),
+        (shapely.Point(40, 40), 0),
+        (shapely.Point(7, 2), 1),
     )
-    assert sorted(map(tuple, contradictions(found).tolist())) == [(0, 1), (4, 0)]
+    assert sorted(map(tuple, contradictions(found).tolist())) == [(0, 1), (4, 0), (6, 7), (7, 8), (9, 0)]
+    assert repeated(found).tolist() == [8, 9]
     assert len(contradictions(labels((shapely.Point(1, 1), 0)))) == 0

@@ -68,6 +68,13 @@ def test_overlapping_features_of_different_classes_are_told(findings):
     assert "'forest' and 'water'" in detail
 
 
+def test_points_that_stand_twice_or_contradict_each_other_are_told(findings):
+    found = findings([(Point(10.5, 50.5), kind) for kind in ("wood", "wood", "lake")] + [(Point(10.6, 50.6), "wood")])
+    assert "3 features share ground with one of another label (2 pairs)" in found["contradictions"].detail
+    assert found["repeated labels"].passed is None
+    assert found["repeated labels"].detail.startswith("1 features stand there once more, such as 'forest' at (10.50000")
+
+
 def test_contradictions_of_a_value_are_told_by_number():
     value = {"name": "h", "unit": "m", "range": [0, 10]}
     shapes = [[1.5, mapping(box(10, 50, 10.2, 50.2))], [2.25, mapping(box(10.1, 50.1, 10.3, 50.3))]]
