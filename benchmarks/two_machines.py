@@ -1,4 +1,8 @@
-"""Patches a second that two machines of one core train together, beside one of them alone."""
+"""Patches a second that two machines of one core train together.
+
+Beside one of them alone, of which two are twice as fast at most, and beside two that train apart at the same time, each
+on half of the patches: what is missing there, the processor's cores take from each other; the rest is the talk.
+"""
 
 import json
 import os
@@ -6,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import made_examples
@@ -28,37 +33,46 @@ def measure(
     """
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        made_examples.write(folder, (patches, batch, 1), side, bands)
+        whole, half = folder / "whole", folder / "half"
+        for examples in (whole, half):
+            examples.mkdir()
+        made_examples.write(whole, (patches, batch, 1), side, bands)
+        made_examples.write(half, (patches // 2, batch // 2, 1), side, bands)
         train = Train(batch_size=batch, epochs=epochs, patience=epochs, speed="plain", replicas=2)
-        alone, together = (_seconds(train, folder, folder / f"machines_{count}", count) for count in (1, 2))
+        less = train.model_copy(update={"batch_size": batch // 2})
+        alone = _seconds([_started(train, whole, folder / "alone")], [folder / "alone"])
+        models = [folder / "one", folder / "other"]
+        apart = _seconds([_started(less, half, model) for model in models], models)
+        together = folder / "together"
+        both = _seconds([_started(train, whole, together, config) for config in _clusters(2)], [together])
+    name = "two machines of a core"
     return [
-        Measurement("two machines of a core", patches / together, "one of them", patches / alone, "patches/s"),
+        Measurement(name, patches / both, "one of them", patches / alone, "patches/s"),
+        Measurement(name, patches / both, "two that do not talk", patches / apart, "patches/s"),
     ]
 
 
-def _seconds(train: Train, examples: Path, model: Path, machines: int) -> float:
-    """Of the fastest epoch."""
+def _started(train: Train, examples: Path, model: Path, cluster: str = "") -> "subprocess.Popen[bytes]":
     words = ["-m", "trainer.task", "--examples", str(examples), "--model-dir", str(model)]
     single = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
-    processes = [
-        subprocess.Popen(
-            [sys.executable, *words, "--train", train.model_dump_json()],
-            env={**os.environ, **single, **({"TF_CONFIG": config} if config else {})},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        for config in _clusters(machines)
-    ]
+    return subprocess.Popen(
+        [sys.executable, *words, "--train", train.model_dump_json()],
+        env={**os.environ, **single, **({"TF_CONFIG": cluster} if cluster else {})},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def _seconds(processes: "Sequence[subprocess.Popen[bytes]]", models: Sequence[Path]) -> float:
+    """Of the fastest epoch of each model, the longest."""
     if any([process.wait() for process in processes]):
-        raise RuntimeError(f"the training on {machines} machine(s) failed")
-    epochs = json.loads((model / HISTORY).read_text())["epochs"]
-    return min(float(epoch["seconds"]) for epoch in epochs[1:])
+        raise RuntimeError(f"a training on {len(processes)} machine(s) failed")
+    histories = [json.loads((model / HISTORY).read_text())["epochs"] for model in models]
+    return max(min(float(epoch["seconds"]) for epoch in epochs[1:]) for epochs in histories)
 
 
 def _clusters(machines: int) -> list[str]:
-    """TF_CONFIG of each machine; empty for one alone."""
-    if machines == 1:
-        return [""]
+    """TF_CONFIG of each machine."""
     sockets = [socket.socket() for _ in range(machines)]
     for each in sockets:
         each.bind(("127.0.0.1", 0))
