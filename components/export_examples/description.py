@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import ee
+import numpy as np
 from shapely.geometry import mapping
 
 from components.export_examples.fetching import windows
@@ -13,7 +14,7 @@ from components.export_examples.planning.selection import Selection
 from earthline.config import Data, VectorLabels
 from earthline.earth_engine.retry import PixelsError, ask
 from earthline.formats.manifest import Manifest, SeriesRecord, SourceRecord, expression_hash
-from earthline.grid import Grid
+from earthline.grid import Grid, GridError, ground
 from earthline.task import task_of
 
 _ATTRIBUTION = ("attribution", "provider", "author")
@@ -65,9 +66,27 @@ def describe(data: Data, grid: Grid, selected: Selection) -> tuple[Manifest, dic
 def _labels(data: Data, assets: Mapping[str, Mapping[str, Any]]) -> SourceRecord:
     labels = data.labels
     if labels.asset:
-        return _record(labels.asset, "labels", assets[labels.asset])
+        described = assets[labels.asset]
+        record = _record(labels.asset, "labels", described)
+        return record.model_copy(update={"metres": _metres(described, getattr(labels, "band", ""))})
     assert isinstance(labels, VectorLabels) and labels.held is not None
     return SourceRecord(asset=f"{len(labels.held):,} features of the config", role="labels")
+
+
+def _metres(described: Mapping[str, Any], band: str) -> float | None:
+    """Side of a pixel of an image's band on the ground; None of a collection, a table, or where it is not told."""
+    for each in described.get("bands", ()):
+        if each.get("id") != band:
+            continue
+        placed, size = each["grid"]["affineTransform"], each["grid"]["dimensions"]
+        a, b, c = (float(placed.get(key, 0)) for key in ("scaleX", "shearX", "translateX"))
+        d, e, f = (float(placed.get(key, 0)) for key in ("shearY", "scaleY", "translateY"))
+        try:
+            grid = Grid(each["grid"]["crsCode"], (a, b, c, d, e, f), (int(size["height"]), int(size["width"])))
+            return round(float(np.mean(ground.sides(grid))), 3)
+        except (GridError, KeyError) as error:
+            _logger.warning("export_examples: the pixels of %s are of unknown size: %s", band, error)
+    return None
 
 
 def _asked(asset: str) -> dict[str, Any]:

@@ -84,6 +84,9 @@ class SourceRecord(_Record):
     role: str = Field(description="`imagery` or `labels`.")
     attribution: str = Field(default="", description="Who made it.")
     license: str = Field(default="", description="Under which terms.")
+    metres: float | None = Field(
+        default=None, description="Side of a pixel of a label raster, on the ground; None where nobody knows it."
+    )
 
 
 class SeriesRecord(_Record):

@@ -9,10 +9,13 @@ from typing import Any
 
 from earthline.formats.evaluations import Evaluation, Measure, Metric
 from earthline.formats.manifest import Manifest
+from earthline.grid import GridError, ground
 from earthline.reports.maps.report import Subject
 
 FEW_BLOCKS = 10
 """With fewer, intervals are rough."""
+COARSE = 1.5
+"""Sides of the map's pixels from which labels are coarser than the map."""
 
 
 def text(subject: Subject, mapped: Mapping[str, Any], manifest: Manifest, evaluation: Evaluation) -> str:
@@ -25,12 +28,12 @@ def text(subject: Subject, mapped: Mapping[str, Any], manifest: Manifest, evalua
         evaluation: Of the model.
     """
     sections = {
-        "What it shows": _shown(subject),
+        "What it shows": _shown(subject, mapped),
         "What it is for": _use(subject),
         "Data": _data(manifest),
         "How it was tested": _tested(manifest, evaluation),
         "Accuracy": [*_accuracy(evaluation), "", *subject.task.card_lines(evaluation, mapped)],
-        "Limits": _limits(manifest, evaluation),
+        "Limits": _limits(subject, manifest, evaluation),
     }
     parts = [f"# {subject.name}"]
     for title, lines in sections.items():
@@ -38,8 +41,8 @@ def text(subject: Subject, mapped: Mapping[str, Any], manifest: Manifest, evalua
     return "\n\n".join(parts) + "\n"
 
 
-def _shown(subject: Subject) -> list[str]:
-    grid = subject.grid
+def _shown(subject: Subject, mapped: Mapping[str, Any]) -> list[str]:
+    grid, masked = subject.grid, mapped["masked"]
     lines = [
         f"{subject.data.labels.summary} ({', '.join(subject.data.labels.entries)}), {grid.shape[0]:,} x "
         f"{grid.shape[1]:,} pixels of {abs(grid.transform[0]):g} x {abs(grid.transform[4]):g} in units of "
@@ -47,6 +50,12 @@ def _shown(subject: Subject) -> list[str]:
     ]
     if subject.preview_of is not None:
         lines.append("It is a preview of a model that was not deployed.")
+    if masked:
+        every = grid.shape[0] * grid.shape[1]
+        lines.append(
+            f"{masked:,} of these pixels ({100 * masked / every:.1f} %) are not mapped: they lie outside of the "
+            "region, their imagery is masked, or the model gave no number. Areas and means below are of the rest."
+        )
     return [*lines, "", *(f"- {name}: {value}" for name, value in subject.rows.items())]
 
 
@@ -65,8 +74,9 @@ def _data(manifest: Manifest) -> list[str]:
     lines = []
     for source in manifest.sources:
         made = f"; {source.attribution}" if source.attribution else ""
+        size = f"; pixels of {source.metres:.3g} m" if source.metres is not None else ""
         lines.append(
-            f"- {source.role}: {source.asset}{made}; licence: {source.license or 'none stated with the asset'}"
+            f"- {source.role}: {source.asset}{made}{size}; licence: {source.license or 'none stated with the asset'}"
         )
     return [*lines, f"- bands: {', '.join(manifest.bands)}"]
 
@@ -132,8 +142,15 @@ def _less_ground(column: str, evaluation: Evaluation) -> str:
     return f" (on {champion.pixels:,} of {evaluation.test.pixels:,} pixels: not to be compared with the other rows)"
 
 
-def _limits(manifest: Manifest, evaluation: Evaluation) -> list[str]:
+def _limits(subject: Subject, manifest: Manifest, evaluation: Evaluation) -> list[str]:
     lines, test = [], evaluation.test
+    coarse = max((source.metres for source in manifest.sources if source.metres is not None), default=0.0)
+    side = _side(subject)
+    if side is not None and coarse > COARSE * side:
+        lines.append(
+            f"- Pixels of the labels are {coarse:.3g} m wide, those of the map {side:.3g} m: accuracy says how well "
+            "the map agrees with labels of that size, and nothing of what is smaller. Along borders they are mixtures."
+        )
     if manifest.caveat:
         lines.append(f"- {manifest.caveat[0].upper()}{manifest.caveat[1:]}.")
     if test.blocks < FEW_BLOCKS:
@@ -149,6 +166,13 @@ def _limits(manifest: Manifest, evaluation: Evaluation) -> list[str]:
         "- Accuracy is of ground like that of the test blocks. Where the image shows what no patch has, it is unknown."
     )
     return lines
+
+
+def _side(subject: Subject) -> float | None:
+    try:
+        return sum(ground.sides(subject.grid)) / 2
+    except GridError:
+        return None
 
 
 def _flatters(random: Metric, blocked: Metric, measure: Measure) -> bool:

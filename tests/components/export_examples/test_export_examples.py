@@ -260,6 +260,7 @@ def test_the_manifest_tells_what_is_there(folder, outcomes):
             assert summary.labels["class_pixels"][name] == sum((patch.label == class_id).sum() for patch in found)
         assert summary.unlabelled_pixels == sum((patch.label == UNLABELLED).sum() for patch in found)
     assert manifest.sources[0].attribution == "Made up" and manifest.sources[0].license == "CC0"
+    assert manifest.sources[0].metres is None and manifest.sources[1].metres == pytest.approx(30, rel=0.01)
     assert not list(folder.glob("*.part"))
 
 

@@ -97,6 +97,24 @@ def test_the_card_tells_data_tests_accuracy_areas_and_limits() -> None:
     assert "differ by 15.0 % on average" in text
 
 
+def test_labels_coarser_than_the_map_and_ground_that_is_not_mapped_are_limits() -> None:
+    found = judged(6)
+    coverage = TASK.coverage(True)
+    coverage.add(np.where(np.arange(50) < 20, 255, np.zeros((40, 50))).astype(np.uint8), np.full((40, 50), 0.09))
+    shown = {**coverage.shown(), **TASK.corrected(coverage.shown(), found)}
+
+    def told(metres: float | None) -> str:
+        labels = SourceRecord(asset="c/d", role="labels", metres=metres)
+        return card.text(SUBJECT, shown, MANIFEST.model_copy(update={"sources": (labels,)}), found)
+
+    assert "800 of these pixels (40.0 %) are not mapped" in told(None)
+    coarse = told(100.0)
+    assert "- labels: c/d; pixels of 100 m; licence" in coarse
+    assert "- Pixels of the labels are 100 m wide, those of the map 30 m" in coarse
+    assert "Pixels of the labels" not in told(30.0) and "pixels of 30 m" in told(30.0)
+    assert "are not mapped" not in card.text(SUBJECT, mapped(found), MANIFEST, found)
+
+
 def test_without_a_known_chance_the_card_says_so_and_adjusts_no_area() -> None:
     found = evaluation(NAMES, 6, 0.0)
     assert mapped(found)["ground"] == ()
