@@ -42,6 +42,16 @@ def of_config(config: Config) -> Iterator[Finding]:
         )
 
 
+def _on_this_machine(config: Config) -> str:
+    """What to do where an image cannot give an accelerator: in the sandbox this machine trains."""
+    if config.environment.target != "sandbox":
+        return ""
+    return (
+        "in the sandbox this machine trains: leave out train.accelerator_type and train.accelerator_count, or give "
+        "them by --set where you run on Google Cloud. There: "
+    )
+
+
 def _training_image(config: Config) -> Finding:
     name, text = "training's image", config.train_image
     image, accelerator = ImageReference.parse(text), config.train.accelerator_type
@@ -54,7 +64,8 @@ def _training_image(config: Config) -> Finding:
             False,
             f"{text} holds TensorFlow for processors alone (its tag does not end with {GPU_SUFFIX}), the training asks "
             f"for {asked}",
-            f"make image IMAGE={text}{GPU_SUFFIX} BUILD_FLAGS='--build-arg TENSORFLOW=gpu' && docker push "
+            _on_this_machine(config)
+            + f"make image IMAGE={text}{GPU_SUFFIX} BUILD_FLAGS='--build-arg TENSORFLOW=gpu' && docker push "
             f"{text}{GPU_SUFFIX}, and set train.image to it",
         )
     if not accelerator and image.tag.endswith(GPU_SUFFIX):

@@ -44,6 +44,12 @@ def test_the_training_has_an_image_for_its_accelerator(
     assert finding.passed is passed
     assert said in finding.detail
     assert ("TENSORFLOW=gpu" in finding.fix) is (passed is False)
+    assert "this machine trains" not in finding.fix
+
+
+def test_on_a_laptop_no_image_gives_an_accelerator() -> None:
+    fix = found(*GPU, "environment.target=sandbox")["training's image"].fix
+    assert fix.startswith("in the sandbox this machine trains: leave out train.accelerator_type and")
 
 
 def test_an_image_for_endpoints_is_named_with_what_it_is_for() -> None:
