@@ -1,6 +1,7 @@
 """Points as files to take along: GeoJSON for a GIS program or a phone, CSV for a table and for the config's labels."""
 
 import csv
+import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,6 +23,9 @@ def write(points: Sequence[Point], stem: Path, names: Mapping[int, str]) -> tupl
 
     Returns:
         Paths of GeoJSON and CSV.
+
+    Raises:
+        OSError: They cannot be written; then neither is.
     """
     records = [_record(number, point, names) for number, point in enumerate(points, start=1)]
     features = [
@@ -34,11 +38,21 @@ def write(points: Sequence[Point], stem: Path, names: Mapping[int, str]) -> tupl
     ]
     geojson, table = stem.with_suffix(".geojson"), stem.with_suffix(".csv")
     content = {"type": "FeatureCollection", "features": features}
-    geojson.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    with table.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(records[0]))
-        writer.writeheader()
-        writer.writerows(records)
+    rows = io.StringIO(newline="")
+    writer = csv.DictWriter(rows, list(records[0]))
+    writer.writeheader()
+    writer.writerows(records)
+    texts = {geojson: json.dumps(content, indent=1, ensure_ascii=False) + "\n", table: rows.getvalue()}
+    parts = {path: path.with_name(f".{path.name}.part") for path in texts}
+    try:
+        # Both or none, also where the disk is full: half a file would later pass for somebody's.
+        for path, part in parts.items():
+            part.write_text(texts[path], encoding="utf-8", newline="")
+        for path, part in parts.items():
+            part.replace(path)
+    finally:
+        for part in parts.values():
+            part.unlink(missing_ok=True)
     return geojson, table
 
 

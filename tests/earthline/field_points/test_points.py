@@ -2,6 +2,8 @@
 
 import csv
 import json
+import resource
+import signal
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -103,6 +105,17 @@ def test_files_hold_what_a_field_worker_and_a_statistician_need(tmp_path: Path) 
     assert len(features) == len(rows) == 9
     assert features[0]["geometry"]["coordinates"] == [float(rows[0]["longitude"]), float(rows[0]["latitude"])]
     assert rows[0]["mapped"] == "高い" and rows[0]["label"] == "" and 0 < float(rows[0]["chance"]) < 1
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    struck = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before[geojson]) // 2, limit[1]))  # as a full disk
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            write(points[::-1], tmp_path / "points", {0: "water", 1: "高い"})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        signal.signal(signal.SIGXFSZ, struck)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
     # East of 16° of longitude, in zone 33.
     assert 16 < float(rows[0]["longitude"]) < 16.4 and 45 < float(rows[0]["latitude"]) < 45.3
 
