@@ -12,6 +12,8 @@ RETRAIN = "retrain"
 NOTHING_NEW = "nothing_new"
 QUANTILES = tuple(range(0, 101, 5))
 """Percent of the values whose quantiles are kept of a band."""
+FEATURES = "features "
+"""The name of labels that stand in the config begins like this; then comes the hash of their content."""
 _TINY = 1e-9
 """A band that is the same everywhere has no spread to measure a change in."""
 
@@ -153,6 +155,10 @@ def _psi(now: Band, before: Band) -> float:
 def _newer(source: Source, before: tuple[Source, ...]) -> list[str]:
     """What is new about an asset, in a sentence; nothing where it is as it was."""
     same = [each for each in before if (each.role, each.asset) == (source.role, source.asset)]
+    if not same and source.asset.startswith(FEATURES):
+        # They stand in the config, whose change alone would not say that somebody has been in the field.
+        of_config = [each for each in before if each.role == source.role and each.asset.startswith(FEATURES)]
+        return [f"new {source.role}: {source.images:,} features instead of {each.images:,}" for each in of_config[:1]]
     # Another asset is a change of the config, which is told as such.
     if not same or same[0] == source:
         return []

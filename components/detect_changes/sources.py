@@ -8,7 +8,7 @@ from typing import Any
 
 import ee
 
-from components.detect_changes.changes import QUANTILES, Band, Source
+from components.detect_changes.changes import FEATURES, QUANTILES, Band, Source
 from earthline.config import Data, ExampleLabels, Labels, Outline, RasterLabels, VectorLabels
 from earthline.config import Source as ImagerySource
 from earthline.earth_engine import imagery
@@ -148,7 +148,7 @@ def _labels(labels: Labels) -> Source:
 def _features(labels: VectorLabels) -> Source:
     if labels.held is not None:
         # Their name is what they hold.
-        return Source(role="labels", asset=f"features {labels.held.digest()}", images=len(labels.held), version=0)
+        return Source(role="labels", asset=f"{FEATURES}{labels.held.digest()}", images=len(labels.held), version=0)
     return _table("labels", labels.asset)
 
 

@@ -44,6 +44,19 @@ def test_the_same_world_is_nothing_new() -> None:
     assert "run-1" in changes.reasons[0]
 
 
+def test_labels_of_a_file_are_told_with_how_many_there_were() -> None:
+    then = changed(sources=(SOURCES[0], Source(role="labels", asset="features 1f", images=83, version=0)))
+    more = Source(role="labels", asset="features 2e", images=131, version=0)
+    now = then.model_copy(update={"sources": (SOURCES[0], more), "sections": {**then.sections, "data": "z"}})
+    assert judge(now, then).reasons == (
+        "the config changed since run-1: data",
+        "new labels: 131 features instead of 83",
+    )
+    assert judge(then, then).decision == NOTHING_NEW
+    # A raster in place of a file is a change of the config, and nothing can be counted.
+    assert judge(now, THEN).reasons == ("the config changed since run-1: data",)
+
+
 @pytest.mark.parametrize(
     ("now", "options", "said"),
     [
