@@ -116,7 +116,8 @@ def _run(answers: "Answers", file: Path | None, *, force: bool, online: bool | N
         # The command may start anew to reach the sandbox, and must not ask twice.
         sys.argv += ["--target", answers.target]
     answers.settle_target()
-    _require(() if asks is not None else answers.missing(), "or start `earthline init` on a terminal")
+    if asks is None:
+        _require(answers.missing(), f"or start `earthline init` on a terminal{_region_of(answers)}")
     looks = _enter(answers, online)
     if asks is not None:
         asks.imagery()
@@ -144,6 +145,20 @@ def _run(answers: "Answers", file: Path | None, *, force: bool, online: bool | N
         found = drafting.drafted(answers, path.parent, seen, online=looks)
     path.write_text(text.written(found.draft, str(path)), encoding="utf-8")
     _tell(path, found, console, looks)
+
+
+def _region_of(answers: "Answers") -> str:
+    """Where the labels lie, in words, for whoever has not said where to work; empty where that is not known."""
+    from cli.drafts.answers import DraftError
+
+    if answers.region or not (answers.is_of_many_images and answers.labels_file and answers.field):
+        return ""
+    from cli.drafts import extent
+
+    try:
+        return f"; all labels lie within --region {extent.box(Path(answers.labels_file), answers.field)}"
+    except DraftError:
+        return ""
 
 
 def _enter(answers: "Answers", online: bool | None) -> bool:

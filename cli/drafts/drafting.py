@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from cli.drafts import meaning, provisional, shapes, survey
+from cli.drafts import extent, meaning, provisional, shapes, survey
 from cli.drafts.answers import Answers, beside
 from cli.drafts.provisional import Said
 from cli.drafts.shapes import Shapes
@@ -126,8 +126,14 @@ def _place(answers: Answers, folder: Path, said: Said) -> dict[str, Any]:
     place: dict[str, Any] = {}
     region = answers.region_section(folder)
     if region is not None:
-        place["region"] = region
+        place["region"] = dict(region)
         said.remarks["data.region"] = "degrees" if "west" in region else "outside of it nothing is learned and mapped"
+        if "file" in region and (metres := extent.simplification(folder / region["file"])):
+            place["region"]["simplify"] = metres
+            said.notes.append(f"data.region: {region['file']} has many corners, and may move by {metres:g} m for fewer")
+        if answers.labels_file and Path(answers.region) == Path(answers.labels_file):
+            around = extent.box(Path(answers.labels_file), answers.field)
+            said.notes.append(f"data.region: nothing but the labels is mapped; with all around them: --region {around}")
     if answers.crs:
         place["crs"] = answers.crs
     if answers.scale and (answers.crs or answers.is_of_many_images):

@@ -55,7 +55,8 @@ def read(
     try:
         return tidied(_in_degrees(path, crs, _collected(found), notes), notes, simplify), notes
     except OutlineError as error:
-        raise OutlineError(f"{path} {error}" if not str(error).startswith(str(path)) else str(error)) from error
+        told = str(error) if str(error).startswith(str(path)) else f"{path} {error}"
+        raise OutlineError(told, error.simplify) from error
 
 
 def features(path: Path, layer: str | None, fields: Sequence[str], *, polygons_first: bool) -> Features:

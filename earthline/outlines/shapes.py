@@ -23,7 +23,16 @@ _KINDS = {"Point": "points", "LineString": "lines", "LinearRing": "lines"}
 
 
 class OutlineError(ValueError):
-    """What was given is no outline of a region; the text says why and what to do."""
+    """What was given is no outline of a region; the text says why and what to do.
+
+    Attributes:
+        simplify: Metres that help, where it has too many corners; else None.
+    """
+
+    def __init__(self, told: str, simplify: float | None = None) -> None:
+        """Takes the text, and metres where they help."""
+        super().__init__(told)
+        self.simplify = simplify
 
 
 def tidied(shape: BaseGeometry, notes: list[str], simplify: float | None = None) -> BaseGeometry:
@@ -80,7 +89,8 @@ def require_few(shape: BaseGeometry, simplify: float | None = None) -> None:
         metres *= 2
     raise OutlineError(
         f"has {count:,} corners, and an outline travels with every request, so that it may have {MOST_CORNERS:,}; "
-        f"write `simplify: {metres:g}` beside it (metres), which leaves {shapely.get_num_coordinates(less):,}"
+        f"write `simplify: {metres:g}` beside it (metres), which leaves {shapely.get_num_coordinates(less):,}",
+        metres,
     )
 
 
