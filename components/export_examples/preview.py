@@ -42,6 +42,8 @@ MOST_PATCHES_DRAWN = 5000
 _PREFIX = "export_examples: "
 _ENOUGH = 100
 """Pixels of the grid that one of a thinned picture stands for, at most, where it is asked whether they are enough."""
+_MUCH = 0.05
+"""Share of the region without imagery from which it is told."""
 _SPARSE, _SPOT = 0.02, 2
 """Share of labelled pixels below which each is drawn as a spot, and how many pixels that reaches to each side."""
 
@@ -103,7 +105,7 @@ def look(data: Data, export: Export, grid: Grid) -> Preview:
         PixelsError: Earth Engine does not answer.
     """
     task = task_of(data)
-    picture, valid = scene.imagery_pixels(data, grid, PICTURE_PIXELS)
+    picture, valid, within = scene.imagery_pixels(data, grid, PICTURE_PIXELS)
     labels = scene.label_pixels(data, grid, task, PICTURE_PIXELS)
     step = max(1, -(-max(grid.shape) // PICTURE_PIXELS))
     selected, problem = None, ""
@@ -129,6 +131,7 @@ def look(data: Data, export: Export, grid: Grid) -> Preview:
         by_split = {split: counted(there & (where == place)) for place, split in enumerate(SPLITS)}
         everywhere = counted(there)
         notes += [] if selected is None else _too_few(task, labels, there, where, step)
+    notes += _missing(data, valid, within)
     return Preview(
         grid=grid,
         step=step,
@@ -195,6 +198,20 @@ def _together(kinds: Mapping[str, Sequence[tuple[int, int]]]) -> Iterator[tuple[
     """For each stratum points, and polygons, of every split."""
     for of_stratum in zip(*kinds.values(), strict=True):
         yield [points for points, _ in of_stratum], [polygons for _, polygons in of_stratum]
+
+
+def _missing(data: Data, valid: Array, within: Array) -> list[str]:
+    """How much of the region has no imagery: nothing is learned and nothing mapped there."""
+    lost = 1 - valid.sum() / max(within.sum(), 1)
+    if lost < _MUCH:
+        return []
+    of_all = (
+        "a pixel counts only where every source has imagery: `fill` says what stands in the gaps of one "
+        "(docs/how-to/imagery.md#several-sources)"
+        if len(data.imagery.parts) > 1
+        else "look at the picture whether its edges and holes are those that you know"
+    )
+    return [f"{100 * lost:.0f} % of the region has no imagery: nothing is learned or mapped there; {of_all}"]
 
 
 def _too_few(task: Task, labels: Array, there: Array, where: Array, step: int) -> list[str]:

@@ -40,8 +40,8 @@ def imagery_picture(data: Data, grid: Grid, most: int, region: Region | None = N
     return None if seen is None else seen[0]
 
 
-def imagery_pixels(data: Data, grid: Grid, most: int, region: Region | None = None) -> tuple[Picture, Picture]:
-    """The same picture, and where it shows valid imagery inside the region: True there, (height, width).
+def imagery_pixels(data: Data, grid: Grid, most: int, region: Region | None = None) -> tuple[Picture, Picture, Picture]:
+    """The same picture; where it shows valid imagery inside the region, and where the region is, (height, width) each.
 
     Args:
         data: The section.
@@ -63,12 +63,13 @@ def imagery_pixels(data: Data, grid: Grid, most: int, region: Region | None = No
         "picture of the imagery",
     )
     stacked = np.stack([pixels[band] for band in shown], axis=-1)
-    valid = (pixels[VALID_BAND] > 0) & (pixels["inside"] > 0)
+    within = pixels["inside"] > 0
+    valid = (pixels[VALID_BAND] > 0) & within
     # The bands are in order of display already, so the picture takes them as red, green and blue.
     low, high = pictures.stretch(stacked, valid)
     picture = pictures.brightness(stacked, low, high)
     picture[~valid] = MISSING_COLOR
-    return picture, valid
+    return picture, valid, within
 
 
 def label_picture(data: Data, grid: Grid, task: Task, most: int, region: Region | None = None) -> Picture | None:

@@ -98,7 +98,7 @@ def scene() -> tuple[np.ndarray, np.ndarray]:
     labels[3:14, 3:14] = 2
     labels[:, 70:74] = 255
     bands = np.stack([400 + 100 * labels, 300 + rows, 200 + columns])
-    bands[:, 40:50, 90:] = 0
+    bands[:, 40:70, 90:] = 0
     return bands.astype(np.uint16), labels.astype(np.uint8)
 
 
@@ -157,6 +157,9 @@ def test_pixels_are_counted_where_a_split_may_have_patches(seen: Mapping[str, An
 def test_what_the_run_warns_of_is_told_beforehand(seen: Mapping[str, Any]) -> None:
     assert any("far off" in note for note in seen["notes"])
     assert not any(note.startswith("export_examples") for note in seen["notes"])
+    gone = (scene()[0] == 0).any(axis=0).mean()
+    assert gone > 0.05
+    assert f"{100 * gone:.0f} % of the region has no imagery: nothing is learned" in " ".join(seen["notes"])
 
 
 def test_what_the_validation_will_say_of_few_labels_is_told_beforehand(seen: Mapping[str, Any]) -> None:
