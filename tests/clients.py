@@ -16,6 +16,8 @@ from earthline_sandbox.vertex.containers.processes import ContainerProcess
 from earthline_sandbox.vertex.containers.zygotes import Zygote
 
 _ROOT = Path(__file__).resolve().parents[1]
+_SHARED = (*PRELOADED, "jinja2", "pydantic", "rasterio")
+"""Libraries of others that the scripts of most tests import."""
 _OWN_IMPORTS = ("sys.modules", "sys.meta_path")
 """What a script mentions that is about imports: it must do them by itself."""
 
@@ -23,7 +25,7 @@ _OWN_IMPORTS = ("sys.modules", "sys.meta_path")
 class Clients:
     """Begins the scripts of one environment."""
 
-    def __init__(self, environment: Mapping[str, str], modules: Sequence[str] = PRELOADED, few: int = 2) -> None:
+    def __init__(self, environment: Mapping[str, str], modules: Sequence[str] = _SHARED, few: int = 2) -> None:
         """Starts nothing yet.
 
         Args:

@@ -64,6 +64,24 @@ def pytest_collection() -> Generator[None, Any, Any]:
         gc.set_threshold(100_000)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, Any, Any]:
+    """What a test leaves in the environment ends with it.
+
+    The command line sets TensorFlow's level of its log for its process. Where a test runs it in this one, whatever is
+    started later would get another environment than before, and no script could begin as a fork any more.
+    """
+    before = dict(os.environ)
+    try:
+        return (yield)
+    finally:
+        for name in os.environ.keys() - before.keys():
+            del os.environ[name]
+        for name, value in before.items():
+            if os.environ.get(name) != value:
+                os.environ[name] = value
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with a slow test come first: one that begins last would leave all processes but its own idle."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}

@@ -1,6 +1,8 @@
 """A script that is begun by a fork does and says what one does that is begun by itself."""
 
+import contextlib
 import json
+import os
 import subprocess
 import sys
 import time
@@ -12,7 +14,7 @@ import psutil
 import pytest
 
 from tests.clients import Clients
-from tests.conftest import Sandbox
+from tests.conftest import Sandbox, pytest_runtest_call
 
 SCRIPT = """
 import json, os, sys
@@ -65,6 +67,19 @@ def test_what_a_start_reads_gets_a_start(forking: Sandbox, tmp_path: Path, monke
     assert parent(forking, TF_NUM_INTRAOP_THREADS="1") == parent(forking, PYTHONHASHSEED="1") == psutil.Process().pid
     monkeypatch.chdir(tmp_path)
     assert parent(forking) == psutil.Process().pid
+
+
+def test_what_a_test_leaves_in_the_environment_keeps_no_later_script_from_a_fork(
+    forking: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MINE", "before")
+    call = pytest_runtest_call()
+    next(call)
+    os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "2", "MINE": "after"}
+    assert parent(forking) == psutil.Process().pid
+    with contextlib.suppress(StopIteration):
+        call.send(None)
+    assert os.environ["MINE"] == "before" and parent(forking) != psutil.Process().pid
 
 
 def test_few_scripts_are_begun_by_themselves(sandbox: Sandbox) -> None:

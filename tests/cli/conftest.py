@@ -1,4 +1,4 @@
-"""A plain shell, as a user of the command line has it."""
+"""A shell, as a user of the command line has it."""
 
 import os
 import subprocess
@@ -9,35 +9,55 @@ import pytest
 
 from tests.conftest import Sandbox
 
+_COMMAND = """
+import os, sys
+folder, *arguments = sys.argv[1:]
+os.chdir(folder)
+sys.argv = ["earthline", *arguments]
+from cli.app import main
+main()
+"""
+
 
 class Shell:
     """A folder, and a shell without any of the sandbox's variables except its home."""
 
-    def __init__(self, folder: Path, home: Path, **variables: str) -> None:
+    def __init__(self, folder: Path, sandbox: Sandbox | Path, **variables: str) -> None:
         """Keeps both.
 
         Args:
             folder: Working folder; runs land in its `runs/`.
-            home: The sandbox's data folder.
+            sandbox: One that runs; or the data folder of one that does not.
             variables: Further ones of the environment.
         """
         self.folder = folder
-        self.variables = {**os.environ, "EARTHLINE_SANDBOX_HOME": str(home), **variables}
+        self._sandbox = None if isinstance(sandbox, Path) else sandbox
+        home = sandbox if isinstance(sandbox, Path) else sandbox.home
+        self._given = {"EARTHLINE_SANDBOX_HOME": str(home), **variables}
+        self.variables = {**os.environ, **self._given}
 
     def earthline(self, *arguments: str) -> tuple[int, str, str]:
-        """Runs the command line; gives exit code, standard output and standard error."""
-        reply = subprocess.run(
-            [sys.executable, "-m", "cli", *arguments],
-            env=self.variables,
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        """Runs the command line; gives exit code, standard output and standard error.
+
+        Where a sandbox runs, it begins where a command is once it has started anew with the sandbox's variables: by a
+        fork, since most of a start is the import of Google's clients. `launch/test_target.py` shows the way there.
+        """
+        if self._sandbox is not None:
+            command = [sys.executable, "-c", _COMMAND, str(self.folder), *arguments]
+            reply = self._sandbox.run(command, check=False, EARTHLINE_TARGET="sandbox", **self._given)
+        else:
+            reply = subprocess.run(
+                [sys.executable, "-m", "cli", *arguments],
+                env=self.variables,
+                cwd=self.folder,
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=False,
+            )
         return reply.returncode, reply.stdout, reply.stderr
 
 
 @pytest.fixture(scope="module")
 def shell(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Shell:
-    return Shell(tmp_path_factory.mktemp("work"), sandbox.home)
+    return Shell(tmp_path_factory.mktemp("work"), sandbox)

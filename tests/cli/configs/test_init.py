@@ -108,7 +108,7 @@ def scene(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Sandbox
 
 @pytest.fixture
 def here(scene: Sandbox, tmp_path: Path) -> Shell:
-    return Shell(tmp_path, scene.home)
+    return Shell(tmp_path, scene)
 
 
 def test_a_look_at_the_data_is_enough_for_a_config_that_passes(here: Shell) -> None:

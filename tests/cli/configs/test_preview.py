@@ -129,7 +129,7 @@ def seen(sandbox: Sandbox, folder: Path) -> Mapping[str, Any]:
 
 @pytest.fixture
 def here(sandbox: Sandbox, folder: Path) -> Shell:
-    return Shell(folder, sandbox.home)
+    return Shell(folder, sandbox)
 
 
 def test_the_same_seed_gives_the_split_of_the_run(seen: Mapping[str, Any], folder: Path) -> None:

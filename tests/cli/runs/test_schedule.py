@@ -28,7 +28,7 @@ schedules.apply(schedules.plan(config, template(seconds=0.1), caching=True))
 
 @pytest.fixture(scope="module")
 def shell(sandbox: Any, tmp_path_factory: pytest.TempPathFactory) -> Shell:
-    return Shell(tmp_path_factory.mktemp("work"), sandbox.home, COLUMNS="200")
+    return Shell(tmp_path_factory.mktemp("work"), sandbox, COLUMNS="200")
 
 
 def schedule(shell: Shell, verb: str, *arguments: str, code: int = 0) -> str:
