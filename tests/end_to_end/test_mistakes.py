@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import numpy as np
@@ -126,10 +125,10 @@ def test_a_second_run_is_refused_and_a_killed_sandbox_costs_only_the_step_that_r
 
     output = started.earthline("run", quickstart, *SMALL, "--detach")
     again = Path(output.split("run ", 1)[1].split()[0]).name
-    deadline = time.monotonic() + 300
-    while "export_examples" not in (shown := started.earthline("runs", "show", again)) or "cached" not in shown:
-        assert time.monotonic() < deadline, shown
-        time.sleep(1)
+    followed = started.start("runs", "follow", again)
+    seen = told_until(followed, "export_examples", "cached")
+    assert seen.splitlines()[-1:] and "cached" in seen.splitlines()[-1], seen
     started.earthline("runs", "cancel", again)
-    assert "cancelled" in started.earthline("runs", "follow", again, code=1)
+    rest, _ = followed.communicate(timeout=120)
+    assert followed.returncode == 1 and "cancelled" in rest, seen + rest
     assert "failed" in started.earthline("runs", "show", lost.name)
