@@ -12,6 +12,7 @@ ONLY ?=
 BUILD_FLAGS ?=
 # Each has a sandbox of its own, and both load TensorFlow for those that they start: about 4 GB of memory.
 TEST_PROCESSES ?= 2
+SOURCES := cli components earthline pipelines sandbox serving trainer
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-long test-containers check format bench bench-accuracy image schema docs clean
@@ -46,7 +47,10 @@ $(VENV)/installed-docs: $(VENV)/installed
 run: $(VENV)/installed ## Make a map of North Carolina from CONFIG (default: configs/quickstart.yaml)
 	$(BIN)/earthline run $(CONFIG)
 
+# Tests start hundreds of processes: where Python was told to write no bytecode, as in many containers, each would
+# compile anew what it imports.
 test: $(VENV)/installed-dev ## Run the whole test suite, the end-to-end run included
+	@$(BIN)/python -m compileall -qq -j 0 $(SOURCES) || true
 	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 test-long: $(VENV)/installed-dev ## Run the tests that take minutes, such as a schedule that retrains twice

@@ -32,9 +32,11 @@ BUCKET = "export-resume"
 FOLDER = "projects/sandbox/assets/export_resume"
 STEP = """
 import json, sys
-from kfp import dsl
-from components.export_examples.run import run
-from components.export_examples.writing import chunks
+from earthline.garbage import unsearched
+with unsearched():
+    from kfp import dsl
+    from components.export_examples.run import run
+    from components.export_examples.writing import chunks
 if len(sys.argv) > 3:
     whole, room = chunks.write_whole, int(sys.argv[3])
     def write_whole(folder, name, pieces):
