@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -9,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from earthline_sandbox import disk
 from earthline_sandbox.errors import ApiError
 
 logger = logging.getLogger(__name__)
@@ -35,20 +37,34 @@ async def api_error_handler(request: Request, error: Exception) -> Response:
     return error_response(error)
 
 
+def unexpected(home: Path | None = None) -> ApiError:
+    """What to answer where something failed that nobody expected.
+
+    Args:
+        home: The sandbox's data folder. Where its disk is full, that is the answer: no 500, which clients repeat for
+            minutes, and no word of a log, which could not be written either.
+    """
+    full = "" if home is None else disk.full(home)
+    if full:
+        return ApiError("FAILED_PRECONDITION", full)
+    return ApiError("INTERNAL", "The sandbox failed on this request; the traceback is in its log (sandbox.log).")
+
+
 def unexpected_error() -> JsonResponse:
     """A 500 that tells where the traceback is; call it inside `except` after logging."""
-    return error_response(
-        ApiError("INTERNAL", "The sandbox failed on this request; the traceback is in its log (sandbox.log).")
-    )
+    return error_response(unexpected())
 
 
 class ErrorBoundary:
     """ASGI middleware: whatever an application raises becomes Google's JSON, and a traceback in the log."""
 
-    def __init__(self, app: ASGIApp, render: Callable[[ApiError], Response] = error_response) -> None:
-        """Wraps `app`; `render` writes a refusal."""
+    def __init__(
+        self, app: ASGIApp, render: Callable[[ApiError], Response] = error_response, home: Path | None = None
+    ) -> None:
+        """Wraps `app`; `render` writes a refusal, and `home` is the folder whose disk may be full."""
         self._app = app
         self._render = render
+        self._home = home
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
@@ -74,7 +90,7 @@ class ErrorBoundary:
             if started:
                 raise
             logger.exception("%s %s%s failed", scope.get("method"), _host(scope), scope.get("path"))
-            await unexpected_error()(scope, receive, send)
+            await error_response(unexpected(self._home))(scope, receive, send)
         else:
             for message in held:
                 await send(message)

@@ -88,11 +88,14 @@ class Application:
         self._stop = stop
         self._notes = notes
         self._resetting = asyncio.Lock()
-        self._apps: dict[str, ASGIApp] = {service.name: ErrorBoundary(service.app) for service in self.services}
+        self._apps: dict[str, ASGIApp] = {
+            service.name: ErrorBoundary(service.app, home=settings.home.root) for service in self.services
+        }
         metadata = MetadataServer(settings, account)
         self._metadata: ASGIApp = ErrorBoundary(Starlette(routes=metadata.routes()))
         self._own: ASGIApp = ErrorBoundary(
-            Starlette(routes=self._admin_routes(), exception_handlers={ApiError: api_error_handler})
+            Starlette(routes=self._admin_routes(), exception_handlers={ApiError: api_error_handler}),
+            home=settings.home.root,
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -51,7 +51,7 @@ class StorageService(Lifecycle):
         self._store = ObjectStore(settings.home.storage, settings.home.storage_metadata)
         self._uploads = Uploads(self._store)
         self._methods = Methods(settings, self._store)
-        self.app = ErrorBoundary(self._serve, storage_error)
+        self.app = ErrorBoundary(self._serve, storage_error, settings.home.root)
 
     async def start(self) -> None:
         """Makes the default bucket."""

@@ -1,4 +1,5 @@
 import asyncio
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,19 @@ def test_refusals_and_failures_have_googles_shape(application: Application, capl
     assert failed.json()["error"]["status"] == "INTERNAL"
     assert "a bug" not in failed.text
     assert any(record.exc_info for record in caplog.records), "the traceback is in the log"
+
+
+def test_a_full_disk_is_the_answer_and_no_client_asks_again(
+    application: Application, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=4096))
+    failed = call(application, "GET", "http://tiny.googleapis.com/fail")
+    assert (failed.status_code, failed.json()["error"]["status"]) == (400, "FAILED_PRECONDITION")
+    assert failed.json()["error"]["message"].startswith(
+        f"The sandbox's disk is full: 4,096 bytes are left for {tmp_path}"
+    )
+    assert call(application, "GET", "http://tiny.googleapis.com/refuse").status_code == 429
 
 
 def test_admin_routes_of_a_service_need_the_header(application: Application, service: Tiny) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import orjson
 
+from earthline_sandbox import disk
 from earthline_sandbox.errors import ApiError
 from earthline_sandbox.settings import Settings
 from earthline_sandbox.vertex.containers import containers, mount
@@ -289,8 +290,10 @@ class LeafTask:
         if code:
             tail = containers.log_tail(log) or "(it wrote nothing)"
             began = launched.failures(context.settings, outputs)
+            full = disk.full(context.settings.home.root)
             raise TaskError(
                 f"the container {containers.exit_reason(code)}."
+                + (f" {full}" if full else "")
                 + (f" What it began has failed:\n{began}\n" if began else "")
                 + f" The end of its log:\n{tail}\nWhole log: {log}"
                 + ("" if context.settings.containers or "/gcs/" not in tail else _NO_MOUNT)

@@ -1,6 +1,7 @@
 """What a failed task, a full disk and a bad submission say."""
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,18 @@ def test_missing_outputs_and_missing_programs_fail_with_the_reason(jobs: Jobs) -
     assert "without writing its output parameter 'said' (STRING)" in messages["silent"]
     assert "must be a NUMBER_INTEGER, but its file holds 'seven'" in messages["wrong"]
     assert "the program 'no-such-program' was not found" in messages["absent"]
+
+
+def test_a_task_that_fails_on_a_full_disk_says_so(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    @dsl.pipeline(name="full")
+    def pipeline() -> None:
+        fail(text="cannot write")
+
+    usage = shutil.disk_usage("/")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=4096))
+    message = details(jobs.fails(pipeline))["fail"]["error"]["message"]
+    assert "status of 7. The sandbox's disk is full: 4,096 bytes are left for " in message
+    assert "cannot write" in message
 
 
 def test_a_full_disk_is_named(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
