@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from earthline.formats.evaluations import Calibration, Metric, ReliabilityBin
+from earthline.formats.evaluations import Calibration, Interval, Metric, ReliabilityBin
 from earthline.task.bootstrap import Bootstrap
 
 Array = np.ndarray[Any, Any]
@@ -33,6 +33,7 @@ def calibration(certainty: Array, right: Array, block: Array, bootstrap: Bootstr
         axis=-1,
     ).reshape(bootstrap.blocks, BINS, 3)
     whole = sums.sum(axis=0)
+    error = float(_error(whole))
     return Calibration(
         bins=tuple(
             ReliabilityBin(
@@ -44,8 +45,17 @@ def calibration(certainty: Array, right: Array, block: Array, bootstrap: Bootstr
             )
             for place, (pixels, sure, correct) in enumerate(whole.tolist())
         ),
-        error=Metric(value=float(_error(whole)), interval=bootstrap.interval(_error(bootstrap.totals(sums)))),
+        error=Metric(value=error, interval=_through(error, bootstrap.interval(_error(bootstrap.totals(sums))))),
     )
+
+
+def _through(error: float, drawn: Interval | None) -> Interval | None:
+    """An interval that reaches down to the error itself.
+
+    Distances never cancel out, so that what chance adds to each bin makes the error of a resample larger on average: the
+    intervals of small errors would begin above them (Kumar, Liang and Ma 2019, Verified Uncertainty Calibration).
+    """
+    return drawn and Interval(low=min(error, drawn.low), high=drawn.high)
 
 
 def _error(sums: Array) -> Array:
