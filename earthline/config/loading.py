@@ -7,8 +7,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from earthline.config import document, mistakes
-from earthline.config.mistakes import Place
 from earthline.config.model import DEFAULT
+from earthline.config.places import Place
 from earthline.config.workflow import Config
 
 MAX_BYTES = 1_000_000

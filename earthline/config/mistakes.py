@@ -4,26 +4,16 @@ import difflib
 import math
 import re
 import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from earthline.config.model import DEFAULT, MOVED, Model, find
-from earthline.config.sections.imagery import READY, Imagery, OneSource, Ready, SeveralSources
-from earthline.config.sections.labels import Labels
+from earthline.config.model import DEFAULT, MOVED
+from earthline.config.places import Place, Sections
 from earthline.config.sections.labels import known as known_labels
-from earthline.config.sections.labels import meant as meant_labels
-from earthline.config.sections.region import Region
-from earthline.config.sections.region import meant as meant_region
 from earthline.config.sections.train.loss import MOVED as MOVED_TO_LOSS
-from earthline.config.sections.train.loss import Loss, moved
-from earthline.config.sections.train.loss import find as find_loss
-from earthline.config.step import Steps, steps_section
-from earthline.config.workflow import Config
-
-Place = tuple[str | int, ...]
+from earthline.config.sections.train.loss import moved
 
 _LEADING_ZERO = re.compile(r"([-+]?)0[0-9_]*[0-9]")
 _BASE_60 = re.compile(r"[0-9]+(:[0-5]?[0-9])+")
@@ -48,7 +38,7 @@ def described(mistakes: Sequence[Any], content: Any) -> list[tuple[Place, str]]:
     Returns:
         For each mistake where it is, and a line: key, value and fix.
     """
-    sections = _Sections(content)
+    sections = Sections(content)
     return [line for mistake in _own(mistakes) for line in _lines(mistake, sections)]
 
 
@@ -79,7 +69,7 @@ def _own(mistakes: Sequence[Any]) -> list[Any]:
     ]
 
 
-def _lines(mistake: Any, sections: "_Sections") -> list[tuple[Place, str]]:
+def _lines(mistake: Any, sections: Sections) -> list[tuple[Place, str]]:
     place: Place = tuple(mistake["loc"])
     kind = mistake["type"]
     message = str(mistake["msg"]).removeprefix("Value error, ")
@@ -89,7 +79,7 @@ def _lines(mistake: Any, sections: "_Sections") -> list[tuple[Place, str]]:
     return [(place, f"{_key(place)}: {_fix(place, kind, mistake['input'], message, sections)}")]
 
 
-def _told(place: Place, line: str, sections: "_Sections") -> tuple[Place, str]:
+def _told(place: Place, line: str, sections: Sections) -> tuple[Place, str]:
     """Where a line of a section belongs that may begin with a key below it, and what is said."""
     below = _named(line, place, sections)
     if not place:
@@ -102,7 +92,7 @@ def _key(place: Place) -> str:
     return ".".join(str(part) for part in place) or "the config"
 
 
-def _named(line: str, section: Place, sections: "_Sections") -> Place:
+def _named(line: str, section: Place, sections: Sections) -> Place:
     """The key below a section that a message begins with, such as `scale 10: …`."""
     key = re.match(r"[a-z_]+(?:\.[a-z_0-9]+)*(?=[ :])", line)
     parts = key[0].split(".") if key else []
@@ -111,7 +101,7 @@ def _named(line: str, section: Place, sections: "_Sections") -> Place:
     return tuple(int(part) if part.isdigit() else part for part in parts)
 
 
-def _fix(place: Place, kind: str, value: Any, message: str, sections: "_Sections") -> str:
+def _fix(place: Place, kind: str, value: Any, message: str, sections: Sections) -> str:
     if kind == "extra_forbidden":
         if place[:-1] == ("train",) and place[-1] in MOVED:
             option = f"{place[-1]}: {value if isinstance(value, int | float) else shown(value)}"
@@ -122,9 +112,12 @@ def _fix(place: Place, kind: str, value: Any, message: str, sections: "_Sections
         if place[:-1] == ("train",) and place[-1] in MOVED_TO_LOSS:
             given = str(value) if isinstance(value, str | int | float) else shown(value)
             return f"unknown key (value {shown(value)}); {moved(place[-1], given)}"
-        known = sections.known_keys(place[:-1])
+        known, home = sections.known_keys(place[:-1]), sections.home(place)
         close = difflib.get_close_matches(str(place[-1]), known, n=1)
         hint = f"did you mean `{close[0]}`?" if close else f"known here: {', '.join(known)}"
+        if home is not None:
+            hint = f"it belongs to {_key(home)}" + ("" if close else ": move it there")
+            hint += f", or did you mean `{close[0]}`?" if close else ""
         return f"unknown key (value {shown(value)}); {hint}"
     if kind == "missing":
         others = [key for key in _label_keys() if place[:-1] == ("data", "labels") and key != place[-1]]
@@ -204,98 +197,6 @@ def _example(field: FieldInfo | None, otherwise: Any) -> Any:
     return default if isinstance(default, int | float) and not isinstance(default, bool) else otherwise
 
 
-class _Sections:
-    """The sections and fields of a config's content by their place."""
-
-    def __init__(self, content: Any) -> None:
-        self._content = content
-
-    def known_keys(self, place: Place) -> list[str]:
-        """Keys of a section."""
-        model = self._model(place)
-        return [field.alias or name for name, field in model.model_fields.items()] if model is not None else []
-
-    def field(self, place: Place) -> FieldInfo | None:
-        """The field of a key; None for an item of a list or mapping."""
-        if not place or not isinstance(place[-1], str):
-            return None
-        model = self._model(place[:-1])
-        return model.model_fields.get(place[-1]) if model is not None else None
-
-    def _model(self, place: Place) -> type[BaseModel] | None:
-        """The section at a place."""
-        model: type[BaseModel] | None = Config
-        content = self._content
-        for part in place:
-            content = content.get(part) if isinstance(content, Mapping) else None
-            if isinstance(part, int):
-                continue
-            field = model.model_fields.get(part) if model is not None else None
-            model = _model_in(field.annotation) if field is not None else None
-            if model is Model:
-                model = _architecture(content)
-            elif model is Loss:
-                model = _loss(content)
-            elif model is Imagery:
-                model = _imagery(content)
-            elif model is Ready:
-                model = _ready(content)
-            elif model is Labels:
-                model = _labels(content)
-            elif model is Region:
-                model = meant_region(content)
-            elif model is Steps:
-                model = steps_section()
-        return model
-
-
-def _architecture(content: Any) -> type[BaseModel]:
-    """The section of the architecture that is named."""
-    name = content.get("name", DEFAULT) if isinstance(content, Mapping) else DEFAULT
-    try:
-        return find(name) if isinstance(name, str) else Model
-    except ValueError:
-        return Model
-
-
-def _loss(content: Any) -> type[BaseModel]:
-    """The section of the loss that is named."""
-    name = content.get("name") if isinstance(content, Mapping) else None
-    try:
-        return find_loss(name) if isinstance(name, str) else Loss
-    except ValueError:
-        return Loss
-
-
 def _label_keys() -> list[str]:
     """The key of each task in `data.labels`."""
     return [kinds[0].KEY for kinds in known_labels()]
-
-
-def _labels(content: Any) -> type[BaseModel]:
-    """The section of the task and the source that the keys mean."""
-    try:
-        return meant_labels(content)
-    except ValueError:
-        return Labels
-
-
-def _imagery(content: Any) -> type[BaseModel]:
-    """The section of one source, or of several."""
-    return SeveralSources if isinstance(content, Mapping) and "sources" in content else OneSource
-
-
-def _ready(content: Any) -> type[BaseModel]:
-    """The section of the ready source that is named."""
-    name = content.get("name") if isinstance(content, Mapping) else None
-    return READY.get(name, Ready) if isinstance(name, str) else Ready
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for inner in getattr(annotation, "__args__", ()):
-        found = _model_in(inner)
-        if found is not None:
-            return found
-    return None
