@@ -28,9 +28,9 @@ def test_the_calibration_error_is_the_distance_of_certainty_and_truth() -> None:
     block, certainty = np.repeat(np.arange(6), 4000), random.uniform(0.3, 1, 24_000)
     honest = calibration(certainty, random.random(24_000) < certainty, block, Bootstrap(6, 0.9, 0))
     assert honest.error.value < 0.02 and [part.pixels for part in honest.bins[:3]] == [0, 0, 0]
-    # One block is too sure, the next too little: of few resamples the error is as small as of all blocks.
-    uneven = np.where(block % 2, 0.2, -0.2)
-    mixed = calibration(certainty, random.random(24_000) < certainty + uneven, block, Bootstrap(6, 0.9, 0))
+    # Blocks that are too sure by different amounts, which all of them together make up for, and few resamples do.
+    uneven = np.array([-0.3, -0.19, -0.05, 0.02, 0.11, 0.41])[block]
+    mixed = calibration(np.full(24_000, 0.5), random.random(24_000) < 0.5 + uneven, block, Bootstrap(6, 0.9, 0))
     assert mixed.error.value < 0.02 and mixed.error.interval is not None
     assert mixed.error.interval.low == mixed.error.value and mixed.error.interval.high > 0.08
     boasting = calibration(certainty, random.random(24_000) < certainty - 0.2, block, Bootstrap(6, 0.9, 0))
