@@ -28,11 +28,14 @@ def test_the_calibration_error_is_the_distance_of_certainty_and_truth() -> None:
     block, certainty = np.repeat(np.arange(6), 4000), random.uniform(0.3, 1, 24_000)
     honest = calibration(certainty, random.random(24_000) < certainty, block, Bootstrap(6, 0.9, 0))
     assert honest.error.value < 0.02 and [part.pixels for part in honest.bins[:3]] == [0, 0, 0]
-    # Blocks that are too sure by different amounts, which all of them together make up for, and few resamples do.
-    uneven = np.array([-0.3, -0.19, -0.05, 0.02, 0.11, 0.41])[block]
-    mixed = calibration(np.full(24_000, 0.5), random.random(24_000) < 0.5 + uneven, block, Bootstrap(6, 0.9, 0))
+    # Each of 5 bins is too sure in some blocks and too little in others, which together are right; few resamples are.
+    bins, many = np.meshgrid(np.arange(5), np.arange(8))
+    sure = np.repeat(0.35 + 0.1 * bins, 1000)
+    off = np.stack([random.permutation([-0.3, -0.2, -0.1, -0.1, 0.1, 0.1, 0.2, 0.3]) for _ in range(5)], axis=1)
+    right = np.tile(np.arange(1000) / 1000, 40) < sure + np.repeat(off, 1000)
+    mixed = calibration(sure, right, np.repeat(many, 1000), Bootstrap(8, 0.9, 0))
     assert mixed.error.value < 0.02 and mixed.error.interval is not None
-    assert mixed.error.interval.low == mixed.error.value and mixed.error.interval.high > 0.08
+    assert mixed.error.interval.low == mixed.error.value and mixed.error.interval.high > 0.06
     boasting = calibration(certainty, random.random(24_000) < certainty - 0.2, block, Bootstrap(6, 0.9, 0))
     assert boasting.error.value == pytest.approx(0.2, abs=0.02)
     assert boasting.error.interval is not None
