@@ -5,6 +5,7 @@ import io
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import ee
@@ -59,7 +60,7 @@ def ensure(labels: VectorLabels, bucket: str, project: str, tell: Callable[[str]
     blob.upload_from_string(content, content_type="text/csv")
     try:
         ee_assets.make_folders(labels.table)
-        _ingest(labels.table, f"gs://{bucket}/{blob.name}")
+        _ingest(labels.table, f"gs://{bucket}/{blob.name}", Path(labels.told).name)
     finally:
         blob.delete()
     tell(f"labels are {labels.table}, after {time.monotonic() - start:.0f} s")
@@ -82,9 +83,10 @@ def table(found: LabelFeatures) -> bytes:
     return text.getvalue().encode()
 
 
-def _ingest(asset: str, uri: str) -> None:
+def _ingest(asset: str, uri: str, told: str) -> None:
     source = {"uris": [uri], "primaryGeometryColumn": _GEOMETRY, "crs": "EPSG:4326", "geodesic": False}
-    manifest = {"name": asset, "sources": [source]}
+    # Its name is a hash: whoever reads of it later wants to know where it came from.
+    manifest = {"name": asset, "sources": [source], "properties": {"attribution": f"labels of {told}"}}
     request = ee.data.newTaskId()[0]
     try:
         started = ask(lambda: ee.data.startTableIngestion(request, manifest), _ATTEMPTS, asset)

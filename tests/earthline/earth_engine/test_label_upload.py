@@ -29,6 +29,7 @@ print(json.dumps({
     "travels": len(settings.data.model_dump_json()),
     "classes": np.bincount(found.values).tolist(),
     "same": found.digest() == section.content,
+    "from": ee.data.getAsset(section.table)["properties"]["attribution"],
     "told": features.require_field(travelled.labels),
     "known": features.require_known(travelled, travelled.labels),
 }))
@@ -75,3 +76,4 @@ def test_a_large_file_is_uploaded_once_and_read_back_whole(sandbox, config):
     assert told["travels"] < 2500
     assert told["classes"] == [750, 750] and told["same"]
     assert "1,500 features" in told["told"] and "1,500 features lie in the region" in told["known"]
+    assert told["from"] == "labels of fields.geojson"
