@@ -15,7 +15,7 @@ _DIGITS = 3
 _FILLS = (-9999.0, -99999.0, -999.0, -32768.0, -2147483648.0, -3.4028234663852886e38)
 """Numbers that stand for no label in many rasters and tables."""
 _FEW_TEXTS = 0.1
-"""Share of labels up to which texts among fractions are no classes but words for nothing, such as NA."""
+"""Share of labels up to which texts among fractions are no kinds but words for nothing, such as NA."""
 _FAR = 10
 """Widths of the nine labels in ten by which another one lies far from all."""
 _MOST_KINDS = 255

@@ -42,7 +42,7 @@ def text(subject: Subject, mapped: Mapping[str, Any], manifest: Manifest, evalua
 
 
 def _shown(subject: Subject, mapped: Mapping[str, Any]) -> list[str]:
-    grid, masked = subject.grid, mapped["masked"]
+    grid, masked = subject.grid, mapped.get("masked", 0)
     lines = [
         f"{subject.data.labels.summary} ({', '.join(subject.data.labels.entries)}), {grid.shape[0]:,} x "
         f"{grid.shape[1]:,} pixels of {abs(grid.transform[0]):g} x {abs(grid.transform[4]):g} in units of "
