@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.pipelines.drivers import placed
+
 from ..conftest import Shell
 
 ROOT = Path(__file__).parents[3]
@@ -43,16 +45,8 @@ for defaults in ({"seconds": 0.5}, {"seconds": 0.5, "fail": True}, {"seconds": 9
 @pytest.fixture(scope="module")
 def jobs(sandbox: Any, shell: Shell) -> Iterator[list[str]]:
     """Ids of a run that succeeded, one that failed, and one that runs for a long time."""
-    reply = subprocess.run(
-        [sys.executable, "-c", SUBMIT, str(ROOT / "configs/quickstart.yaml")],
-        env=sandbox.client_environment(PYTHONPATH=str(ROOT / "tests/pipelines")),
-        cwd=shell.folder,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert reply.returncode == 0, reply.stderr
+    script = f"{placed(shell.folder)}{SUBMIT}"
+    reply = sandbox.run([sys.executable, "-c", script, str(ROOT / "configs/quickstart.yaml")])
     yield reply.stdout.split()
     shell.earthline("runs", "cancel", reply.stdout.split()[-1])
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.pipelines.drivers import placed
+
 from ..conftest import Shell
 
 ROOT = Path(__file__).parents[3]
@@ -40,7 +42,7 @@ def schedule(shell: Shell, verb: str, *arguments: str, code: int = 0) -> str:
 
 def test_a_schedule_is_listed_paused_resumed_run_and_deleted(sandbox: Any, shell: Shell) -> None:
     assert "`earthline schedule create` makes one" in schedule(shell, "pause", code=2)
-    sandbox.run([sys.executable, "-c", CREATE, QUICKSTART], PYTHONPATH=str(ROOT / "tests" / "pipelines"))
+    sandbox.run([sys.executable, "-c", f"{placed(shell.folder)}{CREATE}", QUICKSTART])
     assert "paused" in schedule(shell, "pause")
     assert re.search(r"timed +paused +0 3 1 1 \* +20\d\d-01-01 0\d:00", schedule(shell, "list"))
     assert "next run 20" in schedule(shell, "resume", "--catch-up")
