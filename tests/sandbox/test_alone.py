@@ -64,10 +64,12 @@ def lay_out_examples(folder: Path, page: str) -> list[str]:
 def test_alone_it_runs_all_of_its_page_and_says_what_vertex_ai_needs(tmp_path: Path) -> None:
     environment = {**OUTSIDE, "EARTHLINE_SANDBOX_HOME": str(tmp_path / "home")}
     restore(environment, names())
-    for name in ("PYTHONPATH", "VIRTUAL_ENV"):
+    # Its commands share what the first of them compiles.
+    for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "VIRTUAL_ENV"):
         environment.pop(name, None)
     # What is never imported is not compiled: half of an installation's time.
     environment |= {"PIP_CONSTRAINT": str(ROOT / "constraints.txt"), "PIP_NO_COMPILE": "1", "PIP_QUIET": "1"}
+    environment |= {"PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], env=environment, check=True)
     environment["PATH"] = f"{tmp_path / 'venv' / 'bin'}{os.pathsep}{environment['PATH']}"
     # pip builds beside the sources, so it gets a copy.
