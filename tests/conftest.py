@@ -174,7 +174,8 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     clients = None
     try:
         found = attach(home)
-        clients = Clients(found.client_environment())
+        # In a whole suite many scripts come, so that none of them need begin by itself.
+        clients = Clients(found.client_environment(), few=0 if "PYTEST_XDIST_WORKER" in os.environ else 2)
         yield replace(found, clients=clients)
     finally:
         if clients is not None:
