@@ -52,8 +52,8 @@ def calibration(certainty: Array, right: Array, block: Array, bootstrap: Bootstr
 def _through(error: float, drawn: Interval | None) -> Interval | None:
     """An interval that reaches down to the error itself.
 
-    Distances never cancel out, so that what chance adds to each bin makes the error of a resample larger on average: the
-    intervals of small errors would begin above them (Kumar, Liang and Ma 2019, Verified Uncertainty Calibration).
+    Distances never cancel out, so that what chance adds to each bin makes the error of a resample larger on average.
+    The intervals of small errors would begin above them (Kumar, Liang and Ma 2019, Verified Uncertainty Calibration).
     """
     return drawn and Interval(low=min(error, drawn.low), high=drawn.high)
 
