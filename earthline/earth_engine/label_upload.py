@@ -5,7 +5,6 @@ import io
 import json
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import ee
@@ -60,7 +59,7 @@ def ensure(labels: VectorLabels, bucket: str, project: str, tell: Callable[[str]
     blob.upload_from_string(content, content_type="text/csv")
     try:
         ee_assets.make_folders(labels.table)
-        _ingest(labels.table, f"gs://{bucket}/{blob.name}", Path(labels.told).name)
+        _ingest(labels.table, f"gs://{bucket}/{blob.name}", labels.told)
     finally:
         blob.delete()
     tell(f"labels are {labels.table}, after {time.monotonic() - start:.0f} s")

@@ -80,6 +80,20 @@ class LabelFeatures:
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
+def joined(parts: Sequence[LabelFeatures]) -> LabelFeatures:
+    """Features of several files as one.
+
+    Args:
+        parts: One or more; all of them have dates, or none.
+    """
+    dates = [part.dates for part in parts if part.dates is not None]
+    return LabelFeatures(
+        np.concatenate([part.shapes for part in parts]),
+        np.concatenate([part.values for part in parts]),
+        np.concatenate(dates) if dates else None,
+    )
+
+
 def read(written: Sequence[Written]) -> LabelFeatures:
     """The features of a section.
 

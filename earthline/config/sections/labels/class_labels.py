@@ -172,7 +172,7 @@ class VectorClassLabels(VectorLabels, ClassLabels):
     @property
     def rules(self) -> tuple[Rule, ...]:
         """What means each class, by class id."""
-        return tuple(Rule(described.values, described.ranges) for described in self.classes)
+        return tuple(Rule(described.values, described.ranges, described.name) for described in self.classes)
 
     @property
     def ignored(self) -> tuple[int | float | str, ...]:

@@ -25,10 +25,12 @@ class Rule:
         values: Values of the field.
         ranges: Pairs of numbers: from the first one on, up to the second one, which is not part of it, except for the
             highest range of all.
+        name: Of the class: it means the class too, unless it is a number or stands for something else.
     """
 
     values: tuple[int | float | str, ...] = ()
     ranges: tuple[tuple[float, float], ...] = ()
+    name: str = ""
 
 
 def class_ids(
@@ -50,6 +52,10 @@ def class_ids(
     for class_id, rule in enumerate(rules):
         known |= {_key(value): class_id for value in rule.values}
     known |= {_key(value): NO_CLASS for value in ignore}
+    # Whoever labels points in the field writes what the map calls them.
+    for class_id, rule in enumerate(rules):
+        if rule.name and not rule.name.isnumeric():
+            known.setdefault(rule.name, class_id)
     loosely = _loosely(known)
     ranges = [(low, high, class_id) for class_id, rule in enumerate(rules) for low, high in rule.ranges]
     top = max((high for _, high, _ in ranges), default=math.nan)

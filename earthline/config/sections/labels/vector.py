@@ -10,6 +10,7 @@ from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
 from earthline.config.section import AssetId, Number
 from earthline.config.sections.labels.date import AnyLabelDate
 from earthline.config.sections.labels.field_value import FieldValue
+from earthline.config.sections.labels.label_files import COLUMNS, AnyLabelFiles, LabelFile, Where, named
 from earthline.config.sections.labels.section import Labels
 from earthline.label_features import dates as label_dates
 from earthline.label_features import features as label_features
@@ -31,16 +32,15 @@ class VectorLabels(Labels):
     travel with the config, many become a table whose name is the content's hash.
     """
 
-    file: str | None = Field(
+    file: AnyLabelFiles | None = Field(
         default=None,
-        min_length=1,
         description="Vector file (GeoJSON, GeoPackage, shapefile, KML) or CSV file of points, relative to the config's "
-        "folder.",
+        "folder; or a list of such, which count as one: [fields.gpkg, {file: points.csv, field: label}].",
     )
     layer: str | None = Field(default=None, min_length=1, description="Layer of the file; left out, its only one.")
     table: AssetId | None = Field(default=None, description="Id of an Earth Engine table; or give `file`.")
     field: str | None = Field(default=None, min_length=1, description="Field that holds the label.")
-    where: dict[str, str | int | float | tuple[str | int | float, ...]] = Field(
+    where: Where = Field(
         default_factory=dict,
         description="Fields and their value, or a list of values: only features that have them are labels, such as "
         "{year: 2021}.",
@@ -88,7 +88,7 @@ class VectorLabels(Labels):
     )
     _read: LabelFeatures | None = PrivateAttr(default=None)
     _notes: tuple[str, ...] = PrivateAttr(default=())
-    _name: str = PrivateAttr(default="")
+    _name: str = PrivateAttr(default="")  # of the file, or of several
 
     @model_validator(mode="after")
     def _is_complete(self, info: ValidationInfo) -> Self:
@@ -96,16 +96,22 @@ class VectorLabels(Labels):
         given = [key for key in ("file", "table", "features") if getattr(self, key) is not None]
         if len(given) != 1 and self.content is None:
             raise ValueError("give exactly one of `file` and `table`, or an `image` or `collection` with its `band`")
-        if self.field is None and not filled:
+        files = self.file or ()
+        if self.field is None and not filled and not (files and all(each.field for each in files)):
             raise ValueError("`field` is required but not given; name the field that holds the label")
-        if self.layer is not None and self.file is None:
+        if self.layer is not None and not files:
             raise ValueError("`layer` goes with `file`; remove it")
-        columns = [key for key in ("longitude", "latitude", "crs") if getattr(self, key) is not None]
-        if columns and not (self.file or "").lower().endswith((".csv", ".tsv", ".txt")):
-            raise ValueError(f"`{columns[0]}` goes with a CSV `file`; other files know it by themselves, so remove it")
+        if self.layer is not None and len(files) > 1:
+            raise ValueError("`layer` is one file's; write it with the file: {file: fields.gpkg, layer: …}")
+        for each, others in ((self, files), *((each, (each,)) for each in files)):
+            columns = [key for key in COLUMNS if getattr(each, key) is not None]
+            if columns and not any(other.is_csv for other in others):
+                raise ValueError(
+                    f"`{columns[0]}` goes with a CSV `file`; other files know it by themselves, so remove it"
+                )
         try:
             if self.file is not None:
-                self._take_file(Path((info.context or {}).get("folder", ".")))
+                self._take_files(self.file, Path((info.context or {}).get("folder", ".")))
             elif self.features is not None:
                 self._read = label_features.read(self.features)
                 self.require_known(self._read)
@@ -113,29 +119,37 @@ class VectorLabels(Labels):
             raise ValueError(str(error)) from error
         return self
 
-    def _take_file(self, folder: Path) -> None:
-        assert self.file is not None and self.field is not None
-        path = folder / self.file
-        asked = Question(
-            path,
-            self.field,
-            self.layer,
-            self.where,
-            self.longitude,
-            self.latitude,
-            self.crs or "EPSG:4326",
-            self.date.field if self.date is not None else None,
-        )
-        found, self._notes = read_file(asked, self.meaning)
-        self._name = self.file
+    def _take_files(self, files: tuple[LabelFile, ...], folder: Path) -> None:
+        found, notes = [], list[str]()
+        for each in files:
+            held, told = read_file(self._question(each, folder), self.meaning)
+            found.append(held)
+            notes += told if len(files) == 1 else [f"{each.file}: {note}" for note in told]
+        self._notes, self._name = tuple(notes), named(files)
         # The section is frozen for those who use it; here it is still in the making.
         self.__dict__.update(
             file=None, layer=None, field=None, where={}, longitude=None, latitude=None, crs=None, ignore=()
         )
+        whole = label_features.joined(found)
         if self.date is None:
-            self._hold(found)
+            self._hold(whole)
         else:
-            self._read = found  # which of them count is known once the imagery's dates are: `settle_date`
+            self._read = whole  # which of them count is known once the imagery's dates are: `settle_date`
+
+    def _question(self, asked: LabelFile, folder: Path) -> Question:
+        csv = self if asked.is_csv else asked
+        field = asked.field or self.field
+        assert field is not None
+        return Question(
+            folder / asked.file,
+            field,
+            asked.layer or self.layer,
+            self.where if asked.where is None else asked.where,
+            asked.longitude or csv.longitude,
+            asked.latitude or csv.latitude,
+            asked.crs or csv.crs or "EPSG:4326",
+            self.date.field if self.date is not None else None,
+        )
 
     def _hold(self, found: LabelFeatures) -> None:
         """Takes the labels of a file: few travel with the config, many become a table."""
@@ -230,7 +244,7 @@ class VectorLabels(Labels):
 
     @property
     def told(self) -> str:
-        """The file or the table."""
+        """The file, or several, without their folders; or the table."""
         if self._name:
             return self._name
         return self.table or f"the config's {len(self.features or ()):,} features"
