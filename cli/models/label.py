@@ -90,8 +90,9 @@ def estimate_map(
     console, map_file = display.on_output(), folder / "map.tif"
     if not map_file.is_file():
         raise typer.BadParameter(f"{map_file} is not there: name the folder of a run's results")
+    points = points or folder / "points.csv"
     try:
-        found = visited.read(points or folder / "points.csv", map_file)
+        found = visited.read(points, map_file)
         with rasterio.open(map_file) as file:
             names, unit = _class_names(file.tags()), file.tags().get("value_unit", "")
         if names:
@@ -110,6 +111,12 @@ def estimate_map(
     for note, holds in notes.items():
         if holds:
             console.print(f"[yellow]note[/] {note}", soft_wrap=True, highlight=False)
+    console.print(
+        f"next: the points may join `data.labels.file`, as one more of its list: {{file: {escape(str(points))}, "
+        "field: label}",
+        soft_wrap=True,
+        highlight=False,
+    )
 
 
 def _class_names(tags: dict[str, str]) -> dict[int, str]:

@@ -66,6 +66,7 @@ def test_visited_places_tell_how_right_the_map_is(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert "from 11 points, 95 % intervals" in done.output and "1 points have no label" in done.output
     assert "another map" not in done.output
+    assert f"as one more of its list: {{file: {table}, field: label}}" in done.output
     with rasterio.open(tmp_path / "map.tif", "r+") as file:
         file.write(np.zeros((30, 40), np.uint8), 1)
     assert "drawn from another map" in label("estimate", str(tmp_path)).output
