@@ -4,6 +4,7 @@ What is computed with one that is none is none itself, whatever the weights are,
 count. Slopes, by which `declared` checks the same, see those that do count.
 """
 
+import contextlib
 from typing import Any
 
 from trainer.models.parts.declared import STRIDES, Declared
@@ -107,8 +108,12 @@ def _output(network: Any, image: Any) -> Any:
 
     valid = np.ones((*image.shape[:3], 1), np.float32)
     height, width = image.shape[1:3]
+    given = image if len(network.inputs) == 1 else [image, valid]
     try:
-        output = np.asarray(network(image if len(network.inputs) == 1 else [image, valid], training=False))
+        with contextlib.suppress(NotImplementedError):  # a layer of somebody's own need not tell
+            # On some processors oneDNN gives an output that should be empty the shape of its input.
+            network.compute_output_shape(image.shape if len(network.inputs) == 1 else [image.shape, valid.shape])
+        output = np.asarray(network(given, training=False))
     except (tf.errors.InvalidArgumentError, ValueError) as error:
         raise _Unsized(
             f"it cannot be called with an image of {height} x {width} px ({' '.join(str(error).split())[:200]})"

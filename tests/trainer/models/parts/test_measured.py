@@ -78,3 +78,10 @@ def test_the_validity_may_be_a_second_input() -> None:
 def test_what_has_no_bound_is_told(of: Any, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         measured(network(of), BANDS)
+
+
+@pytest.mark.parametrize("side", [3, 5])
+def test_an_output_that_is_smaller_is_refused_however_narrow_the_image_is(side: int) -> None:
+    found = network(lambda image: layers.Conv2D(2, side)(image))
+    with pytest.raises(ValueError, match="gives an output of shape"):
+        Declared(stride=side - 1, receptive_field=side).require(lambda image, _: found(image), BANDS)
