@@ -51,6 +51,8 @@ def columns(path: Path) -> dict[str, list[Any]]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             sample = file.read(_SAMPLE)
             file.seek(0)
+            # By itself Python refuses a field above 128 KiB, such as the `.geo` of Earth Engine's exports.
+            csv.field_size_limit(MOST_BYTES)
             rows = list(csv.DictReader(file, delimiter=_separator(sample)))
     except OSError as error:
         raise FeaturesError(

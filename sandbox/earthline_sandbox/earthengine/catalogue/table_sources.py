@@ -22,6 +22,8 @@ MAX_BYTES = 256 * 2**20
 # About what a feature, a property, and a byte of GeoJSON take in memory, in bytes: files of a few kilobytes may hold
 # millions of features that have nothing in them.
 _FEATURE_BYTES, _PROPERTY_BYTES, _JSON_BYTES = 600, 100, 20
+# Python's own limit, 128 KiB a field, is less than an outline of some thousand vertices takes as GeoJSON.
+csv.field_size_limit(MAX_BYTES)
 
 
 def read_table(uri: str, path: Path, source: Mapping[str, Any]) -> list[dict[str, Any]]:

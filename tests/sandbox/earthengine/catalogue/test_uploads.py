@@ -135,3 +135,18 @@ def test_numbers_that_json_has_no_words_for_become_null(ee, sandbox, bucket, fol
     found = [item["properties"] for item in ee.FeatureCollection(f"{folder}/numbers").getInfo()["features"]]
     assert [item.get("a") for item in found] == [None, None, 3]
     assert json.dumps([item.get("b") for item in found]) == "[1e+30, null, 4]"
+
+
+def test_an_outline_of_a_csv_file_may_be_long(ee, sandbox, bucket, folder, completed):
+    # 4,000 vertices of 40 characters: more than the 128 KiB that Python's reader takes by itself.
+    ring = [[10 + np.cos(angle) / 3, 46 + np.sin(angle) / 3] for angle in np.linspace(0, 2 * np.pi, 4_000)]
+    ring[-1] = ring[0]
+    outline = json.dumps({"type": "Polygon", "coordinates": [ring]})
+    assert len(outline) > 131_072
+    path = sandbox.home / "storage" / bucket / "outline.csv"
+    quoted = outline.replace('"', '""')
+    path.write_text(f'a,.geo\n1,"{quoted}"\n')
+    manifest = {"name": f"{folder}/outline", "sources": [{"uris": [f"gs://{bucket}/outline.csv"]}]}
+    succeeded(ingested(ee, manifest))
+    area = ee.FeatureCollection(f"{folder}/outline").geometry().area(1).getInfo()
+    assert area > 2e9
