@@ -174,7 +174,7 @@ def cut(samples: Array, contract: Contract) -> list[str]:
 
 
 def unlike(samples: Array, tiles: Array, valid: Array, bands: Sequence[str]) -> list[str]:
-    """Bands whose values have nothing in common with real tiles of the model's: in other units, most likely.
+    """Bands most of whose values no real tile of the model's has: in other units, or taken for one another.
 
     Args:
         samples: Of the images, (bands, pixels).
@@ -190,10 +190,10 @@ def unlike(samples: Array, tiles: Array, valid: Array, bands: Sequence[str]) -> 
         return []
     found = []
     for band, mine, learned in zip(bands, samples, known.T, strict=True):
-        (low, high), (least, most) = (np.percentile(values, (2, 98)) for values in (mine, learned))
-        if high < least or low > most:
+        (low, middle, high), (least, _, most) = (np.percentile(values, (2, 50, 98)) for values in (mine, learned))
+        if not least <= middle <= most:
             found.append(
-                f"{band} has values from {low:.4g} to {high:.4g}; the tiles that the model was proved on have "
-                f"{least:.4g} to {most:.4g}: is it the right band, in the same units?"
+                f"{band} has values from {low:.4g} to {high:.4g}, {middle:.4g} in the middle; the tiles that the model "
+                f"was proved on have {least:.4g} to {most:.4g}: is it the right band, in the same units?"
             )
     return found
