@@ -174,8 +174,10 @@ def _tell_evaluation(record: "Record", console: Console) -> None:
     shown = f"{metric.value:.3f}" + (f" ({interval.low:.3f} to {interval.high:.3f})" if interval else "")
     name = escape(found.measure.short)
     console.print(f"{name:<10} {shown} on the test blocks, {escape(best.name)} {other:.3f}", highlight=False)
-    if not found.gate.blessed:
-        reason = escape(found.gate.reason)
+    reason = escape(found.gate.reason)
+    if found.gate.blessed:
+        console.print(f"the model was accepted: {reason}", soft_wrap=True, highlight=False)
+    else:
         console.print(f"[yellow]the model was not deployed:[/] {reason}", soft_wrap=True, highlight=False)
         if found.gate.gain <= 0 and found.gate.compared_with in {each.name for each in found.baselines}:
             console.print(_BEATEN, soft_wrap=True, highlight=False)

@@ -22,3 +22,12 @@ def test_a_model_that_a_baseline_beats_is_told_what_may_do_better(tmp_path: Path
     outcome._tell_evaluation(cast(Any, SimpleNamespace(folder=tmp_path)), Console(file=said, width=200))
     assert "the model was not deployed" in said.getvalue()
     assert ("--set train.model.name=auto" in said.getvalue()) is advice
+
+
+def test_a_model_that_takes_over_is_told_what_it_was_compared_with(tmp_path: Path) -> None:
+    found = evaluation(("field", "water", "town"), blocks=6, min_gain=-1)
+    assert found.gate.blessed
+    (tmp_path / EVALUATION).write_text(found.model_dump_json(), encoding="utf-8")
+    said = StringIO()
+    outcome._tell_evaluation(cast(Any, SimpleNamespace(folder=tmp_path)), Console(file=said, width=200))
+    assert f"the model was accepted: {found.gate.reason}" in said.getvalue()
