@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from cli.launch import target
@@ -13,10 +14,12 @@ from cli.terminal.outcome import conclude, save_log
 from cli.terminal.progress import follow
 
 if TYPE_CHECKING:  # these modules load pydantic and Google's client
+    from rich.console import Console
+
     from earthline.config import Environment
     from pipelines.runs.records import Record
     from pipelines.runs.run import Run
-    from pipelines.runs.snapshots import Step
+    from pipelines.runs.snapshots import Snapshot, Step
 
 runs = typer.Typer(name="runs", help="List, show, follow, cancel runs, and read their logs.", no_args_is_help=True)
 
@@ -52,7 +55,7 @@ def list_runs(
 
 @runs.command("show")
 def show_run(job_id: JobId, config: ConfigOption = None) -> None:
-    """Show a run's steps and results."""
+    """Show a run's steps and results, and whether its model serves now."""
     run, record = _find(job_id, config)
     console = display.on_output()
     snapshot = run.read()
@@ -60,6 +63,7 @@ def show_run(job_id: JobId, config: ConfigOption = None) -> None:
     console.print(display.table(snapshot))
     if snapshot.ended:
         conclude(run, record, snapshot, console)
+        _tell_service(snapshot, console)
 
 
 @runs.command("follow")
@@ -108,6 +112,20 @@ def _chosen(run: "Run", name: str | None) -> list["Step"]:
         known = ", ".join(step.name for step in steps)
         raise typer.BadParameter(f"no step '{name}' in this run; it has {known}", param_hint="STEP")
     return chosen
+
+
+def _tell_service(snapshot: "Snapshot", console: "Console") -> None:
+    from google.api_core.exceptions import GoogleAPIError
+
+    from pipelines.runs import service
+
+    outputs = next((step.outputs for step in snapshot.steps if step.name == "deploy_model"), {})
+    try:
+        said = service.told(outputs)
+    except GoogleAPIError as error:
+        said = f"whether its model serves is not known: {' '.join(str(error).split())}"
+    if said:
+        console.print(escape(said), soft_wrap=True, highlight=False)
 
 
 def _unsubmitted(environment: "Environment") -> list["Record"]:

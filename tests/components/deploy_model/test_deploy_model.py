@@ -36,6 +36,7 @@ from components.deploy_model.probe import Probe
 from earthline.config import Serving
 from earthline.formats.served.contract import Contract
 from earthline.formats.served.references import Reference
+from pipelines.runs import service
 case = json.load(open(sys.argv[1]))
 aiplatform.init(project="sandbox", location="us-central1")
 folder = Path(case["folder"])
@@ -79,6 +80,11 @@ good = {"name": "good"}
 if case["only"]:
     attempt(case["only"])
     sys.exit()
+def served(version):
+    api = "https://us-central1-aiplatform.googleapis.com/v1/"
+    model = f"{api}{registry.find('deploy-test').resource_name}@{version}"
+    endpoint = api + endpoints.find("deploy-test").resource_name
+    return service.told({"vertex_model": (model,), "vertex_endpoint": (endpoint,)})
 def goes_back_to():
     return rollback.find("deploy-test", "deploy-test", None, "sandbox").model.version_id
 outcome = {
@@ -86,6 +92,7 @@ outcome = {
     "first": attempt(good),
     "canary": attempt({"name": "canary"}, traffic_percent=20),
     "canary goes back to": goes_back_to(),
+    "canary serves": [served(2), served(3), served(1)],
     "broken": attempt({"factor": 2}, watched=True, traffic_percent=50),
     "second": attempt({"name": "second", "warming": 3}),
     "turns bad": attempt({"starts": case["starts"], "wrong_from": 2}),
@@ -217,6 +224,13 @@ def test_a_staging_endpoint_that_a_killed_step_left_is_removed(outcome):
 
 def test_a_canary_goes_back_to_the_champion(outcome):
     assert outcome["canary goes back to"] == "2"
+
+
+def test_a_run_is_told_whether_its_model_serves(outcome):
+    first, canary, never = outcome["canary serves"]
+    assert first == "version 2 of its model gets 80 % of the traffic, version 3 gets 20 %"
+    assert canary == "version 3 of its model gets 20 % of the traffic, version 2 gets 80 %"
+    assert never.startswith("version 1 of its model does not serve now: ") and "version 2 gets 80 %" in never
 
 
 def test_a_step_that_is_cancelled_leaves_no_staging_endpoint(sandbox, outcome, tmp_path):
