@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 import shapely
 
 from earthline.config import Config, VectorLabels
@@ -10,6 +11,8 @@ from earthline.finding import Finding
 from earthline.label_features.features import LabelFeatures
 from earthline.label_features.overlaps import contradictions, repeated
 from earthline.task import Task, task_of_labels
+
+Array = npt.NDArray[np.bool_]
 
 LEAST_FEATURES = 30
 """Of a stratum: with the usual shares of splits, ten of them are for the test."""
@@ -27,8 +30,11 @@ def of_labels(config: Config) -> Iterator[Finding]:
     held, task = labels.held, task_of_labels(labels)
     yield Finding("labels of the file", True, "; ".join([_by_stratum(held, task), *labels.notes]))
     shape = config.data.region.shape if config.data.region is not None else None
-    if shape is not None:
-        yield from _outside(held, shape, labels)
+    inside = np.ones(len(held), bool) if shape is None else _inside(held, shape)
+    if not inside.all():
+        yield from _outside(held, inside, labels)
+    if inside.any() and labels.KEY == "classes":
+        yield from _absent(held, inside, task)
     pairs = contradictions(held)
     if len(pairs):
         count = len(np.unique(pairs))
@@ -66,10 +72,28 @@ def _told(held: LabelFeatures, task: Task, index: int) -> str:
     return f"'{task.label_name(float(held.values[index]))}'"
 
 
-def _outside(held: LabelFeatures, region: object, labels: VectorLabels) -> Iterator[Finding]:
+def _inside(held: LabelFeatures, region: object) -> Array:
     # A region over the antimeridian goes on beyond 180 degrees.
     turned = shapely.transform(held.shapes, lambda xy: xy + np.array([360.0, 0.0]))
-    inside = shapely.intersects(held.shapes, region) | shapely.intersects(turned, region)
+    found: Array = shapely.intersects(held.shapes, region) | shapely.intersects(turned, region)
+    return found
+
+
+def _absent(held: LabelFeatures, inside: Array, task: Task) -> Iterator[Finding]:
+    """Classes that no feature in the region has: the run would find out after its export."""
+    there = set(task.strata_of(held.values[inside]).tolist())
+    absent = [name for stratum, name in enumerate(task.strata) if stratum not in there]
+    if absent:
+        where = "" if inside.all() else "inside of data.region "
+        yield Finding(
+            "features of each class",
+            False,
+            f"{', '.join(absent)}: no feature {where}is of this class, so it cannot be learned",
+            "correct its values (large and small letters count), its dates or data.region, or remove the class",
+        )
+
+
+def _outside(held: LabelFeatures, inside: Array, labels: VectorLabels) -> Iterator[Finding]:
     count = int((~inside).sum())
     if count == len(held):
         west, south, east, north = shapely.total_bounds(held.shapes)
@@ -80,7 +104,7 @@ def _outside(held: LabelFeatures, region: object, labels: VectorLabels) -> Itera
             f"{south:.6g}) to ({east:.6g}, {north:.6g}) degrees",
             "move data.region, or name the right CRS of the labels",
         )
-    elif count:
+    else:
         yield Finding(
             "labels in the region", None, f"{count:,} of {len(held):,} features lie outside of data.region: not used"
         )

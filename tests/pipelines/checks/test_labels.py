@@ -52,6 +52,14 @@ def test_features_outside_of_the_region_are_counted_and_all_of_them_refused(find
     assert "labels in the region" not in findings([inside], REGION)
 
 
+def test_a_class_without_a_feature_in_the_region_is_refused_before_anything_is_exported(findings):
+    wood, lake = (Point(10.5, 50.5), "wood"), (Point(12, 50.5), "lake")
+    for found in (findings([wood]), findings([wood, lake], REGION)):
+        assert found["features of each class"].passed is False
+        assert found["features of each class"].detail.startswith("water: no feature ")
+    assert "features of each class" not in findings([wood, lake])
+
+
 def test_a_region_over_the_antimeridian_holds_labels_on_both_sides(findings):
     across = "  region: {west: 179, south: -20, east: -179, north: -10}\n  crs: EPSG:32760\n  scale: 10\n"
     both = [(Point(179.5, -15), "wood"), (Point(-179.5, -15), "lake")]
