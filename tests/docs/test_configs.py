@@ -46,7 +46,9 @@ def write_files(folder: Path) -> None:
     (folder / "my_imagery.py").write_text(page.partition("```python\n")[2].partition("```")[0])
     page = (ROOT / "docs" / "how-to" / "validation.md").read_text("utf-8")
     (folder / "schema.yaml").write_text(page.partition("```yml\n")[2].partition("```")[0])
-    (folder / "points.csv").write_text("longitude,latitude,label\n10.8,45.5,water\n10.9,45.6,forest\n")
+    (folder / "visited").mkdir()
+    for name in ("points.csv", "visited/points.csv"):
+        (folder / name).write_text("longitude,latitude,label\n10.8,45.5,water\n10.9,45.6,forest\n")
     (folder / "models").mkdir()
     for name in ("europe.keras", "theirs.keras", "unet.onnx"):
         # Only the training reads what is inside.
