@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from earthline.config import Config
 from earthline.finding import Finding
+from earthline.task import task_of_labels
 from pipelines import dataflow
 from pipelines.checks.images import ImageReference
 
@@ -12,7 +13,7 @@ GPU_SUFFIX = "-gpu"
 
 
 def of_config(config: Config) -> Iterator[Finding]:
-    """Settings of a valid config that will fail on Google Cloud, or were never tried there.
+    """Settings of a valid config that will fail in a run, or were never tried on Google Cloud.
 
     Args:
         config: The workflow's config.
@@ -20,6 +21,7 @@ def of_config(config: Config) -> Iterator[Finding]:
     Raises:
         ImageError: `train.image` or `environment.serving_image` names no image.
     """
+    yield from _schema_of_examples(config)
     if config.train.image is not None or config.train.accelerator_type is not None:
         yield _training_image(config)
     if config.environment.serving_image is not None:
@@ -39,6 +41,28 @@ def of_config(config: Config) -> Iterator[Finding]:
             None,
             "not proven: what was run is Beam's own job server; the job server at "
             f"{config.export.job_endpoint} must be reached from the machine that runs the step",
+        )
+
+
+def _schema_of_examples(config: Config) -> Iterator[Finding]:
+    """Whether the schema is of these bands and classes: the run would find out after its export."""
+    expected = config.validation.expected
+    if expected is None:
+        return
+    apart = []
+    for what, there, asked in (
+        ("bands", expected.bands, config.data.imagery.band_names),
+        ("labels", expected.labels, task_of_labels(config.data.labels).strata),
+    ):
+        # A schema may leave its labels out, and then expects nothing of them.
+        if there and set(there) != set(asked):
+            apart.append(f"its {what} are {', '.join(there)}, the config's {', '.join(asked)}")
+    if apart:
+        yield Finding(
+            "schema of examples",
+            False,
+            "; ".join(apart),
+            "correct them in the schema, or leave out validation.schema_file and keep what the next run proposes",
         )
 
 

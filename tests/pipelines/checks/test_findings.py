@@ -25,6 +25,21 @@ def test_processors_need_nothing_said() -> None:
     assert found() == {}
 
 
+def test_a_schema_of_other_bands_or_classes_is_refused_before_anything_is_exported() -> None:
+    config = load(ROOT / "configs" / "land_cover_vertex.yaml")
+    bands, share = config.data.imagery.band_names, "{least: 0, most: 1}"
+    band = "{data_type: uint16, minimum: 0, maximum: 9}"
+
+    def schema(bands: tuple[str, ...], classes: tuple[str, ...]) -> str:
+        held = (", ".join(f"{name}: {one}" for name in names) for names, one in ((bands, band), (classes, share)))
+        return "validation.expected={{bands: {{{}}}, labels: {{{}}}}}".format(*held)
+
+    classes = config.data.labels.entries
+    assert found(schema(bands, classes)) == found(schema(bands, ())) == {}
+    told = found(schema(bands[1:], (*classes[1:], "orchard")))["schema of examples"]
+    assert told.passed is False and "its bands are" in told.detail and "orchard, the config's" in told.detail
+
+
 @pytest.mark.parametrize(
     ("overrides", "passed", "said"),
     [
