@@ -45,7 +45,7 @@ def of_config(config: Config) -> Iterator[Finding]:
 
 
 def _schema_of_examples(config: Config) -> Iterator[Finding]:
-    """Whether the schema is of these bands and classes: the run would find out after its export."""
+    """Whether the schema is of these bands and labels: the run would find out after its export."""
     expected = config.validation.expected
     if expected is None:
         return

@@ -33,7 +33,7 @@ def of_labels(config: Config) -> Iterator[Finding]:
     inside = np.ones(len(held), bool) if shape is None else _inside(held, shape)
     if not inside.all():
         yield from _outside(held, inside, labels)
-    if inside.any() and labels.KEY == "classes":
+    if inside.any():
         yield from _absent(held, inside, task)
     pairs = contradictions(held)
     if len(pairs):
@@ -80,16 +80,19 @@ def _inside(held: LabelFeatures, region: object) -> Array:
 
 
 def _absent(held: LabelFeatures, inside: Array, task: Task) -> Iterator[Finding]:
-    """Classes that no feature in the region has: the run would find out after its export."""
+    """Entries of the answer that no feature in the region has: the run would find out after its export.
+
+    Strata that are no entries, such as ranges of a value, may be empty.
+    """
     there = set(task.strata_of(held.values[inside]).tolist())
-    absent = [name for stratum, name in enumerate(task.strata) if stratum not in there]
+    absent = [name for stratum, name in enumerate(task.strata) if name in task.entries and stratum not in there]
     if absent:
         where = "" if inside.all() else "inside of data.region "
         yield Finding(
-            "features of each class",
+            "features of each label",
             False,
-            f"{', '.join(absent)}: no feature {where}is of this class, so it cannot be learned",
-            "correct its values (large and small letters count), its dates or data.region, or remove the class",
+            f"{', '.join(absent)}: no feature {where}has this label, so it cannot be learned",
+            "correct its values (large and small letters count), dates or data.region, or remove it from data.labels",
         )
 
 

@@ -55,9 +55,9 @@ def test_features_outside_of_the_region_are_counted_and_all_of_them_refused(find
 def test_a_class_without_a_feature_in_the_region_is_refused_before_anything_is_exported(findings):
     wood, lake = (Point(10.5, 50.5), "wood"), (Point(12, 50.5), "lake")
     for found in (findings([wood]), findings([wood, lake], REGION)):
-        assert found["features of each class"].passed is False
-        assert found["features of each class"].detail.startswith("water: no feature ")
-    assert "features of each class" not in findings([wood, lake])
+        assert found["features of each label"].passed is False
+        assert found["features of each label"].detail.startswith("water: no feature ")
+    assert "features of each label" not in findings([wood, lake])
 
 
 def test_a_region_over_the_antimeridian_holds_labels_on_both_sides(findings):
@@ -88,6 +88,7 @@ def test_contradictions_of_a_value_are_told_by_number():
     shapes = [[1.5, mapping(box(10, 50, 10.2, 50.2))], [2.25, mapping(box(10.1, 50.1, 10.3, 50.3))]]
     labels = {"features": shapes, "value": value}
     config = parse({"name": "plots", "data": {"imagery": {"image": "a/b", "bands": ["B1"]}, "labels": labels}}, "x")
+    assert "features of each label" not in {finding.name for finding in of_labels(config)}, "ranges may be empty"
     found = {each.name: each.detail for each in of_labels(config)}
     assert "such as '1.5' and '2.25' at" in found["contradictions"]
     assert "0 to 2 m 1 polygon" in found["labels of the file"]
