@@ -24,6 +24,7 @@ def submit_recorded(
     console: Console,
     send: Callable[..., str],
     template: bytes | None = None,
+    config: str = "",
 ) -> "Record":
     """Submits a run. Its record is written and its id shown first, so that a lost answer does not lose them.
 
@@ -33,6 +34,7 @@ def submit_recorded(
         console: Where to write.
         send: Submits; takes `announce`, which it calls with the job's id before.
         template: The compiled pipeline, kept beside the record where it is at hand.
+        config: Text of the config, likewise.
 
     Returns:
         The record.
@@ -58,7 +60,7 @@ def submit_recorded(
             created=datetime.now(UTC),
             state=records.SUBMITTING,
         )
-        record.write(template)
+        record.write(template, config)
         kept.append(record)
         console.print(f"run {job_id}", highlight=False)
 

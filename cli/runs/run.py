@@ -28,9 +28,9 @@ def run(
     ] = False,
 ) -> None:
     """Run a workflow: compile, submit, follow, and fetch the map."""
-    from earthline.config import load
+    from earthline.config import as_written, load
 
-    settings = load(config, overrides or ())
+    settings, text = load(config, overrides or ()), as_written(config, overrides or ())
     target.enter(settings.environment, containers=containers)
     console = display.on_output()
     template = prepare(settings, console, seed_data=seed_data)
@@ -39,7 +39,7 @@ def run(
 
     # Somebody waits for a map: nothing new is no reason to keep it back, and steps of earlier runs cost no time.
     send = partial(submission.submit, settings, template, caching=cache, force=True)
-    record = submit_recorded(settings.environment, settings.name, console, send, template)
+    record = submit_recorded(settings.environment, settings.name, console, send, template, text)
     submitted = find_run(settings.environment, record, console)
     if detach:
         tell_how_to_follow(record, console)

@@ -17,9 +17,9 @@ def submit(
     seed_data: SeedData = True,
 ) -> None:
     """Start a run that retrains if there is reason to, and return."""
-    from earthline.config import load
+    from earthline.config import as_written, load
 
-    settings = load(config, overrides or ())
+    settings, text = load(config, overrides or ()), as_written(config, overrides or ())
     target.enter(settings.environment)
     console = display.on_output()
     template = prepare(settings, console, seed_data=seed_data)
@@ -32,6 +32,7 @@ def submit(
         console,
         partial(submission.submit, settings, template, caching=cache, force=force),
         template,
+        text,
     )
     find_run(settings.environment, record, console)
     tell_how_to_follow(record, console)

@@ -1,6 +1,6 @@
 """The config: one YAML file, one frozen model, errors that name the key, the value and the fix."""
 
-from earthline.config.loading import ConfigError, load, parse
+from earthline.config.loading import ConfigError, as_written, load, parse
 from earthline.config.machines import Step
 from earthline.config.sections.budget import Budget
 from earthline.config.sections.data import Data
@@ -45,6 +45,7 @@ __all__ = [
     "Train",
     "Validation",
     "VectorLabels",
+    "as_written",
     "load",
     "parse",
 ]

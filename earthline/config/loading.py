@@ -52,6 +52,18 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Config:
     return _validated(content, origin, path.parent)
 
 
+def as_written(path: Path, overrides: Sequence[str] = ()) -> str:
+    """A config's file as a run keeps it: its text below lines that say where it lay and what was set beside it.
+
+    Args:
+        path: The YAML file, which `load` could read.
+        overrides: As `load` took them.
+    """
+    head = [f"# The config of this run, as it stood in {path.absolute()}: files that it names lie beside that one."]
+    head += [f"#   --set {' '.join(override.split())}" for override in overrides]
+    return "\n".join([*head, path.read_text(encoding="utf-8")])
+
+
 def parse(content: Mapping[str, Any], origin: str) -> Config:
     """Checks a config's content.
 

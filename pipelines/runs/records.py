@@ -18,6 +18,7 @@ RUNS = Path("runs")
 """Folder of all runs, below the working directory."""
 RECORD = "run.json"
 PIPELINE = "pipeline.yaml"
+CONFIG = "config.yaml"
 SUBMITTING = "SUBMITTING"
 """State of a record whose run was about to be submitted: whether it was, Vertex AI knows."""
 REFUSED = "REFUSED"
@@ -61,11 +62,12 @@ class Record(BaseModel):
         """Where the run's results lie."""
         return folder(self.job_id)
 
-    def write(self, template: bytes | None = None) -> None:
+    def write(self, template: bytes | None = None, config: str = "") -> None:
         """Writes `run.json`, whole or not at all.
 
         Args:
             template: The compiled pipeline, to be kept beside it.
+            config: Text of the config, likewise.
 
         Raises:
             RecordError: The folder cannot be written.
@@ -75,6 +77,8 @@ class Record(BaseModel):
             self.folder.mkdir(parents=True, exist_ok=True)
             if template is not None:
                 (self.folder / PIPELINE).write_bytes(template)
+            if config:
+                (self.folder / CONFIG).write_text(config, encoding="utf-8")
             part.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
             part.replace(self.folder / RECORD)
         except OSError as error:

@@ -45,7 +45,7 @@ def submit(sender: Sender) -> tuple[records.Record | None, str, BaseException | 
     """The record that came back, what was shown, and the error."""
     shown = io.StringIO()
     try:
-        record = submit_recorded(Environment(), "forests", Console(file=shown), sender, b"steps: 9")
+        record = submit_recorded(Environment(), "forests", Console(file=shown), sender, b"steps: 9", "name: forests")
         return record, shown.getvalue(), None
     except BaseException as error:
         return None, shown.getvalue(), error
@@ -57,6 +57,7 @@ def test_the_record_is_there_before_the_request_and_completed_after_it() -> None
     assert sender.before == (records.SUBMITTING, b"steps: 9")
     assert record is not None and record.state == records.read(JOB).state == "PENDING"
     assert shown == f"run {JOB}\n"
+    assert (records.folder(JOB) / records.CONFIG).read_text() == "name: forests"
 
 
 def test_a_run_that_is_refused_is_recorded_so() -> None:

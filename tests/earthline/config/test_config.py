@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from earthline.config import BoundingBox, Config, ConfigError, load, parse
+from earthline.config import BoundingBox, Config, ConfigError, as_written, load, parse
 
 ROOT = Path(__file__).parents[3]
 CONTENT: dict[str, Any] = {
@@ -311,3 +311,14 @@ def test_the_written_schema_is_current() -> None:
     written = json.loads((ROOT / "configs" / "schema.json").read_text(encoding="utf-8"))
     written.pop("$schema")
     assert written == json.loads(json.dumps(Config.model_json_schema())), "run `make schema`"
+
+
+def test_what_a_run_keeps_of_its_config_says_the_same_and_what_was_set(tmp_path: Path) -> None:
+    path, kept = tmp_path / "map.yaml", tmp_path / "runs" / "config.yaml"
+    path.write_text("# mine\n" + yaml.safe_dump(CONTENT))
+    kept.parent.mkdir()
+    kept.write_text(as_written(path, ["train.epochs=3"]))
+    lines = kept.read_text().splitlines()
+    assert lines[0].endswith(f"{path}: files that it names lie beside that one.")
+    assert lines[1:3] == ["#   --set train.epochs=3", "# mine"]
+    assert load(kept) == load(path)
