@@ -21,6 +21,7 @@ import numpy as np
 
 from components.export_examples.writing.files import read_part, write_whole
 from earthline.formats import shards
+from earthline.formats.descriptions import READING
 from earthline.formats.manifest import SPLITS
 from earthline.formats.shards import ShardError, frame
 
@@ -253,7 +254,7 @@ def _begin(end: bytes, name: str, length: int) -> int:
 
 
 def _index(content: bytes) -> tuple[Array, tuple[LostPatch, ...], int]:
-    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+    with READING, np.load(io.BytesIO(content), allow_pickle=False) as archive:
         places, told, crc = archive["places"], archive["lost"].tobytes(), int(archive["crc"])
     if places.dtype != PLACES:
         raise ValueError(f"it is of another version: {places.dtype}")

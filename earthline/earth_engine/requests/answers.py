@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as npy
 
+from earthline.formats.descriptions import READING
+
 _HEADER_BYTES = 2**18
 """Bytes of the longest description: 1,024 bands with long names. NumPy's own bound refuses a few hundred bands."""
 
@@ -34,7 +36,8 @@ def pixels(content: Any, shape: tuple[int, int]) -> np.ndarray[Any, Any]:
     try:
         version = npy.read_magic(stream)
         read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        found, by_columns, kind = read(stream, max_header_size=_HEADER_BYTES)
+        with READING:
+            found, by_columns, kind = read(stream, max_header_size=_HEADER_BYTES)
     except (ValueError, SyntaxError, TypeError, RecursionError) as error:
         raise MalformedError(f"the answer of {len(content):,} bytes is no NPY file: {error}") from error
     if kind.hasobject or kind.names is None or by_columns:

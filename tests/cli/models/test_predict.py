@@ -379,7 +379,7 @@ def test_values_in_other_units_are_said(
 ) -> None:
     folder = shutil.copytree(saved, tmp_path / "model")
     tiles = np.random.default_rng(0).uniform(500, 3000, (1, 8, 8, 2)).astype(np.float32)
-    tiles[..., 1] /= 1000
+    tiles[..., 1] = tiles[..., 1] / 1000 - 1.5
     Reference(tiles, np.ones((1, 8, 8), np.float32), np.zeros((1, 8, 8, 3), np.float32)).write(folder)
     code, _, said = called(monkeypatch, capsys, image, "--model", folder, "-o", tmp_path / "map.tif", "--any-scale")
     assert code == 0
