@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -48,6 +49,20 @@ def running(home: Home) -> dict[str, Any]:
     return {}
 
 
+def _listening(home: Home) -> dict[str, Any]:
+    """As `running`; one that is being killed stands among the processes for a moment, and listens no more."""
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    while state := running(home):
+        try:
+            socket.create_connection(("127.0.0.1", int(state["port"])), timeout=5).close()
+        except OSError:
+            if time.monotonic() < deadline:
+                time.sleep(0.05)
+                continue
+        break
+    return state
+
+
 def start(
     home: Home, *, idle_minutes: float, containers: str | None = None, preload: Sequence[str] = ()
 ) -> dict[str, Any]:
@@ -66,7 +81,7 @@ def start(
     """
     home.root.mkdir(parents=True, exist_ok=True)
     with _lock(home):
-        state = running(home)
+        state = _listening(home)
         if state and containers in (None, state.get("containers", "")):
             return state
         if containers:

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -49,6 +50,20 @@ def test_start_is_idempotent_and_stop_leaves_nothing(home: Path) -> None:
     assert not psutil.pid_exists(first.pid)
     assert not (home / "state.json").exists()
     assert control(home, "stop").stdout == "No sandbox was running.\n"
+
+
+def test_one_that_is_dying_is_not_taken_for_one_that_runs(home: Path) -> None:
+    """A killed process with much memory stands among the others for a moment."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1.5)"]) as dying:
+        home.mkdir()
+        started = psutil.Process(dying.pid).create_time()
+        state = {"pid": dying.pid, "process_started": started, "port": port, "containers": ""}
+        (home / "state.json").write_text(json.dumps(state))
+        control(home, "start")
+    assert attach(home).pid != dying.pid and attach(home).port != port
+    assert status(home)["running"] is True
 
 
 def test_killed_sandbox_starts_again_with_its_objects_and_ports(home: Path) -> None:
