@@ -50,11 +50,6 @@ def unexpected(home: Path | None = None) -> ApiError:
     return ApiError("INTERNAL", "The sandbox failed on this request; the traceback is in its log (sandbox.log).")
 
 
-def unexpected_error() -> JsonResponse:
-    """A 500 that tells where the traceback is; call it inside `except` after logging."""
-    return error_response(unexpected())
-
-
 class ErrorBoundary:
     """ASGI middleware: whatever an application raises becomes Google's JSON, and a traceback in the log."""
 

@@ -85,7 +85,7 @@ class VertexService:
             routes.append(route(settings, method, "{rest:path}", self._unsupported))
         self.app = Starlette(
             routes=routes,
-            middleware=[Middleware(ErrorBoundary)],
+            middleware=[Middleware(ErrorBoundary, home=settings.home.root)],
             exception_handlers={HTTPException: render_no_route},
         )
 

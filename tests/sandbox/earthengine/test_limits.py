@@ -1,4 +1,5 @@
 import asyncio
+import shutil
 import socket
 import threading
 import time
@@ -111,6 +112,20 @@ def test_an_unexpected_failure_is_a_500_in_googles_shape_with_a_traceback_in_the
     answer = asyncio.run(run())
     assert answer.status_code == 500 and answer.json()["error"]["status"] == "INTERNAL"
     assert "ZeroDivisionError" in caplog.text
+    dispatcher.close()
+
+
+def test_a_full_disk_is_no_500_that_clients_repeat(tmp_path, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=4096))
+    dispatcher = Dispatcher(Limits(), home=tmp_path)
+
+    async def run():
+        async with served(dispatcher, lambda call: 1 / 0) as client:
+            return await client.post("/v1/work", json={})
+
+    answer = asyncio.run(run())
+    assert answer.status_code == 400 and "disk is full: 4,096 bytes" in answer.json()["error"]["message"]
     dispatcher.close()
 
 

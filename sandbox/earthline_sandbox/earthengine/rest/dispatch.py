@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -21,7 +22,7 @@ from earthline_sandbox.earthengine.rest.discovery import VERSIONS
 from earthline_sandbox.earthengine.rest.request_log import ENTRY, functions_of
 from earthline_sandbox.earthengine.supervision import Supervisor
 from earthline_sandbox.errors import ApiError, invalid, not_found
-from earthline_sandbox.responses import JsonResponse, unexpected_error
+from earthline_sandbox.responses import JsonResponse, error_response, unexpected
 
 logger = logging.getLogger(__name__)
 
@@ -73,8 +74,15 @@ class Dispatcher:
     that the endpoint's answer needs.
     """
 
-    def __init__(self, limits: Limits, supervisor: Supervisor | None = None) -> None:
-        """Takes the quota of concurrent computations from `limits`, and what watches over them."""
+    def __init__(self, limits: Limits, supervisor: Supervisor | None = None, home: Path | None = None) -> None:
+        """Takes the quota of concurrent computations from `limits`, and what watches over them.
+
+        Args:
+            limits: Quota, rate and sizes.
+            supervisor: Left out, one of its own.
+            home: The sandbox's data folder, whose disk may be full.
+        """
+        self._home = home
         self._limits = limits
         self._supervisor = supervisor or Supervisor(limits)
         self._rate = Rate()
@@ -110,7 +118,7 @@ class Dispatcher:
                 raise
             except Exception:
                 logger.exception("%s %s failed", request.method, request.url.path)
-                return unexpected_error()
+                return error_response(unexpected(self._home))
             if isinstance(result, Response):
                 return result
             if isinstance(result, tuple):

@@ -70,7 +70,7 @@ class EarthEngine:
         self._operations = Operations(root / "operations", limits, supervisor)
         self._ingestion = Ingestion(self._assets, settings.home.storage, limits)
         self._endpoints = VertexEndpoints(f"http://127.0.0.1:{settings.port}")
-        self._dispatcher = Dispatcher(limits, supervisor)
+        self._dispatcher = Dispatcher(limits, supervisor, settings.home.root)
         self._seeding = 0
         evaluator = self._evaluator = Evaluator(self._assets, self._endpoints, objects=self._ingestion.source)
         self._pixels = PixelRoutes(evaluator, limits)
