@@ -72,6 +72,11 @@ class DraftClass:
         """All that mean the class."""
         return [self.value, *self.also]
 
+    @property
+    def section(self) -> dict[str, Any]:
+        """As it stands in a config."""
+        return {"name": self.name, "color": self.color, "values": self.values}
+
 
 @dataclass(frozen=True)
 class Known:

@@ -49,11 +49,12 @@ def values(path: Path, field: str) -> Counter[int | float | str]:
     Raises:
         DraftError: The file cannot be read, or has no such field.
     """
-    there = fields(path)
+    table = _columns(path) if path.suffix.lower() in CSV_SUFFIXES else None
+    there = fields(path) if table is None else tuple(table)
     if field not in there:
         raise DraftError(f"--field: {path} has no field '{field}'; there are: {', '.join(there) or 'none'}")
-    if path.suffix.lower() in CSV_SUFFIXES:
-        column = _columns(path)[field]
+    if table is not None:
+        column = table[field]
     else:
         import pyogrio
 

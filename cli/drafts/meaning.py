@@ -158,4 +158,4 @@ def sections_of(known: Sequence[DraftClass]) -> list[dict[str, Any]]:
     Args:
         known: The classes.
     """
-    return [{"name": each.name, "color": each.color, "values": each.values} for each in known]
+    return [each.section for each in known]

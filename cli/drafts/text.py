@@ -51,7 +51,7 @@ class Draft:
         """What labels mean: their classes, or a value."""
         if self.value:
             return {"value": dict(self.value)}
-        return {"classes": [{"name": each.name, "color": each.color, "values": each.values} for each in self.classes]}
+        return {"classes": [each.section for each in self.classes]}
 
     def content(self) -> dict[str, Any]:
         """The same as parsed YAML."""
@@ -114,8 +114,9 @@ def _section(draft: Draft, key: str, section: Mapping[str, Any], depth: int = 0,
 def _classes(draft: Draft) -> Iterable[str]:
     yield _remarked("    classes:", draft.remarks.get("data.labels.classes", ""))
     for each in draft.classes:
-        entry = {"name": each.name, "color": each.color, "values": each.values}
-        yield _remarked(f"      - {_flow(entry)}", "" if each.count is None else f"{each.count:,.0f} {draft.counted}")
+        yield _remarked(
+            f"      - {_flow(each.section)}", "" if each.count is None else f"{each.count:,.0f} {draft.counted}"
+        )
 
 
 def _model(draft: Draft) -> Iterable[str]:

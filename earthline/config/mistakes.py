@@ -114,10 +114,11 @@ def _fix(place: Place, kind: str, value: Any, message: str, sections: Sections) 
             return f"unknown key (value {shown(value)}); {moved(place[-1], given)}"
         known, home = sections.known_keys(place[:-1]), sections.home(place)
         close = difflib.get_close_matches(str(place[-1]), known, n=1)
-        hint = f"did you mean `{close[0]}`?" if close else f"known here: {', '.join(known)}"
-        if home is not None:
-            hint = f"it belongs to {_key(home)}" + ("" if close else ": move it there")
-            hint += f", or did you mean `{close[0]}`?" if close else ""
+        meant = f"did you mean `{close[0]}`?" if close else ""
+        if home is None:
+            hint = meant or f"known here: {', '.join(known)}"
+        else:
+            hint = f"it belongs to {_key(home)}" + (f", or {meant}" if meant else ": move it there")
         return f"unknown key (value {shown(value)}); {hint}"
     if kind == "missing":
         others = [key for key in _label_keys() if place[:-1] == ("data", "labels") and key != place[-1]]

@@ -1,6 +1,6 @@
 """The sections and fields of a config's content by their place."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -69,20 +69,8 @@ class Sections:
                 continue
             field = model.model_fields.get(part) if model is not None else None
             model = _model_in(field.annotation) if field is not None else None
-            if model is Model:
-                model = _architecture(content)
-            elif model is Loss:
-                model = _loss(content)
-            elif model is Imagery:
-                model = _imagery(content)
-            elif model is Ready:
-                model = _ready(content)
-            elif model is Labels:
-                model = _labels(content)
-            elif model is Region:
-                model = meant_region(content)
-            elif model is Steps:
-                model = steps_section()
+            meant = _MEANT.get(model) if model is not None else None
+            model = model if meant is None else meant(content)
         return model
 
 
@@ -131,3 +119,15 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
         if found is not None:
             return found
     return None
+
+
+_MEANT: Mapping[type[BaseModel], Callable[[Any], type[BaseModel]]] = {
+    Model: _architecture,
+    Loss: _loss,
+    Imagery: _imagery,
+    Ready: _ready,
+    Labels: _labels,
+    Region: meant_region,
+    Steps: lambda _: steps_section(),
+}
+"""Of sections whose keys depend on their content: what gives the section that is meant."""
