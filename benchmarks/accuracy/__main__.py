@@ -104,16 +104,29 @@ def _run(cells: Sequence[Cell], parsed: argparse.Namespace) -> list[Cell]:
     failed = []
 
     def one(cell: Cell) -> None:
-        if time.monotonic() < until and not _process(cell, parsed.variants[cell.variant], parsed):
+        if time.monotonic() < until and not _process(cell, beside[cell], parsed):
             failed.append(cell)
 
+    beside = _of_one_training(cells, parsed.variants)
     with ThreadPoolExecutor(parsed.jobs) as pool:
-        list(pool.map(one, cells))
+        list(pool.map(one, beside))
     return failed
 
 
-def _process(cell: Cell, changes: Mapping[str, Any], parsed: argparse.Namespace) -> bool:
-    """Runs one cell; says how it went."""
+def _of_one_training(cells: Sequence[Cell], variants: Mapping[str, Mapping[str, Any]]) -> dict[Cell, list[Cell]]:
+    """Cells to be trained, and with each those that need no training of their own beside it."""
+    found: dict[Cell, list[Cell]] = {}
+    for cell in cells:
+        plain = cell.model_copy(update={"variant": PLAIN})
+        if plain in cells and models.after_training(variants[cell.variant]):
+            found.setdefault(plain, []).append(cell)
+        else:
+            found.setdefault(cell, [])
+    return found
+
+
+def _process(cell: Cell, beside: Sequence[Cell], parsed: argparse.Namespace) -> bool:
+    """Runs one cell, and those of the same training; says how it went."""
     threads = str(parsed.threads)
     environment = os.environ | {
         "OMP_NUM_THREADS": threads,
@@ -129,7 +142,8 @@ def _process(cell: Cell, changes: Mapping[str, Any], parsed: argparse.Namespace)
             json.dumps(
                 {
                     "cell": cell.model_dump(),
-                    "changes": changes,
+                    "changes": parsed.variants[cell.variant],
+                    "beside": {each.variant: parsed.variants[each.variant] for each in beside},
                     "examples": str(datasets.folder(cell.set, cell.seed, parsed.work).resolve()),
                     "output": str(parsed.output.resolve()),
                 }

@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.accuracy import candidates, models, results
 from benchmarks.accuracy.candidates import Candidate
-from benchmarks.accuracy.results import Cell, Result
+from benchmarks.accuracy.results import PLAIN, Cell, Result
 from earthline import patches
 from earthline.blocks import number
 from earthline.config import Train
@@ -27,16 +27,19 @@ from earthline.task import Task, task_of_record
 Array = np.ndarray[Any, Any]
 
 
-def run(cell: Cell, changes: dict[str, object], examples: Path) -> Iterator[Result]:
+def run(
+    cell: Cell, changes: dict[str, object], examples: Path, beside: dict[str, dict[str, object]] | None = None
+) -> Iterator[Result]:
     """Trains, predicts the test split and scores.
 
     Args:
         cell: Which run.
         changes: Settings of its variant.
         examples: Folder of the dataset.
+        beside: Settings by variant of what is done to the same network once it has learned (`models.after_training`).
 
     Returns:
-        Its result, and then those of the candidates that it trained on the way, if it had any.
+        Its result, and then those of the variants beside it, or of the candidates that it trained on the way.
 
     Raises:
         ValueError: The model cannot learn from the set.
@@ -56,8 +59,12 @@ def run(cell: Cell, changes: dict[str, object], examples: Path) -> Iterator[Resu
             of_each = cell.model_copy(update={"model": each.name})
             yield _result(of_each, manifest, test, task, predicted, told)
         return
-    predicted, told = _trained(train, examples, test, task)
-    yield _result(cell, manifest, test, task, predicted, told)
+    sections = {PLAIN: train} | {
+        variant: models.section(cell.model, each, cell.seed) for variant, each in (beside or {}).items()
+    }
+    for variant, (predicted, told) in _trained(sections, examples, test, task):
+        of_variant = cell if variant == PLAIN else cell.model_copy(update={"variant": variant})
+        yield _result(of_variant, manifest, test, task, predicted, told)
 
 
 def _result(
@@ -99,8 +106,17 @@ def _told(candidate: Candidate, test: Patches, task: Task) -> tuple[Array, dict[
     return predicted, told
 
 
-def _trained(train: Train, examples: Path, test: Patches, task: Task) -> tuple[Array, dict[str, Any]]:
-    """Map values of the test pixels by a model of the product, and what its result tells of it."""
+def _trained(
+    sections: dict[str, Train], examples: Path, test: Patches, task: Task
+) -> Iterator[tuple[str, tuple[Array, dict[str, Any]]]]:
+    """Map values of the test pixels by a model of the product, and what its result tells of it.
+
+    Args:
+        sections: `train` by variant: the first is trained, of the others the priors alone are set afterwards.
+        examples: Folder of the dataset.
+        test: The test split.
+        task: What is learned.
+    """
     # Seconds to load, and settings that are wrong should say so at once.
     from components.evaluate_model import scoring
     from trainer import saved_network, training
@@ -108,19 +124,45 @@ def _trained(train: Train, examples: Path, test: Patches, task: Task) -> tuple[A
 
     with tempfile.TemporaryDirectory(prefix="accuracy-") as name:
         folder = Path(name)
+        first, *others = sections
         began = time.monotonic()
-        state = training.run(train, examples, folder)
-        trained = time.monotonic()
-        predicted = scoring.predictions(saved_network.read(folder), test, task)
-        told = {
-            "epochs": len(state.history),
-            "best_epoch": state.best_epoch,
-            "parameters": Description.read(folder).parameters,
-            "train_seconds": round(trained - began, 1),
-            "predict_seconds": round(time.monotonic() - trained, 1),
-            "settings": train.model_dump(mode="json"),
-        }
-    return predicted, told
+        state = training.run(sections[first], examples, folder)
+        seconds = round(time.monotonic() - began, 1)
+        network = saved_network.read(folder)
+        parameters = Description.read(folder).parameters
+        for variant in (first, *others):
+            began = time.monotonic()
+            changed = network if variant == first else _moved(network, sections[variant], examples, folder)
+            predicted = scoring.predictions(changed, test, task)
+            yield (
+                variant,
+                (
+                    predicted,
+                    {
+                        "epochs": len(state.history),
+                        "best_epoch": state.best_epoch,
+                        "parameters": parameters,
+                        "train_seconds": seconds,
+                        "predict_seconds": round(time.monotonic() - began, 1),
+                        "settings": sections[variant].model_dump(mode="json"),
+                    },
+                ),
+            )
+
+
+def _moved(network: Any, train: Train, examples: Path, folder: Path) -> Any:
+    """A trained network with a prior, as the trainer would have completed it."""
+    import keras
+    import tensorflow as tf
+
+    from trainer.confidence import prior
+    from trainer.lesson import Lesson
+
+    assert train.prior is not None, "callers ask first"
+    strategy = tf.distribute.get_strategy()
+    lesson = Lesson.prepared(train, examples, strategy=strategy, checkpoint=folder / "c", logs=folder / "logs")
+    outputs = lesson.head.moved(network.outputs[0], prior.factors(train.prior, lesson))
+    return keras.Model(network.inputs, outputs, name=network.name)
 
 
 def _fitted(kind: str, train: Patches, test: Patches, task: Task, seed: int) -> tuple[Array, dict[str, Any]]:
@@ -144,7 +186,7 @@ def main() -> int:
     request = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     cell, output = Cell.model_validate(request["cell"]), Path(request["output"])
     try:
-        for result in run(cell, request["changes"], Path(request["examples"])):
+        for result in run(cell, request["changes"], Path(request["examples"]), request.get("beside")):
             if result.cell == cell or not (output / result.cell.path).is_file():
                 results.write(result, output)
     except ValueError as error:

@@ -56,6 +56,15 @@ def variants(path: Path | None) -> dict[str, dict[str, Any]]:
     return found
 
 
+def after_training(changes: Mapping[str, Any]) -> bool:
+    """Whether a variant changes only what is done once a model has learned, so that it needs no training of its own.
+
+    Args:
+        changes: Of the variant.
+    """
+    return set(changes) - {"sets"} == {"prior"}
+
+
 def baseline(name: str) -> str | None:
     """Which of `baselines.KINDS` a name of models.yaml stands for; None for a model of the product."""
     kind: str | None = _content()["models"][name].get("baseline")

@@ -12,7 +12,7 @@ import shapely
 from threadpoolctl import threadpool_limits
 
 from benchmarks.accuracy import __main__ as command
-from benchmarks.accuracy import baselines, candidates, datasets, models, results, scenes, sets, table
+from benchmarks.accuracy import baselines, candidates, cell, datasets, models, results, scenes, sets, table
 from benchmarks.accuracy.pooling import Pool
 from benchmarks.accuracy.results import PLAIN, Cell, Result
 from earthline import patches
@@ -148,6 +148,33 @@ def test_models_and_variants_are_for_some_sets_alone(tmp_path: Path) -> None:
     file.write_text("../up: {augment: false}\n")
     with pytest.raises(ValueError, match=r"'\.\./up'"):
         models.variants(file)
+
+
+def test_a_prior_beside_a_training_is_that_of_a_training_with_it(tmp_path: Path) -> None:
+    folder = datasets.prepared("square_fields", 0, tmp_path)
+    plain: dict[str, object] = {"epochs": 2}
+    moved: dict[str, object] = plain | {"prior": {"towards": "equal"}}
+    one = Cell(set="square_fields", model="linear", seed=0)
+    other = one.model_copy(update={"variant": "prior"})
+
+    both = list(cell.run(one, plain, folder, {"prior": moved}))
+    (alone,) = cell.run(other, moved, folder)
+
+    assert [found.cell for found in both] == [one, other]
+    assert both[1].sums == alone.sums and both[1].settings == alone.settings
+    assert both[0].sums != both[1].sums, "this prior changes nothing, so that the test could not fail"
+
+
+def test_only_what_comes_after_the_training_shares_it() -> None:
+    plain = Cell(set="leipzig", model="unet", seed=0)
+    prior, jitter = (plain.model_copy(update={"variant": name}) for name in ("prior", "jitter"))
+    variants: dict[str, dict[str, object]] = {
+        PLAIN: {},
+        "prior": {"prior": {"towards": "ground"}, "sets": ["leipzig"]},
+        "jitter": {"band_jitter": 0.1},
+    }
+    assert command._of_one_training([plain, prior, jitter], variants) == {plain: [prior], jitter: []}
+    assert command._of_one_training([prior], variants) == {prior: []}
 
 
 def test_a_gain_is_paired_by_seed_and_ground() -> None:
