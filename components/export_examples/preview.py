@@ -44,8 +44,6 @@ _ENOUGH = 100
 """Pixels of the grid that one of a thinned picture stands for, at most, where it is asked whether they are enough."""
 _MUCH = 0.05
 """Share of the region without imagery from which it is told."""
-_SPARSE, _SPOT = 0.02, 2
-"""Share of labelled pixels below which each is drawn as a spot, and how many pixels that reaches to each side."""
 
 
 @dataclass(frozen=True)
@@ -184,7 +182,7 @@ def write(path: Path, name: str, data: Data, export: Export, seen: Preview, find
             "totals": {split: sum(row.by_split[split] for row in seen.rows) for split in SPLITS},
             "outlined": outline is not None,
             "image": uri(splits.outlined(seen.picture, outline, seen.step)),
-            "labels": uri(splits.outlined(_labels(seen, task), outline, seen.step)),
+            "labels": uri(splits.outlined(scene.drawn_labels(seen.labels, task), outline, seen.step)),
             "counted": "Labelled pixels" if not seen.of_features else "Points and polygons",
             "parts": "" if seen.selected is None else uri(_parts(seen, seen.selected, export, outline)),
         },
@@ -223,12 +221,6 @@ def _too_few(task: Task, labels: Array, there: Array, where: Array, step: int) -
     }
     found = task.label_findings(ground, sparse=False)
     return [*(f"validation would stop the run: {text}" for _, text in found.anomalies), *found.warnings]
-
-
-def _labels(seen: Preview, task: Task) -> Array:
-    """Labels in their colours; single pixels become spots that one can see."""
-    shown, there = task.colors_of(seen.labels), labelled(seen.labels)
-    return splits.spotted(shown, there, _SPOT) if there.mean() < _SPARSE else shown
 
 
 def _parts(seen: Preview, selected: Selection, export: Export, outline: BaseGeometry | None) -> Array:
