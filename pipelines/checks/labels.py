@@ -109,7 +109,10 @@ def _outside(held: LabelFeatures, inside: Array, labels: VectorLabels) -> Iterat
         )
     else:
         yield Finding(
-            "labels in the region", None, f"{count:,} of {len(held):,} features lie outside of data.region: not used"
+            "labels in the region",
+            None,
+            f"{count:,} of {len(held):,} features lie outside of data.region, such as the one at "
+            f"{_place(held, int(np.argmin(inside)))}: not used",
         )
 
 

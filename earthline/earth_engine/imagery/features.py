@@ -110,13 +110,15 @@ def require_known(data: Data, labels: VectorLabels) -> str:
         PixelsError: Earth Engine does not answer.
     """
     here, other_time = region(data), ""
+    outline = None if data.region is None else data.region.shape
     if labels.held is not None:
         # Asked for its extent alone, Earth Engine need not be sent what may not even be uploaded yet.
-        extent = of_geojson(answered(here.bounds().getInfo, "data.region"))
+        where = of_geojson(answered(here.bounds().getInfo, "data.region")) if outline is None else outline
         turned = shapely.transform(labels.held.shapes, lambda xy: xy + np.array([360.0, 0.0]))
-        there = shapely.intersects(labels.held.shapes, extent) | shapely.intersects(turned, extent)
+        there = shapely.intersects(labels.held.shapes, where) | shapely.intersects(turned, where)
         inside = int(there.sum())
-        if inside and not there.all():
+        # Of an outline that the config holds, a check without requests has told which lie outside.
+        if inside and not there.all() and outline is None:
             spot = shapely.point_on_surface(labels.held.shapes[~there][0])
             other_time = (
                 f"{int((~there).sum()):,} of {len(there):,} lie outside, such as the one at longitude {spot.x:.5f}, "
@@ -135,7 +137,9 @@ def require_known(data: Data, labels: VectorLabels) -> str:
             "labels"
         )
     more = f"; {other_time}" if other_time else ""
-    return f"{inside:,} features lie in the region{more}"
+    # Of a region that Earth Engine alone knows, the extent was asked for.
+    place = "in the region's extent" if labels.held is not None and outline is None else "in the region"
+    return f"{inside:,} features lie {place}{more}"
 
 
 def _require_meaning(labels: VectorLabels, here: Any) -> None:

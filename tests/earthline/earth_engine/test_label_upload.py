@@ -8,10 +8,10 @@ import pytest
 FOLDER = "projects/sandbox/assets/earthline/labels"
 SCRIPT = """
 import ee, json, sys
-import numpy as np
+import numpy as np, shapely
 from pathlib import Path
 from google.cloud import storage
-from earthline.config import load
+from earthline.config import Outline, load
 from earthline.earth_engine import connection, label_upload
 from earthline.earth_engine.imagery import features, labels
 settings = load(Path(sys.argv[1]))
@@ -22,6 +22,8 @@ first = label_upload.ensure(section, settings.environment.bucket, "sandbox", lin
 again = label_upload.ensure(section, settings.environment.bucket, "sandbox", lines.append)
 travelled = type(settings.data).model_validate_json(settings.data.model_dump_json())
 found = features.listed(travelled, travelled.labels)
+triangle = {"type": "Polygon", "coordinates": [[[9.9, 46.9], [11.1, 46.9], [9.9, 48.1], [9.9, 46.9]]]}
+outlined = settings.data.model_copy(update={"region": Outline.model_validate({"geometry": triangle})})
 bucket = storage.Client(project="sandbox").bucket(settings.environment.bucket)
 left = [blob.name for blob in bucket.list_blobs(prefix="earthline/labels")]
 print(json.dumps({
@@ -32,6 +34,8 @@ print(json.dumps({
     "from": ee.data.getAsset(section.table)["properties"]["attribution"],
     "told": features.require_field(travelled.labels),
     "known": features.require_known(travelled, travelled.labels),
+    "outlined": features.require_known(outlined, section),
+    "touch": int(shapely.intersects(section.held.shapes, outlined.region.shape).sum()),
 }))
 """
 CONFIG = """
@@ -77,3 +81,6 @@ def test_a_large_file_is_uploaded_once_and_read_back_whole(sandbox, config):
     assert told["classes"] == [750, 750] and told["same"]
     assert "1,500 features" in told["told"] and "1,500 features lie in the region" in told["known"]
     assert told["from"] == "labels of fields.geojson"
+    # Of an outline, what lies in its extent alone does not lie in it.
+    assert 100 < told["touch"] < 1400
+    assert told["outlined"] == f"{told['touch']:,} features lie in the region"

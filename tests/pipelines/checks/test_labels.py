@@ -46,7 +46,9 @@ def test_features_are_told_by_class(findings):
 def test_features_outside_of_the_region_are_counted_and_all_of_them_refused(findings):
     inside, outside = (Point(10.5, 50.5), "wood"), (Point(12, 50.5), "lake")
     found = findings([inside, outside], REGION)["labels in the region"]
-    assert found.passed is None and found.detail.startswith("1 of 2 features lie outside of data.region")
+    assert found.passed is None and found.detail == (
+        "1 of 2 features lie outside of data.region, such as the one at (12.00000, 50.50000): not used"
+    )
     found = findings([outside, outside], REGION)["labels in the region"]
     assert found.passed is False and "(12, 50.5)" in found.detail and "CRS" in found.fix
     assert "labels in the region" not in findings([inside], REGION)
