@@ -219,7 +219,7 @@ def _too_few(task: Task, labels: Array, there: Array, where: Array, step: int) -
         split: task.statistics(np.repeat(labels[there & (where == place)], min(step**2, _ENOUGH)))
         for place, split in enumerate(SPLITS)
     }
-    found = task.label_findings(ground, sparse=False)
+    found = task.label_findings(ground)
     return [*(f"validation would stop the run: {text}" for _, text in found.anomalies), *found.warnings]
 
 

@@ -67,6 +67,14 @@ class FeatureStatistics:
         found: list[int] = self.task.strata_of(np.array([each.value for each in self.records.features])).tolist()
         return found
 
+    @property
+    def totals(self) -> list[tuple[int, int]]:
+        """(points, polygons) of each stratum, wherever they lie."""
+        found = [[0, 0] for _ in self.task.strata]
+        for stratum, record in zip(self.strata, self.records.features, strict=True):
+            found[stratum][not record.point] += 1
+        return [(points, polygons) for points, polygons in found]
+
     def counts(self, split: str, stratum: int) -> tuple[int, int]:
         """(points, polygons) of a stratum that have labelled pixels in a split."""
         strata = self.strata
@@ -123,11 +131,7 @@ def _check_owners(seen: FeatureStatistics, owners: Mapping[int, list[str]], find
 
 
 def _check_numbers(seen: FeatureStatistics, ground: Mapping[str, tuple[int, ...]], findings: Findings) -> None:
-    names, strata = seen.task.strata, seen.strata
-    totals = [[0, 0] for _ in names]
-    for stratum, record in zip(strata, seen.records.features, strict=True):
-        totals[stratum][not record.point] += 1
+    names = seen.task.strata
     counts = {split: [seen.counts(split, place) for place in range(len(names))] for split in ground}
-    whole = [(points, polygons) for points, polygons in totals]
-    for title, text in floors.few(seen.task.stratum_word, names, whole, counts, ground):
+    for title, text in floors.few(seen.task.stratum_word, names, seen.totals, counts, ground):
         findings.warning(title, text)

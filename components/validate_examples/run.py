@@ -97,15 +97,17 @@ def run(
     findings = functools.reduce(operator.add, (of_split.findings for of_split in gathered.values()), findings)
     ground = {split: of_split.ground_labels(of_examples) for split, of_split in gathered.items()}
     strata = expected.shares(ground, of_examples.strata)
-    values.check(manifest, of_examples, gathered, ground, findings, sparse=records is not None)
-    places.check(manifest, gathered, findings)
-    distances = places.distances(manifest, gathered)
-    places.check_distances(manifest, distances, findings)
-    pairs = copies.check(manifest, gathered, findings)
     seen = None
     if records is not None:
         owners = {split: of_split.features for split, of_split in gathered.items()}
         seen = features.FeatureStatistics(records, of_examples, owners)
+    in_all = None if seen is None else [points + polygons for points, polygons in seen.totals]
+    values.check(manifest, of_examples, gathered, ground, findings, in_all)
+    places.check(manifest, gathered, findings)
+    distances = places.distances(manifest, gathered)
+    places.check_distances(manifest, distances, findings)
+    pairs = copies.check(manifest, gathered, findings)
+    if seen is not None:
         features.check(seen, {split: of_split.by_stratum for split, of_split in ground.items()}, findings)
     if schema is not None:
         expected.check(schema, manifest, gathered, strata, findings)

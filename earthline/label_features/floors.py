@@ -36,12 +36,11 @@ def few(
     ]
     if single:
         shown = [*single[:_LISTED], *(["others"] if len(single) > _LISTED else [])]
-        listed = " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 2 else shown)
         found.append(
             (
                 "single features",
-                f"{listed} in all: a single feature lies in one split alone, so such a {word} is learned or judged, "
-                f"never both; collect at least {LEAST_TRAINING} of each, in different places",
+                f"{joined(shown)} in all: a single feature lies in one split alone, so such a {word} is learned or "
+                f"judged, never both; collect at least {LEAST_TRAINING} of each, in different places",
             )
         )
     for place, (name, total) in enumerate(zip(names, totals, strict=True)):
@@ -60,6 +59,15 @@ def few(
                 )
             )
     return found
+
+
+def joined(parts: Sequence[str]) -> str:
+    """Parts of a sentence: `a`, `a and b`, `a, b and c`.
+
+    Args:
+        parts: One or more.
+    """
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 2 else parts)
 
 
 def told(points: int, polygons: int) -> str:

@@ -1,7 +1,7 @@
 """The labels' side of a task: how they are encoded, sampled, counted and checked."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -244,12 +244,13 @@ class LabelSide(ABC):
 
     @abstractmethod
     def label_findings(
-        self, ground: Mapping[str, LabelStatistics], sparse: bool, ways: Ways = OF_A_REGION
+        self, ground: Mapping[str, LabelStatistics], features: Sequence[int] | None = None, ways: Ways = OF_A_REGION
     ) -> LabelFindings:
         """Whether there is enough of everything to learn from and to judge by.
 
         Args:
             ground: By split, each pixel of the ground counted once.
-            sparse: Whether labels are points and polygons, of which few pixels are normal.
+            features: Of labels that are points and polygons, of which few pixels are normal, how many each stratum
+                has in all, (strata,); None where labels are a raster.
             ways: What advice may say.
         """

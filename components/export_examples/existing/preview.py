@@ -91,7 +91,7 @@ def look(data: Data, export: Export, project: str) -> ExistingPreview:
                     if len(first) < SHOWN:
                         first.append(patch)
             sheets[split] = _sheet(first, manifest, task)
-    found = task.label_findings(statistics, False, OF_EXAMPLES)
+    found = task.label_findings(statistics, None, OF_EXAMPLES)
     return ExistingPreview(
         manifest,
         {split: mine.by_stratum for split, mine in statistics.items()},

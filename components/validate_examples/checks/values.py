@@ -1,7 +1,7 @@
 """What a whole split shows of its values and labels: masks, constants, cut values, and the balance of labels."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -26,8 +26,7 @@ def check(
     statistics: Mapping[str, SplitStatistics],
     ground: Mapping[str, LabelStatistics],
     findings: Findings,
-    *,
-    sparse: bool = False,
+    features: Sequence[int] | None = None,
 ) -> None:
     """Checks what only a whole split, or several, can show.
 
@@ -37,7 +36,7 @@ def check(
         statistics: By split.
         ground: Statistics of labels by split, each pixel of the ground counted once.
         findings: Where they are noted.
-        sparse: Whether labels are points and polygons, of which few pixels are normal.
+        features: Of labels that are points and polygons, how many each stratum has; None where labels are a raster.
     """
     unreadable = findings.has("shard", "schema")
     for split, of_split in statistics.items():
@@ -62,7 +61,7 @@ def check(
         return
     if findings.has("masked"):
         return
-    _check_labels(manifest, task, statistics, ground, findings, sparse=sparse)
+    _check_labels(manifest, task, statistics, ground, findings, features)
 
 
 def _check_bands(manifest: Manifest, split: str, of_split: SplitStatistics, findings: Findings) -> None:
@@ -109,8 +108,7 @@ def _check_labels(
     statistics: Mapping[str, SplitStatistics],
     ground: Mapping[str, LabelStatistics],
     findings: Findings,
-    *,
-    sparse: bool,
+    features: Sequence[int] | None,
 ) -> None:
     """Whether there is enough of each stratum."""
     unlabelled = [split for split, of_split in statistics.items() if of_split.examples and not of_split.labels.pixels]
@@ -128,7 +126,7 @@ def _check_labels(
         return
     if unlabelled and len(unlabelled) == len(statistics):
         return
-    found = task.label_findings(ground, sparse, OF_A_REGION if manifest.placed else OF_EXAMPLES)
+    found = task.label_findings(ground, features, OF_A_REGION if manifest.placed else OF_EXAMPLES)
     for kind, text in found.anomalies:
         findings.error(kind, text)
     for text in found.warnings:

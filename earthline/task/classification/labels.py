@@ -1,6 +1,6 @@
 """Labels of classes: encoded, looked at, balanced and counted."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -11,6 +11,7 @@ from earthline.config import Labels, RasterLabels, VectorLabels
 from earthline.config.sections.labels import ClassLabels, FeatureClass, VectorClassLabels
 from earthline.config.sections.labels.class_rules import unknown_told
 from earthline.label_features.files import is_empty
+from earthline.label_features.floors import LEAST_TRAINING, joined
 from earthline.task.classification.classes import UNLABELLED, Classes
 from earthline.task.labels import OF_A_REGION, LabelError, LabelFindings, LabelSide, LabelStatistics, Ways
 
@@ -228,31 +229,55 @@ class ClassLabelSide(Classes, LabelSide):
         return ClassCounts(self.names, np.bincount(labels, minlength=len(self.names))[: len(self.names)])
 
     def label_findings(
-        self, ground: Mapping[str, LabelStatistics], sparse: bool, ways: Ways = OF_A_REGION
+        self, ground: Mapping[str, LabelStatistics], features: Sequence[int] | None = None, ways: Ways = OF_A_REGION
     ) -> LabelFindings:
-        """Whether each class has ground enough in each split."""
-        anomalies, warnings = [], []
+        """Whether each class has ground enough in each split; all that lack it are told in one line."""
+        short, single, warnings = [], [], []
+        least = LEAST_TRAINING_PIXELS if features is None else 1
         for class_id, name in enumerate(self.names):
             counts = {split: of_split.by_stratum[class_id] for split, of_split in ground.items()}
             if not any(counts.values()):
                 warnings.append(f"class '{name}' has no pixel in any split: the map cannot show it")
                 continue
             train = counts.get("train", 0)
-            if train < (1 if sparse else LEAST_TRAINING_PIXELS):
+            if features is not None and features[class_id] == 1:
+                # What else it lacks follows from that.
+                single += [] if train else [f"'{name}'"]
+                continue
+            if train < least:
                 there = ", ".join(f"{count:,} in {split}" for split, count in counts.items() if split != "train")
-                what = f"only {train:,} pixels" if train else "no pixel"
-                anomalies.append(
-                    (
-                        "class balance",
-                        f"'{name}' has {what} in train ({there}), too few to learn from; merge it with another class "
-                        f"or add its values to data.labels.ignore, or give it more ground: {ways.more}",
-                    )
-                )
+                short.append(f"'{name}' has {f'only {train:,} pixels' if train else 'no pixel'} in train ({there})")
             lost = {"validation": "no epoch is chosen for its sake", "test": "its accuracy stays unknown"}
             for split, meaning in lost.items():
                 if split in counts and not counts[split]:
                     warnings.append(f"class '{name}' has no pixel in {split}: {meaning}; {ways.others}")
-        return LabelFindings(tuple(anomalies), tuple(warnings))
+        anomalies = [*_alone(single), *_short(short, ways)]
+        return LabelFindings(tuple(("class balance", text) for text in anomalies), tuple(warnings))
+
+
+def _alone(names: Sequence[str]) -> list[str]:
+    """What is said of classes of one feature, which is not in train."""
+    if not names:
+        return []
+    one = len(names) == 1
+    return [
+        f"{joined(names)} {'comes' if one else 'come'} from one point or polygon{'' if one else ' each'}, which lies "
+        "in another split than train: what is known from one place alone cannot be learned and judged; collect at "
+        f"least {LEAST_TRAINING}{'' if one else ' of each'}, in different places, or take such classes out of "
+        "data.labels"
+    ]
+
+
+def _short(found: Sequence[str], ways: Ways) -> list[str]:
+    """What is said of classes with too little training ground."""
+    if not found:
+        return []
+    merge = (
+        "merge it with another class or add its values to data.labels.ignore, or give it more ground"
+        if len(found) == 1
+        else "merge them with other classes or add their values to data.labels.ignore, or give them more ground"
+    )
+    return [f"{joined(found)}, too few to learn from; {merge}: {ways.more}"]
 
 
 def _classes(labels: VectorLabels) -> tuple[FeatureClass, ...]:

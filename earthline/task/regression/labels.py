@@ -1,6 +1,6 @@
 """Labels of a continuous value: encoded, looked at, balanced and counted."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -192,7 +192,7 @@ class ValueLabelSide(Values, LabelSide):
         return ValueStatistics.of(known, self.ends, self.strata_of(known), len(self.strata))
 
     def label_findings(
-        self, ground: Mapping[str, LabelStatistics], sparse: bool, ways: Ways = OF_A_REGION
+        self, ground: Mapping[str, LabelStatistics], features: Sequence[int] | None = None, ways: Ways = OF_A_REGION
     ) -> LabelFindings:
         """Whether there is something to learn, and whether splits are alike."""
         anomalies, warnings = [], []
@@ -200,7 +200,7 @@ class ValueLabelSide(Values, LabelSide):
         assert train is None or isinstance(train, ValueStatistics)
         for split, mine in ground.items():
             assert isinstance(mine, ValueStatistics)
-            if 0 < mine.pixels < (1 if sparse else LEAST_TRAINING_PIXELS) and split == "train":
+            if 0 < mine.pixels < (LEAST_TRAINING_PIXELS if features is None else 1) and split == "train":
                 anomalies.append(
                     (
                         "few labels",

@@ -151,7 +151,7 @@ class Ordinal(Task):
     def statistics(self, labels):
         return GradeCounts(np.bincount(labels, minlength=len(self.grades))[: len(self.grades)])
 
-    def label_findings(self, ground, sparse, ways=None):
+    def label_findings(self, ground, features=None, ways=None):
         return LabelFindings(
             warnings=tuple(f"{split} has few labels" for split, of in ground.items() if of.pixels < 99)
         )

@@ -1,5 +1,7 @@
 """Points and polygons in a dataset: counted by class and split, and never in two splits unseen."""
 
+import json
+
 import numpy as np
 import pytest
 import shapely
@@ -68,6 +70,22 @@ def test_few_pixels_are_no_reason_to_fail_but_none_is(folder):
     keep(folder, records())
     with pytest.raises(ExamplesError, match="class balance: 'water' has no pixel in train"):
         validate(folder)
+
+
+def test_a_class_of_one_feature_outside_of_train_says_so_and_nothing_else(folder):
+    def once(split, index, patch):
+        label = sparse(split, index, patch).label
+        return replaced(patch, label=np.where((label == 1) & ((split, index) != ("test", 0)), UNLABELLED, label))
+
+    write(folder, once)
+    found = records()
+    keep(folder, [each for place, each in enumerate(found) if each.value == 0 or place == len(found) - 3])
+    with pytest.raises(ExamplesError) as told:
+        validate(folder)
+    (line,) = str(told.value).splitlines()[1:]
+    assert line.startswith("class balance: 'water' comes from one point or polygon, which lies in another split than")
+    warnings = json.loads((folder.parent / "statistics" / "statistics.json").read_text())["warnings"]
+    assert not [text for text in warnings if "'water' has no pixel" in text]
 
 
 def test_a_feature_with_pixels_in_two_splits_is_a_leak(folder):

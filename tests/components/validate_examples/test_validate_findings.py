@@ -99,7 +99,7 @@ def test_classes_that_nobody_labelled_or_hardly_anybody_are_told_in_a_line(folde
     assert line.startswith(
         "rare in train: 'water' (80 pixels, 0.88 %) and 'ice' (40 pixels, 0.44 %) of the labelled ground"
     )
-    assert [text for text in task.label_findings(ground, False).warnings if "desert" in text] == [
+    assert [text for text in task.label_findings(ground).warnings if "desert" in text] == [
         "class 'desert' has no pixel in any split: the map cannot show it"
     ]
 

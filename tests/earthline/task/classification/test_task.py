@@ -88,7 +88,24 @@ def test_advice_fits_where_the_examples_come_from() -> None:
     task = TASK
     train = task.statistics(np.array([0] * 100 + [1] * 3, np.uint8))
     ground = {"train": train, "test": task.statistics(np.zeros(10, np.uint8))}
-    here, elsewhere = (task.label_findings(ground, False, ways) for ways in (OF_A_REGION, OF_EXAMPLES))
+    here, elsewhere = (task.label_findings(ground, None, ways) for ways in (OF_A_REGION, OF_EXAMPLES))
     assert "a larger region" in here.anomalies[0][1] and "export.block_shape" in here.warnings[-1]
     said = " ".join([elsewhere.anomalies[0][1], *elsewhere.warnings])
     assert "more files in data.examples" in said and "region" not in said and "block_shape" not in said
+
+
+def test_all_classes_without_training_ground_are_one_line() -> None:
+    task = Classification(("land", "water", "sand", "ice"))
+    ground = {
+        split: task.statistics(np.repeat(np.arange(4), counts).astype(np.uint8))
+        for split, counts in {"train": [90, 0, 7, 0], "test": [9, 5, 3, 2]}.items()
+    }
+    ((kind, line),) = task.label_findings(ground).anomalies
+    assert kind == "class balance"
+    assert line.startswith(
+        "'water' has no pixel in train (5 in test), 'sand' has only 7 pixels in train (3 in test) and 'ice' has no "
+        "pixel in train (2 in test), too few to learn from; merge them with other classes"
+    )
+    # Of points a few will do; of two classes there is one alone, which lies in the test split.
+    ((_, line),) = task.label_findings(ground, [9, 1, 4, 1]).anomalies
+    assert line.startswith("'water' and 'ice' come from one point or polygon each, which lies in another split")

@@ -91,13 +91,13 @@ def test_labels_of_examples_are_scaled_and_ignored() -> None:
     ],
 )
 def test_nothing_to_learn_from_fails(train: list[float], test: list[float], said: str) -> None:
-    found = TASK.label_findings({"train": of(np.array(train)), "test": of(np.array(test))}, False)
+    found = TASK.label_findings({"train": of(np.array(train)), "test": of(np.array(test))})
     assert said in [kind for kind, _ in found.anomalies]
 
 
 def test_splits_of_another_kind_and_absent_parts_are_warned_of() -> None:
     train, test = np.linspace(0, 10, 100), np.linspace(40, 50, 100)
-    found = TASK.label_findings({"train": of(train), "test": of(test)}, False)
+    found = TASK.label_findings({"train": of(train), "test": of(test)})
     assert found.anomalies == ()
     assert "test: the mean label 45 m is" in found.warnings[0] and "above train's 5" in found.warnings[0]
     assert "no label of 20 to 60 m" in found.warnings[1]
