@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from cli.drafts.answers import DraftError
+from earthline.label_features.far import far_from_all
 
 QUANTILES = (25, 50, 75, 95)
 """In percent, between the parts: the last one holds what is rare and high."""
@@ -16,8 +17,6 @@ _FILLS = (-9999.0, -99999.0, -999.0, -32768.0, -2147483648.0, -3.402823466385288
 """Numbers that stand for no label in many rasters and tables."""
 _FEW_TEXTS = 0.1
 """Share of labels up to which texts among fractions are no kinds but words for nothing, such as NA."""
-_FAR = 10
-"""Widths of the nine labels in ten by which another one lies far from all."""
 _MOST_KINDS = 255
 _PLACEHOLDER = (0.0, 1.0)
 
@@ -132,9 +131,7 @@ def spread_of(counts: Mapping[Any, float], where: str) -> Spread:
     def at(percent: float) -> float:
         return ordered[min(int(np.searchsorted(below, percent / 100)), len(ordered) - 1)]
 
-    low, high = at(5), at(95)
-    reach = _FAR * (high - low)
-    far = tuple(number for number in ordered if high > low and not low - reach <= number <= high + reach)
+    far = far_from_all({number: found[number] for number in ordered})
     quantiles = tuple(at(percent) for percent in QUANTILES)
     return Spread(ordered[0], ordered[-1], quantiles, (*map(_plain, sorted(fills)), *texts), far)
 

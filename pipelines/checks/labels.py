@@ -8,6 +8,7 @@ import shapely
 
 from earthline.config import Config, VectorLabels
 from earthline.finding import Finding
+from earthline.label_features.far import far_from_all
 from earthline.label_features.features import LabelFeatures
 from earthline.label_features.overlaps import contradictions, repeated
 from earthline.task import Task, task_of_labels
@@ -19,7 +20,7 @@ LEAST_FEATURES = 30
 
 
 def of_labels(config: Config) -> Iterator[Finding]:
-    """Findings on `data.labels`: features by stratum, outside of the region, contradictions and repetitions.
+    """Findings on `data.labels`: features by stratum, outside of the region, slips, contradictions and repetitions.
 
     Args:
         config: The workflow's config.
@@ -35,6 +36,7 @@ def of_labels(config: Config) -> Iterator[Finding]:
         yield from _outside(held, inside, labels)
     if inside.any():
         yield from _absent(held, inside, task)
+    yield from _far(held, task)
     pairs = contradictions(held)
     if len(pairs):
         count = len(np.unique(pairs))
@@ -94,6 +96,26 @@ def _absent(held: LabelFeatures, inside: Array, task: Task) -> Iterator[Finding]
             f"{', '.join(absent)}: no feature {where}has this label, so it cannot be learned",
             "correct its values (large and small letters count), dates or data.region, or remove it from data.labels",
         )
+
+
+def _far(held: LabelFeatures, task: Task) -> Iterator[Finding]:
+    """Numbers far from all others: each is in the range, which somebody may have widened for it."""
+    if set(task.strata) & set(task.entries):
+        return
+    numbers, counts = np.unique(held.values, return_counts=True)
+    far = far_from_all(dict(zip(numbers.tolist(), counts.tolist(), strict=True)))
+    if not far:
+        return
+    shown = ", ".join(
+        f"{number:.10g} at {_place(held, int(np.flatnonzero(held.values == number)[0]))}" for number in far[:3]
+    )
+    yield Finding(
+        "labels far from all",
+        None,
+        f"{shown}{' …' if len(far) > 3 else ''}: far from all other labels (half of them from "
+        f"{np.percentile(held.values, 25):.6g} to {np.percentile(held.values, 75):.6g}). If it is a slip, such as a "
+        "wrong unit, correct it or add it to data.labels.ignore, and bring data.labels.value.range to the others",
+    )
 
 
 def _outside(held: LabelFeatures, inside: Array, labels: VectorLabels) -> Iterator[Finding]:

@@ -101,3 +101,23 @@ def test_labels_of_a_raster_have_none_of_these(tmp_path):
     labels = {"image": "a/c", "band": "b1", "classes": classes}
     config = parse({"name": "raster", "data": {"imagery": {"image": "a/b", "bands": ["B1"]}, "labels": labels}}, "x")
     assert list(of_labels(config)) == []
+
+
+def test_a_slip_of_the_unit_is_told_whatever_the_range(tmp_path):
+    values = [*(place / 2 for place in range(60)), 236_200.0]
+    rows = [
+        {"type": "Feature", "geometry": mapping(Point(10 + place / 100, 50.5)), "properties": {"kind": value}}
+        for place, value in enumerate(values)
+    ]
+    (tmp_path / "fields.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": rows}))
+
+    def told(value, ignore=()):
+        labels = f"    value: {value}\n    ignore: {list(ignore)}\n"
+        (tmp_path / "config.yaml").write_text(CONFIG.partition("    classes:")[0] + labels)
+        return {found.name: found for found in of_labels(load(tmp_path / "config.yaml"))}.get("labels far from all")
+
+    found = told("{name: biomass, unit: t/ha, range: [0, 250000]}")
+    assert found.passed is None
+    assert found.detail.startswith("236200 at (10.60000, 50.50000): far from all other labels (half of them from 7.5")
+    assert "data.labels.ignore" in found.detail
+    assert told("{name: biomass, unit: t/ha, range: [0, 30]}", [236200]) is None
