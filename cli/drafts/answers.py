@@ -45,6 +45,7 @@ class Answers:
         collection: Asset id of imagery that is a collection.
         ready: Name of a ready source.
         bands: Names, in order.
+        quality: How clouds can be masked, by the bands that the imagery turned out to have; empty where it cannot.
         start: First day, YYYY-MM-DD.
         end: Day after the last one.
         labels: Asset id of the labels.
@@ -67,6 +68,7 @@ class Answers:
     collection: str = ""
     ready: str = ""
     bands: tuple[str, ...] = ()
+    quality: str = ""
     start: str = ""
     end: str = ""
     labels: str = ""
@@ -192,12 +194,12 @@ class Answers:
         return section | {"data_type": data_type}
 
     def masking(self) -> dict[str, Any]:
-        """How clouds are masked, where the collection's id tells."""
+        """How clouds are masked, where the collection's id or a band of the imagery tells."""
         if self.collection.startswith("COPERNICUS/S2"):
             return {"cloud_mask": "sentinel2_cloud_score", "max_cloud_percent": 60}
         if re.match(r"LANDSAT/L[A-Z]0[4-9]/C02/", self.collection):
             return {"cloud_mask": "landsat_qa", "max_cloud_percent": 60}
-        return {}
+        return {"cloud_mask": self.quality} if self.quality else {}
 
 
 def file_instead(key: str, asset: str) -> str:

@@ -154,6 +154,8 @@ def _remark_imagery(section: Mapping[str, Any], said: Said) -> None:
     said.remarks["data.imagery.bands"] = "what the model sees, in this order"
     if "end" in section:
         said.remarks["data.imagery.end"] = "the day after the last one"
+    if "cloud_mask" in section:
+        said.remarks["data.imagery.cloud_mask"] = "clouds are neither learned nor mapped"
     if "max_cloud_percent" in section:
         said.remarks["data.imagery.max_cloud_percent"] = "scenes that are mostly cloud cost time and give little"
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from cli.drafts import survey
 from cli.drafts.answers import Answers, DraftError
+from earthline.earth_engine.imagery.sources import clouds
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class LabelsSeen:
 
 
 def look(answers: Answers) -> tuple[str, ...]:
-    """Looks at the imagery, and fills in the size of its pixels.
+    """Looks at the imagery, and fills in the size of its pixels and how its clouds can be masked.
 
     Args:
         answers: With the imagery.
@@ -51,6 +52,7 @@ def look(answers: Answers) -> tuple[str, ...]:
     unknown = [band for band in answers.bands if band not in found.types]
     if unknown:
         raise DraftError(f"--bands: {', '.join(unknown)} not in {asset}, which has {', '.join(found.types)}")
+    answers.quality = next((mask for mask, band in clouds.BANDS.items() if band in found.types), "")
     if answers.collection:
         answers.scale = answers.scale or float(round(found.metres) or found.metres)
     return found.usual

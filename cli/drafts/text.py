@@ -114,9 +114,8 @@ def _section(draft: Draft, key: str, section: Mapping[str, Any], depth: int = 0,
 def _classes(draft: Draft) -> Iterable[str]:
     yield _remarked("    classes:", draft.remarks.get("data.labels.classes", ""))
     for each in draft.classes:
-        yield _remarked(
-            f"      - {_flow(each.section)}", "" if each.count is None else f"{each.count:,.0f} {draft.counted}"
-        )
+        counted = draft.counted.removesuffix("s") if each.count == 1 else draft.counted
+        yield _remarked(f"      - {_flow(each.section)}", "" if each.count is None else f"{each.count:,.0f} {counted}")
 
 
 def _model(draft: Draft) -> Iterable[str]:

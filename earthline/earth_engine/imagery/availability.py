@@ -8,7 +8,7 @@ from earthline.config import Data, Source
 from earthline.earth_engine.imagery import sources
 from earthline.earth_engine.imagery.errors import ImageryError, answered
 from earthline.earth_engine.imagery.region import region
-from earthline.earth_engine.imagery.sources import ready
+from earthline.earth_engine.imagery.sources import clouds, ready
 
 _LISTED = 12
 """Steps without images that an error lists."""
@@ -122,6 +122,12 @@ def _require_bands(key: str, source: Source, there: list[str]) -> None:
     if missing:
         place = f"{key}.bands" if set(missing) & set(source.taken) else f"{key}.quality_band"
         raise ImageryError(f"{place}: {', '.join(missing)} not in {source.asset}, which has {', '.join(there)}")
+    quality = clouds.BANDS.get(source.cloud_mask)
+    if quality is not None and quality not in there:
+        raise ImageryError(
+            f"{key}.cloud_mask: {source.cloud_mask} reads the band {quality}, and {source.asset} has "
+            f"{', '.join(there)}; leave cloud_mask out, or mask by a `function` of your own"
+        )
 
 
 def _require_steps(key: str, source: Source, counts: list[list[int]]) -> None:

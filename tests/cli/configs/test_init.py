@@ -90,6 +90,9 @@ def scene(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Sandbox
     image = save(folder / "image.tif", bands, ("red", "nir", "QA"))
     sandbox.command("add", f"{FOLDER}/valley/image", image)
     labels = save(folder / "labels.tif", cover[np.newaxis], ("cover",), nodata=255)
+    clouds = np.where(columns < 40, 22280, 21824)
+    optical = save(folder / "optical.tif", np.stack([7000 + rows, clouds]).astype(np.uint16), ("SR_B4", "QA_PIXEL"))
+    sandbox.command("add", f"{FOLDER}/optical", optical, "--pyramiding", "QA_PIXEL=MODE")
     height = np.where(cover == 255, np.nan, 0.125 * cover + rows / 8).astype(np.float32)
     height[2:4] = -9999
     sandbox.command("add", f"{FOLDER}/valley/height", save(folder / "height.tif", height[np.newaxis], ("height",)))
@@ -156,6 +159,17 @@ def test_a_collection_and_a_ready_source_are_looked_at(
     code, checked, err = here.earthline("check", "mine.yaml")
     assert (code, err) == (0, "") and "✗" not in checked
     assert "16.272" not in err and "UTM zone 33N (EPSG:32633)" in checked
+
+
+def test_clouds_are_masked_by_the_band_of_quality_of_a_single_image(here: Shell) -> None:
+    code, out, err = here.earthline("init", "m.yaml", "--image", f"{FOLDER}/optical", "--labels", *FLAGS[3:])
+    assert (code, err) == (0, ""), out
+    assert yaml.safe_load((here.folder / "m.yaml").read_text())["data"]["imagery"] == {
+        "image": f"{FOLDER}/optical",
+        "bands": ["SR_B4"],
+        "cloud_mask": "landsat_qa",
+        "data_type": "uint16",
+    }
 
 
 def test_a_file_is_written_over_by_force_alone(here: Shell) -> None:

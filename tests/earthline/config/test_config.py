@@ -64,7 +64,10 @@ BOX = {"west": 1, "south": 1, "east": 2, "north": 2}
         (changed(data__imagery__bands=["B1", "B1"]), ["data.imagery.bands", "named twice: B1"]),
         (changed(data__imagery__collection="X/Y"), ["data.imagery", "exactly one of `image`"]),
         (changed(data__imagery__image=...), ["data.imagery", "exactly one of `image`"]),
-        (changed(data__imagery__cloud_mask="landsat_qa"), ["data.imagery", "apply to a `collection`"]),
+        (
+            changed(data__imagery__max_cloud_percent=5),
+            ["data.imagery", "`max_cloud_percent` applies to a `collection`", "remove it", "in place of `image`"],
+        ),
         (changed(data__imagery={**COLLECTION, "start": ...} | {"start": None}), ["data.imagery", "`start` and `end`"]),
         (changed(data__imagery=COLLECTION), ["data:", "`crs` and `region`"]),
         (changed(data__imagery={**COLLECTION, "end": "2020-01-01"}), ["start 2021-01-01", "before end 2020-01-01"]),

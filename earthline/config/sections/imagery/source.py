@@ -17,7 +17,7 @@ Composite = Literal["median", "mean", "mosaic", "first", "min", "max", "percenti
 Resample = Literal["nearest", "bilinear", "bicubic", "mean", "mode"]
 _CLOUD_PROPERTIES = {"COPERNICUS/S2": "CLOUDY_PIXEL_PERCENTAGE", "NASA/HLS/": "CLOUD_COVERAGE"}
 """By the beginning of the collection's id, from the catalogue's pages."""
-_OF_A_COLLECTION = ("cloud_mask", "max_cloud_percent", "filters", "time", "percentile", "quality_band")
+_OF_A_COLLECTION = ("max_cloud_percent", "filters", "time", "percentile", "quality_band")
 """Keys that say nothing of a single image."""
 
 
@@ -76,8 +76,8 @@ class Source(Section):
     )
     cloud_mask: CloudMask = Field(
         default="none",
-        description="How cloudy pixels are masked: `sentinel2_scl` by the scene classification, "
-        "`sentinel2_cloud_score` by Cloud Score+ (cs_cdf), `landsat_qa` by QA_PIXEL.",
+        description="How cloudy pixels are masked, of a single image too: `sentinel2_scl` by its band SCL (scene "
+        "classification), `sentinel2_cloud_score` by Cloud Score+ (cs_cdf), `landsat_qa` by its band QA_PIXEL.",
     )
     max_cloud_percent: Number | None = Field(
         default=None, ge=0, le=100, description="Leave out scenes with more cloud than this, in percent."
@@ -148,10 +148,14 @@ class Source(Section):
         if self.start and self.end and self.start >= self.end:
             raise ValueError(f"start {self.start} must be before end {self.end}")
         if self.image is not None or self.function is not None:
-            said = [key for key in _OF_A_COLLECTION if getattr(self, key) not in (None, "none", {})]
+            said = [key for key in _OF_A_COLLECTION if getattr(self, key) not in (None, {})]
             if said:
-                listed = " and ".join(f"`{key}`" for key in dict.fromkeys([*said, "max_cloud_percent"][:2]))
-                raise ValueError(f"{listed} apply to a `collection`; remove them or give one")
+                listed = " and ".join(f"`{key}`" for key in said)
+                verb, them = ("applies", "it") if len(said) == 1 else ("apply", "them")
+                raise ValueError(
+                    f"{listed} {verb} to a `collection`, of which images are chosen; remove {them}, or name a "
+                    f"`collection` in place of `{'image' if self.image is not None else 'function'}`"
+                )
         if self.cloud_property is not None and self.max_cloud_percent is None:
             raise ValueError("`cloud_property` is read for `max_cloud_percent` alone; give that too, or remove it")
         for key, composite in (("percentile", "percentile"), ("quality_band", "quality_mosaic")):

@@ -1,4 +1,4 @@
-"""Cloud masks of the collections that carry one."""
+"""Cloud masks of the images that carry one."""
 
 from typing import Any
 
@@ -13,20 +13,22 @@ _LANDSAT_CLOUD_BITS = 0b11110
 """Dilated cloud, cirrus, cloud, cloud shadow: bits 1 to 4 of Landsat Collection 2's QA_PIXEL."""
 
 
+BANDS = {"sentinel2_scl": "SCL", "landsat_qa": "QA_PIXEL"}
+"""Band that a mask reads, by `data.imagery.cloud_mask`; the others read no band of the image itself."""
+
+
 def masked(images: Any, mask: str) -> Any:
-    """An `ee.ImageCollection` whose cloudy pixels are masked.
+    """An `ee.ImageCollection`, or an `ee.Image`, whose cloudy pixels are masked.
 
     Args:
-        images: The collection.
+        images: The collection, or the image.
         mask: One of `data.imagery.cloud_mask`.
     """
-    if mask == "sentinel2_scl":
-        return images.map(_mask_scene_classification)
     if mask == "sentinel2_cloud_score":
-        return images.linkCollection(ee.ImageCollection(_CLOUD_SCORE), ["cs_cdf"]).map(_mask_cloud_score)
-    if mask == "landsat_qa":
-        return images.map(_mask_landsat)
-    return images
+        images = images.linkCollection(ee.ImageCollection(_CLOUD_SCORE), ["cs_cdf"])
+    if mask not in _MASKS:
+        return images
+    return _MASKS[mask](images) if isinstance(images, ee.Image) else images.map(_MASKS[mask])
 
 
 def _mask_scene_classification(scene: Any) -> Any:
@@ -43,3 +45,11 @@ def _mask_cloud_score(scene: Any) -> Any:
 
 def _mask_landsat(scene: Any) -> Any:
     return scene.updateMask(scene.select("QA_PIXEL").bitwiseAnd(_LANDSAT_CLOUD_BITS).eq(0))
+
+
+_MASKS = {
+    "sentinel2_scl": _mask_scene_classification,
+    "sentinel2_cloud_score": _mask_cloud_score,
+    "landsat_qa": _mask_landsat,
+}
+"""What masks one image, by `data.imagery.cloud_mask`."""

@@ -84,7 +84,8 @@ def _steps(data: Data, source: Source) -> list[Any]:
     """An `ee.Image` for each step in time, or one, with the bands `source.taken` in final units; gaps are filled."""
     single = single_image(source)
     if single is not None:
-        found = [resampling.resampled(single.select(list(source.taken)), source.resample)]
+        clear = clouds.masked(single, source.cloud_mask).select(list(source.taken))
+        found = [resampling.resampled(clear, source.resample)]
     elif source.time is None:
         found = [_composite(data, source, source.span)]
     else:

@@ -35,6 +35,26 @@ CASES: Mapping[str, Mapping[str, Any]] = {
         "bands": ["red", "thermal"],
         "composite": "mean",
     },
+    "landsat image": {
+        "image": "LANDSAT/LT05/C02/T1_L2/ready_0",
+        "bands": ["SR_B3"],
+        "cloud_mask": "landsat_qa",
+    },
+    "sentinel2 image by class": {
+        "image": "COPERNICUS/S2_SR_HARMONIZED/ready_0",
+        "bands": ["B4"],
+        "cloud_mask": "sentinel2_scl",
+    },
+    "sentinel2 image by score": {
+        "image": "COPERNICUS/S2_SR_HARMONIZED/ready_0",
+        "bands": ["B4"],
+        "cloud_mask": "sentinel2_cloud_score",
+    },
+    "no such quality": {
+        "image": "COPERNICUS/S2_SR_HARMONIZED/ready_0",
+        "bands": ["B4"],
+        "cloud_mask": "landsat_qa",
+    },
     "sentinel1": {"ready": {"name": "sentinel1", "orbit": "ascending"}, **YEAR},
     "sentinel1 linear": {"ready": {"name": "sentinel1", "decibels": False}, **YEAR, "bands": ["VV"]},
     "no such orbit": {"ready": {"name": "sentinel1", "orbit": "descending"}, **YEAR},
@@ -149,6 +169,15 @@ def test_sentinel2_is_masked_by_cloud_score_or_scene_class(said: Mapping[str, An
     agree(said, "sentinel2 by score", mean(np.where(clear, B4, np.nan)), mean(np.where(clear, B8, np.nan)))
     clear = ~np.isin(SCL, [3, 8, 9, 10, 11])
     agree(said, "sentinel2 by class", mean(np.where(clear, B4, np.nan)), mean(np.where(clear, B8, np.nan)))
+
+
+def test_clouds_of_a_single_image_are_masked_as_those_of_a_collection(said: Mapping[str, Any]) -> None:
+    agree(said, "landsat image", np.where(QUALITY[0].astype(int) & 0b11110, np.nan, RED[0]))
+    agree(said, "sentinel2 image by class", np.where(np.isin(SCL[0], [3, 8, 9, 10, 11]), np.nan, B4[0]))
+    agree(said, "sentinel2 image by score", np.where(SCORE[0] >= 0.6, B4[0], np.nan))
+    told = said["no such quality"]["error"]
+    assert "data.imagery.cloud_mask: landsat_qa reads the band QA_PIXEL" in told and "which" not in told
+    assert "has B4, B8, SCL" in told
 
 
 def test_landsats_have_common_bands_in_physical_units(said: Mapping[str, Any]) -> None:
