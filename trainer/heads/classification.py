@@ -41,7 +41,7 @@ class ClassificationHead(Head):
                 f"every training label is '{seen[0]}', so there is nothing to tell apart; check `data.labels` and "
                 "where the training blocks lie"
             )
-        self._label_smoothing = loss.label_smoothing
+        self._loss = loss
         self._output = manifest.task.output
 
     def outputs(self, features: Any) -> Any:
@@ -51,8 +51,8 @@ class ClassificationHead(Head):
         return last(features)
 
     def loss(self) -> Any:
-        """Cross-entropy with the config's class weights and label smoothing."""
-        return MaskedCrossEntropy(self._weights, self._label_smoothing)
+        """Cross-entropy with the config's class weights and options."""
+        return MaskedCrossEntropy(self._weights, **self._loss.model_dump(exclude={"name", "class_weights"}))
 
     def metrics(self) -> list[Any]:
         """`accuracy` and `mean_iou`."""

@@ -1,4 +1,5 @@
 import math
+from typing import Any
 
 import keras
 import numpy as np
@@ -25,6 +26,52 @@ def test_weights_and_smoothing_by_hand() -> None:
     assert float(loss(LABEL, PROBABILITIES)) == pytest.approx(-(first + 3 * second) / 2, rel=1e-5)
 
 
+def test_focus_and_tolerance_by_hand() -> None:
+    focal = -(0.3**2 * math.log(0.7) + 0.4**2 * math.log(0.6)) / 2
+    assert float(MaskedCrossEntropy([1, 1], focus=2)(LABEL, PROBABILITIES)) == pytest.approx(focal, rel=1e-4)
+    general = ((1 - 0.7**0.5) / 0.5 + (1 - 0.6**0.5) / 0.5) / 2
+    assert float(MaskedCrossEntropy([1, 1], tolerance=0.5)(LABEL, PROBABILITIES)) == pytest.approx(general, rel=1e-5)
+
+
+def test_overlap_by_hand_and_as_a_share() -> None:
+    # Of the two labelled pixels .7 and .4 are given to the first class, .3 and .6 to the second.
+    dice = 1 - (2 * 0.7 / (1 + 1.1) + 2 * 0.6 / (1 + 0.9)) / 2
+    entropy = float(MaskedCrossEntropy([1, 1])(LABEL, PROBABILITIES))
+    found = [
+        float(MaskedCrossEntropy([1, 1], overlap="dice", overlap_share=share)(LABEL, PROBABILITIES))
+        for share in (1.0, 0.25)
+    ]
+    assert found == pytest.approx([dice, 0.75 * entropy + 0.25 * dice], rel=1e-4)
+
+
+def test_of_sure_answers_lovasz_is_the_part_of_the_union_that_is_not_shared() -> None:
+    random = np.random.default_rng(0)
+    label = random.integers(0, 4, (2, 9, 7)).astype(np.uint8)
+    label[label == 3] = UNLABELLED  # and the last class has no label
+    mapped = np.where(random.random(label.shape) < 0.6, np.minimum(label, 2), random.integers(0, 4, label.shape))
+    expected = np.mean(
+        [
+            1 - ((label == k) & (mapped == k)).sum() / (((label == k) | (mapped == k)) & (label < 4)).sum()
+            for k in range(3)
+        ]
+    )
+    loss = MaskedCrossEntropy([1] * 4, overlap="lovasz", overlap_share=1.0)
+    assert float(loss(label, np.eye(4, dtype=np.float32)[mapped])) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("options", [{"focus": 1.5}, {"tolerance": 0.7}, {"overlap": "dice"}, {"overlap": "lovasz"}])
+def test_every_loss_leads_to_the_labels(options: dict[str, Any]) -> None:
+    loss, logits = MaskedCrossEntropy([1, 1], **options), tf.Variable(np.log(1 - PROBABILITIES))
+    for _ in range(200):
+        with tf.GradientTape() as tape:
+            value = loss(LABEL, tf.nn.softmax(logits))
+        slope = tape.gradient(value, logits)
+        assert np.isfinite(slope).all() and not np.asarray(slope)[0, 0, 2].any()  # no label, no pull
+        logits.assign_sub(2 * slope)
+    given = tf.nn.softmax(logits).numpy()[0, 0]
+    assert given[0, 0] > 0.8 and given[1, 1] > 0.8
+
+
 def test_a_batch_without_labels_gives_zero_and_no_gradient() -> None:
     values = tf.Variable(PROBABILITIES)
     with tf.GradientTape() as tape:
@@ -34,7 +81,7 @@ def test_a_batch_without_labels_gives_zero_and_no_gradient() -> None:
 
 
 def test_the_loss_survives_being_saved() -> None:
-    loss = MaskedCrossEntropy([1.0, 2.0], label_smoothing=0.2)
+    loss = MaskedCrossEntropy([1.0, 2.0], 0.2, focus=1, tolerance=0.3, overlap="lovasz", overlap_share=0.4)
     again = keras.losses.deserialize(keras.losses.serialize(loss))
     assert float(again(LABEL, PROBABILITIES)) == pytest.approx(float(loss(LABEL, PROBABILITIES)))
 
