@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -50,15 +51,19 @@ class Server:
 
     def application(self) -> Starlette:
         """The ASGI application."""
-        return Starlette(
+        made = Starlette(
             routes=[
                 Route(self._settings.health_route, self.health, methods=["GET"]),
                 Route(self._settings.predict_route, self.predict, methods=["POST"]),
                 Route(METRICS_ROUTE, self.measured, methods=["GET"]),
                 Route(CONTRACT_ROUTE, self.described, methods=["GET"]),
             ],
+            exception_handlers={404: self.elsewhere, 405: self.elsewhere},
             lifespan=self._lifespan,
         )
+        # It would send callers by HTTPS to an address by HTTP, which Google's front ends end.
+        made.router.redirect_slashes = False
+        return made
 
     def drain(self) -> None:
         """From now on health says no, and requests are still answered."""
@@ -79,6 +84,17 @@ class Server:
         if self._model.loaded is None:
             return _error(503, self._model.reason)
         return Response(self._model.loaded.model_dump_json(), media_type="application/json")
+
+    async def elsewhere(self, request: Request, error: Exception) -> Response:
+        """What there is, for who asks for anything else."""
+        status = error.status_code if isinstance(error, HTTPException) else 404
+        response = _error(
+            status,
+            f"there is no {request.method} {request.url.path}; there are POST {self._settings.predict_route}, and GET "
+            f"{self._settings.health_route}, {METRICS_ROUTE} and {CONTRACT_ROUTE}",
+        )
+        response.headers.update(getattr(error, "headers", None) or {})
+        return response
 
     async def predict(self, request: Request) -> Response:
         """Answers `{"instances": […]}` with `{"predictions": […]}`."""
@@ -106,7 +122,7 @@ class Server:
                 response = _error(500, "the model could not compute this request; the server's log says why")
         if response.status_code == 429:
             response.headers.setdefault("Retry-After", str(self._model.retry_seconds()))
-        if response.status_code in (408, 413):
+        if response.status_code in (408, 413, 415):
             # What is left of the body is not read.
             response.headers["Connection"] = "close"
         response.headers.update(trace.headers)

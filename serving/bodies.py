@@ -19,7 +19,7 @@ class BodyError(Exception):
     """A body that is not read.
 
     Attributes:
-        status: Of HTTP: 408, 413 or 429.
+        status: Of HTTP: 408, 413, 415 or 429.
     """
 
     def __init__(self, message: str, status: int) -> None:
@@ -51,9 +51,15 @@ class Bodies:
             most: Longest that is read, in bytes.
 
         Raises:
-            BodyError: Too long, too slow, or too much is held already.
+            BodyError: Compressed, too long, too slow, or too much is held already.
             ClientDisconnect: The client hung up.
         """
+        encoding = request.headers.get("content-encoding", "identity")
+        if encoding.strip().lower() not in ("", "identity"):
+            # What a small body would become is not known before.
+            raise BodyError(
+                f"the body is compressed ({encoding[:40]}); send it as it is, without Content-Encoding", 415
+            )
         declared = request.headers.get("content-length", "")
         if declared.isdigit() and int(declared) > most:
             raise _too_long(most)

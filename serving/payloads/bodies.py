@@ -3,6 +3,7 @@
 https://developers.google.com/earth-engine/guides/ee-vertex-payload-formats
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,8 @@ from serving.payloads.answers import AnswerFormat, Numbers, TensorTexts
 from serving.payloads.requests import Request, check_length
 from serving.payloads.tiles import Array, RequestError, Tiles, check_names, from_text
 
+_NO_NUMBER = re.compile(r"-?(?:NaN|Infinity)")
+"""As Python and JavaScript write them, which no JSON is."""
 _FORMATS = "SERIALIZED_TF_TENSORS, RAW_JSON or ND_ARRAYS"
 
 
@@ -52,13 +55,20 @@ def _instances(body: bytes) -> Sequence[Any]:
     try:
         content = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise RequestError(f"the body is not JSON: {error}") from error
+        raise RequestError(f"the body is not JSON: {error}{_word(error)}") from error
     if not isinstance(content, dict) or not isinstance(content.get("instances"), list):
         raise RequestError('the body must be {"instances": [{input: tensor, …}, …]}')
     if not content["instances"]:
         raise RequestError("`instances` is empty: send at least one tile")
     found: Sequence[Any] = content["instances"]
     return found
+
+
+def _word(error: orjson.JSONDecodeError) -> str:
+    """What to send instead where a body ends to be JSON with a number for which JSON has no word."""
+    # The place is that of the number, or behind its sign.
+    found = _NO_NUMBER.search(error.doc, max(0, error.pos - 1), error.pos + 9)
+    return f'; JSON has no {found[0]}: send it as text, "{found[0]}"' if found else ""
 
 
 _Reader = Callable[[Any, str, Contract], Iterator[tuple[str, Array]]]
@@ -83,8 +93,11 @@ def _texts(instance: Any, place: str, contract: Contract) -> Iterator[tuple[str,
     for name in _named(instance, place, contract):
         text = instance[name]
         if not isinstance(text, (memoryview, str)):
+            wrapped = isinstance(text, Mapping) and set(text) == {"b64"}
             raise RequestError(
-                f"{place}.{name} is {type(text).__name__} instead of a text; use payload format {_FORMATS}"
+                f'{place}.{name} is an object {{"b64": …}} instead of a text; send its text alone, as web-safe base64'
+                if wrapped
+                else f"{place}.{name} is {type(text).__name__} instead of a text; use payload format {_FORMATS}"
             )
         yield name, from_text(text, f"{place}.{name}", name, contract)
 

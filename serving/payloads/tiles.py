@@ -135,6 +135,7 @@ def check_names(given: Mapping[str, Any], place: str, contract: Contract) -> Seq
     if len(given) == 1 and is_array(next(iter(given)), contract):
         return (ARRAY_BAND,)
     missing = [name for name in inputs if name not in given]
+    unknown = ", ".join(sorted(set(given) - set(inputs))[:20]) if missing or len(given) > len(inputs) else ""
     if missing == [contract.valid]:
         raise RequestError(
             f"{place} lacks the input {contract.valid}, 1 where the imagery is valid and 0 where it is masked: add the "
@@ -142,9 +143,9 @@ def check_names(given: Mapping[str, Any], place: str, contract: Contract) -> Seq
             f".gt(0).unmask(0, false).rename('{contract.valid}').toFloat())"
         )
     if missing:
-        raise RequestError(f"{place} lacks the input {', '.join(missing)}; the model takes {', '.join(inputs)}")
-    if len(given) > len(inputs):
-        unknown = ", ".join(sorted(set(given) - set(inputs))[:20])
+        has = f" and has the unknown input {unknown}" if unknown else ""
+        raise RequestError(f"{place} lacks the input {', '.join(missing)}{has}; the model takes {', '.join(inputs)}")
+    if unknown:
         raise RequestError(f"{place} has the unknown input {unknown}; the model takes {', '.join(inputs)}")
     return inputs
 

@@ -1,6 +1,7 @@
 """The real server under input that is wrong in any way, by HTTP and gRPC: refused with its place, never a failure."""
 
 import base64
+import contextlib
 import json
 import socket
 from collections.abc import Iterator
@@ -167,6 +168,37 @@ def test_who_sends_slowly_or_hangs_up_keeps_nobody_waiting(both: Both) -> None:
     assert both.healthy()
     for each in waiting:
         each.close()
+    assert both.healthy()
+
+
+HEADS = {
+    "one header without an end": (b"X: ", b"x" * 8192),
+    "headers without an end": (b"", b"X: y\r\n" * 1000),
+    "chunks of nothing but frames": (b"Transfer-Encoding: chunked\r\n\r\n", b"1;" + b"x" * 8000 + b"\r\n \r\n"),
+    "trailers without an end": (b"Transfer-Encoding: chunked\r\n\r\n1\r\n \r\n0\r\n", b"X: y\r\n" * 1000),
+}
+
+
+@pytest.mark.parametrize("case", HEADS)
+@pytest.mark.parametrize("earlier", [b"", b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"])
+def test_a_request_that_never_comes_to_its_body_is_not_kept(both: Both, case: str, earlier: bytes) -> None:
+    first, part = HEADS[case]
+    sent, got = 0, b""
+    with socket.create_connection(("127.0.0.1", both.port)) as endless:
+        endless.settimeout(20)
+        endless.sendall(earlier + b"POST /predict HTTP/1.1\r\nHost: x\r\n" + first)
+        try:
+            while sent < 16 << 20:
+                endless.sendall(part)
+                sent += len(part)
+        except OSError:
+            pass  # it was ended
+        with contextlib.suppress(OSError):
+            while found := endless.recv(65536):
+                got += found
+    assert sent < 8 << 20
+    # Who still sends may lose the answer with the connection.
+    assert b"HTTP/1.1 431 " in got or got.count(b"HTTP/1.1 ") <= bool(earlier)
     assert both.healthy()
 
 

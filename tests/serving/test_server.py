@@ -1,4 +1,5 @@
 import base64
+import gzip
 import importlib.util
 import json
 import os
@@ -107,7 +108,16 @@ GOOD = instance(tile())
         ({"instances": [GOOD, {"red": GOOD["red"]}]}, 400, "instances[1] lacks the input 0_nir, earthline_valid"),
         ({"instances": [{**GOOD, "blue": GOOD["red"]}]}, 400, "unknown input blue"),
         ({"instances": [{**GOOD, "0_nir": 5}]}, 400, "instances[0].0_nir is int"),
-        ({"instances": [{**GOOD, "0_nir": {"b64": "AA"}}]}, 400, "SERIALIZED_TF_TENSORS"),
+        ({"instances": [{**GOOD, "0_nir": {"b64": "AA"}}]}, 400, 'instances[0].0_nir is an object {"b64": …}'),
+        ({"instances": [{**GOOD, "0_nir": {"b64": "AA", "x": 1}}]}, 400, "SERIALIZED_TF_TENSORS"),
+        (
+            {"instances": [{**GOOD, "0_nir": None, "Red": ""} | {"red": ""}, {"Red": "", "0_nir": ""}]},
+            400,
+            "instances[0] has the unknown input Red",
+        ),
+        ({"instances": [{"Red": "", "0_nir": ""}]}, 400, "lacks the input red, earthline_valid and has the unknown"),
+        (b'{"instances": [[[[[1.0], [-Infinity]]]]]}', 400, 'JSON has no -Infinity: send it as text, "-Infinity"'),
+        ({"instances": [{**GOOD, "0_nir": [[[np.nan]]]}]}, 400, 'JSON has no NaN: send it as text, "NaN"'),
         ({"instances": [{**GOOD, "0_nir": "+/+/"}]}, 400, "web-safe"),
         ({"instances": [{**GOOD, "0_nir": "AAAAA"}]}, 400, "cut off"),
         ({"instances": [{**GOOD, "0_nir": text(np.zeros((6, 7, 1), np.int32))}]}, 400, "int32 instead of float32"),
@@ -123,6 +133,31 @@ def test_what_is_wrong_with_a_request_is_said(server: Any, content: Any, status:
     response = post(server, content)
     assert response.status_code == status
     assert message in response.json()["error"]
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "GZip, identity"])
+def test_a_compressed_body_is_refused_by_its_name(server: Any, encoding: str) -> None:
+    body, headers = gzip.compress(json.dumps({"instances": [GOOD]}).encode()), {"Content-Encoding": encoding}
+    response = httpx.post(f"{server.url}/predict", content=body, headers=headers, trust_env=False)
+    assert response.status_code == 415 and f"compressed ({encoding})" in response.json()["error"]
+    plain = httpx.post(
+        f"{server.url}/predict",
+        content=json.dumps({"instances": [GOOD]}),
+        headers={"Content-Encoding": "identity"},
+        trust_env=False,
+    )
+    assert plain.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("POST", "/nowhere", 404), ("POST", "/predict/", 404), ("GET", "/predict", 405), ("POST", "/health", 405)],
+)
+def test_whoever_asks_elsewhere_is_told_what_there_is(server: Any, method: str, path: str, status: int) -> None:
+    response = httpx.request(method, f"{server.url}{path}", trust_env=False, follow_redirects=False)
+    assert response.status_code == status
+    assert response.json()["error"].startswith(f"there is no {method} {path}; there are POST /predict, and GET /health")
+    assert (status == 405) == ("allow" in response.headers)
 
 
 def test_a_chunked_body_is_bounded_too(server: Any) -> None:

@@ -244,7 +244,7 @@ RAW = as_raw(tile())
         ([{**GOOD, "blue": GOOD["red"]}], "instances[0] has the unknown input blue; the model takes red, nir"),
         ([{"array": text(np.zeros((2, 2, 4), np.float32))}], "instances[0].array: a tensor of shape [2, 2, 4] instead"),
         ([GOOD, 3], "instances[1] is int instead of an object of red, nir, earthline_valid"),
-        ([GOOD, {**GOOD, "nir": {"b64": "AA"}}], "instances[1].nir is dict instead of a text"),
+        ([GOOD, {**GOOD, "nir": {"b64": "AA"}}], 'instances[1].nir is an object {"b64": …} instead of'),
         ([{**GOOD, "nir": "a b"}], "instances[0].nir: not web-safe base64: it holds other characters"),
         ([{**GOOD, "nir": GOOD["nir"][:-3] + "+/+"}], "instances[0].nir: not web-safe base64: it holds the standard"),
         ([{**GOOD, "nir": "AAAAA"}], "instances[0].nir: not base64 (5 characters, an impossible number)"),
