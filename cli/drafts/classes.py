@@ -1,15 +1,21 @@
 """Classes of a draft: a name and a colour for each value that labels hold."""
 
+import difflib
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from cli.drafts.answers import DraftError
+from earthline.label_features import words
 
 MOST = 255
 """Classes of a map."""
+_ALIKE = 0.85
+"""Likeness, 0 to 1, from which a rare word may be a slip of a usual one."""
+_RARE = 3
+"""Times as often as a slip its model is there at least."""
 _PALETTE = (
     # Okabe and Ito 2008, Color Universal Design: told apart with any kind of colour blindness; black and the light
     # yellow come last, because they look like gaps.
@@ -164,6 +170,22 @@ def drafted(counts: Mapping[Any, float], said: Known, where: str) -> tuple[Draft
     )
 
 
+def near(found: Sequence[DraftClass]) -> Iterator[tuple[DraftClass, DraftClass]]:
+    """Classes whose word may be a slip, each with the more frequent one that it may stand for.
+
+    Args:
+        found: Classes of one set of labels.
+    """
+    texts = sorted((each for each in found if isinstance(each.value, str)), key=lambda each: -(each.count or 0))
+    for place, few in enumerate(texts):
+        word, others = words.bare(few.value), {words.bare(many.value): many for many in reversed(texts[:place])}
+        # Letters may go missing in a word that is rare beside its model; `plot 1` and `plot 2` are two words.
+        usual = {bare: many for bare, many in others.items() if (many.count or 0) >= _RARE * (few.count or 0)}
+        close = [] if re.search(r"\d", word) else difflib.get_close_matches(word, list(usual), n=1, cutoff=_ALIKE)
+        if word in others or close:
+            yield few, others[word if word in others else close[0]]
+
+
 def placeholders() -> tuple[DraftClass, ...]:
     """Two classes that stand for those that nobody could look up."""
     return tuple(DraftClass(f"class {value}", _PALETTE[value - 1], value) for value in (1, 2))
@@ -175,8 +197,7 @@ def _gathered(
     """Counts by the most frequent spelling of each word, and its other spellings."""
     alike: dict[int | str, list[int | str]] = {}
     for value in counts:
-        key = " ".join(value.split()).casefold() if isinstance(value, str) else value
-        alike.setdefault(key, []).append(value)
+        alike.setdefault(words.plain(value) if isinstance(value, str) else value, []).append(value)
     found: dict[int | str, float] = {}
     others: dict[int | str, tuple[str, ...]] = {}
     for spelled in alike.values():
@@ -199,8 +220,8 @@ def _name(value: int | str, said: Known, taken: set[str]) -> str:
 
 def _usual(name: str) -> str | None:
     """The colour that maps usually give to a class of this name."""
-    words = set(re.findall(r"[a-z]+", name.casefold()))
-    return next((color for color, known_words in _USUAL.items() if words & set(known_words)), None)
+    held = set(re.findall(r"[a-z]+", name.casefold()))
+    return next((color for color, known_words in _USUAL.items() if held & set(known_words)), None)
 
 
 def _plain(value: Any) -> int | float | str:

@@ -144,6 +144,11 @@ def _remarked(found: tuple[DraftClass, ...], labels: Mapping[str, Any], said: Sa
         said.notes.append(
             f"{_KEY}: words that differ by capital letters alone are one class ({shown}); part those that mean two"
         )
+    for few, many in classes.near(found):
+        said.notes.append(
+            f"{_KEY}: '{few.value}' is written nearly as '{many.value}'; if it means the same, write it among the "
+            f"`values` of {many.name}, and remove its own class"
+        )
     unnamed = [each.name for each in found if each.name == f"class {each.value}"]
     if unnamed:
         said.to_do.append(f"{_KEY}: words instead of {', '.join(unnamed[:4])}{' …' if len(unnamed) > 4 else ''}")

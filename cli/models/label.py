@@ -1,7 +1,7 @@
 """`earthline label`: what to label next, and what labels from there tell of the map."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -128,13 +128,14 @@ def _class_names(tags: dict[str, str]) -> dict[int, str]:
     }
 
 
-def _meaning(names: dict[int, str], config: Path | None) -> dict[str, int]:
+def _meaning(names: dict[int, str], config: Path | None) -> dict[Any, int]:
     """Class ids by what a label may be: names of classes, or the values that a config gives them."""
     ids = {name: class_id for class_id, name in names.items()}
     if config is None:
         return ids
     from earthline.config import ConfigError, load
     from earthline.config.sections.labels.class_labels import ClassLabels
+    from earthline.config.sections.labels.class_rules import Rule, named
 
     try:
         labels = load(config).data.labels
@@ -142,8 +143,8 @@ def _meaning(names: dict[int, str], config: Path | None) -> dict[str, int]:
         raise typer.BadParameter(str(error)) from error
     if not isinstance(labels, ClassLabels) or not set(labels.class_names) <= set(ids):
         raise typer.BadParameter(f"{config} has other classes than the map: {', '.join(names.values())}")
-    of_values = {str(value): ids[described.name] for described in labels.classes for value in described.meaning}
-    return {**ids, **of_values}
+    rules = [Rule(each.meaning, name=each.name) for each in labels.classes]
+    return {label: ids[labels.class_names[place]] for label, place in named(rules).items()}
 
 
 def _tell_classes(found: "Visited", names: dict[int, str], meaning: dict[str, int], console: "Console") -> None:

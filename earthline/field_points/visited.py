@@ -14,6 +14,7 @@ from earthline.field_points.needs import NeedError
 from earthline.label_features import csv_files
 from earthline.label_features.features import FeaturesError
 from earthline.label_features.files import is_empty
+from earthline.label_features.words import Words, plain
 
 Array = np.ndarray[Any, Any]
 _COLUMNS = (LABEL, "chance", "x", "y", "mapped")
@@ -45,8 +46,7 @@ class Visited:
         """
         if names:
             return any(
-                _plain(told) != _plain(names.get(int(now), now))
-                for told, now in zip(self.told, self.mapped, strict=True)
+                plain(told) != plain(names.get(int(now), now)) for told, now in zip(self.told, self.mapped, strict=True)
             )
         try:
             return not np.allclose([float(told) for told in self.told], self.mapped, rtol=1e-4, atol=1e-5)
@@ -116,24 +116,24 @@ def require_unfilled(stem: Path) -> None:
             )
 
 
-def ids_of(visited: Visited, meaning: Mapping[str, int]) -> Array:
+def ids_of(visited: Visited, meaning: Mapping[Any, int]) -> Array:
     """Class ids of the labels, (points,).
 
     Args:
         visited: The points.
-        meaning: Class ids by word; large and small letters and blanks do not count.
+        meaning: Class ids by label.
 
     Raises:
         NeedError: Labels that mean no class.
     """
-    known = {_plain(word): class_id for word, class_id in meaning.items()}
-    wrong = sorted({str(label) for label in visited.labels if _plain(label) not in known})
+    known = Words(meaning)
+    wrong = sorted({str(label) for label in visited.labels if label not in known})
     if wrong:
         raise NeedError(
             f"labels of no class: {', '.join(map(repr, wrong[:12]))}; write one of {', '.join(map(repr, meaning))}, or "
             "name by --config the config whose classes have them among their `values`"
         )
-    return np.array([known[_plain(label)] for label in visited.labels])
+    return np.array([known[label] for label in visited.labels])
 
 
 def values_of(visited: Visited) -> Array:
@@ -149,12 +149,6 @@ def values_of(visited: Visited) -> Array:
         return np.array([float(label) for label in visited.labels])
     except ValueError as error:
         raise NeedError(f"the map tells a value, and a label is no number: {error}") from error
-
-
-def _plain(label: Any) -> str:
-    if isinstance(label, float) and label.is_integer():
-        label = int(label)
-    return " ".join(str(label).split()).casefold()
 
 
 def _numbers(table: Path, cells: list[Any], name: str) -> Array:

@@ -20,7 +20,7 @@ from rasterio import Affine
 
 from cli.app import main
 from cli.drafts.answers import Answers, DraftError
-from cli.drafts.classes import DraftClass, Known, drafted, known
+from cli.drafts.classes import DraftClass, Known, drafted, known, near
 from cli.drafts.text import Draft, written
 from earthline import config
 from tests.conftest import Sandbox
@@ -288,6 +288,13 @@ def test_a_word_in_capitals_or_with_a_blank_is_no_class_of_its_own(here: Shell) 
     found = config.load(here.folder / "wald.yaml").data.labels
     assert found.class_names == ("See", "Wald")
     assert np.bincount(found.held.values).tolist() == [16, 24]
+
+
+def test_a_word_that_may_be_a_slip_is_told_and_stays_what_it_is() -> None:
+    counts = {"Forêt": 20, "Foret": 9, "Cultures": 12, "Culture": 2, "plot 1": 9, "plot 2": 1, "mare": 9, "marne": 8}
+    found = drafted({"Fore\u0302t": 1, **counts}, Known(), "it")
+    assert [(few.value, many.value) for few, many in near(found)] == [("Foret", "Forêt"), ("Culture", "Cultures")]
+    assert {each.name: each.count for each in found}["Forêt"] == 21
 
 
 def test_a_raster_with_fractions_becomes_a_value_with_its_range(here: Shell) -> None:

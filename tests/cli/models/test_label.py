@@ -70,9 +70,9 @@ def test_visited_places_tell_how_right_the_map_is(tmp_path: Path) -> None:
     with rasterio.open(tmp_path / "map.tif", "r+") as file:
         file.write(np.zeros((30, 40), np.uint8), 1)
     assert "drawn from another map" in label("estimate", str(tmp_path)).output
-    fill(table, lambda number: "swamp" if number == 4 else "water")
+    fill(table, lambda number: "Swamp" if number == 4 else "water")
     wrong = label("estimate", str(tmp_path))
-    assert wrong.exit_code == 2 and "labels of no class: 'swamp'; write one of 'water', '高い'" in wrong.output
+    assert wrong.exit_code == 2 and "labels of no class: 'Swamp'; write one of 'water', '高い'" in wrong.output
     config = tmp_path / "field.yaml"
     classes = '[{name: water, color: "#0000ff", values: [swamp, sea]}, {name: 高い, color: "#00ff00", values: [tall]}]'
     config.write_text(

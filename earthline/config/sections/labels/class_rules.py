@@ -9,6 +9,7 @@ from typing import Any
 
 from earthline.label_features.features import FeaturesError
 from earthline.label_features.files import is_empty
+from earthline.label_features.words import Words, is_number, plain
 
 NO_CLASS = None
 """Stands where a feature has no label."""
@@ -38,7 +39,7 @@ def class_ids(
 ) -> list[int | None]:
     """The class id of each value; `NO_CLASS` for empty ones, NaN and those to ignore.
 
-    Blanks that nobody sees do not count: 'forest ' means 'forest', unless both are named.
+    Capital letters and blanks do not count: 'Forest ' means 'forest', unless both are named.
 
     Args:
         values: Texts, numbers or None.
@@ -48,27 +49,14 @@ def class_ids(
     Raises:
         FeaturesError: Values of no class; the text counts them and names what is written nearly alike.
     """
-    known: dict[str, int | None] = {}
-    for class_id, rule in enumerate(rules):
-        known |= {_key(value): class_id for value in rule.values}
-    known |= {_key(value): NO_CLASS for value in ignore}
-    # Whoever labels points in the field writes what the map calls them.
-    for class_id, rule in enumerate(rules):
-        if rule.name and not rule.name.isnumeric():
-            known.setdefault(rule.name, class_id)
-    loosely = _loosely(known)
+    known = Words[int | None]({**named(rules), **{value: NO_CLASS for value in ignore}})
     ranges = [(low, high, class_id) for class_id, rule in enumerate(rules) for low, high in rule.ranges]
     top = max((high for _, high, _ in ranges), default=math.nan)
     found: list[int | None] = []
     unknown = Counter[int | float | str]()
     for value in values:
-        key = _key(value)
-        if is_empty(value) or key in known:
-            found.append(NO_CLASS if is_empty(value) else known[key])
-            continue
-        bare = _bare(key)
-        if bare in loosely:
-            found.append(loosely[bare])
+        if is_empty(value) or value in known:
+            found.append(NO_CLASS if is_empty(value) else known[value])
             continue
         meant = _in_range(value, ranges, top)
         if meant is None:
@@ -77,6 +65,20 @@ def class_ids(
     if unknown:
         raise FeaturesError(unknown_told(unknown, [value for rule in rules for value in rule.values], bool(ranges)))
     return found
+
+
+def named(rules: Sequence[Rule]) -> dict[int | float | str, int]:
+    """Class ids by what means a class, ranges aside: its values, and its name where that is no number.
+
+    Args:
+        rules: By class id.
+    """
+    found: dict[int | float | str, int] = {}
+    for class_id, rule in enumerate(rules):
+        # Whoever labels points in the field writes what the map calls them.
+        if rule.name and not is_number(rule.name):
+            found[rule.name] = class_id
+    return found | {value: class_id for class_id, rule in enumerate(rules) for value in rule.values}
 
 
 def unknown_told(counts: Mapping[Any, float], known: Sequence[int | float | str], ranges: bool) -> str:
@@ -94,35 +96,16 @@ def unknown_told(counts: Mapping[Any, float], known: Sequence[int | float | str]
         meant = f", nearly {near!r}" if near is not None else ""
         listed.append(f"{_shown(value)} ({count:,.0f} feature{'' if count == 1 else 's'}{meant})")
     more = f" and {len(counts) - _LISTED:,} more" if len(counts) > _LISTED else ""
-    where = "the `ranges` of a class" if ranges else "the `values` of a class, exactly as they are written here"
+    where = "the `ranges` of a class" if ranges else "the `values` of a class"
     return f"values of no class: {', '.join(listed)}{more}; add them to {where}, or to data.labels.ignore"
 
 
 def _near(value: Any, texts: Sequence[str]) -> str | None:
     if not isinstance(value, str):
         return None
-    folded = {" ".join(text.split()).casefold(): text for text in texts}
-    close = difflib.get_close_matches(" ".join(value.split()).casefold(), list(folded), n=1, cutoff=_CLOSE)
+    folded = {plain(text): text for text in texts}
+    close = difflib.get_close_matches(plain(value), list(folded), n=1, cutoff=_CLOSE)
     return folded[close[0]] if close else None
-
-
-def _key(value: Any) -> str:
-    """Equal for what is written alike: a shapefile keeps the class 7 as 7, 7.0 or "7", as it likes."""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
-
-
-def _bare(key: str) -> str:
-    return " ".join(key.split())
-
-
-def _loosely(known: Mapping[str, int | None]) -> dict[str, int | None]:
-    """By values without their blanks what they mean, where that is one thing."""
-    meant: dict[str, set[int | None]] = {}
-    for key, class_id in known.items():
-        meant.setdefault(_bare(key), set()).add(class_id)
-    return {bare: ids.pop() for bare, ids in meant.items() if len(ids) == 1}
 
 
 def _shown(value: Any) -> str:

@@ -61,7 +61,9 @@ class FeatureClass(LabelClass):
     """A class of points and polygons."""
 
     values: tuple[FieldValue, ...] = Field(
-        default=(), description="Values of the field that mean this class: numbers or texts, exactly as they are there."
+        default=(),
+        description="Values of the field that mean this class: numbers or texts. Of a file, capital letters and blanks "
+        "do not count; of a table in Earth Engine they do.",
     )
 
     @property

@@ -7,6 +7,7 @@ from typing import Any
 
 from earthline.label_features.features import FeaturesError
 from earthline.label_features.files import is_empty
+from earthline.label_features.words import Words
 
 _LISTED = 12
 _ROUNDING = 1e-6
@@ -44,7 +45,7 @@ def values_of(
     Raises:
         FeaturesError: Values that are no numbers, or lie outside of the range.
     """
-    nothing = {_key(value) for value in ignore}
+    nothing = Words({_key(value): None for value in ignore})
     found: list[float | None] = []
     texts, beyond = Counter[str](), Counter[float]()
     for value in values:
