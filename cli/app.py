@@ -23,7 +23,7 @@ from cli.runs.schedule import schedule
 from cli.runs.submit import submit
 from cli.sandbox import sandbox
 from cli.terminal import failures
-from earthline import __version__, garbage
+from earthline import __version__, garbage, native_lines
 
 app = typer.Typer(
     name="earthline",
@@ -73,6 +73,7 @@ def main() -> None:
     # Where a command needs TensorFlow, that speaks in C++ about the processor, and about sizes of images that were
     # tried to find what a network needs. What matters comes as an exception.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    native_lines.hush()
     try:
         # A command that started anew to reach the sandbox keeps its name.
         app(prog_name="earthline")

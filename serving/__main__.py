@@ -7,7 +7,7 @@ from types import FrameType
 
 import uvicorn
 
-from earthline import runtimes
+from earthline import native_lines, runtimes
 from serving import log_lines, memory, storage
 from serving.application import GRACE_SECONDS, Server
 from serving.connections import Connection
@@ -46,6 +46,7 @@ class _Listener(uvicorn.Server):
 def main() -> int:
     """Serves until SIGTERM or SIGINT; status 2 where the environment is at fault."""
     log_lines.begin()
+    native_lines.hush()
     memory.keep()
     try:
         settings = Settings.read(os.environ)
