@@ -17,12 +17,14 @@ class Finding:
         passed: None where it was left out or cannot be known.
         detail: What was found.
         fix: Command or change that mends it.
+        cause: Names why, where several findings may have the same cause and differ in detail alone.
     """
 
     name: str
     passed: bool | None
     detail: str
     fix: str = ""
+    cause: str = ""
 
 
 def log(findings: Sequence[Finding], step: str) -> None:
@@ -47,7 +49,22 @@ def shown(findings: Sequence[Finding]) -> dict[str, str]:
 
 def refusal(findings: Sequence[Finding]) -> str:
     """All that fails, with what to do; empty where nothing does."""
-    failed = [finding for finding in findings if finding.passed is False]
-    return "; ".join(
-        f"{finding.name}: {finding.detail}" + (f" ({finding.fix})" if finding.fix else "") for finding in failed
-    )
+    return "; ".join(by_cause([finding for finding in findings if finding.passed is False]))
+
+
+def by_cause(findings: Sequence[Finding]) -> list[str]:
+    """A text for each cause: its first finding, the names of the others, and what to do.
+
+    Args:
+        findings: In the order in which they are told.
+    """
+    groups: dict[object, list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault((finding.cause, finding.passed, finding.fix) if finding.cause else finding, []).append(
+            finding
+        )
+    told = []
+    for first, *others in groups.values():
+        likewise = f"; likewise {', '.join(other.name for other in others)}" if others else ""
+        told.append(f"{first.name}: {first.detail}{likewise}" + (f" ({first.fix})" if first.fix else ""))
+    return told

@@ -8,6 +8,7 @@ from components.deploy_model import deployment, rollback
 from components.deploy_model.deployment import DeploymentError
 from components.deploy_model.endpoints import Place
 from components.deploy_model.rollback import Candidate, RollbackError
+from earthline import finding
 from earthline.config import Config
 from earthline.earth_engine import connection, same_pixels
 from earthline.earth_engine.registration import register
@@ -106,9 +107,8 @@ def _patches(config: Config, found: Candidate, tell: Callable[[str], None]) -> C
             tell(f"version {found.model.version_id} answers {len(probe.reference.image)} patches as when it was proven")
         contract = found.probe.contract.model_copy(update={"max_payload_bytes": config.serving.payload_limit})
         compared = same_pixels.findings(config.data, contract, endpoint.resource_name, found.patches, old=True)
-        for each in compared:
-            if each.passed is None:
-                tell(f"note: {each.name}: {each.detail}")
+        for note in finding.by_cause([each for each in compared if each.passed is None]):
+            tell(f"note: {note}")
         same_pixels.require(compared)
         if any(each.passed for each in compared):
             tell("Earth Engine gives it the pixels that it was trained on")

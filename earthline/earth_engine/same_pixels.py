@@ -34,6 +34,8 @@ TOLERANCE = 1e-3
 """Largest difference of an answer, as a share of `references.scale`: another processor rounds otherwise."""
 FLOAT_TOLERANCE = 1e-6
 """Largest relative difference of a float32 value that was computed twice."""
+MOST_BANDS = 3
+"""Bands of which one is told in which pixels they differ."""
 
 Array = np.ndarray[Any, Any]
 Bands = Mapping[str, Array]
@@ -110,6 +112,7 @@ def _pixels(roads: _Roads, placed: PlacedPatches, patch: int, place: str) -> Fin
             f"predictions would get other pixels than patches: {told}",
             "earthline/earth_engine/imagery builds both from one definition: report this, with the config's "
             "data.imagery",
+            cause="other pixels",
         )
     height, width = placed.shape
     return Finding(name, True, f"{height} x {width} px equal in each of {', '.join(stored)}")
@@ -119,7 +122,10 @@ def _changed(roads: _Roads, placed: PlacedPatches, name: str, told: str) -> Find
     """What is said where the imagery is not what it was when the examples were exported."""
     if placed.told:
         return Finding(
-            name, None, f"the examples were made elsewhere ({placed.told}), and the config's imagery differs: {told}"
+            name,
+            None,
+            f"the examples were made elsewhere ({placed.told}), and the config's imagery differs: {told}",
+            cause="made elsewhere",
         )
     now = expression_hash(ee.serializer.encode(imagery.training_image(roads.data, roads.grid)))
     if now != placed.expression_hash:
@@ -129,6 +135,7 @@ def _changed(roads: _Roads, placed: PlacedPatches, name: str, told: str) -> Find
             f"the examples were exported with another definition of imagery or labels than the config's: {told}",
             "bring back data.imagery as it was, or run the pipeline again so that it exports and trains with the new "
             "one",
+            cause="another definition",
         )
     return Finding(
         name,
@@ -136,6 +143,7 @@ def _changed(roads: _Roads, placed: PlacedPatches, name: str, told: str) -> Find
         f"the imagery has changed since the examples were exported, with the same definition: {told}",
         "run the pipeline again: it exports and trains anew once detect_changes has seen the change; or name data."
         "imagery dates that no new image falls into",
+        cause="changed imagery",
     )
 
 
@@ -167,6 +175,7 @@ def _answer(roads: _Roads, contract: Contract, endpoint: str, placed: PlacedPatc
             None,
             "equal but for pixels whose surroundings lie outside of the patch: Earth Engine lays its tiles otherwise "
             f"than from the projection's origin ({'; '.join(told)})",
+            cause="other tiles",
         )
     return Finding(
         name,
@@ -174,11 +183,12 @@ def _answer(roads: _Roads, contract: Contract, endpoint: str, placed: PlacedPatc
         f"the endpoint's answer through Earth Engine differs from the trained model's: {'; '.join(told)}",
         "compare with `deploy_model`'s probe, which asks the endpoint directly: where that agrees, Earth Engine sends "
         "other pixels than patches have; else another model is deployed: deploy this one again",
+        cause="another answer",
     )
 
 
 def differences(wanted: Bands, found: Bands, before: str, after: str) -> str:
-    """What differs, band by band, in words; empty where nothing does.
+    """What differs, band by band, in words; empty where nothing does. Beyond some bands, the others are only named.
 
     Args:
         wanted: float32 (height, width) by band.
@@ -186,16 +196,22 @@ def differences(wanted: Bands, found: Bands, before: str, after: str) -> str:
         before: Where the first come from, such as `in the patch`.
         after: Where the second come from, such as `now`.
     """
-    told = []
+    told: list[str] = []
+    named: list[str] = []
     for band, values in wanted.items():
         apart = ~np.isclose(found[band], values, rtol=FLOAT_TOLERANCE, atol=0, equal_nan=True)
         if not apart.any():
+            continue
+        if len(told) == MOST_BANDS:
+            named.append(band)
             continue
         row, column = np.argwhere(apart)[0].tolist()
         told.append(
             f"{band} in {int(apart.sum()):,} of {apart.size:,} pixels, first at row {row}, column {column}: "
             f"{values[row, column]:g} {before}, {found[band][row, column]:g} {after}"
         )
+    if named:
+        told.append(f"likewise {', '.join(named)}")
     if told and (shift := _shift(wanted, found)):
         told.append(f"all are equal where the second is moved by {shift[0]} rows and {shift[1]} columns")
     return "; ".join(told)

@@ -152,25 +152,32 @@ class Job:
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
+MOST_BANDS = 3
+"""Bands of which a note gives numbers; it names the others."""
+
+
 def cut(samples: Array, contract: Contract) -> list[str]:
-    """Bands with fractions which the model does not get, as it learned from whole numbers.
+    """What is lost of fractions which the model does not get, as it learned from whole numbers.
 
     Args:
         samples: Of the images, (bands, pixels).
         contract: Has the types of its bands.
 
     Returns:
-        A sentence for each such band.
+        A sentence, or none.
     """
-    found = []
+    found: dict[str, list[str]] = {}
     for band, values in zip(contract.bands, samples, strict=True):
         kind = contract.typed(band, np.zeros(0)).dtype
         if kind.kind != "f" and (values % 1 != 0).any():
-            found.append(
-                f"{band} has fractions, and the model takes whole numbers ({kind}): they are cut off, as Earth Engine "
-                "does; is it in the same units?"
-            )
-    return found
+            found.setdefault(str(kind), []).append(band)
+    if not found:
+        return []
+    told = "; ".join(f"{', '.join(bands)} ({kind})" for kind, bands in found.items())
+    return [
+        f"the image has fractions where the model takes whole numbers: {told}. They are cut off, as Earth Engine does; "
+        "is it in the same units?"
+    ]
 
 
 def unlike(samples: Array, tiles: Array, valid: Array, bands: Sequence[str]) -> list[str]:
@@ -183,17 +190,23 @@ def unlike(samples: Array, tiles: Array, valid: Array, bands: Sequence[str]) -> 
         bands: Names.
 
     Returns:
-        A sentence for each such band.
+        A sentence that tells all of them, or none.
     """
     known = tiles[valid > 0]
     if not samples.shape[1] or not len(known):
         return []
-    found = []
+    found: list[str] = []
+    others: list[str] = []
     for band, mine, learned in zip(bands, samples, known.T, strict=True):
         (low, middle, high), (least, _, most) = (np.percentile(values, (2, 50, 98)) for values in (mine, learned))
-        if not least <= middle <= most:
-            found.append(
-                f"{band} has values from {low:.4g} to {high:.4g}, {middle:.4g} in the middle; the tiles that the model "
-                f"was proved on have {least:.4g} to {most:.4g}: is it the right band, in the same units?"
-            )
-    return found
+        if least <= middle <= most:
+            continue
+        if len(found) < MOST_BANDS:
+            there = f"there {least:.4g} to {most:.4g}"
+            found.append(f"{band} has values from {low:.4g} to {high:.4g}, {middle:.4g} in the middle, {there}")
+        else:
+            others.append(band)
+    if not found:
+        return []
+    told = "; ".join([*found, *([f"likewise {', '.join(others)}"] if others else [])])
+    return [f"not as in the tiles that the model was proved on: {told}. Is each the right band, in the same units?"]

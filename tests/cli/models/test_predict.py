@@ -384,7 +384,7 @@ def test_values_in_other_units_are_said(
     code, _, said = called(monkeypatch, capsys, image, "--model", folder, "-o", tmp_path / "map.tif", "--any-scale")
     assert code == 0
     (note,) = [line for line in said.splitlines() if "in the same units?" in line]
-    assert note.startswith("note a has values from -") and "have 5" in note
+    assert "proved on: a has values from -" in note and "there 5" in note
 
 
 def test_a_map_without_any_imagery_is_refused(

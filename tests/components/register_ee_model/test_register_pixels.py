@@ -196,6 +196,7 @@ def test_predictions_that_are_made_of_other_bands_are_refused(outcome):
 def test_the_step_registers_nothing_where_pixels_differ_and_leaves_what_it_found(outcome):
     told, shown, registered = outcome["step"]
     assert "Earth Engine gives the endpoint other pixels than the model was trained on: patch at row 3" in told
+    assert told.count("deploy this one again") == 1 and "; likewise patch at row 29, column 37: answer (" in told
     assert shown["patch at row 3, column 5: pixels"].startswith("holds: 16 x 16 px")
     assert shown["patch at row 29, column 37: answer"].startswith("REFUSED: the endpoint's answer")
     assert not registered
