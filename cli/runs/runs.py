@@ -29,27 +29,27 @@ def list_runs(
     config: ConfigOption = None,
     workflow: Annotated[str | None, typer.Option("--workflow", help="Only runs of this workflow.")] = None,
 ) -> None:
-    """List runs, newest first."""
+    """List runs, newest first, and what became of their models."""
     environment = _environment(config)
     target.enter(environment)
     from pipelines.runs.run import list_runs as listed
 
     drawn = Table(box=None, pad_edge=False)
-    for column in ("id", "workflow", "state", "created", "by"):
+    for column in ("id", "workflow", "state", "outcome", "created", "by"):
         drawn.add_column(column, no_wrap=True)
     known = listed(environment.project, environment.location, workflow)
     rows = [
-        (each.created, each.job_id, each.workflow, each.state, "schedule" if each.scheduled else "hand")
+        (each.created, each.job_id, each.workflow, each.state, each.outcome, "schedule" if each.scheduled else "hand")
         for each in known
     ]
     rows += [
-        (each.created, each.job_id, each.workflow, "LOST", "hand")
+        (each.created, each.job_id, each.workflow, "LOST", "", "hand")
         for each in _unsubmitted(environment)
         if each.job_id not in {job.job_id for job in known} and workflow in (None, each.workflow)
     ]
-    for created, job_id, name, state, by in sorted(rows, key=lambda row: row[0], reverse=True):
+    for created, job_id, name, state, outcome, by in sorted(rows, key=lambda row: row[0], reverse=True):
         moment = created.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        drawn.add_row(job_id, name, display.styled(state), moment, by)
+        drawn.add_row(job_id, name, display.styled(state), outcome, moment, by)
     display.print_whole(drawn, display.on_output())
 
 

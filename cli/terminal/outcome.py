@@ -132,9 +132,9 @@ def _tell_results(record: "Record", console: Console) -> None:
     from pipelines.runs import results
 
     changes = _json(record, "changes")
-    for reason in changes.get("reasons", ()):
-        word = "nothing new" if changes["decision"] == "nothing_new" else "retrained"
-        console.print(f"{word}: {escape(reason)}", soft_wrap=True, highlight=False)
+    reasons = "; ".join(changes.get("reasons", ()))
+    if reasons:
+        console.print(f"{_deed(record, changes)}: {escape(reasons)}", soft_wrap=True, highlight=False)
     if "evaluation" in record.results:
         _tell_evaluation(record, console)
     ee_model = _json(record, "ee_model")
@@ -151,6 +151,15 @@ def _tell_results(record: "Record", console: Console) -> None:
     for name, value in rows:
         if value:
             console.print(f"{name:<10} {escape(value)}", soft_wrap=True, highlight=False)
+
+
+def _deed(record: "Record", changes: dict[str, Any]) -> str:
+    """What the run did, as the beginning of a sentence that says why."""
+    if changes["decision"] == "nothing_new":
+        return "nothing new"
+    trained = {step.name: step.state for step in record.steps}.get("train_model")
+    # The reason was found before anybody looked into the cache.
+    return "not trained again, the cache held its model" if trained == "SKIPPED" else "retrained"
 
 
 _BEATEN = (

@@ -3,8 +3,10 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-# Lines of KFP's executor, and of native code such as TensorFlow's (severity, date, time).
-_FOREIGN = re.compile(r"(\[KFP Executor|Wrote executor output|WARNING: All log messages before absl|[IWE]\d{4} \d)")
+# Lines of KFP's executor, of native code such as TensorFlow's (severity, date, time), and what libraries note by the way.
+_FOREIGN = re.compile(
+    r"(\[KFP Executor|Wrote executor output|WARNING: All log messages before absl|[IWE]\d{4} \d|(INFO|DEBUG):[\w.]+:)"
+)
 _TEXT = r'"(?:[^"\\]|\\.)*"'
 # A line of JSON that is written over many lines: brackets, a field, a text or another value.
 _JSON_PART = re.compile(rf"\s*(?:[{{}}\[\]]+|{_TEXT}: .*|{_TEXT}|-?\d[\d.eE+-]*|true|false|null),?\s*")

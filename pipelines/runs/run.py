@@ -165,7 +165,8 @@ class Run:
     def _progress(self, step: Step) -> str:
         try:
             job_id = self._working_job(step)
-            return self._logs.progress(job_id) if job_id else ""
+            # Whoever reads it knows which step it is.
+            return self._logs.progress(job_id).removeprefix(f"{step.name}: ") if job_id else ""
         except _UNREACHABLE:
             # Progress is a comfort: a run goes on without it, and a project may not let its users read logs.
             return ""

@@ -10,6 +10,11 @@ from pipelines.runs.steps import StepSpec
 
 ENDED = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
 """States after which a run changes no more."""
+ACCEPTED, REJECTED, NOTHING_NEW = "accepted", "rejected", "nothing new"
+"""Outcomes of a run that succeeded: its model was deployed, was not good enough, or there was no reason to train."""
+CACHED = "SKIPPED"
+"""State of a step whose outputs came from an earlier run."""
+_DONE = ("SUCCEEDED", CACHED)
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,8 @@ class Snapshot:
         error: What went wrong with the run as a whole.
         steps: Its steps, in an order in which each follows those that it needs.
         scheduled: True where a schedule started it.
+        outcome: What became of its model, such as `accepted`, with `(cached)` where an earlier run has trained it;
+            empty where nothing can be said: the run has not succeeded, or is of another kind.
     """
 
     job_id: str
@@ -66,6 +73,7 @@ class Snapshot:
     error: str
     steps: tuple[Step, ...]
     scheduled: bool = False
+    outcome: str = ""
 
     @property
     def ended(self) -> bool:
@@ -86,11 +94,28 @@ def snapshot(resource: Any, specs: tuple[StepSpec, ...]) -> Snapshot:
         # Google gives the runs of a schedule a display name of their own.
         workflow=resource.labels.get(WORKFLOW_LABEL, resource.display_name),
         state=resource.state.name.removeprefix("PIPELINE_STATE_"),
+        outcome=_outcome(resource.state.name, {name: detail.state.name for name, detail in details.items()}),
         created=resource.create_time,
         error=resource.error.message,
         steps=tuple(_step(spec, details.get(spec.task)) for spec in specs),
         scheduled=bool(resource.schedule_name),
     )
+
+
+def _outcome(state: str, tasks: Mapping[str, str]) -> str:
+    """What became of a run's model.
+
+    Args:
+        state: Of the run.
+        tasks: States by name of the task.
+    """
+    if not state.endswith("_SUCCEEDED"):
+        return ""
+    for task, outcome in (("deploy-model", ACCEPTED), ("preview-map", REJECTED)):
+        if tasks.get(task) in _DONE:
+            return f"{outcome} (cached)" if tasks.get("train-model") == CACHED else outcome
+    trained = tasks.get("train-model") in _DONE
+    return NOTHING_NEW if tasks.get("detect-changes") in _DONE and not trained else ""
 
 
 def _step(spec: StepSpec, detail: Any) -> Step:

@@ -1,6 +1,7 @@
 """`earthline runs` in a plain shell: each command finds its own way to the sandbox."""
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -54,7 +55,9 @@ def jobs(sandbox: Any, shell: Shell) -> Iterator[list[str]]:
 def test_list_shows_states(shell: Shell, jobs: list[str]) -> None:
     code, out, err = shell.earthline("runs", "list", "--workflow", "commanded-under-quite-a-long-name")
     assert (code, err) == (0, "")
-    rows = {line.split()[0]: line.split()[2] for line in out.splitlines()[1:]}
+    header, *lines = out.splitlines()
+    assert header.split() == ["id", "workflow", "state", "outcome", "created", "by"]
+    rows = {line.split()[0]: line.split()[2] for line in lines}
     assert rows == {jobs[0]: "done", jobs[1]: "failed", jobs[2]: "running"}
 
 
@@ -88,8 +91,8 @@ def test_a_submission_whose_command_was_killed_is_found_again(shell: Shell, jobs
     (shell.folder / "runs" / lost["job_id"] / "run.json").write_text(json.dumps(lost))
     try:
         _, out, _ = shell.earthline("runs", "list")
-        rows = {line.split()[0]: line.split("  ", 2)[2].split("20")[0].strip() for line in out.splitlines()[1:]}
-        assert (rows[jobs[0]], rows[lost["job_id"]]) == ("done", "not started")
+        rows = {line.split()[0]: re.split(r"  +", line)[2:-2] for line in out.splitlines()[1:]}
+        assert (rows[jobs[0]], rows[lost["job_id"]]) == (["done"], ["not started"])
         code, out, err = shell.earthline("runs", "show", jobs[0])
         assert (code, err, json.loads(path.read_text())["state"]) == (0, "", "SUCCEEDED")
         code, out, err = shell.earthline("runs", "show", lost["job_id"])

@@ -1,5 +1,6 @@
 """What a run that ended says of its model."""
 
+import json
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -31,3 +32,23 @@ def test_a_model_that_takes_over_is_told_what_it_was_compared_with(tmp_path: Pat
     said = StringIO()
     outcome._tell_evaluation(cast(Any, SimpleNamespace(folder=tmp_path)), Console(file=said, width=200))
     assert f"the model was accepted: {found.gate.reason}" in said.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("decision", "trained", "words"),
+    [
+        ("retrain", "SUCCEEDED", "retrained: the config changed; band red drifted"),
+        ("retrain", "SKIPPED", "not trained again, the cache held its model: the config changed; band red drifted"),
+        ("nothing_new", None, "nothing new: the config changed; band red drifted"),
+    ],
+)
+def test_why_a_run_trained_is_told_in_one_line_and_only_where_it_did(
+    tmp_path: Path, decision: str, trained: str | None, words: str
+) -> None:
+    told = {"decision": decision, "reasons": ["the config changed", "band red drifted"]}
+    (tmp_path / "changes.json").write_text(json.dumps(told), encoding="utf-8")
+    steps = () if trained is None else (SimpleNamespace(name="train_model", state=trained),)
+    said = StringIO()
+    record = SimpleNamespace(folder=tmp_path, results={"changes": "changes.json"}, steps=steps)
+    outcome._tell_results(cast(Any, record), Console(file=said, width=200))
+    assert said.getvalue().splitlines()[0] == words

@@ -29,6 +29,7 @@ EXECUTOR = "[KFP Executor 2026-11-29 17:26:32,012 INFO]: Got executor_input:"
         "\x1b[0m",
         '  "outputFile": "/gcs/bucket/executor_output.json"',
         "W0000 00:00:1795277087.411688   29425 port.cc:153] oneDNN custom operations are on.",
+        "INFO:tensorflow:Assets written to: /bucket/model/saved_model/assets",
         "[KFP Executor 2026-11-29 17:26:32,012 INFO]: Wrote executor output file to /gcs/x.",
     ],
 )

@@ -1,5 +1,6 @@
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from google.cloud.aiplatform_v1.types import (
     Artifact,
     PipelineJob,
@@ -70,3 +71,32 @@ def test_a_step_tells_state_time_outputs_log_and_error() -> None:
 def test_a_cache_hit_is_vertex_ais_skipped() -> None:
     cached = PipelineTaskDetail(task_name="export-examples", state=PipelineTaskDetail.State.SKIPPED)
     assert snapshot(job("RUNNING", cached), SPECS).steps[0].state == "SKIPPED"
+
+
+@pytest.mark.parametrize(
+    ("state", "tasks", "outcome"),
+    [
+        ("SUCCEEDED", {"detect-changes": "SUCCEEDED", "retrain": "NOT_TRIGGERED"}, "nothing new"),
+        (
+            "SUCCEEDED",
+            {"detect-changes": "SUCCEEDED", "train-model": "SUCCEEDED", "preview-map": "SUCCEEDED"},
+            "rejected",
+        ),
+        (
+            "SUCCEEDED",
+            {"train-model": "SUCCEEDED", "evaluate-model": "SKIPPED", "deploy-model": "SUCCEEDED"},
+            "accepted",
+        ),
+        (
+            "SUCCEEDED",
+            {"train-model": "SKIPPED", "evaluate-model": "SKIPPED", "deploy-model": "SUCCEEDED"},
+            "accepted (cached)",
+        ),
+        ("FAILED", {"detect-changes": "SUCCEEDED", "deploy-model": "SUCCEEDED"}, ""),
+        ("RUNNING", {"detect-changes": "SUCCEEDED"}, ""),
+        ("SUCCEEDED", {"of-another-kind": "SUCCEEDED"}, ""),
+    ],
+)
+def test_a_run_that_succeeded_tells_what_became_of_its_model(state: str, tasks: dict[str, str], outcome: str) -> None:
+    details = [PipelineTaskDetail(task_name=name, state=PipelineTaskDetail.State[each]) for name, each in tasks.items()]
+    assert snapshot(job(state, *details), ()).outcome == outcome
