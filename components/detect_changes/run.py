@@ -11,7 +11,7 @@ from components.detect_changes import accepted, sources
 from components.detect_changes.changes import Changes, Snapshot, decide
 from earthline.config import Data
 from earthline.earth_engine.connection import connect
-from earthline.entry_point import entry_point
+from earthline.entry_point import entry_point, section
 from earthline.vertex import champion
 
 _logger = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ def run(
     Raises:
         PixelsError: Earth Engine does not answer.
     """
-    data = Data.model_validate_json(sections["data"])
+    data = section(Data, "data", sections["data"])
     connect(project)
     snapshot = Snapshot(
         sections={key: _digest(text) for key, text in sections.items()},

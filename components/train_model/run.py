@@ -5,6 +5,7 @@ from typing import Any
 
 from components.train_model import figures
 from earthline.config import Data, Train
+from earthline.entry_point import section
 from earthline.formats.manifest import Manifest
 from trainer import distribution, heads, training
 from trainer.description import CURVES, HISTORY, Description, require_match
@@ -26,11 +27,11 @@ def run(*, data: str, train: str, examples: Any, model: Any, metrics: Any) -> No
         AcceleratorError: The config asks for accelerators that are not there.
         ValueError: The examples were exported for other bands or labels, or a split is empty.
     """
-    section = Train.model_validate_json(train)
-    distribution.require_accelerators(section.accelerator_count)
-    require_match(Data.model_validate_json(data), Manifest.read(Path(examples.path)))
+    settings = section(Train, "train", train)
+    distribution.require_accelerators(settings.accelerator_count)
+    require_match(section(Data, "data", data), Manifest.read(Path(examples.path)))
     folder = Path(model.path)
-    state = training.run(section, Path(examples.path), folder)
+    state = training.run(settings, Path(examples.path), folder)
     if not distribution.is_chief():
         return
     best = state.history[state.best_epoch - 1]

@@ -14,7 +14,7 @@ import importlib, json, pkgutil, sys
 import serving, earthline.runtimes
 for package in (serving, earthline.runtimes):
     for found in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-        if not found.name.endswith("__main__"):
+        if not found.name.endswith(("__main__", ".light_tensorflow")):  # the second is TensorFlow itself
             importlib.import_module(found.name)
 import openvino
 print(json.dumps([openvino.Core().available_devices, sorted({name.partition(".")[0] for name in sys.modules})]))

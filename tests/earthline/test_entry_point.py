@@ -3,10 +3,11 @@
 import logging
 
 import pytest
-from pydantic import ValidationError
 
+import earthline
 from earthline.config import Serving
 from earthline.entry_point import entry_point
+from earthline.versions import OtherVersionError
 
 
 @entry_point
@@ -21,8 +22,12 @@ def test_a_section_arrives_as_its_frozen_model_and_a_text_as_it_is() -> None:
 
 
 def test_a_section_that_is_wrong_is_refused_before_the_step_begins() -> None:
-    with pytest.raises(ValidationError, match="tile_shap"):
-        run(name="x", serving='{"tile_shap": [64, 64]}')
+    with pytest.raises(OtherVersionError) as refused:
+        run(name="x", serving='{"tile_shap": [64, 64], "min_replicas": "many"}')
+    said = str(refused.value)
+    assert said.startswith("the section `serving` of the config cannot be read: 'tile_shap' unknown here; min_replicas")
+    assert f"this is Earthline {earthline.__version__}" in said
+    assert "environment.image" in said and "\n" not in said
 
 
 def test_what_a_step_says_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self, TypeVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from earthline import tile_plan
+from earthline import tile_plan, versions
 from earthline.formats.certainty import Certainty
 from earthline.formats.learned_ground import LearnedGround
 from earthline.formats.served.outputs import ServedOutput
@@ -22,6 +22,10 @@ WireType = Literal["uint8", "int16", "uint16", "float32"]
 VALID_BAND = "earthline_valid"
 """Band, and input of a served model: 1 where every band of the imagery is valid, 0 where one is masked."""
 CONTRACT = "contract.json"
+_REMEDY = (
+    "What prepared the model and what reads it are of different versions: use images of one version "
+    "(environment.image, environment.serving_image), or prepare the model again"
+)
 TENSOR_SIGNATURE = "serving_default"
 """Signature whose inputs and outputs are web-safe base64 texts of TensorProtos, one string per tile and band."""
 ARRAY_SIGNATURE = "arrays"
@@ -180,5 +184,5 @@ class Contract(BaseModel):
 
     @classmethod
     def read(cls, folder: Path) -> "Contract":
-        """Reads `contract.json`. Raises FileNotFoundError or pydantic's ValueError."""
-        return cls.model_validate_json((folder / CONTRACT).read_text())
+        """Reads `contract.json`. Raises FileNotFoundError, or ValueError: damaged, or of another version."""
+        return versions.read(cls, (folder / CONTRACT).read_text(), CONTRACT, _REMEDY)

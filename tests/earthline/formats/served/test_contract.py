@@ -1,5 +1,6 @@
 """What a contract says of the tensors on the wire and of tiles."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -54,3 +55,16 @@ def test_bands_travel_in_their_types() -> None:
 def test_as_many_tiles_as_fit_are_asked_at_once() -> None:
     assert CONTRACT.plan.batch == 1_500_000 // (160 * 96 * 5 * 4 // 3 + 400)
     assert CONTRACT.model_copy(update={"max_payload_bytes": 9}).plan.batch == 1
+
+
+def test_a_contract_of_another_version_is_one_line_with_what_to_do(tmp_path: Path) -> None:
+    CONTRACT.write(tmp_path)
+    path = tmp_path / "contract.json"
+    content = json.loads(path.read_text())
+    del content["stride"]
+    path.write_text(json.dumps(content | {"precision": "float32"}))
+    with pytest.raises(
+        ValueError, match=r"^contract\.json cannot be read: 'precision' unknown here; 'stride' missing"
+    ) as said:
+        Contract.read(tmp_path)
+    assert "environment.serving_image" in str(said.value) and "\n" not in str(said.value)
