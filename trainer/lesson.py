@@ -17,7 +17,9 @@ from trainer.history import State
 from trainer.input.store import Store
 from trainer.measured_pixels import MeasuredPixels
 from trainer.models.auto import Auto
+from trainer.models.distilled import Distilled
 from trainer.models.ensemble import Ensemble
+from trainer.models.symmetric import Symmetric
 from trainer.statistics import Statistics
 
 _PASS = 64
@@ -25,15 +27,32 @@ _PASS = 64
 
 TEACHERS: Mapping[type, str] = {
     Auto: "trainer.several.choosing:choose",
+    Distilled: "trainer.several.distilling:distil",
     Ensemble: "trainer.several.averaging:average",
     Finished: "trainer.finished:take",
     Fitted: "trainer.trees.fitting:fit",
+    Symmetric: "trainer.several.symmetry:learn",
     Network: "trainer.loop.teacher:teach",
 }
 """Who trains what, as `module:function` by a class of architectures; the nearest class of an architecture counts.
 
 Such a function takes the architecture's section and a `Lesson`, and gives `Learned`.
 """
+
+
+@dataclass(frozen=True)
+class Guide:
+    """A network that has learned already, which another one follows.
+
+    Attributes:
+        network: Keras model from image and mask to the task's outputs.
+        share: Of the loss that it has; labels have the rest.
+        settings: What it depends on.
+    """
+
+    network: Any
+    share: float
+    settings: Any
 
 
 @dataclass(frozen=True)
@@ -51,6 +70,7 @@ class Lesson:
         pixels: By split, `train` and `validation`: those on which a network that has learned is measured.
         checkpoint: Folder for what an interrupted run goes on from.
         logs: Folder for TensorBoard.
+        guide: What a network follows beside the labels; None for labels alone.
     """
 
     train: Train
@@ -63,6 +83,7 @@ class Lesson:
     pixels: Mapping[str, MeasuredPixels]
     checkpoint: Path
     logs: Path
+    guide: Guide | None = None
 
     @classmethod
     def prepared(cls, train: Train, examples: Path, *, strategy: Any, checkpoint: Path, logs: Path) -> "Lesson":

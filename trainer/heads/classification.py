@@ -12,7 +12,7 @@ from earthline.task.classification.labels import PIXELS
 from earthline.task.classification.losses import CrossEntropy
 from trainer.heads.class_metrics import metrics
 from trainer.heads.cross_entropy import MaskedCrossEntropy, class_weights
-from trainer.heads.head import Head
+from trainer.heads.head import Head, mean_of_valid
 
 
 class ClassificationHead(Head):
@@ -57,6 +57,12 @@ class ClassificationHead(Head):
     def metrics(self) -> list[Any]:
         """`accuracy` and `mean_iou`."""
         return metrics(len(self._weights))
+
+    def distance(self, wanted: Any, outputs: Any, valid: Any) -> Any:
+        """Cross-entropy of the probabilities against the other network's."""
+        classes = len(self._weights)
+        given = ops.log(ops.maximum(outputs[..., :classes], LEAST))
+        return mean_of_valid(-ops.sum(wanted[..., :classes] * given, axis=-1), valid)
 
     def tempered(self, outputs: Any, temperature: float) -> Any:
         """Logarithms of probabilities differ from logits by a number per pixel, which the softmax takes out again."""

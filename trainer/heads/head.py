@@ -4,6 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from keras import ops
+
 from earthline.config import Train
 from earthline.formats.manifest import Manifest
 
@@ -62,6 +64,19 @@ class Head(ABC):
     def metrics(self) -> list[Any]:
         """The Keras metrics of training and validation, likewise."""
 
+    def distance(self, wanted: Any, outputs: Any, valid: Any) -> Any:
+        """How far outputs are from those of another network: the mean over valid pixels, as a scalar.
+
+        Args:
+            wanted: What the other one gives, (patches, height, width, entries and what may come after them).
+            outputs: (patches, height, width, entries and what may come after them).
+            valid: 1 where the image is valid, (patches, height, width, 1).
+
+        Raises:
+            ValueError: The task knows no such distance.
+        """
+        raise ValueError("train.model: a network of this task cannot follow another one; leave `distilled` out")
+
     def ordered(self, outputs: Any) -> Any:
         """Outputs that were learned one by one, made such as `outputs` gives.
 
@@ -87,3 +102,14 @@ class Head(ABC):
             factors: How much more frequent each entry is, (entries,).
         """
         return outputs
+
+
+def mean_of_valid(values: Any, valid: Any) -> Any:
+    """The mean of what is valid; 0 where nothing is.
+
+    Args:
+        values: (patches, height, width).
+        valid: 1 where the image is valid, (patches, height, width, 1).
+    """
+    weight = ops.cast(valid[..., 0], values.dtype)
+    return ops.sum(values * weight) / ops.maximum(ops.sum(weight), 1.0)

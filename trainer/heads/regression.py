@@ -8,7 +8,7 @@ from keras import layers, ops
 from earthline.config import Train
 from earthline.formats.manifest import Manifest
 from earthline.task.regression.losses import AbsoluteError, Huber, Quantile, SquaredError, quantile_of
-from trainer.heads.head import Head
+from trainer.heads.head import Head, mean_of_valid
 from trainer.heads.value_losses import MaskedAbsoluteError, MaskedHuber, MaskedPinball, MaskedSquaredError
 from trainer.heads.value_metrics import metrics
 
@@ -50,6 +50,12 @@ class RegressionHead(Head):
             return outputs
         middle, low, high = (outputs[..., place : place + 1] for place in range(3))
         return ops.concatenate([middle, ops.minimum(low, middle), ops.maximum(high, middle)], axis=-1)
+
+    def distance(self, wanted: Any, outputs: Any, valid: Any) -> Any:
+        """Half the squared difference in standard deviations; of bounds too, where both networks give some."""
+        shared = min(wanted.shape[-1], outputs.shape[-1])
+        apart = (wanted[..., :shared] - outputs[..., :shared]) / self._std
+        return mean_of_valid(ops.mean(ops.square(apart), axis=-1) / 2, valid)
 
     def outputs(self, features: Any) -> Any:
         """The value, and the bounds of its interval where there is one: below it and above it, whatever they learn."""

@@ -137,6 +137,7 @@ def settings_of(model: Model, lesson: Lesson) -> dict[str, Any]:
         **{f"train.{key}": value for key, value in section.items()},
         "train.model": model.model_dump(mode="json"),
         "dataset": [lesson.manifest.expression_hash, lesson.manifest.split_hash],
+        **({"guide": [lesson.guide.share, lesson.guide.settings]} if lesson.guide else {}),
     }
 
 

@@ -1,6 +1,6 @@
 """The computation of training and validation, on one device or many."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +57,21 @@ class Measures:
         return [variable for metric in self.metrics for variable in metric.variables]
 
 
+@dataclass(frozen=True)
+class Guidance:
+    """A network that another one follows.
+
+    Attributes:
+        network: Keras model of the same inputs, which learns no more.
+        share: Of what is made small; labels have the rest.
+        distance: From what it gives, what the other one gives, and where images are valid: a mean over valid pixels.
+    """
+
+    network: Any
+    share: float
+    distance: Callable[[Any, Any, Any], Any]
+
+
 class Steps:
     """Trains a network and measures another one, or the same."""
 
@@ -70,6 +85,7 @@ class Steps:
         measures: Measures,
         decay: float,
         speed: Speed,
+        guidance: Guidance | None = None,
     ) -> None:
         """Nothing is computed yet.
 
@@ -81,7 +97,9 @@ class Steps:
             measures: Loss and metrics.
             decay: Share of the average that stays in each step.
             speed: How a step is computed.
+            guidance: What the network follows beside the labels; None for labels alone.
         """
+        self._guidance = guidance
         self._strategy, self._learner, self._judged = strategy, learner, judged
         self._optimizer, self._measures, self._decay = optimizer, measures, decay
         self._devices = strategy.num_replicas_in_sync
@@ -116,11 +134,17 @@ class Steps:
         """One step on one device: the loss of the whole batch, and its sums."""
         labelled = _labelled(label)
         whole = self._summed(labelled)
+        guide = self._guidance
+        wanted = None if guide is None else guide.network(list(inputs), training=False)
         with tf.GradientTape() as tape:
             output = self._learner(list(inputs), training=True)
             # The mean over the whole batch: each device counts as much as it has labelled pixels.
             loss = self._measures.loss(label, output) * tf.math.divide_no_nan(labelled, whole)
-            small = loss + tf.add_n([tf.zeros(()), *self._learner.losses]) / self._devices
+            small = loss
+            if guide is not None:
+                distance = guide.distance(wanted, output, inputs[1])
+                small = (1 - guide.share) * loss + guide.share * distance / self._devices
+            small += tf.add_n([tf.zeros(()), *self._learner.losses]) / self._devices
         variables = self._learner.trainable_variables
         found = [tf.cast(loss, tf.float64), *self._measures.of_batch(label, output)]
         gradients = tape.gradient(small, [variable.value for variable in variables])

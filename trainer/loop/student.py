@@ -12,7 +12,7 @@ from trainer.lesson import Lesson
 from trainer.loop.checkpoint import Array
 from trainer.loop.optimizer import optimizer
 from trainer.loop.speed import Speed
-from trainer.loop.steps import Measures, Steps
+from trainer.loop.steps import Guidance, Measures, Steps
 
 Values = Mapping[str, Sequence[Array]]
 """All that the next step depends on: arrays by whose they are."""
@@ -54,6 +54,7 @@ class Student:
             measures=measures,
             decay=train.average_decay if averages else 0.0,
             speed=speed,
+            guidance=guidance(lesson),
         )
         self._part_seeds()
 
@@ -91,6 +92,18 @@ class Student:
                 for number, local in enumerate(self._strategy.experimental_local_results(variable.value)):
                     seed, count = np.asarray(variable.numpy())
                     local.assign(np.array([int(seed) + number, count], variable.numpy().dtype))
+
+
+def guidance(lesson: Lesson) -> Guidance | None:
+    """How far a network is from what it follows; None where it learns from labels alone.
+
+    Args:
+        lesson: What it learns from.
+    """
+    guide = lesson.guide
+    if guide is None:
+        return None
+    return Guidance(guide.network, guide.share, lesson.head.distance)
 
 
 def built(model: Network, lesson: Lesson, *, half: bool, devices: int) -> Any:

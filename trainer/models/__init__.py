@@ -8,6 +8,7 @@ from earthline.config.model import FACTORY
 MODELS = {
     "auto": "trainer.models.auto:Auto",
     "context_unet": "trainer.models.context_unet:ContextUNet",
+    "distilled": "trainer.models.distilled:Distilled",
     "ensemble": "trainer.models.ensemble:Ensemble",
     "fcn": "trainer.models.fcn:Fcn",
     "file": "trainer.models.file:File",
@@ -17,6 +18,7 @@ MODELS = {
     "pixel_mlp": "trainer.models.pixel_mlp:PixelMlp",
     "random_forest": "trainer.models.random_forest:RandomForest",
     "residual": "trainer.models.residual:Residual",
+    "symmetric": "trainer.models.symmetric:Symmetric",
     "temporal": "trainer.models.temporal:Temporal",
     "unet": "trainer.models.unet:UNet",
 }

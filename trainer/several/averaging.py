@@ -29,7 +29,11 @@ def average(model: Ensemble, lesson: Lesson) -> Learned:
         ValueError: A member cannot learn from these examples.
     """
     began = time.monotonic()
-    parts = [finished.learned(member, lesson, f"{place}-{member.name}") for place, member in enumerate(model.members)]
+    lessons = finished.apart(model.members, lesson)
+    parts = [
+        finished.learned(member, of_member, f"{place}-{member.name}")
+        for place, (member, of_member) in enumerate(zip(model.members, lessons, strict=True))
+    ]
     networks = [part.network for part in parts]
     weights = [1 / len(parts)] * len(parts)
     if model.weights == "validation":

@@ -3,7 +3,8 @@
 import json
 import os
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
 
@@ -12,6 +13,7 @@ from pydantic import BaseModel, Field
 
 import trainer.layers as _registered  # noqa: F401  # Keras finds a layer of ours once its module is imported
 from earthline.config.model import Model
+from earthline.config.section import MOST_SEED
 from trainer import distribution
 from trainer.history import State
 from trainer.lesson import Lesson, learn
@@ -44,6 +46,17 @@ class _Record(BaseModel):
     settings: dict[str, Any] = Field(description="What it depends on: model, settings of training, examples.")
     state: State = Field(description="Its epochs.")
     seconds: float = Field(description="Duration of its training in seconds.")
+
+
+def apart(models: Sequence[Model], lesson: Lesson) -> list[Lesson]:
+    """A lesson for each of several models: equal ones begin at other random weights, or they would be one model.
+
+    Args:
+        models: Their sections.
+        lesson: Of the whole.
+    """
+    seeds = [lesson.train.seed + list(models[:place]).count(model) for place, model in enumerate(models)]
+    return [replace(lesson, train=lesson.train.model_copy(update={"seed": seed % (MOST_SEED + 1)})) for seed in seeds]
 
 
 def learned(model: Model, lesson: Lesson, name: str) -> Part:

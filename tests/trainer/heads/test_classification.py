@@ -1,12 +1,14 @@
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from earthline.config import Train
 from earthline.task.classification.classes import UNLABELLED
+from trainer.heads import find
 from trainer.heads.class_metrics import MaskedAccuracy, metrics
 from trainer.heads.cross_entropy import MaskedCrossEntropy, class_weights
 
@@ -108,3 +110,16 @@ def test_class_weights_have_mean_one_over_pixels(how: str, ratio: float) -> None
 def test_no_labels_at_all_is_an_error() -> None:
     with pytest.raises(ValueError, match="no training pixel has a label"):
         class_weights([0, 0], "none")
+
+
+def test_the_distance_to_another_network_is_that_of_valid_pixels() -> None:
+    class Manifest:
+        task = type("Task", (), {"name": "classification", "output": "probabilities", "entries": ("a", "b")})
+        splits: ClassVar = {"train": type("Split", (), {"labels": {"class_pixels": {"a": 1, "b": 1}}})}
+
+    head: Any = find("classification")(Train(), Manifest)  # type: ignore[arg-type]
+    wanted = tf.constant([[[[0.5, 0.5], [0.1, 0.9], [1.0, 0.0]]]])
+    valid = tf.constant([[[[1.0], [1.0], [0.0]]]])
+    expected = -(0.5 * math.log(0.7) + 0.5 * math.log(0.3) + 0.1 * math.log(0.4) + 0.9 * math.log(0.6)) / 2
+    assert float(head.distance(wanted, tf.constant(PROBABILITIES), valid)) == pytest.approx(expected, rel=1e-5)
+    assert float(head.distance(wanted, tf.constant(PROBABILITIES), 0 * valid)) == 0

@@ -70,6 +70,12 @@ def test_the_median_alone_counts_as_half_its_error() -> None:
     assert float(median) == pytest.approx(float(MaskedAbsoluteError(2.0)(LABEL, OUTPUT)) / 2)
 
 
+def test_the_distance_to_another_network_is_in_standard_deviations_of_what_both_give() -> None:
+    wanted, valid = tf.constant(OUTPUT[..., :1] + 14), tf.constant([[[[1.0], [1.0], [0.0]]]])
+    # 14 are two standard deviations; the other network gives no bounds.
+    assert float(head(name="quantile").distance(wanted, tf.constant(OUTPUT), valid)) == pytest.approx(2)
+
+
 def test_metrics_are_in_the_label_s_unit_and_skip_unlabelled_pixels() -> None:
     rmse, mae = metrics()
     for metric in (rmse, mae):
