@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # loading pydantic would slow `--help`
@@ -62,6 +63,23 @@ def enter(environment: "Environment", *, containers: bool | None = None) -> None
     sys.stderr.flush()
     command = [sys.executable, "-P", "-m", "cli", *sys.argv[1:]]
     os.execve(sys.executable, command, {**variables, MARKER: environment.target})
+
+
+def environment_of(config: Path | None) -> "Environment":
+    """The config's environment; without a config that of the newest run from this folder, or else the sandbox's.
+
+    Args:
+        config: The workflow's file, where the user named one.
+    """
+    from earthline.config import Environment, load
+    from pipelines.runs import records
+
+    if config is not None:
+        return load(config).environment
+    known = records.read_all()
+    if not known:
+        return Environment()
+    return Environment(target=known[0].target, project=known[0].project, location=known[0].location)
 
 
 def redirected(variables: Mapping[str, str], script: str) -> dict[str, str]:

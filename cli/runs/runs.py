@@ -30,7 +30,7 @@ def list_runs(
     workflow: Annotated[str | None, typer.Option("--workflow", help="Only runs of this workflow.")] = None,
 ) -> None:
     """List runs, newest first, and what became of their models."""
-    environment = _environment(config)
+    environment = target.environment_of(config)
     target.enter(environment)
     from pipelines.runs.run import list_runs as listed
 
@@ -140,19 +140,6 @@ def _unsubmitted(environment: "Environment") -> list["Record"]:
     ]
 
 
-def _environment(config: Path | None) -> "Environment":
-    """The config's environment; without one, that of the newest run from this folder, or the sandbox's."""
-    from earthline.config import Environment, load
-    from pipelines.runs import records
-
-    if config is not None:
-        return load(config).environment
-    known = records.read_all()
-    if not known:
-        return Environment()
-    return Environment(target=known[0].target, project=known[0].project, location=known[0].location)
-
-
 def _find(job_id: str, config: Path | None) -> tuple["Run", "Record"]:
     from earthline.config import Environment, load
     from pipelines.runs import records
@@ -168,7 +155,7 @@ def _find(job_id: str, config: Path | None) -> tuple["Run", "Record"]:
     elif record is not None:
         environment = Environment(target=record.target, project=record.project, location=record.location)
     else:
-        environment = _environment(None)
+        environment = target.environment_of(None)
     target.enter(environment)
 
     from pipelines.runs.run import Run, UnknownRunError

@@ -16,7 +16,7 @@ from cli.terminal import display
 from cli.terminal.options import Cache, ConfigPath, Force, Overrides, SeedData
 
 if TYPE_CHECKING:  # these modules load pydantic and Google's client
-    from earthline.config import Config
+    from earthline.config import Config, Environment
     from pipelines.schedules.schedules import Plan, Schedules
     from pipelines.schedules.summary import Summary
 
@@ -36,7 +36,7 @@ def create(
     """Create the workflow's schedule, or bring it up to date; shows first what changes."""
     settings, console = _enter(config, overrides)
     template = prepare(settings, console, seed_data=seed_data)
-    schedules = _open(settings)
+    schedules = _open(settings.environment)
     plan = schedules.plan(settings, template, caching=cache)
     _tell_plan(plan, console)
     if dry_run:
@@ -49,14 +49,24 @@ def create(
 
 
 @schedule.command("list")
-def list_schedules(config: ConfigPath, overrides: Overrides = None) -> None:
-    """List the schedules of the config's project and location, this workflow's first."""
-    settings, console = _enter(config, overrides)
-    found = _open(settings).every()
+def list_schedules(
+    config: Annotated[
+        Path | None,
+        typer.Argument(metavar="CONFIG", help="Config whose environment to look in; left out, the newest run's."),
+    ] = None,
+    overrides: Overrides = None,
+) -> None:
+    """List the schedules of a project and location; those of the config's workflow come first."""
+    from earthline.config import load
+
+    settings = load(config, overrides or ()) if config is not None else None
+    environment = settings.environment if settings is not None else target.environment_of(None)
+    target.enter(environment)
+    found, console = _open(environment).every(), display.on_output()
     drawn = Table(box=None, pad_edge=False)
     for column in ("workflow", "state", "cron", "next run", "runs", "last run"):
         drawn.add_column(column, no_wrap=True)
-    for each in sorted(found, key=lambda one: one.workflow != settings.name):
+    for each in sorted(found, key=lambda one: settings is not None and one.workflow != settings.name):
         last = f"{_local(each.last_run)} {each.last_response}" if each.last_run else ""
         state = each.state.lower()
         drawn.add_row(each.workflow, state, each.cron, _local(each.next_run), str(each.started), last)
@@ -70,7 +80,7 @@ def list_schedules(config: ConfigPath, overrides: Overrides = None) -> None:
 def pause(config: ConfigPath, overrides: Overrides = None) -> None:
     """Start no run until the schedule is resumed."""
     settings, console = _enter(config, overrides)
-    made = _open(settings).pause(settings.name)
+    made = _open(settings.environment).pause(settings.name)
     console.print(f"schedule of {made.workflow} paused", highlight=False)
 
 
@@ -82,7 +92,7 @@ def resume(
 ) -> None:
     """Start runs again."""
     settings, console = _enter(config, overrides)
-    made = _open(settings).resume(settings.name, catch_up=catch_up)
+    made = _open(settings.environment).resume(settings.name, catch_up=catch_up)
     console.print(f"schedule of {made.workflow} resumed; {_next(made)}", soft_wrap=True, highlight=False)
 
 
@@ -94,7 +104,7 @@ def run_now(config: ConfigPath, overrides: Overrides = None, force: Force = Fals
     settings, console = _enter(config, overrides)
     records.require_writable()
     require_within_budget(settings, console)
-    send = partial(_open(settings).run_now, settings.name, force=force)
+    send = partial(_open(settings.environment).run_now, settings.name, force=force)
     record = submit_recorded(settings.environment, settings.name, console, send)
     find_run(settings.environment, record, console)
     tell_how_to_follow(record, console)
@@ -104,7 +114,7 @@ def run_now(config: ConfigPath, overrides: Overrides = None, force: Force = Fals
 def delete(config: ConfigPath, overrides: Overrides = None) -> None:
     """Delete the workflow's schedule; its runs stay."""
     settings, console = _enter(config, overrides)
-    count = _open(settings).delete(settings.name)
+    count = _open(settings.environment).delete(settings.name)
     console.print(f"schedule of {settings.name} deleted" + (f" ({count} of them)" if count > 1 else ""))
 
 
@@ -116,10 +126,10 @@ def _enter(config: Path, overrides: list[str] | None) -> tuple["Config", Console
     return settings, display.on_output()
 
 
-def _open(settings: "Config") -> "Schedules":
+def _open(environment: "Environment") -> "Schedules":
     from pipelines.schedules.schedules import Schedules
 
-    return Schedules(settings.environment.project, settings.environment.location)
+    return Schedules(environment.project, environment.location)
 
 
 def _tell_plan(plan: "Plan", console: Console) -> None:

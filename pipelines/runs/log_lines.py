@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-# Lines of KFP's executor, of native code such as TensorFlow's (severity, date, time), and what libraries note by the way.
+# Lines of KFP's executor, of native code such as TensorFlow's (severity, date, time), and notes of libraries.
 _FOREIGN = re.compile(
     r"(\[KFP Executor|Wrote executor output|WARNING: All log messages before absl|[IWE]\d{4} \d|(INFO|DEBUG):[\w.]+:)"
 )

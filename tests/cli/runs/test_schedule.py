@@ -45,6 +45,9 @@ def test_a_schedule_is_listed_paused_resumed_run_and_deleted(sandbox: Any, shell
     sandbox.run([sys.executable, "-c", f"{placed(shell.folder)}{CREATE}", QUICKSTART])
     assert "paused" in schedule(shell, "pause")
     assert re.search(r"timed +paused +0 3 1 1 \* +20\d\d-01-01 0\d:00", schedule(shell, "list"))
+    # Whoever looks for schedules need not know of which workflow.
+    code, anywhere, err = shell.earthline("schedule", "list")
+    assert (code, err) == (0, "") and re.search(r"timed +paused", anywhere)
     assert "next run 20" in schedule(shell, "resume", "--catch-up")
     output = schedule(shell, "run-now")
     job_id = re.search(r"^run (timed-\S+)$", output, re.MULTILINE)
