@@ -45,7 +45,8 @@ def preview(
         return
     target.enter(settings.environment)
     console = display.on_output()
-    bring_data(settings, console, seed_data=seed_data)
+    # What a file held besides labels is one of the findings.
+    bring_data(settings, console, seed_data=seed_data, notes=False)
     found = []
     for finding in _findings(settings):
         findings.show(finding, console)

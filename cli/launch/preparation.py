@@ -72,13 +72,14 @@ def require_within_budget(settings: "Config", console: Console, *, export_alone:
         console.print(text, soft_wrap=True, highlight=False, markup=False)
 
 
-def bring_data(settings: "Config", console: Console, *, seed_data: bool) -> None:
+def bring_data(settings: "Config", console: Console, *, seed_data: bool, notes: bool = True) -> None:
     """Brings into Earth Engine what the config names and Earth Engine lacks; `target.enter` comes first.
 
     Args:
         settings: The workflow's config.
         console: Where to write.
         seed_data: Whether the sandbox is brought the open data that it lacks.
+        notes: Whether to tell what a file held besides labels.
 
     Raises:
         ImageryError: Labels cannot be uploaded.
@@ -89,7 +90,7 @@ def bring_data(settings: "Config", console: Console, *, seed_data: bool) -> None
     connection.connect(settings.environment.project)
     if seed_data and settings.environment.target == "sandbox":
         _seed(settings, console)
-    _upload_labels(settings, console)
+    _upload_labels(settings, console, notes=notes)
 
 
 def _require_bucket(environment: "Environment") -> None:
@@ -105,7 +106,7 @@ def _require_bucket(environment: "Environment") -> None:
             )
 
 
-def _upload_labels(settings: "Config", console: Console) -> None:
+def _upload_labels(settings: "Config", console: Console, *, notes: bool) -> None:
     """Makes a table of labels that are a file too large to travel with the config."""
     from earthline.config import VectorLabels
     from earthline.earth_engine import label_upload
@@ -113,7 +114,7 @@ def _upload_labels(settings: "Config", console: Console) -> None:
     environment, labels = settings.environment, settings.data.labels
     if isinstance(labels, VectorLabels):
         tell = partial(console.print, soft_wrap=True, highlight=False, markup=False)
-        for note in labels.notes:
+        for note in labels.notes if notes else ():
             tell(f"labels: {note}")
         label_upload.ensure(labels, environment.bucket, environment.project, tell)
 

@@ -103,7 +103,7 @@ def estimate_map(
     except NeedError as error:
         raise typer.BadParameter(str(error)) from error
     notes = {
-        f"{found.empty:,} points have no label. Where these are other ground than the rest, such as what nobody can "
+        f"points without a label: {found.empty:,}. Where these are other ground than the rest, such as what nobody can "
         "reach, the figures do not hold for it.": bool(found.empty),
         "the points were drawn from another map than this one. The figures are of this one, and hold only if its model "
         "has not learned from these points.": other,

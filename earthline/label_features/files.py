@@ -97,11 +97,12 @@ def read(asked: Question, meaning: Meaning) -> tuple[LabelFeatures, tuple[str, .
     try:
         meant = meaning(values)
     except FeaturesError as error:
-        raise FeaturesError(f"the field '{asked.field}' of {path} holds {error}") from error
+        layer = f", layer {asked.layer}," if asked.layer is not None else ""
+        raise FeaturesError(f"the field '{asked.field}' of {path}{layer} holds {error}") from error
     notes = []
     empty = sum(map(is_empty, values))
     if empty:
-        notes.append(f"{empty:,} features have nothing in '{asked.field}', so they have no label")
+        notes.append(f"features without a label, as they have nothing in '{asked.field}': {empty:,}")
     shapes = _sound(path, held.shapes[chosen], notes)
     labelled = np.array([shape is not None and value is not None for shape, value in zip(shapes, meant, strict=True)])
     if not labelled.any():
@@ -150,14 +151,14 @@ def _sound(path: Path, shapes: Array, notes: list[str]) -> Array:
     dimensions = np.where(missing, -1, shapely.get_dimensions(shapes))
     mixed = shapely.get_type_id(shapes) == shapely.GeometryType.GEOMETRYCOLLECTION
     lines = (dimensions == 1) | mixed
-    for what, there in (("have no coordinates", missing), ("are lines or mixtures, which no label can be", lines)):
+    for what, there in (("without coordinates", missing), ("that are lines or mixtures, which no label can be", lines)):
         if there.any():
-            notes.append(f"{int(there.sum()):,} features {what}; they were left out")
+            notes.append(f"features {what}, left out: {int(there.sum()):,}")
             found[there] = None
     broken = (dimensions == 2) & ~lines & ~shapely.is_valid(shapes)
     if broken.any():
         reason = shapely.is_valid_reason(shapes[broken][0])
-        notes.append(f"{int(broken.sum()):,} polygons were repaired (the first: {reason})")
+        notes.append(f"polygons that were repaired: {int(broken.sum()):,} (the first: {reason})")
         found[broken] = [_repaired(shape) for shape in shapes[broken]]
     if lines.all():
         raise FeaturesError(f"{path} holds lines alone; buffer them (in QGIS: Vector, Geoprocessing tools, Buffer)")

@@ -94,7 +94,7 @@ def _absent(held: LabelFeatures, inside: Array, task: Task) -> Iterator[Finding]
             "features of each label",
             False,
             f"{', '.join(absent)}: no feature {where}has this label, so it cannot be learned",
-            "correct its values (large and small letters count), dates or data.region, or remove it from data.labels",
+            "correct its values, dates or data.region, or remove it from data.labels",
         )
 
 

@@ -129,7 +129,7 @@ def _fetched(
     by_requests = _by_requests(config, expected, measured)
     by_tasks = _by_tasks(config, patches, measured)
     whole, in_requests = f"{patches:,} patches", f"{by_requests.requests.high:,.0f} requests"
-    in_tasks = f"{by_tasks.requests.high:,.0f} tasks, of which about two run at once"
+    in_tasks = _tasks(by_tasks.requests.high)
     if config.export.method == "batch":
         taken = by_tasks
         note = f"{whole} come by {in_tasks}; with export.method: pixels by {in_requests} in {_told(by_requests.hours)}"
@@ -154,6 +154,10 @@ def _fetched(
         _dollars(config, prices, taken.hours),
         (note,),
     )
+
+
+def _tasks(number: float) -> str:
+    return "1 task" if number == 1 else f"{number:,.0f} tasks, of which about two run at once"
 
 
 @dataclass(frozen=True)

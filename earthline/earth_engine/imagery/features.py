@@ -83,7 +83,7 @@ def require_field(labels: VectorLabels) -> str:
     """
     if labels.held is not None:
         points = int(labels.held.are_points.sum())
-        later = f", which become {labels.table} when a run starts" if labels.upload is not None else ""
+        later = f", which become {labels.table}, once for this content" if labels.upload is not None else ""
         return f"{labels.told} has {points:,} points and {len(labels.held) - points:,} polygons{later}"
     table = ee.FeatureCollection(labels.table)
     names = answered(table.first().propertyNames().getInfo, "data.labels.table")

@@ -64,7 +64,7 @@ def test_visited_places_tell_how_right_the_map_is(tmp_path: Path) -> None:
     fill(table, lambda number: ("高い" if number < 9 else " Water ") if number < 11 else "")
     done = label("estimate", str(tmp_path))
     assert done.exit_code == 0, done.output
-    assert "from 11 points, 95 % intervals" in done.output and "1 points have no label" in done.output
+    assert "from 11 points, 95 % intervals" in done.output and "points without a label: 1." in done.output
     assert "another map" not in done.output
     assert f"as one more of its list: {{file: {table}, field: label}}" in done.output
     with rasterio.open(tmp_path / "map.tif", "r+") as file:

@@ -49,7 +49,8 @@ def test_several_files_count_as_one(folder: Path) -> None:
     assert found.features[1] == (1, [11, 51]) and found.features[2] == (0, [13, 53])
     assert found.held.shapes[3].x == pytest.approx(9) and found.held.shapes[3].y == pytest.approx(49.65, abs=0.01)
     assert found.told == "fields.geojson, points.csv and old.csv"
-    assert found.notes == ("run/points.csv: 1 features have nothing in 'label', so they have no label",)
+    assert found.notes == ("run/points.csv: features without a label, as they have nothing in 'label': 1",)
+    assert labels(folder, [visited, {**visited, "where": {"label": "forest"}}]).told == "points.csv"
     # What is said beside `file` is for those that do not say otherwise.
     some = labels(folder, ["fields.geojson", {**visited, "where": {}}], field="kind", where={"kind": "wood"})
     assert some.held is not None and some.held.values.tolist() == [0, 1, 0]
@@ -58,7 +59,7 @@ def test_several_files_count_as_one(folder: Path) -> None:
 def test_a_list_of_one_file_is_that_file(folder: Path) -> None:
     alone = labels(folder, "run/points.csv", field="label")
     assert alone == labels(folder, [{"file": "run/points.csv", "field": "label"}])
-    assert alone.notes == ("1 features have nothing in 'label', so they have no label",)
+    assert alone.notes == ("features without a label, as they have nothing in 'label': 1",)
 
 
 @pytest.mark.parametrize(

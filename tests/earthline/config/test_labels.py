@@ -36,7 +36,7 @@ def test_a_small_file_travels_with_the_config_without_its_name(tmp_path):
     labels = load(path).data.labels
     assert isinstance(labels, VectorLabels)
     assert labels.features == ((0, [10, 50]), (1, [11, 51]), (0, [12, 52]))
-    assert labels.notes == ("1 features have nothing in 'kind', so they have no label",)
+    assert labels.notes == ("features without a label, as they have nothing in 'kind': 1",)
     assert labels.file is labels.field is labels.table is labels.content is labels.upload is None
     travelled = Data.model_validate_json(load(path).data.model_dump_json())
     assert travelled.labels.held.digest() == labels.held.digest()
@@ -118,8 +118,8 @@ def test_each_mistake_is_told_with_its_key(given, words):
 
 
 def test_a_text_with_a_space_is_nearly_the_other(tmp_path):
-    with pytest.raises(ConfigError, match=r"'Wood ' \(1 feature, nearly 'wood'\)"):
-        load(write_config(tmp_path, [(10, 50, "Wood ")]))
+    with pytest.raises(ConfigError, match=r"'Woods ' \(1 feature, nearly 'wood'\)"):
+        load(write_config(tmp_path, [(10, 50, "Woods ")]))
 
 
 def test_values_may_be_numbers_with_fractions_as_a_message_lists_them(tmp_path):

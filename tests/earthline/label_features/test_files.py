@@ -58,7 +58,7 @@ def test_points_and_polygons_come_in_degrees_with_their_classes(tmp_path, name):
     found, notes = read(asked(write(tmp_path / name, shapes, KINDS, crs)), RULES)
     assert found.values.tolist() == [0, 1, 0]
     assert found.are_points.tolist() == [True, False, True]
-    assert notes == ("1 features have nothing in 'kind', so they have no label",)
+    assert notes == ("features without a label, as they have nothing in 'kind': 1",)
     x, y = to_degrees.transform(400_000, 5_800_000)
     assert (found.shapes[0].x, found.shapes[0].y) == pytest.approx((x, y), abs=1e-7)
     west, south = to_degrees.transform(400_100, 5_800_000)
@@ -127,8 +127,8 @@ def test_broken_polygons_are_repaired_and_lines_left_out_and_both_are_said(tmp_p
     found, notes = read(asked(write(tmp_path / "a.geojson", [bow, line], ["forest", "water"], "EPSG:4326")), RULES)
     assert found.values.tolist() == [0]
     assert found.shapes[0].is_valid and found.shapes[0].area == pytest.approx(0.005)
-    assert any("1 polygons were repaired" in note and "Self-intersection" in note for note in notes)
-    assert any("1 features are lines" in note for note in notes)
+    assert any("polygons that were repaired: 1" in note and "Self-intersection" in note for note in notes)
+    assert any("features that are lines or mixtures, which no label can be, left out: 1" in note for note in notes)
 
 
 def test_csv_columns_have_usual_names_or_those_that_are_given(tmp_path):
@@ -136,7 +136,7 @@ def test_csv_columns_have_usual_names_or_those_that_are_given(tmp_path):
     path.write_text("id;Lat;LON;kind\n1;52.5;13.4;forest\n2;;;water\n3;52.6;13.5;water\n")
     found, notes = read(asked(path), RULES)
     assert found.written() == ((0, [13.4, 52.5]), (1, [13.5, 52.6]))
-    assert notes == ("1 features have no coordinates; they were left out",)
+    assert notes == ("features without coordinates, left out: 1",)
     # A column that is not asked for may hold outlines, as `.geo` of Earth Engine's exports does.
     path.write_text(f"easting,northing,e,n,kind,.geo\n0,0,400000,5800000,forest,{'1 ' * 70_000}\n")
     found, _ = read(asked(path, longitude="e", latitude="n", crs=UTM), RULES)

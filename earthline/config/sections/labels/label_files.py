@@ -48,7 +48,7 @@ def named(files: tuple[LabelFile, ...]) -> str:
     Args:
         files: One or more.
     """
-    *names, last = (Path(each.file).name for each in files)
+    *names, last = dict.fromkeys(Path(each.file).name for each in files)
     return f"{', '.join(names)} and {last}" if names else last
 
 

@@ -124,7 +124,8 @@ class VectorLabels(Labels):
         for each in files:
             held, told = read_file(self._question(each, folder), self.meaning)
             found.append(held)
-            notes += told if len(files) == 1 else [f"{each.file}: {note}" for note in told]
+            layer = f", layer {each.layer}" if each.layer else ""
+            notes += told if len(files) == 1 else [f"{each.file}{layer}: {note}" for note in told]
         self._notes, self._name = tuple(notes), named(files)
         # The section is frozen for those who use it; here it is still in the making.
         self.__dict__.update(
