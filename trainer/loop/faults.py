@@ -1,5 +1,6 @@
 """What goes wrong in the middle of a training, as one line that says what to do."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,6 +12,11 @@ from trainer.input.feed import Feed
 from trainer.input.store import Array, Store
 
 _MOST_PLACES = 8
+_OF_MEMORY = re.compile(
+    # oneDNN's kernels abort with the second one, XLA's and NVIDIA's fail inside with the others.
+    r"\bOOM\b|could not create a memory object|out of memory|bad_alloc|failed to allocate",
+    re.IGNORECASE,
+)
 
 
 class OutOfMemory(RuntimeError):
@@ -33,13 +39,27 @@ def explained(train: Train) -> Iterator[None]:
     """
     try:
         yield
-    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+    except (tf.errors.OpError, MemoryError) as error:
+        if not _is_of_memory(error):
+            raise
         part = train.batch_size // train.devices
         raise OutOfMemory(
-            f"out of memory in a training step: lower train.batch_size ({train.batch_size}, {part} patches on each "
+            f"out of memory in the training: lower train.batch_size ({train.batch_size}, {part} patches on each "
             f"device), the options of train.model ({train.model.name}) that make it wide or deep, or "
-            f"export.patch_shape or train.crop_shape; or take a larger machine ({str(error).splitlines()[0][:200]})"
+            f"export.patch_shape or train.crop_shape; or take a larger machine ({_told(error)})"
         ) from error
+
+
+def _is_of_memory(error: Exception) -> bool:
+    """Whether an error says that there is no memory: libraries below TensorFlow have no error of their own for that."""
+    kinds = (MemoryError, tf.errors.ResourceExhaustedError)
+    return isinstance(error, kinds) or _OF_MEMORY.search(str(error)) is not None
+
+
+def _told(error: Exception) -> str:
+    """The line that says what could not be had: of an error in a graph the first lines are of the graph."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or ["no memory"]
+    return next((line for line in lines if _OF_MEMORY.search(line)), lines[0])[:200]
 
 
 def require_finite(losses: Array, step: int, feed: Feed, store: Store, kept: str) -> None:

@@ -34,7 +34,9 @@ def teach(model: Network, lesson: Lesson) -> Learned:
         ValueError: The loss is not finite, the batch does not fit the devices, or a metric is not known.
         OutOfMemory: A step needs more memory than there is.
     """
-    return _Course(model, lesson).run()
+    # Weights, steps of validation and trials of other ways to compute need memory as steps of the training do.
+    with faults.explained(lesson.train):
+        return _Course(model, lesson).run()
 
 
 class _Course:
@@ -109,9 +111,8 @@ class _Course:
         while left := (len(record.state.history) + 1) * feed.steps - record.step:
             count = min(left, record.speed.calls if record.speed else 1 if calls == 0 else _TIMED_STEPS)
             before = time.monotonic()
-            with faults.explained(self._train):
-                losses, self._sums = self._student.steps.train(batches, tf.constant(count), self._sums)
-                losses = losses.numpy()
+            losses, self._sums = self._student.steps.train(batches, tf.constant(count), self._sums)
+            losses = losses.numpy()
             seconds = (time.monotonic() - before) / count
             faults.require_finite(losses, record.step, feed, self._lesson.store, self._kept)
             record.step += count

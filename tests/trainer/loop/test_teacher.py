@@ -10,6 +10,8 @@ import tensorflow as tf
 from trainer.lesson import Lesson, learn
 from trainer.loop.faults import NotFinite, OutOfMemory, explained
 from trainer.loop.steps import Steps
+from trainer.loop.student import Student
+from trainer.loop.teacher import _Course
 from trainer.models.unet import UNet
 
 
@@ -35,11 +37,42 @@ def test_a_loss_that_is_not_finite_names_the_batch_and_keeps_the_last_good_state
     assert (given.checkpoint / "epoch-00001.npz").is_file()
 
 
-def test_out_of_memory_says_which_settings_to_lower(lesson: Callable[..., Lesson]) -> None:
-    train = lesson().train
-    for error in (tf.errors.ResourceExhaustedError(None, None, "OOM when allocating"), MemoryError("no memory")):
-        with pytest.raises(OutOfMemory, match=r"lower train.batch_size \(4, 4 .*export.patch_shape"), explained(train):
-            raise error
+ONEDNN = (
+    "Graph execution error:\n\nDetected at node convolution defined at (most recent call last):\n<stack traces "
+    "unavailable>\nOperation received an exception:Status: 1, message: could not create a memory object, in file "
+    "tensorflow/core/kernels/mkl/mkl_conv_ops.cc:1112"
+)
+"""What a processor's own kernels say where a step needs more than there is."""
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (tf.errors.ResourceExhaustedError(None, None, "no room when allocating"), "no room when allocating"),
+        (MemoryError("no memory"), "no memory"),
+        (tf.errors.AbortedError(None, None, ONEDNN), "Status: 1, message: could not create a memory object"),
+        (tf.errors.InternalError(None, None, "XLA: Out of memory while trying to allocate 9 bytes"), "XLA: Out of"),
+    ],
+)
+def test_out_of_memory_says_which_settings_to_lower_wherever_it_strikes(
+    error: Exception, said: str, lesson: Callable[..., Lesson], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise error
+
+    given = lesson(speed="plain")
+    # While weights are made, and in a step.
+    for place, name in ((Student, "__init__"), (_Course, "_train_epoch")):
+        monkeypatch.undo()
+        monkeypatch.setattr(place, name, broken)
+        with pytest.raises(OutOfMemory, match=r"lower train.batch_size \(4, 4 .*export.patch_shape") as caught:
+            learn(given.train.model, given)
+        assert said in str(caught.value) and len(str(caught.value).splitlines()) == 1
+
+
+def test_another_error_of_tensorflow_stays_what_it_is(lesson: Callable[..., Lesson]) -> None:
+    with pytest.raises(tf.errors.AbortedError), explained(lesson().train):
+        raise tf.errors.AbortedError(None, None, "the worker was lost")
 
 
 def test_a_metric_that_is_not_measured_cannot_be_watched(lesson: Callable[..., Lesson]) -> None:
