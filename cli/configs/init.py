@@ -51,6 +51,7 @@ def init(
     labels_file: Annotated[
         Path | None, typer.Option("--labels-file", metavar="FILE", help="Labels: points or polygons in a file.")
     ] = None,
+    layer: Annotated[Text, typer.Option("--layer", help="Layer of that file, where it has several.")] = None,
     field: Annotated[
         Text, typer.Option("--field", help="Field of a file or a table that holds the class, or the value.")
     ] = None,
@@ -93,6 +94,7 @@ def init(
         labels=labels or "",
         label_band=label_band or "",
         labels_file=str(labels_file or ""),
+        layer=layer or "",
         field=field or "",
         value=value or "",
         unit=unit or "",
@@ -156,7 +158,7 @@ def _region_of(answers: "Answers") -> str:
     from cli.drafts import extent
 
     try:
-        return f"; all labels lie within --region {extent.box(Path(answers.labels_file), answers.field)}"
+        return f"; {extent.around(Path(answers.labels_file), answers.field, answers.layer or None).told}"
     except DraftError:
         return ""
 

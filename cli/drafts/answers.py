@@ -50,6 +50,7 @@ class Answers:
         end: Day after the last one.
         labels: Asset id of the labels.
         labels_file: Their file.
+        layer: Of the labels' file, where it has several.
         label_band: Band of a label raster.
         field: Field of a table or a file that holds the class, or the value.
         value: Name of a continuous value that the labels are; empty where nobody said so.
@@ -73,6 +74,7 @@ class Answers:
     end: str = ""
     labels: str = ""
     labels_file: str = ""
+    layer: str = ""
     label_band: str = ""
     field: str = ""
     value: str = ""
@@ -102,6 +104,8 @@ class Answers:
             given = [flag for flag in flags if getattr(self, flag)]
             if len(given) > 1:
                 raise DraftError(f"{' and '.join(map(flag_of, given))}: give one of them")
+        if self.layer and not self.labels_file:
+            raise DraftError("--layer: it is one of a file; give the file by --labels-file")
         if self.target not in ("", "sandbox", "cloud"):
             raise DraftError(f"--target: '{self.target}' is neither sandbox nor cloud")
         if self.ready and self.ready not in READY_SCALES:

@@ -115,7 +115,8 @@ def drafted(answers: Answers, folder: Path, seen: LabelsSeen, *, online: bool) -
 
 def _labels(answers: Answers, folder: Path, seen: LabelsSeen) -> dict[str, Any]:
     if answers.labels_file:
-        return {"file": beside(Path(answers.labels_file), folder, "--labels-file"), "field": answers.field}
+        file = {"file": beside(Path(answers.labels_file), folder, "--labels-file")}
+        return file | ({"layer": answers.layer} if answers.layer else {}) | {"field": answers.field}
     if seen.is_table or (not seen.kind and answers.field):
         return {"table": answers.labels, "field": answers.field}
     key = "collection" if seen.kind == survey.COLLECTION else "image"
@@ -132,8 +133,8 @@ def _place(answers: Answers, folder: Path, said: Said) -> dict[str, Any]:
             place["region"]["simplify"] = metres
             said.notes.append(f"data.region: {region['file']} has many corners, and may move by {metres:g} m for fewer")
         if answers.labels_file and Path(answers.region) == Path(answers.labels_file):
-            around = extent.box(Path(answers.labels_file), answers.field)
-            said.notes.append(f"data.region: nothing but the labels is mapped; with all around them: --region {around}")
+            around = extent.around(Path(answers.labels_file), answers.field, answers.layer or None)
+            said.notes.append(f"data.region: nothing but the labels is mapped; to map all around them: {around.told}")
     if answers.crs:
         place["crs"] = answers.crs
     if answers.scale and (answers.crs or answers.is_of_many_images):

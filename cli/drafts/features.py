@@ -14,43 +14,70 @@ _WHOLE = re.compile(r"[-+]?(0|[1-9]\d*)(\.0+)?")
 _NUMBER = re.compile(r"[-+]?\d+(\.\d*)?([eE][-+]?\d+)?")
 
 
-def fields(path: Path) -> tuple[str, ...]:
-    """Names of a file's fields.
+def layers(path: Path) -> tuple[str, ...]:
+    """Names of a file's layers with places; none of a CSV file.
 
     Args:
         path: A vector file, or a CSV file.
 
     Raises:
-        DraftError: The file cannot be read, or has several layers.
+        DraftError: The file cannot be read.
+    """
+    if path.suffix.lower() in CSV_SUFFIXES:
+        return ()
+    # It loads slowly, and few drafts need it.
+    import pyogrio
+    from pyogrio.errors import DataSourceError
+
+    try:
+        # Beside its layers, QGIS keeps their styles as one that has no geometry.
+        return tuple(str(name) for name, kind in pyogrio.list_layers(path) if kind is not None)
+    except (DataSourceError, UnicodeDecodeError) as error:
+        raise DraftError(f"--labels-file: {path} cannot be read ({error})") from error
+
+
+def fields(path: Path, layer: str = "") -> tuple[str, ...]:
+    """Names of a file's fields.
+
+    Args:
+        path: A vector file, or a CSV file.
+        layer: One of its layers; empty where there is one alone.
+
+    Raises:
+        DraftError: The file cannot be read, has no such layer, or has several and none is named.
     """
     if path.suffix.lower() in CSV_SUFFIXES:
         return tuple(_columns(path))
-    # It loads slowly, and few drafts need it.
+    there = layers(path)
+    if layer and layer not in there:
+        raise DraftError(f"--layer: {path} has no layer '{layer}'; there are: {', '.join(there) or 'none'}")
+    if len(there) > 1 and not layer:
+        raise DraftError(
+            f"--labels-file: {path} has several layers ({', '.join(there)}); name one by --layer. In a config others "
+            "join it in the list `file` (docs/how-to/vector-labels.md)"
+        )
     import pyogrio
     from pyogrio.errors import DataLayerError, DataSourceError
 
     try:
-        layers = pyogrio.list_layers(path)
-        if len(layers) > 1:
-            names = ", ".join(str(name) for name, _ in layers)
-            raise DraftError(f"--labels-file: {path} has several layers ({names}); save the one with the labels alone")
-        return tuple(str(name) for name in pyogrio.read_info(path)["fields"])
+        return tuple(str(name) for name in pyogrio.read_info(path, layer=layer or (there or (None,))[0])["fields"])
     except (DataLayerError, DataSourceError, UnicodeDecodeError) as error:
         raise DraftError(f"--labels-file: {path} cannot be read ({error})") from error
 
 
-def values(path: Path, field: str) -> Counter[int | float | str]:
+def values(path: Path, field: str, layer: str = "") -> Counter[int | float | str]:
     """How often each value of a field is there; features without one do not count, nor do blanks around a text.
 
     Args:
         path: A vector file, or a CSV file.
         field: Name of the field.
+        layer: One of the file's layers; empty where there is one alone.
 
     Raises:
         DraftError: The file cannot be read, or has no such field.
     """
     table = _columns(path) if path.suffix.lower() in CSV_SUFFIXES else None
-    there = fields(path) if table is None else tuple(table)
+    there = fields(path, layer) if table is None else tuple(table)
     if field not in there:
         raise DraftError(f"--field: {path} has no field '{field}'; there are: {', '.join(there) or 'none'}")
     if table is not None:
@@ -58,7 +85,7 @@ def values(path: Path, field: str) -> Counter[int | float | str]:
     else:
         import pyogrio
 
-        _, _, _, columns = pyogrio.raw.read(path, columns=[field], read_geometry=False)
+        _, _, _, columns = pyogrio.raw.read(path, layer=layer or layers(path)[0], columns=[field], read_geometry=False)
         column = columns[0].tolist()
     held = [
         " ".join(value.split()) if isinstance(value, str) else value for value in column if not files.is_empty(value)

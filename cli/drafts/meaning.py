@@ -51,7 +51,7 @@ def of_labels(
     if "file" in labels or ("table" in labels and grid is not None):
         where = f"the field {answers.field} of {answers.labels_file or answers.labels}"
         counts = (
-            features.values(Path(answers.labels_file), answers.field)
+            features.values(Path(answers.labels_file), answers.field, answers.layer)
             if "file" in labels
             else survey.field_counts(answers.labels, answers.field)
         )

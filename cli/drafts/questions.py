@@ -87,7 +87,10 @@ class Questions:
         if answers.labels and not seen.is_table and not answers.field and not answers.label_band:
             answers.label_band = self._ask("Band that holds the class, or the value", list(seen.bands) or None)
         if (seen.is_table or answers.labels_file) and not answers.field:
-            there = features.fields(Path(answers.labels_file)) if answers.labels_file else ()
+            layers = features.layers(Path(answers.labels_file)) if answers.labels_file else ()
+            if len(layers) > 1 and not answers.layer:
+                answers.layer = self._ask("Layer of the file", list(layers))
+            there = features.fields(Path(answers.labels_file), answers.layer) if answers.labels_file else ()
             answers.field = self._ask("Field that holds the class, or the value", list(there) or None)
 
     def name(self) -> None:

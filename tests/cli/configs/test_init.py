@@ -10,7 +10,10 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
+import geopandas
 import numpy as np
+import pandas
+import pyogrio
 import pytest
 import rasterio
 import yaml
@@ -288,6 +291,23 @@ def test_a_word_in_capitals_or_with_a_blank_is_no_class_of_its_own(here: Shell) 
     found = config.load(here.folder / "wald.yaml").data.labels
     assert found.class_names == ("See", "Wald")
     assert np.bincount(found.held.values).tolist() == [16, 24]
+
+
+def test_one_of_several_layers_is_named(here: Shell) -> None:
+    points = geopandas.points_from_xy([15 + place / 500 for place in range(20)], [45.15] * 20, crs="EPSG:4326")
+    for layer, words in (("old", ("See", "Wald")), ("new", ("lac", "for\u00eat"))):
+        table = geopandas.GeoDataFrame({"kind": [words[place % 2] for place in range(20)]}, geometry=points)
+        table.to_file(here.folder / "labels.gpkg", layer=layer)
+    pyogrio.write_dataframe(pandas.DataFrame({"style": ["red"]}), here.folder / "labels.gpkg", layer="layer_styles")
+    flags = ("--image", f"{FOLDER}/valley/image", "--bands", "red,nir", "--offline", "--field", "kind")
+    file = ("--labels-file", "labels.gpkg")
+    assert "has several layers (old, new); name one by --layer" in here.earthline("init", "a.yaml", *flags, *file)[2]
+    assert "no layer 'newest'" in here.earthline("init", "a.yaml", *flags, *file, "--layer", "newest")[2]
+    assert "give the file by --labels-file" in here.earthline("init", "a.yaml", *FLAGS, "--layer", "new")[2]
+    code, _, err = here.earthline("init", "a.yaml", *flags, *file, "--layer", "new")
+    assert (code, err) == (0, "")
+    found = config.load(here.folder / "a.yaml").data.labels
+    assert found.class_names == ("for\u00eat", "lac") and np.bincount(found.held.values).tolist() == [10, 10]
 
 
 def test_a_word_that_may_be_a_slip_is_told_and_stays_what_it_is() -> None:

@@ -80,4 +80,25 @@ def test_an_outline_with_many_corners_is_simplified_and_one_of_the_labels_is_tol
     assert "  region: {file: fields.geojson, simplify: 1}" in (folder / "crops.yaml").read_text()
     assert config.load(folder / "crops.yaml").data.region.geometry is not None
     assert "fields.geojson has many corners, and may move by 1 m" in said
-    assert "nothing but the labels is mapped; with all around them: --region 11.23,45.496,11.429,45.504" in said
+    told = "nothing but the labels is mapped; to map all around them: all labels lie within --region "
+    assert f"{told}11.23,45.496,11.429,45.504" in said
+
+
+def test_a_label_far_from_all_others_does_not_stretch_the_box_and_is_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [f"{11.2 + place / 100},{45.5 + place / 300},{('maize', 'wheat')[place % 2]}" for place in range(5)]
+    (folder / "points.csv").write_text("\n".join(["lon,lat,crop", *lines, "0,0,maize"]))
+    points = ("--labels-file", "points.csv", "--field", "crop")
+    assert (
+        "--region 11.2,45.5,11.24,45.514 but those far from all others, at (0, 0)"
+        in called(monkeypatch, capsys, *SEASON, *points)[1]
+    )
+    # With more labels, a slip of any other kind is seen as well.
+    lines = [f"{11.2 + place / 1000},{45.5 + place / 3000},maize" for place in range(40)]
+    (folder / "points.csv").write_text("\n".join(["lon,lat,crop", *lines, "45.5,11.2,maize"]))
+    said = called(monkeypatch, capsys, *SEASON, *points)[1]
+    assert "--region 11.2,45.5,11.239,45.513 but those far from all others, at (45.5, 11.2)" in said
+    # Near (0, 0) there is ground too.
+    (folder / "points.csv").write_text("lon,lat,crop\n0,0,maize\n0.1,0.1,wheat\n0.2,0.1,wheat\n")
+    assert "within --region 0.1,0.1,0.2,0.1 but" in called(monkeypatch, capsys, *SEASON, *points)[1]
