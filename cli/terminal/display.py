@@ -94,8 +94,8 @@ def table(snapshot: "Snapshot") -> Table:
         state = "NOT_TRIGGERED" if snapshot.ended and step.state == "WAITING" else step.state
         progress = step.progress if step.state == "RUNNING" else ""
         shown = styled(state)
-        if step.state == "RUNNING" and step.failures:
-            shown.append(f", try {step.failures + 1}")
+        if step.state == "RUNNING" and step.failed_jobs:
+            shown.append(f", try {len(step.failed_jobs) + 1}")
         drawn.add_row(step.name, shown, clock(_elapsed(step)), Text(progress))
     return drawn
 
@@ -146,9 +146,10 @@ def _show_lines(snapshots: Iterable["Snapshot"], console: Console) -> "Snapshot"
                 duration = f" after {clock(step.seconds)}" if step.seconds is not None else ""
                 _line(console, step.name, f"{word(step.state)}{duration}")
                 told[step.name] = ("", time.monotonic())
-            elif step.state == "RUNNING" and step.failures > failures.get(step.name, 0):
-                failures[step.name] = step.failures
-                _line(console, step.name, f"failed; try {step.failures + 1}")
+            elif step.state == "RUNNING" and len(step.failed_jobs) > failures.get(step.name, 0):
+                failures[step.name] = len(step.failed_jobs)
+                why = f"earthline runs logs {last.job_id} {step.name}"
+                _line(console, step.name, f"failed; try {len(step.failed_jobs) + 1} begins. Why: `{why}`")
             elif step.state == "RUNNING":
                 text, moment = told.get(step.name, ("", 0.0))
                 if step.progress != text and time.monotonic() - moment > _QUIET_SECONDS:

@@ -53,7 +53,7 @@ def fetch(
         except TooHeavyError as error:
             heavy = error
             known.was_heavy(pixels, error.share)
-            _logger.info("%s: %s", place, error)
+            _logger.info("%s; asks for its two halves", error)
         else:
             known.was_fine(pixels)
             return found

@@ -117,15 +117,23 @@ class Run:
     def log(self, step: Step) -> Iterator[str]:
         """Lines of a step's log, oldest first; nothing for a step that never ran.
 
+        Tries that have failed come before the last one, each with a line that says so.
+
         Args:
             step: The step, from a snapshot of this run.
 
         Raises:
             requests.RequestException: Cloud Logging refuses.
         """
-        job_id = self._working_job(step)
+        job_id, since = self._working_job(step), _timestamp(self._job.gca_resource.create_time)
+        earlier = [each for each in step.failed_jobs if each not in (job_id, step.job_id)]
+        for place, each in enumerate(earlier):
+            yield f"==> try {place + 1} of {step.name}, which failed"
+            yield from self._logs.lines(each, since)
+        if earlier:
+            yield f"==> try {len(earlier) + 1} of {step.name}"
         if job_id:
-            yield from self._logs.lines(job_id, _timestamp(self._job.gca_resource.create_time))
+            yield from self._logs.lines(job_id, since)
 
     def reason(self, step: Step) -> str:
         """Why a step failed; for one that launched a custom job, that job's own words.

@@ -31,7 +31,7 @@ class Step:
         progress: Newest line of its log that tells how far it is, while it runs; else empty.
         job_id: Number of the custom job that runs its container, which is the key of its log.
         outputs: Uris of its output artifacts by name.
-        failures: Tries of it that have failed so far.
+        failed_jobs: Likewise of each of its tries that has failed, oldest first.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Step:
     progress: str = ""
     job_id: str = ""
     outputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    failures: int = 0
+    failed_jobs: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float | None:
@@ -130,7 +130,11 @@ def _step(spec: StepSpec, detail: Any) -> Step:
         started=detail.start_time or None,
         ended=detail.end_time or None,
         error=detail.error.message,
-        job_id=str(job or (failed[-1] if failed else "")).rpartition("/")[2],
-        failures=len(failed),
+        job_id=_number(job or (failed[-1] if failed else "")),
+        failed_jobs=tuple(map(_number, failed)),
         outputs={name: tuple(artifact.uri for artifact in each.artifacts) for name, each in detail.outputs.items()},
     )
+
+
+def _number(job: str) -> str:
+    return str(job).rpartition("/")[2]

@@ -59,7 +59,8 @@ def predict_map(fail: bool, evaluation: Input[Artifact], map: Output[Artifact], 
 def tiny(seconds: float = 1.0, fail: bool = False, blessing: str = "blessed") -> None:
     evaluated = evaluate_model(seconds=seconds)
     with dsl.If(evaluated.outputs["Output"] == blessing):
-        predict_map(fail=fail, evaluation=evaluated.outputs["evaluation"])
+        mapped = predict_map(fail=fail, evaluation=evaluated.outputs["evaluation"])
+        mapped.set_retry(num_retries=1, backoff_duration="0s")
 
 
 def template(**defaults: Any) -> bytes:

@@ -52,10 +52,12 @@ def test_a_cached_step_is_called_cached() -> None:
     assert "train_model          cached" in text
 
 
-@pytest.mark.parametrize(("terminal", "words"), [(False, "failed; try 2"), (True, "running, try 2")])
+@pytest.mark.parametrize(
+    ("terminal", "words"), [(False, "failed; try 2 begins. Why: `earthline runs"), (True, "running, try 2")]
+)
 def test_a_step_that_is_tried_again_says_so(terminal: bool, words: str) -> None:
     running = step("train_model", "RUNNING", progress="epoch 3")
-    again = replace(running, failures=1)
+    again = replace(running, failed_jobs=("7",))
     text = shown(
         [snapshot("RUNNING", running), snapshot("RUNNING", again), snapshot("RUNNING", again)], terminal=terminal
     )

@@ -127,7 +127,11 @@ def test_a_failed_step_says_why_and_its_log_says_it_too(said: dict[str, Any]) ->
     state, _, error = failed["steps"]["predict_map"]
     assert state == "FAILED"
     assert "non-zero status of 1" in error
-    assert failed["logs"]["predict_map"][-1] == "ValueError: shard 3 holds NaN in band B4"
+    lines = failed["logs"]["predict_map"]
+    assert lines[-1] == "ValueError: shard 3 holds NaN in band B4"
+    # What the first try said is not lost.
+    tries = [line for line in lines if line.startswith(("==>", "ValueError"))]
+    assert tries == ["==> try 1 of predict_map, which failed", lines[-1], "==> try 2 of predict_map", lines[-1]]
 
 
 def test_a_rejected_model_is_a_success_without_a_map(said: dict[str, Any]) -> None:

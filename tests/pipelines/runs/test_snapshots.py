@@ -64,6 +64,7 @@ def test_a_step_tells_state_time_outputs_log_and_error() -> None:
     assert (first.state, first.seconds, first.job_id) == ("SUCCEEDED", 65.0, "42")
     assert first.outputs == {"examples": ("gs://b/e",)}
     assert (second.state, second.seconds, second.job_id, second.error) == ("FAILED", None, "2", "out of memory")
+    assert (first.failed_jobs, second.failed_jobs) == ((), ("1", "2"))
     assert third == Step("predict_map")
     assert seen.ended
 
