@@ -33,18 +33,15 @@ def next_points(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the draw.")] = 0,
 ) -> None:
     """Draw places to visit, more of them where the map is not sure, as GeoJSON and CSV."""
-    from earthline.field_points import NeedError, Needs, draw
+    from earthline.field_points import Needs, draw
     from earthline.field_points.files import write
     from earthline.field_points.visited import require_unfilled
 
     console, stem = display.on_output(), output or folder / "points"
-    try:
-        require_unfilled(stem)
-        with Needs(folder) as needs:
-            points = draw(needs, count, seed)
-            names = _class_names(needs.map.tags())
-    except NeedError as error:
-        raise typer.BadParameter(str(error)) from error
+    require_unfilled(stem)
+    with Needs(folder) as needs:
+        points = draw(needs, count, seed)
+        names = _class_names(needs.map.tags())
     stem.parent.mkdir(parents=True, exist_ok=True)
     for path in write(points, stem, names):
         console.print(f"points: {escape(str(path))}", soft_wrap=True, highlight=False)
@@ -89,20 +86,20 @@ def estimate_map(
 
     console, map_file = display.on_output(), folder / "map.tif"
     if not map_file.is_file():
-        raise typer.BadParameter(f"{map_file} is not there: name the folder of a run's results")
+        raise NeedError(f"{map_file} is not there: name the folder of a run's results")
     points = points or folder / "points.csv"
-    try:
-        found = visited.read(points, map_file)
-        with rasterio.open(map_file) as file:
-            names, unit = _class_names(file.tags()), file.tags().get("value_unit", "")
-        if names:
-            _tell_classes(found, names, _meaning(names, config), console)
-        else:
-            _tell_value(found, unit, console)
-        other = found.of_another_map(names)
-    except NeedError as error:
-        raise typer.BadParameter(str(error)) from error
+    found = visited.read(points, map_file)
+    with rasterio.open(map_file) as file:
+        names, unit = _class_names(file.tags()), file.tags().get("value_unit", "")
+    unseen: list[str] = []
+    if names:
+        unseen = _tell_classes(found, names, _meaning(names, config), console)
+    else:
+        _tell_value(found, unit, console)
+    other = found.of_another_map(names)
     notes = {
+        f"no point has {', '.join(unseen)} on the ground, so nothing is known of how much there is of it, nor how much "
+        "of it the map shows: more points would tell.": bool(unseen),
         f"points without a label: {found.empty:,}. Where these are other ground than the rest, such as what nobody can "
         "reach, the figures do not hold for it.": bool(found.empty),
         "the points were drawn from another map than this one. The figures are of this one, and hold only if its model "
@@ -133,21 +130,20 @@ def _meaning(names: dict[int, str], config: Path | None) -> dict[Any, int]:
     ids = {name: class_id for class_id, name in names.items()}
     if config is None:
         return ids
-    from earthline.config import ConfigError, load
+    from earthline.config import load
     from earthline.config.sections.labels.class_labels import ClassLabels
     from earthline.config.sections.labels.class_rules import Rule, named
+    from earthline.field_points import NeedError
 
-    try:
-        labels = load(config).data.labels
-    except ConfigError as error:
-        raise typer.BadParameter(str(error)) from error
+    labels = load(config).data.labels
     if not isinstance(labels, ClassLabels) or not set(labels.class_names) <= set(ids):
-        raise typer.BadParameter(f"{config} has other classes than the map: {', '.join(names.values())}")
+        raise NeedError(f"{config} has other classes than the map: {', '.join(names.values())}")
     rules = [Rule(each.meaning, name=each.name) for each in labels.classes]
     return {label: ids[labels.class_names[place]] for label, place in named(rules).items()}
 
 
-def _tell_classes(found: "Visited", names: dict[int, str], meaning: dict[str, int], console: "Console") -> None:
+def _tell_classes(found: "Visited", names: dict[int, str], meaning: dict[Any, int], console: "Console") -> list[str]:
+    """Shows the table; gives the classes that no point has."""
     from rich.table import Table
 
     from earthline.field_points import estimates, visited
@@ -169,6 +165,7 @@ def _tell_classes(found: "Visited", names: dict[int, str], meaning: dict[str, in
         figures = (_percent(figure) for figure in (each.user, each.producer, each.area))
         table.add_row(escape(names[class_id]), f"{each.labelled:,}", f"{each.mapped:,}", *figures)
     display.print_whole(table, console)
+    return [escape(names[class_id]) for class_id in sorted(names) if not classes[class_id].labelled]
 
 
 def _tell_value(found: "Visited", unit: str, console: "Console") -> None:

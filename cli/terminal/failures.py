@@ -36,6 +36,7 @@ EXPLAINED = {
     "earthline.earth_engine.ee_model.RegistrationError": RUN_FAILED,
     "earthline.config.loading.ConfigError": NOT_STARTED,
     "earthline.earth_engine.imagery.errors.ImageryError": NOT_STARTED,
+    "earthline.field_points.needs.NeedError": NOT_STARTED,
     "earthline.grid.crs.GridError": NOT_STARTED,
     "earthline.local_map.bands.BandError": NOT_STARTED,
     "earthline.local_map.endpoints.EndpointError": NOT_STARTED,
@@ -68,6 +69,7 @@ _MACHINE = {
     errno.ENOTDIR,
     errno.EISDIR,
     errno.ENAMETOOLONG,
+    errno.EIO,
     errno.ELOOP,
     errno.EMFILE,
 }

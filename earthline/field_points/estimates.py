@@ -41,7 +41,7 @@ class OfClass:
         mapped: Points that the map shows it at.
         user: Of the ground that is mapped as it, what share is it.
         producer: Of its ground, what share is mapped as it.
-        area: Its share of the mapped ground.
+        area: Its share of the mapped ground; unknown where no point has it.
     """
 
     labelled: int
@@ -70,7 +70,8 @@ def of_classes(labels: Array, mapped: Array, chance: Array, count: int) -> tuple
                 int(shown.sum()),
                 _share(right * shown, shown, chance),
                 _share(right * there, there, chance),
-                _share(there, everywhere, chance),
+                # A class that no point has may be anywhere between the points: 0 would say that there is none.
+                _share(there, everywhere, chance) if there.any() else Figure(math.nan),
             )
         )
     return _share(right, everywhere, chance), tuple(found)

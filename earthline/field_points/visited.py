@@ -1,7 +1,7 @@
 """Points that came back from the field with labels."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from earthline.field_points.needs import NeedError
 from earthline.label_features import csv_files
 from earthline.label_features.features import FeaturesError
 from earthline.label_features.files import is_empty
-from earthline.label_features.words import Words, plain
+from earthline.label_features.words import Words, near, plain
 
 Array = np.ndarray[Any, Any]
 _COLUMNS = (LABEL, "chance", "x", "y", "mapped")
@@ -129,11 +129,17 @@ def ids_of(visited: Visited, meaning: Mapping[Any, int]) -> Array:
     known = Words(meaning)
     wrong = sorted({str(label) for label in visited.labels if label not in known})
     if wrong:
+        listed = ", ".join(_told(label, meaning) for label in wrong[:12])
         raise NeedError(
-            f"labels of no class: {', '.join(map(repr, wrong[:12]))}; write one of {', '.join(map(repr, meaning))}, or "
-            "name by --config the config whose classes have them among their `values`"
+            f"labels of no class: {listed}; write one of {', '.join(map(repr, meaning))}, or name by --config the config "
+            "whose classes have them among their `values`"
         )
     return np.array([known[label] for label in visited.labels])
+
+
+def _told(label: str, meaning: Iterable[Any]) -> str:
+    meant = near(label, [word for word in meaning if isinstance(word, str)])
+    return f"{label!r} (nearly {meant!r})" if meant is not None else repr(label)
 
 
 def values_of(visited: Visited) -> Array:

@@ -1,10 +1,13 @@
 """What people write as a label: one rule for files, for points from the field and for drafts."""
 
+import difflib
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
 Meant = TypeVar("Meant")
+_CLOSE = 0.8
+"""Likeness, 0 to 1, from which a word is offered as what somebody may have meant."""
 
 
 class Words(Generic[Meant]):
@@ -71,6 +74,20 @@ def bare(label: Any) -> str:
     """
     parts = unicodedata.normalize("NFKD", plain(label))
     return "".join(part for part in parts if not unicodedata.combining(part))
+
+
+def near(label: Any, known: Iterable[str]) -> str | None:
+    """The word that somebody may have meant; None where none is written nearly alike.
+
+    Args:
+        label: What was written.
+        known: Words that mean something.
+    """
+    if not isinstance(label, str):
+        return None
+    folded = {plain(word): word for word in known}
+    close = difflib.get_close_matches(plain(label), list(folded), n=1, cutoff=_CLOSE)
+    return folded[close[0]] if close else None
 
 
 def is_number(label: str) -> bool:

@@ -1,20 +1,37 @@
 """`earthline label`, as a user types it."""
 
 import csv
+import io
 import json
+import sys
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import rasterio
-from typer.testing import CliRunner, Result
 
-from cli.app import app
+from cli.app import main
 from tests.earthline.field_points.test_points import rasters
 
 
-def label(*words: str) -> Result:
-    return CliRunner().invoke(app, ["label", *words], env={"COLUMNS": "300"})
+@dataclass(frozen=True)
+class Done:
+    exit_code: int
+    output: str
+
+
+def label(*words: str) -> Done:
+    said = io.StringIO()
+    code = 0
+    with patch.object(sys, "argv", ["earthline", "label", *words]), redirect_stdout(said), redirect_stderr(said):
+        try:
+            main()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+    return Done(code, said.getvalue())
 
 
 def fill(table: Path, word: Callable[[int], str], separator: str = ",") -> None:
@@ -34,6 +51,7 @@ def test_places_are_written_beside_the_map_or_what_is_missing_is_told(tmp_path: 
     assert (tmp_path / "points.geojson").is_file() and len((tmp_path / "points.csv").read_text().splitlines()) == 13
     refused = label("next", "12", str(tmp_path / "none"))
     assert refused.exit_code == 2 and "predict.bands" in refused.output
+    assert refused.output.startswith("error: ")
 
 
 def test_labels_that_somebody_filled_in_are_never_written_over(tmp_path: Path) -> None:
@@ -70,6 +88,13 @@ def test_visited_places_tell_how_right_the_map_is(tmp_path: Path) -> None:
     with rasterio.open(tmp_path / "map.tif", "r+") as file:
         file.write(np.zeros((30, 40), np.uint8), 1)
     assert "drawn from another map" in label("estimate", str(tmp_path)).output
+    fill(table, lambda number: "wate")
+    assert "labels of no class: 'wate' (nearly 'water'); write" in label("estimate", str(tmp_path)).output
+    fill(table, lambda number: "water")
+    alone = label("estimate", str(tmp_path)).output
+    assert "no point has 高い on the ground, so nothing is known" in alone
+    (row,) = (line.split() for line in alone.splitlines() if line.startswith("高い"))
+    assert row[-1] == "-"
     fill(table, lambda number: "Swamp" if number == 4 else "water")
     wrong = label("estimate", str(tmp_path))
     assert wrong.exit_code == 2 and "labels of no class: 'Swamp'; write one of 'water', '高い'" in wrong.output

@@ -1,6 +1,5 @@
 """Which class a value of a field means."""
 
-import difflib
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,13 +8,11 @@ from typing import Any
 
 from earthline.label_features.features import FeaturesError
 from earthline.label_features.files import is_empty
-from earthline.label_features.words import Words, is_number, plain
+from earthline.label_features.words import Words, is_number, near
 
 NO_CLASS = None
 """Stands where a feature has no label."""
 _LISTED = 12
-_CLOSE = 0.8
-"""Likeness, 0 to 1, from which a text is offered as what somebody may have meant."""
 
 
 @dataclass(frozen=True)
@@ -92,20 +89,12 @@ def unknown_told(counts: Mapping[Any, float], known: Sequence[int | float | str]
     texts = [value for value in known if isinstance(value, str)]
     listed = []
     for value, count in sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))[:_LISTED]:
-        near = _near(value, texts)
-        meant = f", nearly {near!r}" if near is not None else ""
-        listed.append(f"{_shown(value)} ({count:,.0f} feature{'' if count == 1 else 's'}{meant})")
+        meant = near(value, texts)
+        nearly = f", nearly {meant!r}" if meant is not None else ""
+        listed.append(f"{_shown(value)} ({count:,.0f} feature{'' if count == 1 else 's'}{nearly})")
     more = f" and {len(counts) - _LISTED:,} more" if len(counts) > _LISTED else ""
     where = "the `ranges` of a class" if ranges else "the `values` of a class"
     return f"values of no class: {', '.join(listed)}{more}; add them to {where}, or to data.labels.ignore"
-
-
-def _near(value: Any, texts: Sequence[str]) -> str | None:
-    if not isinstance(value, str):
-        return None
-    folded = {plain(text): text for text in texts}
-    close = difflib.get_close_matches(plain(value), list(folded), n=1, cutoff=_CLOSE)
-    return folded[close[0]] if close else None
 
 
 def _shown(value: Any) -> str:
