@@ -62,3 +62,21 @@ def sample_of(manifest: Manifest, patches: Patches, task: Task, split: str = "te
         1 / held[of_known[patch], row, column],
         tuple(each.name for each, count in zip(drawn, sample.found, strict=True) if each.frame and not count),
     )
+
+
+def ground_of(sample: PatchSample, patches: Patches) -> Array:
+    """Pixels of the ground that each pixel that counts stands for, in the order of `label[labelled]`, (pixels,).
+
+    Where a pixel lies in several patches of the sample their parts of it are added up.
+
+    Args:
+        sample: Of the patches.
+        patches: Of the split.
+    """
+    patch, row, column = np.nonzero(sample.held)
+    mine = np.stack(patches.ground, axis=1)
+    every = np.stack([patches.corner[patch, 0] + row, patches.corner[patch, 1] + column], axis=1)
+    _, number = np.unique(np.concatenate([mine, every]), axis=0, return_inverse=True)
+    number = number.reshape(-1)
+    total = np.bincount(number[len(mine) :], weights=sample.weight, minlength=number.max() + 1)
+    return np.asarray(total[number[: len(mine)]])

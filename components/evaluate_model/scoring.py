@@ -11,11 +11,12 @@ import numpy as np
 from components.evaluate_model import baseline, champion, split_effect
 from components.evaluate_model.believed import applicability, prediction_sets
 from components.evaluate_model.calibration import calibration
-from components.evaluate_model.design import sample_of
+from components.evaluate_model.design import ground_of, sample_of
 from components.evaluate_model.gate import decide
 from components.evaluate_model.predictions import Predictions, predict
 from components.evaluate_model.slices import regions, slices
 from earthline import patches
+from earthline.accuracy.patch_sample import PatchSample
 from earthline.config import Evaluate
 from earthline.formats.evaluations import Baseline, Champion, Choice, Evaluation, Scores, TestGround
 from earthline.formats.manifest import Manifest
@@ -111,7 +112,9 @@ def score(section: Evaluate, examples: Path, model_folder: Path, deployed: Deplo
             other, compared_with, shown = held_out.tally(theirs[chosen]), deployed.name, "the champion"
             compared = held_out.tally(predicted[chosen])
             same = bool(np.array_equal(predicted[chosen], theirs[chosen]))
-    scores = _with_estimates(task.scores(mine, bootstrap), task, manifest, of_test, found)
+    sample = sample_of(manifest, of_test, task)
+    scores = _with_estimates(task.scores(mine, bootstrap), task, sample, of_test, found)
+    weight = None if sample is None else ground_of(sample, of_test)
     return Evaluation(
         task=task.record,
         measures=dict(task.measures),
@@ -130,10 +133,10 @@ def score(section: Evaluate, examples: Path, model_folder: Path, deployed: Deplo
         ),
         calibration=None
         if found.certainty is None
-        else calibration(found.certainty[of_test.labelled], predicted == test.label, test.block, bootstrap),
+        else calibration(found.certainty[of_test.labelled], predicted == test.label, test.block, bootstrap, weight),
         sets=None
         if found.sets is None or certainty.coverage is None
-        else prediction_sets(found.sets, test.label, certainty.coverage, test.block, bootstrap),
+        else prediction_sets(found.sets, test.label, certainty.coverage, test.block, bootstrap, task.entries, weight),
         slices=slices(
             task,
             {
@@ -165,9 +168,10 @@ def score(section: Evaluate, examples: Path, model_folder: Path, deployed: Deplo
     )
 
 
-def _with_estimates(scores: Scores, task: Task, manifest: Manifest, test: Patches, found: Predictions) -> Scores:
+def _with_estimates(
+    scores: Scores, task: Task, sample: PatchSample | None, test: Patches, found: Predictions
+) -> Scores:
     """The model's scores, and what they mean for all ground where it is known how patches were drawn."""
-    sample = sample_of(manifest, test, task)
     if sample is None:
         return scores
     there = sample.held

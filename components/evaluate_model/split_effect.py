@@ -52,7 +52,7 @@ def measured(task: Task, manifest: Manifest, pixels: Pixels, confidence: float, 
         return None
     _logger.info("evaluate_model: the forest is cross-validated by random patches and by %d blocks", count)
     bootstrap = Bootstrap(count, confidence, seed)
-    found: list[dict[str, Metric]] = []
+    tallies: list[Array] = []
     for group in (patch, block):
         folds = random.permutation(int(group.max()) + 1)[group] % FOLDS
         predicted = np.empty_like(pixels.label[chosen])
@@ -61,11 +61,21 @@ def measured(task: Task, manifest: Manifest, pixels: Pixels, confidence: float, 
             forest = task.estimator(TREES, seed)
             forest.fit(pixels.features[learned], pixels.label[learned])
             predicted[folds == fold] = forest.predict(pixels.features[chosen[folds == fold]])
-        found.append(task.scores(task.tally(pixels.label[chosen], predicted, block), bootstrap).metrics)
+        tallies.append(task.tally(pixels.label[chosen], predicted, block))
+    found = [task.scores(tally, bootstrap).metrics for tally in tallies]
     return SplitEffect(
         forest=f"{TREES} trees, {FOLDS} folds",
         pixels=len(chosen),
         blocks=count,
         random=found[0],
         blocked=found[1],
+        gains={metric: _gain(task, tallies, metric, bootstrap) for metric in task.measures},
     )
+
+
+def _gain(task: Task, tallies: list[Array], metric: str, bootstrap: Bootstrap) -> Metric:
+    """How much better the first of two looks, on the same pixels."""
+    one, other = (task.gate_sums(tally) for tally in tallies)
+    drawn = task.gain(bootstrap.totals(one), bootstrap.totals(other), metric)
+    value = float(task.gain(one.sum(axis=0), other.sum(axis=0), metric))
+    return Metric(value=value, interval=bootstrap.interval(drawn, paired=True))

@@ -1,6 +1,6 @@
 """An evaluation as the log and the pipeline's metrics show it."""
 
-from earthline.formats.evaluations import Evaluation
+from earthline.formats.evaluations import Evaluation, Metric
 from earthline.task import Task
 from earthline.task.bootstrap import MIN_BLOCKS
 from earthline.task.judgement import with_interval
@@ -43,14 +43,17 @@ def _further_lines(result: Evaluation) -> list[str]:
     """What the gate does not look at: certainty, parts of the ground, and what another split would have made of it."""
     metric, short, lines = result.gate.metric, result.measure.short, []
     if result.calibration is not None:
-        error = result.calibration.error
-        lines.append(f"expected calibration error {with_interval(error.value, error.interval)}")
+        error, ground = result.calibration.error, result.calibration.ground
+        lines.append(f"expected calibration error {with_interval(error.value, error.interval)}{_on_all_ground(ground)}")
     if result.sets is not None:
         held, size = result.sets.held, result.sets.size
         lines.append(
             f"sets that should hold the label for {100 * result.sets.coverage:g} % of the pixels hold it for "
-            f"{with_interval(held.value, held.interval)}, with {with_interval(size.value, size.interval)} in each"
+            f"{with_interval(held.value, held.interval)}{_on_all_ground(result.sets.ground)}, with "
+            f"{with_interval(size.value, size.interval)} in each"
         )
+        each = (f"{name} {with_interval(found.value, found.interval)}" for name, found in result.sets.by_label.items())
+        lines.append(f"of the pixels of each label they hold it for: {', '.join(each)}")
     for part in result.slices:
         cells = ", ".join(
             f"{column} {with_interval(found[metric].value, found[metric].interval)}"
@@ -60,9 +63,14 @@ def _further_lines(result: Evaluation) -> list[str]:
     effect = result.split_effect
     if effect is not None:
         one, other = (each[metric] for each in (effect.random, effect.blocked))
+        gain = effect.gains[metric]
         lines.append(
             f"a forest on {effect.pixels} training pixels: {short} {with_interval(one.value, one.interval)} where "
-            f"random patches are left out, {with_interval(other.value, other.interval)} where whole blocks are: what a "
-            "random split makes of accuracy"
+            f"random patches are left out, {with_interval(other.value, other.interval)} where whole blocks are, a gain "
+            f"of {with_interval(gain.value, gain.interval)}: {effect.told(metric).lower()}"
         )
     return lines
+
+
+def _on_all_ground(metric: Metric | None) -> str:
+    return "" if metric is None else f" ({with_interval(metric.value, metric.interval)} on all ground)"

@@ -120,7 +120,13 @@ class Calibration(_Record):
     """How far the model's certainty can be believed."""
 
     bins: tuple[ReliabilityBin, ...] = Field(description="By certainty.")
-    error: Metric = Field(description="Expected calibration error: the mean distance of certainty and share right.")
+    error: Metric = Field(
+        description="Expected calibration error of the test pixels: the mean distance of certainty and share right."
+    )
+    ground: Metric | None = Field(
+        default=None,
+        description="The same where each pixel counts for the ground that it stands for; None where nobody knows that.",
+    )
 
 
 class PredictionSets(_Record):
@@ -129,6 +135,13 @@ class PredictionSets(_Record):
     coverage: float = Field(description="Share of pixels whose label their set should hold, 0 to 1.")
     held: Metric = Field(description="Share of test pixels whose label it holds.")
     size: Metric = Field(description="Mean number of entries of a set.")
+    ground: Metric | None = Field(
+        default=None,
+        description="As `held`, where each pixel counts for the ground that it stands for; None where that is unknown.",
+    )
+    by_label: dict[str, Metric] = Field(
+        default={}, description="As `held`, of the test pixels of each label that has some, by its name."
+    )
 
 
 class Slice(_Record):
@@ -149,6 +162,23 @@ class SplitEffect(_Record):
     blocks: int = Field(description="Blocks that they lie in: the observations of the intervals.")
     random: dict[str, Metric] = Field(description="Metrics where random patches were left out, by name.")
     blocked: dict[str, Metric] = Field(description="Metrics where whole blocks were left out, by name.")
+    gains: dict[str, Metric] = Field(
+        default={},
+        description="How much better random patches make them, on the same pixels, by name; of a relative measure as a "
+        "share. Intervals are of the difference.",
+    )
+
+    def told(self, metric: str) -> str:
+        """What a random split would have shown, in a few words, as far as it can be told from chance.
+
+        Args:
+            metric: Name of the metric.
+        """
+        gain = self.gains.get(metric)
+        if gain is None or gain.interval is None or gain.interval.low <= 0 <= gain.interval.high:
+            return "Whether a random split would have shown more than there is cannot be told from chance here"
+        more = "more than there is" if gain.value > 0 else "less than there is"
+        return f"A random split would have shown {more}"
 
 
 class Candidate(_Record):

@@ -101,11 +101,7 @@ def _tested(manifest: Manifest, evaluation: Evaluation) -> list[str]:
         metric, measure = evaluation.gate.metric, evaluation.measure
         lines += [
             "",
-            f"A random split would have shown more than there is: of a forest on training pixels, {measure.title} is "
-            f"{_told(effect.random[metric], measure)} where random patches are left out, and "
-            f"{_told(effect.blocked[metric], measure)} where whole blocks are."
-            if _flatters(effect.random[metric], effect.blocked[metric], measure)
-            else f"A random split would have shown no more: of a forest on training pixels, {measure.title} is "
+            f"{effect.told(metric)}: of a forest on training pixels, {measure.title} is "
             f"{_told(effect.random[metric], measure)} where random patches are left out, and "
             f"{_told(effect.blocked[metric], measure)} where whole blocks are.",
         ]
@@ -125,11 +121,22 @@ def _accuracy(evaluation: Evaluation) -> list[str]:
         cells = (_told(scores.metrics[key], measure) for key, measure in measures.items())
         lines.append(f"| {name}{_less_ground(name, evaluation)} | {' | '.join(cells)} |")
     if evaluation.calibration is not None:
-        error = evaluation.calibration.error
+        error, ground = evaluation.calibration.error, evaluation.calibration.ground
         share = Measure(title="", short="", share=True)
+        on_all = "" if ground is None else f", and by {_told(ground, share)} on all ground"
         lines += [
             "",
-            f"The model's certainty and the share that is right differ by {_told(error, share)} on average.",
+            f"The model's certainty and the share that is right differ by {_told(error, share)} on average on the test "
+            f"pixels{on_all}.",
+        ]
+    if evaluation.sets is not None:
+        sets, share = evaluation.sets, Measure(title="", short="", share=True)
+        low = [f"{name} {_told(found, share)}" for name, found in sets.by_label.items() if _below(found, sets.coverage)]
+        less = f": {', '.join(low)}" if low else ""
+        lines += [
+            "",
+            f"Sets of what cannot be ruled out hold the label for {_told(sets.held, share)} of the test pixels, where "
+            f"{100 * sets.coverage:g} % are meant{less}.",
         ]
     return lines
 
@@ -175,8 +182,9 @@ def _side(subject: Subject) -> float | None:
         return None
 
 
-def _flatters(random: Metric, blocked: Metric, measure: Measure) -> bool:
-    return (random.value - blocked.value) * (1 if measure.larger_is_better else -1) > 0
+def _below(found: Metric, coverage: float) -> bool:
+    """Whether a label is surely held less often than is meant; where that cannot be told, whether it seems so."""
+    return (found.value if found.interval is None else found.interval.high) < coverage
 
 
 def _told(metric: Metric, measure: Measure) -> str:

@@ -1,5 +1,6 @@
 """Test patches as a sample of the ground: what they say of all of it, though they were drawn to see rare classes."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,9 +8,9 @@ import pytest
 from scipy.ndimage import gaussian_filter
 from shapely.geometry import box, mapping
 
-from components.evaluate_model.design import sample_of
+from components.evaluate_model.design import ground_of, sample_of
 from earthline.formats.manifest import Manifest, StratumSample
-from earthline.patches import Patches
+from earthline.patches import Patches, _once
 from earthline.task.classification.classes import UNLABELLED
 from earthline.task.classification.estimates import MapAccuracy
 from earthline.task.classification.task import Classification
@@ -89,6 +90,22 @@ def test_all_patches_together_are_the_ground_itself() -> None:
         for of_class in (0, 1):
             counted = ((mapped == mapped_as) & (label == of_class)).sum()
             assert groups.sum(axis=0)[mapped_as, of_class] == pytest.approx(counted, rel=1e-3)
+
+
+def test_pixels_stand_for_as_much_ground_as_their_patches_together() -> None:
+    def weighed(corners: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+        manifest, patches = dataset(corners)
+        sample = sample_of(manifest, patches, TASK)
+        assert sample is not None
+        once = replace(patches, label=_once(patches.every, patches.corner))
+        return ground_of(sample, once), LABEL[once.ground] == 1, float(sample.weight.sum())
+
+    weight, _, _ = weighed(FRAME)
+    # All patches were drawn, so that each pixel stands for itself.
+    assert len(weight) == 60 * 60 and weight == pytest.approx(1)
+    weight, rare, total = weighed(drawn(12))
+    # Rare ground was drawn too often, so that a pixel of it stands for less.
+    assert weight.sum() == pytest.approx(total) and weight[rare].mean() < 0.5 * weight[~rare].mean()
 
 
 def test_few_patches_that_show_the_rare_class_tell_how_rare_it_is() -> None:

@@ -10,6 +10,7 @@ from components.evaluate_model.believed import applicability, prediction_sets
 from components.evaluate_model.calibration import calibration
 from components.evaluate_model.slices import regions, slices
 from earthline.formats.certainty import Certainty
+from earthline.formats.evaluations import Interval, Metric
 from earthline.formats.manifest import Manifest
 from earthline.task.bootstrap import Bootstrap
 from earthline.task.classification.classes import UNLABELLED
@@ -42,6 +43,24 @@ def test_the_calibration_error_is_the_distance_of_certainty_and_truth() -> None:
     assert boasting.error.interval.low < boasting.error.value < boasting.error.interval.high
     last = boasting.bins[-1]
     assert last.certainty == pytest.approx(0.95, abs=0.01) and last.right == pytest.approx(0.75, abs=0.02)
+
+
+def test_on_all_ground_each_pixel_counts_for_what_it_stands_for() -> None:
+    # Drawn alike: ten blocks of common pixels, of which the model says the truth, and rare ones of which it boasts.
+    block, rare = np.repeat(np.arange(10), 200), np.tile([False, True], 1000)
+    certainty, right = np.full(2000, 0.9), np.tile(np.arange(20) // 2 < 9, 100)
+    right[rare] = np.tile(np.arange(10) < 5, 100)
+    weight = np.where(rare, 1.0, 9.0)
+    found = calibration(certainty, right, block, Bootstrap(10, 0.9, 0), weight)
+    assert found.error.value == pytest.approx(0.9 - 0.7) and found.ground is not None
+    assert found.ground.value == pytest.approx(0.9 - (0.9 * 0.9 + 0.1 * 0.5))
+    assert calibration(certainty, right, block, Bootstrap(10, 0.9, 0)).ground is None
+    # Sets hold every common label and half of the rare ones.
+    sets = np.stack([~rare, rare & right], axis=1)
+    held = prediction_sets(sets, rare.astype(np.uint8), 0.75, block, Bootstrap(10, 0.9, 0), ("a", "b", "c"), weight)
+    assert held.held.value == pytest.approx(0.75) and held.ground is not None
+    assert held.ground.value == pytest.approx(0.95)
+    assert {name: each.value for name, each in held.by_label.items()} == {"a": 1.0, "b": pytest.approx(0.5)}
 
 
 def test_pixels_near_another_class_are_told_from_those_inside() -> None:
@@ -89,7 +108,9 @@ def test_sets_are_held_to_their_promise_and_ground_is_told_apart_by_where_the_mo
     label, block = np.tile([0, 1, 1, 0], 30), np.repeat(np.arange(6), 20)
     sets = np.ones((120, 2), bool)
     sets[block < 2, 1] = False  # of two blocks in six, the sets lack a class
-    found = prediction_sets(sets, label, 0.9, block, Bootstrap(6, 0.9, 0))
+    found = prediction_sets(sets, label, 0.9, block, Bootstrap(6, 0.9, 0), ("a", "b"))
+    assert found.ground is None and found.by_label["a"].value == 1
+    assert found.by_label["b"].value == pytest.approx(1 - 2 / 6)
     assert found.held.value == pytest.approx(1 - 1 / 6) and found.size.value == pytest.approx(10 / 6)
     assert found.held.interval is not None and found.held.interval.low < 0.8 < 0.95 < found.held.interval.high
     certainty = Certainty(dissimilarity_limit=0.5)
@@ -114,5 +135,11 @@ def test_a_random_split_flatters_where_labels_hang_together_and_the_image_tells_
     assert found is not None and (found.blocks, found.pixels) == (12, len(row))
     apart, together = found.blocked["accuracy"].value, found.random["accuracy"].value
     assert together > apart + 0.15
+    gain = found.gains["accuracy"]
+    assert gain.value == pytest.approx(together - apart) and gain.interval is not None
+    assert 0 < gain.interval.low < gain.value < gain.interval.high
+    assert found.told("accuracy") == "A random split would have shown more than there is"
+    alike = found.model_copy(update={"gains": {"accuracy": Metric(value=0.1, interval=Interval(low=-0.1, high=0.3))}})
+    assert "cannot be told from chance" in alike.told("accuracy")
     assert split_effect.measured(TASK, manifest(placed=False), pixels, 0.9, 0) is None
     assert split_effect.measured(TASK, manifest(block_shape=(90, 90)), pixels, 0.9, 0) is None

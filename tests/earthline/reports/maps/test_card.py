@@ -9,7 +9,17 @@ import pytest
 from earthline.accuracy.patch_sample import PatchSample
 from earthline.accuracy.stratified import Sample
 from earthline.config import load
-from earthline.formats.evaluations import Calibration, Champion, Evaluation, Metric, ReliabilityBin, Slice, SplitEffect
+from earthline.formats.evaluations import (
+    Calibration,
+    Champion,
+    Evaluation,
+    Interval,
+    Metric,
+    PredictionSets,
+    ReliabilityBin,
+    Slice,
+    SplitEffect,
+)
 from earthline.formats.manifest import Manifest, SourceRecord
 from earthline.grid import Grid
 from earthline.reports.maps import card
@@ -52,7 +62,16 @@ def judged(blocks: int) -> Evaluation:
         update={
             "model": found.model.model_copy(update={"details": details}),
             "calibration": Calibration(
-                bins=(ReliabilityBin(low=0.9, high=1, pixels=9, certainty=0.95, right=0.8),), error=Metric(value=0.15)
+                bins=(ReliabilityBin(low=0.9, high=1, pixels=9, certainty=0.95, right=0.8),),
+                error=Metric(value=0.15),
+                ground=Metric(value=0.08),
+            ),
+            "sets": PredictionSets(
+                coverage=0.9,
+                held=Metric(value=0.91),
+                size=Metric(value=1.5),
+                ground=Metric(value=0.87),
+                by_label={NAMES[0]: Metric(value=0.95), NAMES[3]: Metric(value=0.41)},
             ),
             "slices": (
                 Slice(kind="side", name="left", pixels=7, blocks=2, metrics={"model": {found.gate.metric: metric}}),
@@ -63,6 +82,7 @@ def judged(blocks: int) -> Evaluation:
                 blocks=8,
                 random={name: Metric(value=0.9) for name in found.measures},
                 blocked={name: Metric(value=0.7) for name in found.measures},
+                gains={name: Metric(value=0.2, interval=Interval(low=0.1, high=0.3)) for name in found.measures},
             ),
         }
     )
@@ -94,7 +114,8 @@ def test_the_card_tells_data_tests_accuracy_areas_and_limits() -> None:
     assert area.low < area.hectares < area.high
     assert sum(each.hectares for each in mapped(found)["ground"]) == pytest.approx(180)
     assert "There are only 6 test blocks" in text and "side, left" in text
-    assert "differ by 15.0 % on average" in text
+    assert "differ by 15.0 % on average on the test pixels, and by 8.0 % on all ground" in text
+    assert f"hold the label for 91.0 % of the test pixels, where 90 % are meant: {NAMES[3]} 41.0 %" in text
 
 
 def test_labels_coarser_than_the_map_and_ground_that_is_not_mapped_are_limits() -> None:
@@ -159,6 +180,7 @@ def test_the_report_shows_what_is_true_of_all_ground() -> None:
         "client": "1",
     }
     page = render(template, values, TASK.template)
-    for text in ("On all ground", "on the ground", "What a random split would have shown", "Certainty", "side: left"):
+    sure = ("Certainty", "on all ground for 87", f"{NAMES[3]} 41", "stands for, by 8")
+    for text in (*sure, "On all ground", "on the ground", "What a random split would have shown", "side: left"):
         assert text in page
     assert "95 % intervals from the 6 test blocks" in page and "Of the ground of these blocks alone" in page
