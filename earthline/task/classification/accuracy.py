@@ -31,6 +31,7 @@ class ClassAccuracy(_Record):
     recall: float | None = Field(description="Share of pixels of this class that are mapped as it (producer's).")
     f1: float | None = Field(description="Harmonic mean of both; None for a class without test labels.")
     iou: float | None = Field(description="Intersection over union; None for a class without test labels.")
+    precision_interval: Interval | None = Field(default=None, description="Of the precision; None with too few blocks.")
     recall_interval: Interval | None = Field(default=None, description="Of the recall; None with too few blocks.")
     f1_interval: Interval | None = Field(default=None, description="Of F1; None with too few blocks.")
     iou_interval: Interval | None = Field(default=None, description="Of IoU; None with too few blocks.")
@@ -92,8 +93,9 @@ def accuracy(by_block: Array, names: tuple[str, ...], bootstrap: "Bootstrap") ->
     whole = summary(right, labelled, mapped)
 
     drawn = [bootstrap.totals(each) for each in margins(by_block)]
-    _, drawn_recall, drawn_f1, drawn_iou = _shares(*drawn)
-    holding = (by_block.sum(axis=2) > 0).sum(axis=0)
+    drawn_precision, drawn_recall, drawn_f1, drawn_iou = _shares(*drawn)
+    # Blocks that have the label, and those where the classifier shows it.
+    holding, showing = ((by_block.sum(axis=axis) > 0).sum(axis=0) for axis in (2, 1))
     classes = tuple(
         ClassAccuracy(
             name=name,
@@ -103,6 +105,7 @@ def accuracy(by_block: Array, names: tuple[str, ...], bootstrap: "Bootstrap") ->
             recall=_or_none(recall[index]),
             f1=_or_none(f1[index]),
             iou=_or_none(iou[index]),
+            precision_interval=bootstrap.interval(drawn_precision[:, index], int(showing[index])),
             recall_interval=bootstrap.interval(drawn_recall[:, index], int(holding[index])),
             f1_interval=bootstrap.interval(drawn_f1[:, index], int(holding[index])),
             iou_interval=bootstrap.interval(drawn_iou[:, index], int(holding[index])),

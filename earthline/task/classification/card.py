@@ -25,7 +25,11 @@ def card_lines(details: ClassDetails, mapped: Mapping[str, Any]) -> list[str]:
             "|---|---|---|---|---|---|---|",
         ]
         for mine, area in zip(details.classes, mapped["areas"], strict=True):
-            cells = (_percent(mine.precision), _percent(mine.recall), _percent(mine.f1, mine.f1_interval))
+            cells = (
+                _percent(mine.precision, mine.precision_interval),
+                _percent(mine.recall, mine.recall_interval),
+                _percent(mine.f1, mine.f1_interval),
+            )
             lines.append(
                 f"| {_cell(mine.name)} | {mine.pixels:,} | {mine.blocks} | {' | '.join(cells)} | {_mapped(area)} |"
             )

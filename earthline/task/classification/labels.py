@@ -152,7 +152,7 @@ class ClassLabelSide(Classes, LabelSide):
                     f"data.labels.classes: {holds} values outside of all ranges: {_listed(outside)}; add them to the "
                     "`ranges` of a class, or to data.labels.ignore"
                 )
-            return "all values lie in a class's ranges or are ignored"
+            return f"all values lie in a class's ranges or are ignored{self._unseen(counts)}"
         fractions = {value: count for value, count in unknown.items() if not value.is_integer()}
         if fractions:
             raise LabelError(
@@ -165,7 +165,26 @@ class ClassLabelSide(Classes, LabelSide):
                 f"data.labels.classes: {holds} values of no class: {_listed(unknown)}; add them to the `values` of a "
                 "class, or to data.labels.ignore"
             )
-        return f"all {len(counts)} values have a class or are ignored"
+        return f"all {len(counts)} values have a class or are ignored{self._unseen(counts)}"
+
+    def _unseen(self, counts: Mapping[float, float]) -> str:
+        """Says of which classes no pixel was seen: a map that can never show them is seldom meant."""
+        if self.ranges:
+            spans = [(class_id, low, high, closed) for low, high, class_id, closed in self.ranges]
+            seen = {
+                class_id
+                for class_id, low, high, closed in spans
+                if any(low <= value < high or (closed and value == high) for value in counts)
+            }
+        else:
+            seen = {class_id for class_id, of_class in enumerate(self.values) if set(of_class) & set(counts)}
+        unseen = [f"'{name}'" for class_id, name in enumerate(self.names) if class_id not in seen]
+        if not unseen:
+            return ""
+        return (
+            f"; no pixel of {joined(unseen)} was seen: the map cannot show what it never learned; correct "
+            f"{'its' if len(unseen) == 1 else 'their'} values or data.region, or leave such classes out"
+        )
 
     def of_field(self, table: Any, labels: VectorLabels, name: str) -> Any:
         """Class ids of the field's values, or of the ranges that they lie in."""

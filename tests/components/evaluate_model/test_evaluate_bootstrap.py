@@ -120,6 +120,10 @@ def test_too_few_blocks_give_no_interval_and_a_class_in_few_of_many_gives_none_e
     assert found.metrics["accuracy"].interval is not None and found.metrics["macro_f1"].interval is not None
     classes = ClassDetails.of(found).classes
     assert [each.f1_interval is None for each in classes] == [False, False, True]
+    # It is shown in all eight, so that it can be told how often that is right.
+    (shown,) = (each for each in classes if each.name == "c")
+    assert shown.precision is not None and shown.precision_interval is not None
+    assert shown.precision_interval.low < shown.precision < shown.precision_interval.high
     assert classes[2].blocks == 2
 
 

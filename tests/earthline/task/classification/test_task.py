@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from earthline.config import Data, load
+from earthline.config import Data, RasterLabels, load
 from earthline.task import TASKS, known, task_of, task_of_record
 from earthline.task.bootstrap import Bootstrap
 from earthline.task.classification.classes import UNLABELLED
@@ -109,3 +109,13 @@ def test_all_classes_without_training_ground_are_one_line() -> None:
     # Of points a few will do; of two classes there is one alone, which lies in the test split.
     ((_, line),) = task.label_findings(ground, [9, 1, 4, 1]).anomalies
     assert line.startswith("'water' and 'ice' come from one point or polygon each, which lies in another split")
+
+
+def test_classes_that_the_label_raster_never_shows_are_named() -> None:
+    labels = load(ROOT / "configs" / "quickstart.yaml").data.labels
+    assert isinstance(labels, RasterLabels)
+    task = task_of(load(ROOT / "configs" / "quickstart.yaml").data)
+    every = {str(value): 9.0 for value in range(1, 8)}
+    assert task.surveyed({"value": every}, labels) == "all 7 values have a class or are ignored"
+    told = task.surveyed({"value": {"1": 9.0, "3": 1.0}}, labels)
+    assert "; no pixel of 'forest' and 'water' was seen" in told
