@@ -1,5 +1,6 @@
 """`earthline predict`: the map of images on this machine, by a model's folder or its endpoint, without Earth Engine."""
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -90,7 +91,7 @@ def predict(
     if model is None and endpoint is None:
         raise typer.BadParameter("name a model by --model, or an endpoint by --endpoint")
     said = _said(inputs or ())
-    _require_free(output, force=force)
+    _require_free(output, image, force=force)
     console = display.on_error()
     with ExitStack() as stack:
         source = source_of(model, endpoint, config, stack)
@@ -159,7 +160,7 @@ def _map(
             ):
                 job.predict(work, predictor, concurrency if source.remote else 1, progress)
         # Minutes for a large map, which has been at all of its tiles by now.
-        with _status(console, "writing the files"):
+        with _kept(work.folder, console), _status(console, "writing the files"):
             made, _ = job.write(work, job.output.stem, "", picture=picture)
     kinds = {".png": "picture", f"{job.output.stem}_confidence.tif": "confidence", job.output.name: "map"}
     return {kinds.get(path.name) or kinds[path.suffix]: path for path in made}
@@ -185,12 +186,13 @@ def _kept(folder: Path, console: "Console") -> Iterator[None]:
             yield
     except (EndpointError, ImageError) as error:
         raise PredictError(f"{error}; {kept}") from error
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, OSError):
         _print(console, kept)
         raise
 
 
-def _require_free(output: Path, *, force: bool) -> None:
+def _require_free(output: Path, images: list[str], *, force: bool) -> None:
+    from earthline.local_map.rasters import further_of
     from earthline.local_map.work import folder_of
 
     if str(output).startswith("gs:/"):
@@ -202,6 +204,9 @@ def _require_free(output: Path, *, force: bool) -> None:
         raise typer.BadParameter(f"{output} does not end with .tif; a GeoTIFF is written", param_hint="--output")
     if output.is_dir():
         raise typer.BadParameter(f"{output} is a folder; name a file", param_hint="--output")
+    for made in (output, further_of(output), output.with_suffix(".png")):
+        if made.exists() and any(os.path.exists(image) and made.samefile(image) for image in images):
+            raise typer.BadParameter(f"{made} is one of the images; name another file", param_hint="--output")
     # Both are there where a process was killed between its last two steps.
     if output.exists() and not force and not folder_of(output).exists():
         raise typer.BadParameter(

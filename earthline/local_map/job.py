@@ -18,6 +18,7 @@ from earthline.local_map.lattice import Lattice, Sent
 from earthline.local_map.layers import Array, Layers
 from earthline.local_map.predictors import Predictor
 from earthline.local_map.work import Work
+from earthline.reports.maps.raster import MapError
 from earthline.task import Task
 from earthline.task.maps import Coverage
 
@@ -111,13 +112,18 @@ class Job:
 
         Raises:
             MapError: Every pixel is masked, or a value is none of the task's.
+            OSError: A file could not be written whole; the work stays.
         """
         from earthline.earth_engine.confidence import titles
 
         tags = {"title": title, "model": self.named} | ({"source": source} if source else {})
         told = titles(self.task, self.contract.further)
         drawn = (title, source) if picture else None
-        made = rasters.write(work, self.output, self.images.grid, self.task, self.layers, tags, told, drawn)
+        try:
+            made = rasters.write(work, self.output, self.images.grid, self.task, self.layers, tags, told, drawn)
+        except MapError:
+            work.remove()  # of these images and this model there is no map
+            raise
         work.remove()
         return made
 

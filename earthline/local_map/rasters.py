@@ -12,7 +12,7 @@ import rasterio.shutil
 from earthline.grid import Grid
 from earthline.local_map.layers import Layers
 from earthline.local_map.work import Work
-from earthline.reports.maps import figure, raster
+from earthline.reports.maps import figure, gdal_files, raster
 from earthline.reports.maps.confidence import ConfidenceRaster
 from earthline.task import Task
 from earthline.task.maps import Coverage
@@ -56,9 +56,16 @@ def write(
 
     Raises:
         MapError: Every pixel is masked, or a value is none of the task's.
+        OSError: A file could not be written whole.
     """
-    with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES >> 20):
-        made, coverage = _written(work, output, grid, task, layers, tags, titles, picture)
+    try:
+        with rasterio.Env(GDAL_CACHEMAX=CACHE_BYTES >> 20):
+            made, coverage = _written(work, output, grid, task, layers, tags, titles, picture)
+    except BaseException:
+        # The room may be what is lacking.
+        for path in (*work.folder.glob("*.tif"), *work.folder.glob("*.png")):
+            path.unlink(missing_ok=True)
+        raise
     for path, place in made.items():
         os.replace(path, place)
     return list(reversed(made.values())), coverage
@@ -112,16 +119,18 @@ def _optimized(plain: Path, resampling: str, *, predictor: int = 1) -> Path:
     """A copy whose blocks and overviews are in the order in which readers over the network want them."""
     path = plain.with_suffix(".cog.tif")
     options = {"PREDICTOR": predictor} if predictor > 1 else {}
-    rasterio.shutil.copy(
-        plain,
-        path,
-        driver="COG",
-        COMPRESS="DEFLATE",
-        BLOCKSIZE=raster.BLOCK,
-        OVERVIEW_RESAMPLING=resampling,
-        BIGTIFF="IF_SAFER",
-        NUM_THREADS="ALL_CPUS",
-        **options,
-    )
+    with gdal_files.told(path):
+        rasterio.shutil.copy(
+            plain,
+            path,
+            driver="COG",
+            COMPRESS="DEFLATE",
+            BLOCKSIZE=raster.BLOCK,
+            OVERVIEW_RESAMPLING=resampling,
+            BIGTIFF="IF_SAFER",
+            NUM_THREADS="ALL_CPUS",
+            **options,
+        )
+    gdal_files.require_copy(path, plain, SHAPE)
     plain.unlink()
     return path

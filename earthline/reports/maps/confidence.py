@@ -8,9 +8,9 @@ from typing import Any, Self
 
 import numpy as np
 import rasterio
-from rasterio.windows import Window
 
 from earthline.grid import Grid
+from earthline.reports.maps import gdal_files
 from earthline.reports.maps.raster import BLOCK
 
 Array = np.ndarray[Any, Any]
@@ -30,11 +30,15 @@ class ConfidenceRaster:
             grid: Of the map.
             titles: What each band tells, by its name, in their order.
             tags: Texts for the file.
+
+        Raises:
+            rasterio.errors.RasterioIOError: It cannot be made.
         """
         self.path = path
         self._part = path.with_suffix(".part.tif")
         path.parent.mkdir(parents=True, exist_ok=True)
         self._names = tuple(titles)
+        self._written = gdal_files.Blocks()
         self._file = rasterio.open(
             self._part,
             "w",
@@ -74,8 +78,7 @@ class ConfidenceRaster:
             mapped: bool (height, width), where the map tells something.
         """
         for place, name in enumerate(self._names, start=1):
-            block = np.where(mapped, pixels[name], NO_DATA).astype(np.float32)
-            self._file.write(block, place, window=Window(column, row, block.shape[1], block.shape[0]))
+            self._write(np.where(mapped, pixels[name], NO_DATA).astype(np.float32), place, row, column)
 
     def empty(self, row: int, column: int, shape: tuple[int, int]) -> None:
         """Writes a block where the map tells nothing.
@@ -87,14 +90,21 @@ class ConfidenceRaster:
         """
         nothing = np.full(shape, NO_DATA, np.float32)
         for place in range(1, len(self._names) + 1):
-            self._file.write(nothing, place, window=Window(column, row, shape[1], shape[0]))
+            self._write(nothing, place, row, column)
+
+    def _write(self, block: Array, place: int, row: int, column: int) -> None:
+        with gdal_files.told(self.path):
+            self._written.write(self._file, block, place, row, column)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Gives the file its name where all went well; else nothing is left of it."""
-        self._file.close()
-        if kind is None:
-            os.replace(self._part, self.path)
-        else:
+        """Gives the file its name where all went well; else nothing is left of it. Raises OSError at holes in it."""
+        try:
+            with gdal_files.told(self.path):
+                self._file.close()
+            if kind is None:
+                self._written.require(self._part)
+                os.replace(self._part, self.path)
+        finally:
             self._part.unlink(missing_ok=True)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import rasterio
 from rasterio.enums import ColorInterp
-from rasterio.windows import Window
 
 from earthline.grid import Grid
+from earthline.reports.maps import gdal_files
 from earthline.reports.maps.areas import PixelAreas
 from earthline.task import Task
 from earthline.task.maps import Coverage
@@ -43,6 +43,7 @@ def write(
 
     Raises:
         MapError: Every pixel is masked, or a value is none of the task's.
+        OSError: The file could not be written whole.
     """
     temporary = path.with_suffix(".part.tif")
     profile = {
@@ -63,9 +64,9 @@ def write(
         "NUM_THREADS": "ALL_CPUS",
     }
     areas, mapped = PixelAreas(grid), 0
-    coverage = task.coverage(areas.known)
+    coverage, written = task.coverage(areas.known), gdal_files.Blocks()
     try:
-        with rasterio.open(temporary, "w", **profile) as file:
+        with gdal_files.told(path), rasterio.open(temporary, "w", **profile) as file:
             colormap = task.colormap()
             if colormap:
                 file.write_colormap(1, colormap)
@@ -77,11 +78,14 @@ def write(
             for row, column, block in blocks:
                 coverage.add(block, areas.window(row, column, (block.shape[0], block.shape[1])))
                 mapped += int((block != task.no_data).sum())
-                file.write(block, 1, window=Window(column, row, block.shape[1], block.shape[0]))
+                written.write(file, block, 1, row, column)
         if coverage.problem:
             raise MapError(coverage.problem)
         if not mapped:
-            raise MapError("every pixel of the map is masked; choose a predict.region where the imagery is valid")
+            raise MapError(
+                "every pixel of the map is masked; choose images, or a predict.region, where all bands are valid"
+            )
+        written.require(temporary)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -18,6 +18,7 @@ import keras
 import numpy as np
 import pytest
 import rasterio
+import rasterio.shutil
 
 from cli.app import main
 from components.prepare_saved_model import export
@@ -353,6 +354,7 @@ def test_an_endpoint_that_refuses_ends_the_command_with_what_is_done(
         (("--model", "SAVED", "--input", "c=1"), "the model takes no band c; it takes a, b"),
         (("--model", "SAVED", "--bands", "q0.9"), "the model gives no such band; it gives probability, margin"),
         (("--model", "SAVED", "-o", "x.png"), "does not end with .tif"),
+        (("--model", "SAVED", "-o", "IMAGE", "--force"), "scene.tif is one of the images; name another file"),
         (("--model", "SAVED", "-o", "gs://bucket/x.tif"), "lies in a bucket; write to this machine"),
     ],
 )
@@ -366,7 +368,7 @@ def test_what_cannot_work_is_said_before_anything_is_written(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    given = [str(saved) if option == "SAVED" else option for option in options]
+    given = [{"SAVED": str(saved), "IMAGE": image}.get(option, option) for option in options]
     output = () if "-o" in options else ("-o", "map.tif")
     code, out, said = called(monkeypatch, capsys, image, *output, *given)
     assert (code, out) == (2, "")
@@ -393,4 +395,28 @@ def test_a_map_without_any_imagery_is_refused(
     path = write(tmp_path / "x.tif", np.full((2, 40, 40), np.nan, np.float32), BANDS, nodata=np.nan)
     code, _, said = called(monkeypatch, capsys, path, "--endpoint", server.address, "-o", tmp_path / "map.tif")
     assert code == 1 and "every pixel of the map is masked" in said
-    assert server.tiles == 0 and not (tmp_path / "map.tif").exists()
+    # What is left of it would be of no use to the next command.
+    assert server.tiles == 0 and [each.name for each in tmp_path.iterdir()] == ["x.tif"]
+
+
+def test_a_file_that_has_no_room_is_an_error_and_the_work_is_kept(
+    server: Answering, image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "map.tif"
+    arguments = (image, "--endpoint", server.address, "-o", output)
+    copy = rasterio.shutil.copy
+
+    def cut(source: Path, target: Path, **options: Any) -> None:
+        """As GDAL does it on a full disk: without a word."""
+        copy(source, target, **options)
+        os.truncate(target, target.stat().st_size // 2)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rasterio.shutil, "copy", cut)
+        code, _, said = called(monkeypatch, capsys, *arguments)
+    assert code == 1 and "could not be written whole" in said and f"kept in {output}.part: start" in said
+    assert not output.exists()
+    assert not list(Path(f"{output}.part").glob("*.tif")), "they take the room that is lacking"
+    asked = server.tiles
+    code, _, said = called(monkeypatch, capsys, *arguments)
+    assert code == 0 and "groups of tiles are done" in said and server.tiles == asked, said
