@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import rasterio
+from pyproj import Transformer
+from pyproj.exceptions import ProjError
 from rasterio.enums import ColorInterp
 from rasterio.errors import RasterioIOError
 
@@ -65,6 +67,14 @@ def require_usable(path: str, file: Any) -> None:
             f"{path} has {what}, so that nobody knows where it lies and how large its pixels are; give it one: "
             "`gdal_translate -a_srs EPSG:CODE -a_ullr LEFT TOP RIGHT BOTTOM`, or `gdalwarp` for points or RPCs"
         )
+    grid = _grid(file)
+    try:
+        Transformer.from_crs(grid.pyproj_crs, "EPSG:4326")
+    except ProjError as error:
+        raise ImageError(
+            f"{path} lies in {grid.crs_name}, which has no place on the Earth; give it the CRS that it was made in: "
+            "`gdal_translate -a_srs EPSG:CODE`"
+        ) from error
 
 
 def _numbers(file: Any) -> list[int]:

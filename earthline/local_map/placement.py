@@ -1,5 +1,6 @@
 """How an image lies on the pixels that a model learned from: where its tiles begin, and whether its scale is right."""
 
+import cmath
 import math
 from dataclasses import dataclass, field
 
@@ -10,6 +11,8 @@ FINE, LIMIT = 1.02, 1.2
 """Ratio of an image's pixel to the model's up to which nothing is said, and up to which it is mapped."""
 _SHIFTED = 0.01
 """Pixels."""
+_TURNED = 10.0
+"""Degrees from which on an image is said to be turned: neighbouring UTM zones are by a few."""
 
 
 class ScaleError(ValueError):
@@ -62,7 +65,7 @@ def placed(grid: Grid, contract: Contract, *, any_scale: bool) -> Placement:
                 "Earth Engine would move them there",
             )
         return Placement(round(row), round(column), not shifted, shifted)
-    notes: tuple[str, ...] = (_scale(grid, own, any_scale=any_scale),)
+    notes: tuple[str, ...] = (_scale(grid, own, any_scale=any_scale), _direction(grid, own))
     if not same_crs:
         notes += (
             f"the image lies in {grid.crs_name}, the model learned in {own.crs_name}: it is mapped as it is, where "
@@ -91,6 +94,27 @@ def _scale(grid: Grid, own: Grid, *, any_scale: bool) -> str:
             f"{abs(own.transform[4]):g} -r average`, or map it all the same with --any-scale"
         )
     return told
+
+
+def _direction(grid: Grid, own: Grid) -> str:
+    """What is said of rows and columns that run otherwise than the model's; empty where they do not."""
+    mine, learned = (_steps(each) for each in (grid, own))
+    mirrored = (mine[0] / mine[1]).imag * (learned[0] / learned[1]).imag < 0
+    # A mirrored image that is turned by half as well is one whose rows run the other way.
+    turned = abs(math.degrees(cmath.phase(mine[0] / learned[0])))
+    if not mirrored and turned <= _TURNED:
+        return ""
+    told = "mirrored" if mirrored else f"turned by {turned:.0f} degrees"
+    return (
+        f"the image is {told} against the pixels that the model learned from, by the way its rows and columns run: it "
+        "is mapped as it is, where a network may take its shapes for others; `gdalwarp` writes it north up"
+    )
+
+
+def _steps(grid: Grid) -> tuple[complex, complex]:
+    """From a pixel to the next of its row, and of its column."""
+    a, b, _, d, e, _ = grid.transform
+    return complex(a, d), complex(b, e)
 
 
 def _metres(sides: tuple[float, float]) -> str:

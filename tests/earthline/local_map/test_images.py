@@ -134,6 +134,11 @@ def test_a_vrt_is_an_image_and_a_change_of_what_it_shows_is_noticed(tmp_path: Pa
     [
         ({"dtype": "complex64"}, ImageError, "holds complex64: a model takes plain numbers"),
         ({"crs": None}, ImageError, "has no coordinate reference system, so that nobody knows where it lies"),
+        (
+            {"crs": 'LOCAL_CS["site",UNIT["metre",1]]'},
+            ImageError,
+            "lies in site, which has no place on the Earth; give",
+        ),
         ({"names": ("a", "c")}, BandError, "has no band b; it has 1 a, 2 c"),
         ({"names": ()}, None, ""),
     ],

@@ -46,3 +46,25 @@ def test_a_little_coarser_is_mapped_and_said() -> None:
     assert "11 m x 11 m on the ground" in found.notes[0]
     # The same size to less than half a pixel over the image is the same.
     assert placed(grid(scale=10 + 1e-5), contract(), any_scale=False).on_grid
+
+
+@pytest.mark.parametrize(
+    ("steps", "told"),
+    [
+        ((10, 0, 0, 10), "mirrored"),
+        ((-10, 0, 0, -10), "mirrored"),
+        ((0, 10, -10, 0), "mirrored"),
+        ((-10, 0, 0, 10), "turned by 180 degrees"),
+        ((0, -10, -10, 0), "turned by 90 degrees"),
+        ((9.397, 3.42, 3.42, -9.397), "turned by 20 degrees"),
+        ((9.986, 0.523, 0.523, -9.986), ""),
+    ],
+)
+def test_an_image_that_is_not_north_up_is_said_to_be_so(steps: tuple[float, ...], told: str) -> None:
+    a, b, d, e = steps
+    found = placed(Grid(CRS, (a, b, CORNER[0], d, e, CORNER[1]), (100, 200)), contract(), any_scale=False)
+    assert not found.on_grid
+    if told:
+        assert len(found.notes) == 1 and found.notes[0].startswith(f"the image is {told} against the pixels")
+    else:
+        assert found.notes == ()
