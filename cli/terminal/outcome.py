@@ -183,6 +183,10 @@ def _tell_evaluation(record: "Record", console: Console) -> None:
     shown = f"{metric.value:.3f}" + (f" ({interval.low:.3f} to {interval.high:.3f})" if interval else "")
     name = escape(found.measure.short)
     console.print(f"{name:<10} {shown} on the test blocks, {escape(best.name)} {other:.3f}", highlight=False)
+    # Means leave such labels out, so that no figure above speaks of them.
+    if absent := found.test.details.get("absent"):
+        names = escape(", ".join(absent))
+        console.print(f"not judged {names}: no test pixel has this label", soft_wrap=True, highlight=False)
     reason = escape(found.gate.reason)
     if found.gate.blessed:
         console.print(f"the model was accepted: {reason}", soft_wrap=True, highlight=False)

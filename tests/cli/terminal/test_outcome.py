@@ -32,6 +32,8 @@ def test_a_model_that_takes_over_is_told_what_it_was_compared_with(tmp_path: Pat
     said = StringIO()
     outcome._tell_evaluation(cast(Any, SimpleNamespace(folder=tmp_path)), Console(file=said, width=200))
     assert f"the model was accepted: {found.gate.reason}" in said.getvalue()
+    # A class without a test label is in no mean.
+    assert "not judged town: no test pixel has this label" in said.getvalue()
 
 
 @pytest.mark.parametrize(
