@@ -131,8 +131,8 @@ def ids_of(visited: Visited, meaning: Mapping[Any, int]) -> Array:
     if wrong:
         listed = ", ".join(_told(label, meaning) for label in wrong[:12])
         raise NeedError(
-            f"labels of no class: {listed}; write one of {', '.join(map(repr, meaning))}, or name by --config the config "
-            "whose classes have them among their `values`"
+            f"labels of no class: {listed}; write one of {', '.join(map(repr, meaning))}, or name by --config the "
+            "config whose classes have them among their `values`"
         )
     return np.array([known[label] for label in visited.labels])
 
