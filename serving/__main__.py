@@ -9,7 +9,7 @@ import uvicorn
 
 from earthline import native_lines, runtimes
 from serving import log_lines, memory, storage
-from serving.application import GRACE_SECONDS, Server
+from serving.application import Server
 from serving.connections import Connection
 from serving.settings import Settings, SettingsError
 
@@ -18,6 +18,8 @@ KEEP_ALIVE_SECONDS = 620
 
 https://cloud.google.com/load-balancing/docs/https#timeout-keepalive-backends
 """
+
+_INTERRUPTED = 130
 
 
 class _Listener(uvicorn.Server):
@@ -44,9 +46,11 @@ class _Listener(uvicorn.Server):
 
 
 def main() -> int:
-    """Serves until SIGTERM or SIGINT; status 2 where the environment is at fault."""
+    """Serves until SIGTERM or SIGINT; status 2 where the environment is at fault, 130 after SIGINT."""
     log_lines.begin()
     native_lines.hush()
+    # A library that starts a program while it is loaded is no reason for gRPC to say so in the log.
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     memory.keep()
     try:
         settings = Settings.read(os.environ)
@@ -66,9 +70,12 @@ def main() -> int:
         access_log=False,
         log_config=None,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_graceful_shutdown=settings.grace_seconds,
     )
-    _Listener(config, server, settings.drain_seconds).run()
+    try:
+        _Listener(config, server, settings.drain_seconds).run()
+    except KeyboardInterrupt:
+        return _INTERRUPTED
     return 0
 
 

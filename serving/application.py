@@ -27,8 +27,6 @@ from serving.tracing import Trace
 METRICS_ROUTE = "/metrics"
 CONTRACT_ROUTE = "/contract"
 """For callers of the server itself; Vertex AI lets nothing but predictions through."""
-GRACE_SECONDS = 20
-"""How long requests under way may take once no more are taken."""
 _GONE = 499
 """What the log and the metrics say of a client that hung up; nobody is left to read it."""
 _logger = logging.getLogger("serving")
@@ -116,6 +114,9 @@ class Server:
                 response.headers["Retry-After"] = f"{error.retry_seconds:g}"
             except ClientDisconnect:
                 response = _error(_GONE, "the client hung up")
+            except asyncio.CancelledError:
+                # By the server alone, whose time to end is over: nobody else cancels a request.
+                response = _error(503, "the server ended before this was computed; send the request again, to another")
             except Exception:
                 # The cause goes to the log alone: it may hold what callers must not see.
                 _logger.exception("prediction failed", extra=told(**trace.fields))
@@ -181,7 +182,7 @@ class Server:
             yield
         finally:
             if grpc is not None:
-                await grpc.stop(GRACE_SECONDS)
+                await grpc.stop(self._settings.grace_seconds)
             self._model.end()
 
 

@@ -23,6 +23,8 @@ from serving.predictor import BusyError
 _NEWEST = 0.1
 """Weight of the newest batch in the mean time of a tile."""
 _LONGEST_RETRY = 60
+END_SECONDS = 2.0
+"""How long threads are waited for at the end, all together."""
 
 
 @dataclass
@@ -124,15 +126,19 @@ class Batching:
         return min(_LONGEST_RETRY, max(1, math.ceil(self._wait(len(self._queue)))))
 
     def end(self) -> None:
-        """Lets the threads end after what they compute; what waits is not computed any more."""
+        """Lets the threads end after what they compute; what waits is not computed any more.
+
+        A call of the model that takes longer than any caller waits keeps nobody: such a thread ends with the process.
+        """
         with self._changed:
             self._ended = True
             left, self._queue = self._queue, deque()
             self._changed.notify_all()
         for waiting in left:
             self._finish(waiting.job, BusyError("the server ends", 1))
+        ends = time.monotonic() + END_SECONDS
         for thread in self._threads:
-            thread.join()
+            thread.join(max(0.0, ends - time.monotonic()))
 
     def _wait(self, tiles: int) -> float:
         """Seconds that so many tiles take."""

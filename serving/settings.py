@@ -32,6 +32,7 @@ class Settings:
         read_seconds: How long a request's body may take to arrive.
         deadline_seconds: How long a request may wait for its answer; below the 60 s of Vertex AI's shared endpoints.
         drain_seconds: How long requests are still taken after SIGTERM, while the health check already says no.
+        grace_seconds: How long requests under way may take once no more are taken.
         runtime: `tensorflow` or `openvino`; empty for the one that the contract records.
         project: Google Cloud project, for traces in the log.
     """
@@ -49,6 +50,7 @@ class Settings:
     read_seconds: int = 30
     deadline_seconds: int = 50
     drain_seconds: float = 2.0
+    grace_seconds: int = 20
     runtime: RuntimeName | None = None
     project: str = ""
 
@@ -59,7 +61,8 @@ class Settings:
         Args:
             environment: AIP_STORAGE_URI, AIP_HTTP_PORT (else PORT), AIP_GRPC_PORT, AIP_HEALTH_ROUTE,
                 AIP_PREDICT_ROUTE, UVICORN_HOST, SERVING_THREADS, SERVING_QUEUE_TILES, SERVING_DEADLINE_SECONDS,
-                SERVING_READ_SECONDS, SERVING_DRAIN_SECONDS, SERVING_RUNTIME, GOOGLE_CLOUD_PROJECT.
+                SERVING_READ_SECONDS, SERVING_DRAIN_SECONDS, SERVING_GRACE_SECONDS, SERVING_RUNTIME,
+                GOOGLE_CLOUD_PROJECT.
 
         Raises:
             SettingsError: No model is named, or a number is none.
@@ -80,6 +83,7 @@ class Settings:
             read_seconds=_number(environment, ("SERVING_READ_SECONDS",), cls.read_seconds, 3600),
             deadline_seconds=_number(environment, ("SERVING_DEADLINE_SECONDS",), cls.deadline_seconds, 3600),
             drain_seconds=_number(environment, ("SERVING_DRAIN_SECONDS",), 2, 3600, least=0),
+            grace_seconds=_number(environment, ("SERVING_GRACE_SECONDS",), cls.grace_seconds, 3600),
             runtime=_runtime(environment),
             project=environment.get("GOOGLE_CLOUD_PROJECT") or cls.project,
         )

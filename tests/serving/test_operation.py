@@ -145,6 +145,33 @@ def test_after_sigterm_health_says_no_and_everything_under_way_is_answered(slow:
     assert server.process.wait(60) in (0, -signal.SIGTERM)
 
 
+def test_a_model_that_does_not_come_back_keeps_no_server_from_ending(slow: Any) -> None:
+    server = slow(SERVING_DRAIN_SECONDS="0", SERVING_GRACE_SECONDS="1")
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(server.post)
+        server.began()
+        server.process.send_signal(signal.SIGTERM)
+        answer = first.result()
+    assert answer.status_code == 503 and "send the request again, to another" in answer.json()["error"]
+    assert server.process.wait(30) in (0, -signal.SIGTERM)
+    assert '"status":503' in server.log.read_text()
+
+
+def test_a_second_signal_ends_the_wait_for_others_and_answers_what_is_under_way(slow: Any) -> None:
+    server = slow(SERVING_DRAIN_SECONDS="60")
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(server.post)
+        server.began()
+        server.process.send_signal(signal.SIGTERM)
+        until(lambda: server.get("/health").status_code, 503)
+        server.process.send_signal(signal.SIGINT)
+        server.go.touch()
+        assert first.result().status_code == 200
+    assert server.process.wait(30) in (0, 130)
+    # Nothing but its own lines: no traceback of an interrupt, no notice of a library.
+    assert all(json.loads(line)["severity"] in ("INFO", "WARNING") for line in server.log.read_text().splitlines())
+
+
 def test_a_body_that_does_not_arrive_is_given_up(saved_model: Path, tmp_path: Path) -> None:
     server = started(saved_model, tmp_path / "log", SERVING_READ_SECONDS="1")
     try:
