@@ -14,7 +14,7 @@ from components.evaluate_model.calibration import calibration
 from components.evaluate_model.design import ground_of, sample_of
 from components.evaluate_model.gate import decide
 from components.evaluate_model.predictions import Predictions, predict
-from components.evaluate_model.slices import regions, slices
+from components.evaluate_model.slices import by_band, regions, slices
 from earthline import patches
 from earthline.accuracy.patch_sample import PatchSample
 from earthline.config import Evaluate
@@ -140,7 +140,7 @@ def score(section: Evaluate, examples: Path, model_folder: Path, deployed: Deplo
         slices=slices(
             task,
             {
-                **_parts(task, manifest, of_test),
+                **_parts(task, section, manifest, of_test),
                 "area of applicability": applicability(found.further, description.further, certainty),
             },
             test.label,
@@ -180,13 +180,17 @@ def _with_estimates(
     )
 
 
-def _parts(task: Task, manifest: Manifest, test: Patches) -> dict[str, Mapping[str, Array]]:
+def _parts(task: Task, section: Evaluate, manifest: Manifest, test: Patches) -> dict[str, Mapping[str, Array]]:
     """Parts of the test ground, bool (pixels,) by what divides it and the name of the part."""
     parts: dict[str, Mapping[str, Array]] = {
         kind: {name: chosen[test.labelled] for name, chosen in named.items()}
         for kind, named in task.slices(test.every).items()
     }
-    return {**parts, "part of the region": regions(manifest, *test.ground)}
+    by_bands: dict[str, Mapping[str, Array]] = {}
+    for band, breaks in section.slices.items():
+        values = test.image[..., manifest.bands.index(band)][test.labelled].astype(np.float64)
+        by_bands[f"band {band}"] = by_band(values, breaks)
+    return {**parts, "part of the region": regions(manifest, *test.ground), **by_bands}
 
 
 def _baselines(

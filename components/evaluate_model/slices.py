@@ -1,6 +1,7 @@
 """Where a model is better and where it is worse: the same metrics over parts of the test ground."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -72,6 +73,22 @@ def regions(manifest: Manifest, row: Array, column: Array) -> dict[str, Array]:
     found = {name: (down == one) & (across == other) for one, other, name in _names(tuple(manifest.grid["transform"]))}
     there = {name: chosen for name, chosen in found.items() if chosen.any()}
     return there if len(there) > 1 else {}
+
+
+def by_band(band: Array, breaks: Sequence[float]) -> dict[str, Array]:
+    """Which pixels lie in which range of a band's values, bool (pixels,) by the range's name; NaN lies in none.
+
+    Args:
+        band: Its values, (pixels,).
+        breaks: Where one range ends and the next one begins, upwards.
+    """
+    names = [
+        f"below {breaks[0]:g}",
+        *(f"{low:g} to below {high:g}" for low, high in pairwise(breaks)),
+        f"{breaks[-1]:g} and above",
+    ]
+    place = np.searchsorted(np.asarray(breaks, np.float64), band, side="right")
+    return {name: (place == number) & ~np.isnan(band) for number, name in enumerate(names)}
 
 
 def _names(transform: tuple[float, ...]) -> Iterator[tuple[int, int, str]]:

@@ -61,13 +61,18 @@ def of_design(data: Data, export: Export) -> list[str]:
 
 
 def of_metrics(data: Data, evaluate: Evaluate) -> list[str]:
-    """Whether metric and floors are of what labels tell."""
+    """Whether metric and floors are of what labels tell, and slices of what the imagery has."""
     labels, metric, floors = data.labels, evaluate.metric, evaluate.floors
+    bands = data.imagery.band_names
+    problems = [
+        f"evaluate.slices: '{band}' is no band of data.imagery; use one of {', '.join(bands)}"
+        for band in evaluate.slices
+        if band not in bands
+    ]
     if metric is None and not floors:
-        return []
+        return problems
     # A task takes half a second to load; most configs leave both to it.
     task: Any = resolve_name(installed()[labels.task].task).of_labels(labels)
-    problems = []
     if metric is not None and metric not in task.measures:
         problems.append(
             f"evaluate.metric: '{metric}' is no metric of {labels.KIND}, which data.labels names; use one of "

@@ -40,6 +40,11 @@ class Evaluate(Section):
         description="Least F1 (0 to 1) of classes on the test pixels, by name, such as {water: 0.5}. A model below "
         "one of them is not deployed, whatever its gain.",
     )
+    slices: dict[str, Annotated[tuple[Number, ...], Field(min_length=1, max_length=9)]] = Field(
+        default={},
+        description="Parts of the test ground that get figures of their own, by a band of data.imagery and the values "
+        "that divide it, upwards, such as {elevation: [200, 500]}: below 200, from 200 to below 500, and above.",
+    )
     min_gain: Number = Field(
         default=0.0,
         ge=-1,
@@ -53,9 +58,12 @@ class Evaluate(Section):
     seed: WholeNumber = Field(default=0, ge=0, le=MOST_SEED, description="Seed of the baselines and of the intervals.")
 
     @model_validator(mode="after")
-    def _has_centres(self) -> Self:
+    def _has_centres_and_order(self) -> Self:
         for key, sides in (("baseline_context", (self.baseline_context,)), ("baseline_windows", self.baseline_windows)):
             for side in sides:
                 if side % 2 == 0:
                     raise ValueError(f"{key} {side} has no centre pixel; use an odd number")
+        for band, breaks in self.slices.items():
+            if list(breaks) != sorted(set(breaks)):
+                raise ValueError(f"slices.{band}: {list(breaks)} does not go upwards; write {sorted(set(breaks))}")
         return self

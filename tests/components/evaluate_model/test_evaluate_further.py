@@ -8,7 +8,7 @@ from components.evaluate_model import split_effect
 from components.evaluate_model.baseline import Pixels
 from components.evaluate_model.believed import applicability, prediction_sets
 from components.evaluate_model.calibration import calibration
-from components.evaluate_model.slices import regions, slices
+from components.evaluate_model.slices import by_band, regions, slices
 from earthline.formats.certainty import Certainty
 from earthline.formats.evaluations import Interval, Metric
 from earthline.formats.manifest import Manifest
@@ -92,6 +92,15 @@ def test_parts_of_the_region_have_the_names_of_the_compass() -> None:
     turned = manifest(grid={"shape": [90, 120], "transform": [-10, 0, 0, 0, 10, 0]})
     assert set(regions(turned, row[:2], column[:2])) == {"south-east", "middle"}
     assert regions(manifest(), row[:1], column[:1]) == {} == regions(manifest(placed=False), row, column)
+
+
+def test_ground_is_divided_by_the_values_of_a_band() -> None:
+    found = by_band(np.array([199.0, 200, 499, 500, np.nan, -5]), (200, 500))
+    assert {name: np.flatnonzero(chosen).tolist() for name, chosen in found.items()} == {
+        "below 200": [0, 5],
+        "200 to below 500": [1, 2],
+        "500 and above": [3],
+    }
 
 
 def test_each_part_has_metrics_and_blocks_of_its_own() -> None:

@@ -105,7 +105,7 @@ def test_the_step_writes_everything_and_returns_the_gate(trained: Any, tmp_path:
     metrics, matrix = dsl.Metrics(), dsl.ClassificationMetrics()
     outcome = evaluate_model.python_func(
         data=trained.data,
-        evaluate=Evaluate(baseline_trees=10, min_gain=-1).model_dump_json(),
+        evaluate=Evaluate(baseline_trees=10, min_gain=-1, slices={"nir": (2000,)}).model_dump_json(),
         project="sandbox",
         location="us-central1",
         champion=NONE,
@@ -139,7 +139,8 @@ def test_the_step_writes_everything_and_returns_the_gate(trained: Any, tmp_path:
     for part in written.slices:
         by_kind[part.kind] = by_kind.get(part.kind, 0) + part.pixels
         assert set(part.metrics) == {"model", written.best_baseline.name}
-    assert by_kind == {kind: written.test.pixels for kind in ("distance to another class", "part of the region")}
+    kinds = ("distance to another class", "part of the region", "band nir")
+    assert by_kind == {kind: written.test.pixels for kind in kinds}
     assert written.split_effect is not None and written.split_effect.blocks == 9
     assert written.gate.compared_with == written.best_baseline.name
     assert written.gate.gain == pytest.approx(

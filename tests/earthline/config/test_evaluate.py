@@ -30,3 +30,11 @@ def test_a_floor_is_of_a_class_and_a_share() -> None:
         "evaluate.floors={ocean: 0.5}"
     )
     assert "evaluate.floors.water" in refused("evaluate.floors={water: 50}")
+
+
+def test_slices_are_of_bands_and_go_upwards() -> None:
+    assert load(QUICKSTART, ["evaluate.slices={B4: [50, 90]}"]).evaluate.slices == {"B4": (50, 90)}
+    assert "evaluate.slices: 'elevation' is no band of data.imagery; use one of B1, B2" in refused(
+        "evaluate.slices={elevation: [200]}"
+    )
+    assert "[90.0, 50.0] does not go upwards; write [50.0, 90.0]" in refused("evaluate.slices={B4: [90, 50]}")
