@@ -24,8 +24,13 @@ YEARS = (1850, 2150)
 MILLISECONDS = 10_000_000_000
 """Numbers from this on, or below its negative, count milliseconds since 1970, as Earth Engine's dates do."""
 _WRITTEN = re.compile(r"\s*(\d{4})(?:[-/](\d{2})(?:[-/](\d{2})(?:[T ].*)?)?)?\s*")
+_NATIONAL = re.compile(r"\s*(\d{1,2})([./-])(\d{1,2})\2(\d{4})(?:[T ].*)?\s*")
+"""15/06/2021, 15.6.2021: where the year stands last, day and month may be either."""
+DAY_FIRST, MONTH_FIRST, YEAR_FIRST = "day_first", "month_first", "year_first"
+"""Orders in which days are written; with the year first there is one."""
 _COMPACT = re.compile(r"\s*(\d{4})(\d{2})(\d{2})\s*")
 _LISTED = 8
+_MONTHS = 12
 _DIGITS = 4
 """Of a year."""
 
@@ -68,11 +73,12 @@ class Period:
         return f"{told}, give or take {days}" if self.tolerance else told
 
 
-def read(value: Any) -> tuple[int, int]:
+def read(value: Any, order: str = YEAR_FIRST) -> tuple[int, int]:
     """Numbers of the first and the last day that a value means; `NONE` twice where it is empty.
 
     Args:
         value: A date, a year, a day as YYYY-MM-DD or YYYYMMDD, a month as YYYY-MM, or milliseconds since 1970.
+        order: With the day or the month first, 15/06/2021 or 06/15/2021 is a day as well.
 
     Raises:
         ValueError: It means no date.
@@ -82,6 +88,11 @@ def read(value: Any) -> tuple[int, int]:
     if isinstance(value, date):
         return _number(value), _number(value)
     text = _plain(value)
+    national = _NATIONAL.fullmatch(text) if order != YEAR_FIRST else None
+    if national is not None:
+        one, other, last = (int(national[part]) for part in (1, 3, 4))
+        day_number, month_number = (one, other) if order == DAY_FIRST else (other, one)
+        return read(date(last, month_number, day_number).isoformat())
     match = _COMPACT.fullmatch(text) or _WRITTEN.fullmatch(text)
     if match is None:
         moment = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=_milliseconds(text))
@@ -95,12 +106,13 @@ def read(value: Any) -> tuple[int, int]:
     return _number(first), first.year * 10_000 + (month or 12) * 100 + 31
 
 
-def dates(values: Sequence[Any], counts: Sequence[int] | None = None) -> Array:
+def dates(values: Sequence[Any], counts: Sequence[int] | None = None, order: str = YEAR_FIRST) -> Array:
     """The days that the values of a field mean, int64 (labels, 2).
 
     Args:
         values: As `read` takes them.
         counts: How many labels have each value; left out, one.
+        order: As `read` takes it.
 
     Raises:
         FeaturesError: Values that mean no date; the text counts them.
@@ -108,7 +120,7 @@ def dates(values: Sequence[Any], counts: Sequence[int] | None = None) -> Array:
     found, unreadable = [], Counter[str]()
     for value, count in zip(values, counts or [1] * len(values), strict=True):
         try:
-            found.append(read(value))
+            found.append(read(value, order))
         except (ValueError, OverflowError):
             unreadable[str(value)[:40]] += count
     if unreadable:
@@ -159,7 +171,15 @@ def _unreadable_told(counts: Mapping[str, int]) -> str:
     most = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:_LISTED]
     listed = ", ".join(f"'{value}' ({count:,} feature{'' if count == 1 else 's'})" for value, count in most)
     more = f" and {len(counts) - _LISTED:,} more" if len(counts) > _LISTED else ""
-    return f"values that are no date: {listed}{more}; write a day as 2021-06-15, a month as 2021-06, a year as 2021"
+    told = f"values that are no date: {listed}{more}; write a day as 2021-06-15, a month as 2021-06, a year as 2021"
+    parts = [match for value in counts if (match := _NATIONAL.fullmatch(value))]
+    if not parts:
+        return told
+    # One number above 12 tells the order of all.
+    firsts, seconds = ([int(match[part]) for match in parts] for part in (1, 3))
+    sure = [order for order, part in ((DAY_FIRST, firsts), (MONTH_FIRST, seconds)) if max(part) > _MONTHS]
+    order = sure[0] if len(sure) == 1 else f"{DAY_FIRST}, or {MONTH_FIRST}"
+    return f"{told}; or say of a file how its days are written: date: {{field: …, order: {order}}}"
 
 
 def _plain(value: Any) -> str:

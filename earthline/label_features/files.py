@@ -54,6 +54,7 @@ class Question:
         latitude: Column of a CSV file; None where it has a usual name.
         crs: Of a CSV file's coordinates.
         date: Field that holds when a label was true; None where that does not matter.
+        date_order: How its days are written, as `dates.read` takes it.
     """
 
     path: Path
@@ -64,6 +65,7 @@ class Question:
     latitude: str | None = None
     crs: str = "EPSG:4326"
     date: str | None = None
+    date_order: str = label_dates.YEAR_FIRST
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -139,7 +141,7 @@ def _dates(asked: Question, held: Layer, places: Array) -> Array | None:
     if asked.date is None:
         return None
     try:
-        return label_dates.dates([held.columns[asked.date][place] for place in places])
+        return label_dates.dates([held.columns[asked.date][place] for place in places], order=asked.date_order)
     except FeaturesError as error:
         raise FeaturesError(f"the field '{asked.date}' of {asked.path} holds {error}") from error
 

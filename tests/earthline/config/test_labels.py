@@ -178,6 +178,8 @@ def test_labels_of_another_time_than_the_imagery_do_not_count_and_are_told(tmp_p
     assert len(near.data.labels.held) == 2
     given = {"field": "seen", "within": [["2019-01-01", "2020-01-01"]]}
     assert len(load(dated(tmp_path, ["2021", "2019-05"], date=given)).data.labels.held) == 1
+    national = {"field": "seen", "order": "day_first"}
+    assert len(load(dated(tmp_path, ["31.12.2021", "01.01.2022"], date=national)).data.labels.held) == 1
 
 
 def test_a_large_file_is_named_by_the_labels_that_count(tmp_path):
@@ -201,6 +203,9 @@ def test_the_dates_of_a_table_are_the_imagery_s(tmp_path):
     labels = parse(whole, "here").data.labels
     assert labels.date.within == (("2021-04-01", "2021-10-01"), ("2020-01-01", "2021-01-01"))
     assert Data.model_validate_json(parse(whole, "here").data.model_dump_json()).labels == labels
+    whole["data"]["labels"]["date"] = {"field": "seen", "order": "day_first"}
+    with pytest.raises(ConfigError, match="date: `order` is read of a `file`"):
+        parse(whole, "here")
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,28 @@ def test_what_is_no_date_for_sure_is_refused_with_counts():
         dates([*wrong, "2021"])
 
 
+@pytest.mark.parametrize("text", ["15/06/2021", "15.6.2021", " 15-06-2021", "15/06/2021 10:00", "2021-06-15"])
+def test_a_day_may_come_first_where_the_config_says_so(text):
+    assert read(text, "day_first") == (20210615, 20210615)
+    assert read("3/4/2021", "day_first") == (20210403, 20210403)
+    assert read("3/4/2021", "month_first") == (20210304, 20210304)
+    with pytest.raises(FeaturesError, match="order: month_first"):
+        dates(["03/04/2021", "03/14/2021"], order="day_first")
+
+
+def test_the_order_of_days_is_offered_as_far_as_the_dates_tell_it():
+    for texts, told in (
+        (["03/04/2021", "14/04/2021"], "order: day_first}"),
+        (["03/04/2021", "04/14/2021"], "order: month_first}"),
+        (["03/04/2021"], "order: day_first, or month_first}"),
+    ):
+        with pytest.raises(FeaturesError, match=told):
+            dates(texts)
+    with pytest.raises(FeaturesError) as caught:
+        dates(["spring"])
+    assert "order" not in str(caught.value)
+
+
 def test_a_date_counts_where_a_part_of_it_lies_in_a_span():
     given = dates(["2021-03-31", "2021-04-01", "2021-09-30", "2021-10-01", "2021", "2021-03", "2020", None])
     summer = Period((("2021-04-01", "2021-10-01"),))

@@ -1,7 +1,7 @@
 """Of labels that belong to a time: which field tells it, and which of them count."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -16,6 +16,11 @@ class LabelDate(Section):
         min_length=1,
         description="Field that holds the date: a day (2021-06-15, 20210615, a date, milliseconds since 1970), a month "
         "(2021-06) or a year (2021).",
+    )
+    order: Literal["year_first", "day_first", "month_first"] = Field(
+        default="year_first",
+        description="How days are written in a file: with `day_first` 15/06/2021, 15.6.2021 and 15-06-2021 are days as "
+        "well, with `month_first` 06/15/2021.",
     )
     tolerance: WholeNumber = Field(
         default=0,

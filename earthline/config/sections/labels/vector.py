@@ -96,6 +96,13 @@ class VectorLabels(Labels):
         given = [key for key in ("file", "table", "features") if getattr(self, key) is not None]
         if len(given) != 1 and self.content is None:
             raise ValueError("give exactly one of `file` and `table`, or an `image` or `collection` with its `band`")
+        if (
+            self.table is not None
+            and not filled
+            and self.date is not None
+            and self.date.order != label_dates.YEAR_FIRST
+        ):
+            raise ValueError("date: `order` is read of a `file`; write the days of a table as 2021-06-15")
         files = self.file or ()
         if self.field is None and not filled and not (files and all(each.field for each in files)):
             raise ValueError("`field` is required but not given; name the field that holds the label")
@@ -150,6 +157,7 @@ class VectorLabels(Labels):
             asked.latitude or csv.latitude,
             asked.crs or csv.crs or "EPSG:4326",
             self.date.field if self.date is not None else None,
+            self.date.order if self.date is not None else label_dates.YEAR_FIRST,
         )
 
     def _hold(self, found: LabelFeatures) -> None:
