@@ -1,8 +1,10 @@
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -12,7 +14,7 @@ import pytest
 from earthline import runtimes
 from earthline.formats.served.contract import Contract
 from earthline.formats.served.outputs import ServedOutput
-from earthline.formats.served.runtime_record import RuntimeRecord
+from earthline.formats.served.runtime_record import RuntimeName, RuntimeRecord
 from earthline.runtimes import openvino_graph
 from tests import small_network
 
@@ -35,6 +37,25 @@ def test_both_give_the_same_whatever_the_shape_and_however_often(prepared: Path)
         found, wanted = openvino.predict(inputs), tensorflow.predict(inputs)
         assert found.shape == wanted.shape == (*shape, 3) and found.dtype == np.float32
         np.testing.assert_allclose(found, wanted, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["openvino", "tensorflow"])
+def test_when_one_is_loaded_it_has_computed_tiles_as_callers_send_them(
+    prepared: Path, name: RuntimeName, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computed: list[tuple[int, ...]] = []
+    kind = type(runtimes.load(prepared, name))
+    predict = kind.predict
+
+    def noted(self: Any, inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+        found: np.ndarray = predict(self, inputs)
+        computed.append(found.shape[1:3])
+        return found
+
+    monkeypatch.setattr(kind, "predict", noted)
+    runtimes.load(prepared, name)
+    # With the overlap as a total, and at each edge.
+    assert set(computed) == {(12, 12), (16, 16)}
 
 
 def test_openvino_divides_where_the_network_does(tmp_path: Path) -> None:
