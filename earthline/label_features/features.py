@@ -16,6 +16,8 @@ Array = np.ndarray[Any, Any]
 Written = tuple[int | float, Any]
 """Label, and a pair (longitude, latitude) or a GeoJSON geometry."""
 
+ANY_TIME = (1, 99991231)
+"""First and last day of a label that is true at any time."""
 _DIGITS = 7
 """Decimals of a degree: a centimetre."""
 
@@ -84,9 +86,11 @@ def joined(parts: Sequence[LabelFeatures]) -> LabelFeatures:
     """Features of several files as one.
 
     Args:
-        parts: One or more; all of them have dates, or none.
+        parts: One or more. Where some have dates, those of the others are of any time.
     """
-    dates = [part.dates for part in parts if part.dates is not None]
+    dates = [np.tile(ANY_TIME, (len(part), 1)) if part.dates is None else part.dates for part in parts]
+    if all(part.dates is None for part in parts):
+        dates = []
     return LabelFeatures(
         np.concatenate([part.shapes for part in parts]),
         np.concatenate([part.values for part in parts]),

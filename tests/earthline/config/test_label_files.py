@@ -62,6 +62,20 @@ def test_a_list_of_one_file_is_that_file(folder: Path) -> None:
     assert alone.notes == ("features without a label, as they have nothing in 'label': 1",)
 
 
+def test_of_several_files_some_have_no_date_or_another_field_of_it(folder: Path) -> None:
+    (folder / "a.csv").write_text("lon,lat,kind,seen\n1,50,wood,2021\n2,50,wood,2018\n")
+    (folder / "b.csv").write_text("lon,lat,kind,when\n3,50,lake,2021\n4,50,lake,2018\n")
+    files = ["a.csv", {"file": "b.csv", "date": "when"}, {"file": "fields.geojson", "date": False}]
+    date = {"field": "seen", "within": [["2021-01-01", "2022-01-01"]]}
+    found = labels(folder, files, field="kind", date=date)
+    assert found.held is not None and found.held.values.tolist() == [0, 1, 0]
+    assert found.notes == ("2 of 5 labels do not count, for they are not of 2021-01-01 to 2021-12-31 (2018: 2)",)
+    with pytest.raises(ConfigError, match="give `date` beside `file` too"):
+        labels(folder, files, field="kind")
+    with pytest.raises(ConfigError, match="false of every file"):
+        labels(folder, files[2:], field="kind", date=date)
+
+
 @pytest.mark.parametrize(
     ("file", "others", "told"),
     [

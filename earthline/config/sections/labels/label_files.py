@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -27,6 +27,11 @@ class LabelFile(Section):
     field: str | None = Field(default=None, min_length=1, description="Field that holds the label.")
     where: Where | None = Field(
         default=None, description="Fields and their value, or a list of values: only such features count; {} for all."
+    )
+    date: Annotated[str, Field(min_length=1)] | Literal[False] | None = Field(
+        default=None,
+        description="Field that holds the date, in place of `date.field`; `false` where the file's labels have no date "
+        "and count at any time.",
     )
     longitude: str | None = Field(
         default=None, min_length=1, description="Column of a CSV file: longitude, or easting in `crs`."

@@ -110,6 +110,10 @@ class VectorLabels(Labels):
             raise ValueError("`layer` goes with `file`; remove it")
         if self.layer is not None and len(files) > 1:
             raise ValueError("`layer` is one file's; write it with the file: {file: fields.gpkg, layer: …}")
+        if self.date is None and any(each.date for each in files):
+            raise ValueError("`date` of a file is read where labels have one; give `date` beside `file` too")
+        if self.date is not None and files and all(each.date is False for each in files):
+            raise ValueError("`date` is false of every file, so that it says nothing; remove the one beside `file`")
         for each, others in ((self, files), *((each, (each,)) for each in files)):
             columns = [key for key in COLUMNS if getattr(each, key) is not None]
             if columns and not any(other.is_csv for other in others):
@@ -156,7 +160,7 @@ class VectorLabels(Labels):
             asked.longitude or csv.longitude,
             asked.latitude or csv.latitude,
             asked.crs or csv.crs or "EPSG:4326",
-            self.date.field if self.date is not None else None,
+            None if self.date is None or asked.date is False else asked.date or self.date.field,
             self.date.order if self.date is not None else label_dates.YEAR_FIRST,
         )
 
