@@ -167,6 +167,11 @@ _BEATEN = (
     "and takes the cheapest that is as good as the best; '--set evaluate.min_gain=-0.02' deploys one that ties"
 )
 """What to do where a baseline is better than the model."""
+_KEPT = (
+    "next: the model before it goes on serving, with imagery and labels as they were for it; to take the new one if it "
+    "is no more than a little worse: 'earthline run CONFIG --set evaluate.min_gain=-0.02'"
+)
+"""What to do where the champion is better, though somebody may have changed the imagery with a purpose."""
 
 
 def _tell_evaluation(record: "Record", console: Console) -> None:
@@ -192,7 +197,10 @@ def _tell_evaluation(record: "Record", console: Console) -> None:
         console.print(f"the model was accepted: {reason}", soft_wrap=True, highlight=False)
     else:
         console.print(f"[yellow]the model was not deployed:[/] {reason}", soft_wrap=True, highlight=False)
-        if found.gate.gain <= 0 and found.gate.compared_with in {each.name for each in found.baselines}:
+        baselines = {each.name for each in found.baselines}
+        if found.gate.compared_with not in baselines:
+            console.print(_KEPT, soft_wrap=True, highlight=False)
+        elif found.gate.gain <= 0:
             console.print(_BEATEN, soft_wrap=True, highlight=False)
 
 

@@ -14,15 +14,20 @@ from earthline.formats.evaluations import EVALUATION
 from tests.components.evaluated import evaluation
 
 
-@pytest.mark.parametrize(("gain", "advice"), [(-0.02, True), (0.01, False)])
-def test_a_model_that_a_baseline_beats_is_told_what_may_do_better(tmp_path: Path, gain: float, advice: bool) -> None:
+@pytest.mark.parametrize(
+    ("gain", "champion", "advice"),
+    [(-0.02, "", "--set train.model.name=auto"), (0.01, "", ""), (-0.02, "projects/p/models/7@1", "goes on serving")],
+)
+def test_a_model_that_another_beats_is_told_what_may_do_better(
+    tmp_path: Path, gain: float, champion: str, advice: str
+) -> None:
     found = evaluation(("field", "water", "town"), blocks=6, min_gain=1)
-    gate = found.gate.model_copy(update={"gain": gain, "compared_with": found.baselines[0].name})
+    gate = found.gate.model_copy(update={"gain": gain, "compared_with": champion or found.baselines[0].name})
     (tmp_path / EVALUATION).write_text(found.model_copy(update={"gate": gate}).model_dump_json(), encoding="utf-8")
     said = StringIO()
     outcome._tell_evaluation(cast(Any, SimpleNamespace(folder=tmp_path)), Console(file=said, width=200))
     assert "the model was not deployed" in said.getvalue()
-    assert ("--set train.model.name=auto" in said.getvalue()) is advice
+    assert advice in said.getvalue() and ("next: " in said.getvalue()) is bool(advice)
 
 
 def test_a_model_that_takes_over_is_told_what_it_was_compared_with(tmp_path: Path) -> None:
