@@ -8,7 +8,7 @@ from typing import TypeVar
 from google.api_core.retry import exponential_sleep_generator
 from google.auth.exceptions import GoogleAuthError
 
-from earthline.earth_engine.requests.doctor import Diagnosis, Verdict, diagnose
+from earthline.earth_engine.requests.doctor import Diagnosis, Verdict, diagnose, words
 from earthline.earth_engine.requests.patience import Kind
 from earthline.earth_engine.requests.transport import Try, trying
 
@@ -94,21 +94,23 @@ def ask(call: Callable[[], Answer], attempts: int, place: str, kind: Kind | None
                 raise _final(error, diagnosis, place) from error
             if attempt >= attempts:
                 raise UnansweredError(
-                    f"{place}: no answer from Earth Engine in {attempts} tries, the last time: {error}"
+                    f"{place}: no answer from Earth Engine in {attempts} tries, the last time: {words(error)}"
                     f"{_behind(diagnosis.remedy)}"
                 ) from error
             given_up += diagnosis.at_once
             if given_up >= MOST_GIVEN_UP:
-                raise TooHeavyError(f"{place}: {error}, {given_up} times; {diagnosis.remedy}") from error
+                raise TooHeavyError(f"{place}: {words(error)}, {given_up} times; {diagnosis.remedy}") from error
             pause = 0.0 if diagnosis.at_once else next(pauses)
             level = logging.INFO if diagnosis.at_once else logging.WARNING
-            _logger.log(level, "%s: try %d of %d failed (%s); again in %.1f s", place, attempt, attempts, error, pause)
+            _logger.log(
+                level, "%s: try %d of %d failed (%s); again in %.1f s", place, attempt, attempts, words(error), pause
+            )
         time.sleep(pause)
     raise ValueError(f"{place}: {attempts} tries; there must be at least one")
 
 
 def _final(error: Exception, diagnosis: Diagnosis, place: str) -> PixelsError:
-    made = _FINAL[diagnosis.verdict](f"{place}: Earth Engine refused: {error}{_behind(diagnosis.remedy)}")
+    made = _FINAL[diagnosis.verdict](f"{place}: Earth Engine refused: {words(error)}{_behind(diagnosis.remedy)}")
     if isinstance(made, TooHeavyError):
         made.share = diagnosis.share
     return made

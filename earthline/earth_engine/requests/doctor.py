@@ -234,6 +234,11 @@ def diagnose(error: BaseException) -> Diagnosis | None:
     return Diagnosis(row.verdict, row.remedy, share=_share(message))
 
 
+def words(error: BaseException) -> str:
+    """An error for people: that of Google's HTTP client holds its address and says its reason twice."""
+    return f"HTTP {int(error.resp.status)}: {error.reason}" if isinstance(error, HttpError) else str(error)
+
+
 def _told(error: BaseException) -> tuple[int | None, str]:
     """HTTP status and words; the client keeps the status only in the error that its own one was made from."""
     cause = error if isinstance(error, HttpError) else error.__cause__ or error.__context__

@@ -71,6 +71,17 @@ def test_tries_are_counted():
     assert len(calls) == 4
 
 
+def test_googles_http_error_is_told_without_its_address_and_once():
+    error = refusal(503, "The service is currently unavailable.").__context__
+    error.uri = "https://earthengine-highvolume.googleapis.com/$discovery/rest?version=v1"
+    with pytest.raises(PixelsError) as seen:
+        ask(failing([error] * 2)[0], 2, "Earth Engine for project p")
+    assert str(seen.value) == (
+        "Earth Engine for project p: no answer from Earth Engine in 2 tries, the last time: HTTP 503: The service is "
+        "currently unavailable.; run it again later"
+    )
+
+
 def test_a_rate_that_is_refused_by_403_is_tried_again():
     rate = refusal(403, "Rate exceeded")
     rate.__context__.content = b'{"error": {"errors": [{"reason": "rateLimitExceeded"}]}}'
