@@ -21,12 +21,19 @@ _TRUE_COLOR = (
     ({"SR_B6"}, ("SR_B4", "SR_B3", "SR_B2")),
     ({"SR_B1"}, ("SR_B3", "SR_B2", "SR_B1")),
 )
+_COLORS = ("red", "green", "blue")
 _LOW, _HIGH = 2, 98
 """Percentiles that become black and full brightness."""
+_REACH = 4
+"""Spreads of the middle half, beyond that half, at which black and full brightness lie at most: clouds on more than
+two pixels in a hundred would leave all ground black."""
 
 
 def visible_bands(bands: Sequence[str]) -> tuple[int, int, int]:
     """Indices of the bands to show as red, green and blue: true colour where the names tell, else the first three."""
+    plain = [band.casefold() for band in bands]
+    if set(_COLORS) <= set(plain):
+        return plain.index("red"), plain.index("green"), plain.index("blue")
     for marks, names in _TRUE_COLOR:
         if marks & set(bands) and set(names) <= set(bands):
             red, green, blue = (bands.index(name) for name in names)
@@ -48,7 +55,9 @@ def stretch(images: np.ndarray[Any, Any], seen: np.ndarray[Any, Any]) -> tuple[n
     values = values[np.isfinite(values).all(axis=-1)]
     if not len(values):
         return np.zeros(images.shape[-1]), np.ones(images.shape[-1])
-    low, high = np.percentile(values, (_LOW, _HIGH), axis=0)
+    low, first, third, high = np.percentile(values, (_LOW, 25, 75, _HIGH), axis=0)
+    reach = np.where(third > first, _REACH * (third - first), np.inf)
+    low, high = np.maximum(low, first - reach), np.minimum(high, third + reach)
     return low, np.maximum(high, low + 1e-9)
 
 
