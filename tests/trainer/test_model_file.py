@@ -1,5 +1,6 @@
 """A model in a file is taken as it is, or its weights are where a training begins; nothing that it brings is run."""
 
+import json
 import sys
 import zipfile
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from onnx.reference import ReferenceEvaluator
 
-from earthline.config import Train
+from earthline.config import ConfigError, Train, load
 from earthline.config.model_file import ModelFile
 from earthline.config.sections.train.init import Init
 from earthline.formats.manifest import Manifest
@@ -29,6 +30,7 @@ from trainer.statistics import Statistics
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
+ROOT = Path(__file__).parents[2]
 MODEL = {"name": "pixel_mlp", "units": 6, "layers": 3, "windows": [5]}
 # A rate at which no weight changes by more than rounding: what it begins with is what it ends with.
 STILL: dict[str, Any] = {"epochs": 1, "batch_size": 4, "learning_rate": 1e-12, "weight_decay": 0.0}
@@ -312,6 +314,17 @@ def test_a_file_that_no_map_can_be_made_of_is_told_before_a_run(tmp_path: Path) 
     ):
         with pytest.raises(ValueError, match=said):
             File.model_validate({"name": "file", "file": name}, context={"folder": tmp_path})
+
+
+def test_a_file_of_other_bands_is_told_before_a_run(tmp_path: Path) -> None:
+    saved(tmp_path / "theirs.keras", bands=4)
+    section = {"name": "file", "file": str(tmp_path / "theirs.keras")}
+    changes = [f"train.model={json.dumps(section)}", "train.loss=null"]
+    with pytest.raises(ConfigError, match=r"train.model.file: .*theirs.keras takes 4 bands, the imagery has 5"):
+        load(ROOT / "configs" / "quickstart.yaml", changes)
+    # What travels to a step was looked at before, and the file is read there.
+    read = File.model_validate({**section, "declares": {"stride": 1, "receptive_field": 3}})
+    assert read.suited(("red", "nir", "swir")) is read
 
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

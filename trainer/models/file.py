@@ -1,6 +1,7 @@
 """A model that was trained elsewhere: it is not trained, and goes through proof, deployment and map as it is."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -82,8 +83,14 @@ class File(ModelFile, Finished):
     def _is_measured(self) -> Self:
         if self.declares is None:
             # The section is frozen for those who use it; here it is still in the making.
-            self.__dict__.update(declares=_measured(self.model_copy()))
+            declares, bands = _measured(self.model_copy())
+            self.__dict__.update(declares=declares, bands=bands)
         return self
+
+    @cached_property
+    def bands(self) -> int | None:
+        """How many the file takes, where it was read with the config; None where it was not, as in a step."""
+        return None
 
     @property
     def stride(self) -> int:
@@ -106,7 +113,9 @@ class File(ModelFile, Finished):
         return self.file.lower().endswith(ONNX)
 
     def suited(self, bands: Sequence[str]) -> Self:
-        """As `Model.suited`: with a normalization of as many bands."""
+        """As `Model.suited`: of a file that takes as many bands, with a normalization of as many."""
+        if self.bands is not None:
+            self._require_bands(self.bands, len(bands))
         self.normalization.of(len(bands))
         return self
 
@@ -118,12 +127,8 @@ class File(ModelFile, Finished):
         from trainer import model_file
 
         model = self._read()
-        wanted, found = len(mean), model_file.bands(model, self.file)
-        if found != wanted:
-            raise ValueError(
-                f"train.model.file: {self.file} takes {found} bands, the imagery has {wanted}; give data.imagery the "
-                "bands that it was trained on, in their order"
-            )
+        wanted = len(mean)
+        self._require_bands(model_file.bands(model, self.file), wanted)
         self._require_entries(int(model.outputs[0].shape[-1]), outputs)
         image, valid = keras.Input((None, None, wanted), name=IMAGE), keras.Input((None, None, 1), name=VALID)
         # What a masked pixel holds must change nothing, in a model that knows of no masks too.
@@ -173,6 +178,13 @@ class File(ModelFile, Finished):
             )
         return found.model
 
+    def _require_bands(self, found: int, wanted: int) -> None:
+        if found != wanted:
+            raise ValueError(
+                f"train.model.file: {self.file} takes {found} bands, the imagery has {wanted}; give data.imagery the "
+                "bands that it was trained on, in their order"
+            )
+
     def _require_entries(self, given: int, outputs: Sequence[int]) -> None:
         if self.activation == "sigmoid":
             if given != 1 or outputs[0] != 2:
@@ -193,8 +205,8 @@ class File(ModelFile, Finished):
             )
 
 
-def _measured(section: File) -> Declared:
-    """Stride and receptive field of a file that is at hand."""
+def _measured(section: File) -> tuple[Declared, int]:
+    """Stride and receptive field of a file that is at hand, and the number of its bands."""
     if not section.local or not Path(section.file).is_file():
         raise ValueError(
             f"declares is left out, and {section.file} is not read before a run: write `declares: {{stride: …, "
@@ -209,9 +221,10 @@ def _measured(section: File) -> Declared:
         bands = model_file.bands(model, section.file)
         model_file.require_any_shape(model, section.file)
         try:
-            return measured(model, bands)
+            return measured(model, bands), bands
         except ValueError as error:
             raise ValueError(f"{section.file}: {error}") from error
     with model_file.fetched(section) as path:
         found = files.seen(files.content(path, section.file), section.file)
-    return Declared(stride=found.stride, receptive_field=found.receptive_field)
+    declared = Declared(stride=found.stride, receptive_field=found.receptive_field)
+    return declared, int(found.model.inputs[0].shape[-1])
