@@ -1,4 +1,4 @@
-"""Ratios from stratified samples: the papers' worked examples to the printed digits or by their equations, and what is not told."""
+"""Ratios from stratified samples: the papers' worked examples, to their printed digits or by their equations."""
 
 import numpy as np
 import pytest
