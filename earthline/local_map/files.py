@@ -1,5 +1,6 @@
 """Files of images and how they lie to each other: one, parts side by side, or bands in several files."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,13 +9,15 @@ import rasterio
 from pyproj import Transformer
 from pyproj.exceptions import ProjError
 from rasterio.enums import ColorInterp
-from rasterio.errors import RasterioIOError
+from rasterio.errors import NotGeoreferencedWarning, RasterioIOError
 
 from earthline.grid import Grid
 from earthline.local_map.bands import BandError, Matching, matched
 
 _SAME = 1e-6
 """Share of a pixel's size by which those of two files may differ; more adds up over a large image."""
+_PACKED = {".zip": "vsizip", ".tar": "vsitar", ".tgz": "vsitar", ".tar.gz": "vsitar"}
+"""How GDAL names files in archives: https://gdal.org/en/stable/user/virtual_file_systems.html."""
 _OFF = 0.01
 """Pixels by which parts may be shifted against each other."""
 
@@ -47,17 +50,34 @@ def opened(path: str) -> Any:
         ImageError: It is no image.
     """
     try:
-        return rasterio.open(path, sharing=False)
+        with warnings.catch_warnings():
+            # `require_usable` says so, and what to do.
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            return rasterio.open(path, sharing=False)
     except RasterioIOError as error:
-        raise ImageError(f"{path} cannot be opened as an image: {error}") from error
+        kind = next((kind for ending, kind in _PACKED.items() if path.lower().endswith(ending)), "")
+        advice = f"; unpack it, or name the file in it: /{kind}/{path}/NAME" if kind else ""
+        raise ImageError(f"{path} cannot be opened as an image: {said(error)}{advice}") from error
+
+
+def said(error: Exception) -> str:
+    """What GDAL said of a failure; rasterio keeps it beside a text of its own that says nothing.
+
+    Args:
+        error: That rasterio raised.
+    """
+    return " ".join(str(error.__cause__ or error).split())
 
 
 def require_usable(path: str, file: Any) -> None:
     """Checks that a model can be asked about a file.
 
     Raises:
-        ImageError: It holds complex numbers, or nobody knows where it lies.
+        ImageError: It holds no bands, or complex numbers, or nobody knows where it lies.
     """
+    if not file.count:
+        parts = ", ".join(file.subdatasets[:8]) or "none"
+        raise ImageError(f"{path} holds no bands itself; name one of its parts, or several: {parts}")
     complex_ones = sorted({kind for kind in file.dtypes if "complex" in kind})
     if complex_ones:
         raise ImageError(f"{path} holds {complex_ones[0]}: a model takes plain numbers; give amplitude or phase")

@@ -14,7 +14,7 @@ from rasterio.enums import MaskFlags
 from rasterio.errors import RasterioIOError
 from rasterio.windows import Window
 
-from earthline.local_map.files import ImageError, Part, alphas, arranged, opened, require_usable
+from earthline.local_map.files import ImageError, Part, alphas, arranged, opened, require_usable, said
 
 Array = np.ndarray[Any, Any]
 
@@ -175,7 +175,7 @@ class Images:
             raw = part.file.read(numbers, window=window)
             masks = self._masks(part.file, numbers, window, raw)
         except RasterioIOError as error:
-            raise ImageError(f"{part.file.name} cannot be read at row {top}, column {left}: {error}") from error
+            raise ImageError(f"{part.file.name} cannot be read at row {top}, column {left}: {said(error)}") from error
         with np.errstate(over="ignore"):
             values = raw.astype(np.float32)
         masks &= np.isfinite(values).all(axis=0)

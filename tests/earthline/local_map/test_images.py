@@ -1,6 +1,8 @@
+import zipfile
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import rasterio
@@ -127,6 +129,9 @@ def test_a_vrt_is_an_image_and_a_change_of_what_it_shows_is_noticed(tmp_path: Pa
         file.write(numbers(3, 4) + 1)
     with opened(str(tmp_path / "x.vrt")) as images:
         assert images.fingerprint != before
+    Path(source).unlink()
+    with pytest.raises(ImageError, match=r"x.vrt cannot be .*x.tif"), opened(str(tmp_path / "x.vrt")) as images:
+        images.read(0, 0, (3, 4))
 
 
 @pytest.mark.parametrize(
@@ -175,6 +180,14 @@ def test_parts_that_share_no_grid_are_refused(place: dict[str, Any], problem: st
 
 
 def test_what_is_no_image_or_damaged_is_said(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "x.h5", "w") as several:
+        several["red"], several["nir"] = np.zeros((9, 8)), np.zeros((9, 8))
+    with pytest.raises(ImageError, match=r"holds no bands itself; name one of its parts, or several: .*//nir, .*//red"):
+        opened(str(tmp_path / "x.h5"))
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as packed:
+        packed.writestr("x.tif", b"")
+    with pytest.raises(ImageError, match="unpack it, or name the file in it: /vsizip//"):
+        opened(str(tmp_path / "x.zip"))
     (tmp_path / "x.tif").write_text("nothing")
     with pytest.raises(ImageError, match="cannot be opened as an image"):
         opened(str(tmp_path / "x.tif"))
