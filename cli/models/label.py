@@ -23,7 +23,8 @@ def next_points(
     folder: Annotated[
         Path,
         typer.Argument(
-            help="Folder of a run's results with map.tif and confidence.tif (see `predict.bands`).", show_default=False
+            help="Id of a run, or the folder of its results, with map.tif and confidence.tif (see `predict.bands`).",
+            show_default=False,
         ),
     ],
     output: Annotated[
@@ -37,6 +38,7 @@ def next_points(
     from earthline.field_points.files import write
     from earthline.field_points.visited import require_unfilled
 
+    folder = _results(folder)
     console, stem = display.on_output(), output or folder / "points"
     require_unfilled(stem)
     with Needs(folder) as needs:
@@ -59,7 +61,10 @@ def next_points(
 @label.command("estimate")
 def estimate_map(
     folder: Annotated[
-        Path, typer.Argument(help="Folder of a run's results with the map.tif to judge.", show_default=False)
+        Path,
+        typer.Argument(
+            help="Id of a run, or the folder of its results, with the map.tif to judge.", show_default=False
+        ),
     ],
     points: Annotated[
         Path | None,
@@ -82,11 +87,11 @@ def estimate_map(
     """
     import rasterio
 
-    from earthline.field_points import NeedError, visited
+    from earthline.field_points import visited
+    from earthline.field_points.needs import require_map
 
-    console, map_file = display.on_output(), folder / "map.tif"
-    if not map_file.is_file():
-        raise NeedError(f"{map_file} is not there: name the folder of a run's results")
+    folder = _results(folder)
+    console, map_file = display.on_output(), require_map(folder)
     points = points or folder / "points.csv"
     found = visited.read(points, map_file)
     with rasterio.open(map_file) as file:
@@ -114,6 +119,13 @@ def estimate_map(
         soft_wrap=True,
         highlight=False,
     )
+
+
+def _results(named: Path) -> Path:
+    """The folder of a run's results, of which the id may be given as to `predict`."""
+    from pipelines.runs.records import RUNS
+
+    return RUNS / named if not named.exists() and (RUNS / named).is_dir() else named
 
 
 def _class_names(tags: dict[str, str]) -> dict[int, str]:

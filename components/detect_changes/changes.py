@@ -129,17 +129,23 @@ def drifts(now: dict[str, Band], previous: dict[str, Band], limit: float, psi_li
         moved = abs(band.mean - previous[name].mean) / max(previous[name].std, _TINY)
         if moved > limit:
             found.append(
-                f"band {name} drifted: its mean went from {previous[name].mean:.4g} to {band.mean:.4g}, {moved:.2g} "
-                f"standard deviations (limit {limit:g})"
+                f"band {name} drifted: its mean went from {previous[name].mean:.4g} to {band.mean:.4g}, "
+                f"{_beyond(moved, limit)} standard deviations (limit {limit:g})"
             )
             continue
         index = _psi(band, previous[name])
         if index > psi_limit:
             found.append(
                 f"band {name} drifted: its values are distributed otherwise, with a population stability index of "
-                f"{index:.2g} (limit {psi_limit:g})"
+                f"{_beyond(index, psi_limit)} (limit {psi_limit:g})"
             )
     return found
+
+
+def _beyond(number: float, limit: float) -> str:
+    """A number above a limit, with as many digits as tell it from the limit."""
+    texts = (f"{number:.{digits}g}" for digits in range(2, 17))
+    return next((text for text in texts if float(text) > limit), repr(number))
 
 
 def _psi(now: Band, before: Band) -> float:

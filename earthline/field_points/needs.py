@@ -23,6 +23,26 @@ class NeedError(ValueError):
     """Rasters that tell nothing of where labels would help; the text says what to do."""
 
 
+def require_map(folder: Path) -> Path:
+    """The map among the results of a run.
+
+    Args:
+        folder: Of the results.
+
+    Raises:
+        NeedError: There is none; the text says why, where that is known.
+    """
+    path = folder / "map.tif"
+    if path.is_file():
+        return path
+    if (folder / "preview.tif").is_file():
+        raise NeedError(
+            f"{folder} holds the preview of a model that was not deployed, not a map; name a run whose outcome is "
+            "`accepted` in `earthline runs list`"
+        )
+    raise NeedError(f"{path} is not there: name the folder of a run's results, such as runs/ID")
+
+
 @dataclass(frozen=True)
 class Block:
     """A part of the map.
@@ -55,12 +75,12 @@ class Needs:
         Raises:
             NeedError: One is missing, or the second one has no band that tells how sure the model is.
         """
-        for name in ("map.tif", "confidence.tif"):
-            if not (folder / name).is_file():
-                raise NeedError(
-                    f"{folder / name} is not there: name the folder of a run's results that has both map.tif and "
-                    "confidence.tif, which a run writes with `predict.bands: [margin]` in its config"
-                )
+        require_map(folder)
+        if not (folder / "confidence.tif").is_file():
+            raise NeedError(
+                f"{folder / 'confidence.tif'} is not there; a run writes it beside map.tif where its config has "
+                "`predict.bands: [margin]`"
+            )
         self.map = rasterio.open(folder / "map.tif")
         self._confidence = rasterio.open(folder / "confidence.tif")
         self.bands = tuple(str(name) for name in self._confidence.descriptions)

@@ -11,6 +11,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
+import pytest
 import rasterio
 
 from cli.app import main
@@ -50,8 +51,24 @@ def test_places_are_written_beside_the_map_or_what_is_missing_is_told(tmp_path: 
     assert "12 places, those that need a label most first" in done.output and "one of: water, 高い" in done.output
     assert (tmp_path / "points.geojson").is_file() and len((tmp_path / "points.csv").read_text().splitlines()) == 13
     refused = label("next", "12", str(tmp_path / "none"))
-    assert refused.exit_code == 2 and "predict.bands" in refused.output
-    assert refused.output.startswith("error: ")
+    assert refused.exit_code == 2 and refused.output.startswith("error: ") and "map.tif is not there" in refused.output
+
+
+def test_a_run_is_named_by_its_id_too_and_a_preview_is_no_map(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs" / "one").mkdir(parents=True)
+    (tmp_path / "runs" / "two").mkdir()
+    (tmp_path / "runs" / "two" / "preview.tif").touch()
+    rasters(tmp_path / "runs" / "one", margin=np.random.default_rng(1).random((30, 40)))
+    assert label("next", "12", "one").exit_code == 0
+    assert (tmp_path / "runs" / "one" / "points.csv").is_file()
+    for words in (("next", "12", "two"), ("estimate", "runs/two")):
+        refused = label(*words)
+        assert (
+            refused.exit_code == 2 and "runs/two holds the preview of a model that was not deployed" in refused.output
+        )
+    (tmp_path / "runs" / "one" / "confidence.tif").unlink()
+    assert "predict.bands" in label("next", "12", "one", "--output", "more").output
 
 
 def test_labels_that_somebody_filled_in_are_never_written_over(tmp_path: Path) -> None:

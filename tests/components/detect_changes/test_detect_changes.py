@@ -125,6 +125,11 @@ def normal(mean: float = 0.0, std: float = 1.0) -> Band:
     return Band(mean=mean, std=std, quantiles=tuple(np.percentile(values, QUANTILES).tolist()))
 
 
+def test_what_is_beyond_a_limit_is_told_by_another_number_than_the_limit() -> None:
+    (told,) = drifts({"B": Band(mean=125.04, std=1)}, {"B": Band(mean=100, std=100)}, 0.25, 1)
+    assert "to 125, 0.2504 standard deviations (limit 0.25)" in told
+
+
 @pytest.mark.parametrize(
     ("now", "said"),
     [
