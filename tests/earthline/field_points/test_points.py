@@ -121,7 +121,7 @@ def test_files_hold_what_a_field_worker_and_a_statistician_need(tmp_path: Path) 
 
 
 def test_what_cannot_be_done_is_told_with_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(NeedError, match=r"map\.tif is not there.*predict\.bands: \[margin\]"):
+    with pytest.raises(NeedError, match=r"map\.tif is not there: name the folder"):
         Needs(tmp_path)
     rasters(tmp_path, set_size=np.ones((8, 8)))
     with pytest.raises(NeedError, match=r"the bands set_size, of which none.*add margin"):
