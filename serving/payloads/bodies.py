@@ -44,7 +44,7 @@ def read(body: bytes, contract: Contract) -> Request:
 
 def _request(instances: Sequence[Any], contract: Contract) -> Request:
     read_tile, answers = _format(instances[0])
-    tiles = Tiles(contract, answers)
+    tiles = Tiles(contract, answers, written_out=isinstance(answers, TensorTexts))
     for number, instance in enumerate(instances):
         place = f"instances[{number}]"
         tiles.add(read_tile(instance, place, contract), place)

@@ -44,16 +44,19 @@ class Sizes(Protocol):
 class Tiles:
     """The tiles of one request, one after the other; no more of them than the answer may hold."""
 
-    def __init__(self, contract: Contract, sizes: Sizes) -> None:
+    def __init__(self, contract: Contract, sizes: Sizes, *, written_out: bool = True) -> None:
         """Begins without any.
 
         Args:
-            contract: What the model takes, and how long an answer may be.
+            contract: What the model takes, and how long a request and an answer may be.
             sizes: Of the answer's format.
+            written_out: Whether values take as many bytes in a request as they do here, but where a tensor stands for
+                a run of equal ones: a few bytes may ask for a gigabyte. Of numbers in JSON they may take fewer.
         """
         self._contract = contract
         self._sizes = sizes
-        self._bytes = 0
+        self._written_out = written_out
+        self._bytes = self._held = 0
         self._added: list[Tile] = []
 
     def added(self) -> list[Tile]:
@@ -77,6 +80,7 @@ class Tiles:
         shape: tuple[int, ...] = ()
         for name, array in given:
             if values and array.shape == (*shape, 1):  # as the one before, which was found right
+                self._hold(array, f"{place}.{name}")
                 values[name] = array[..., 0]
                 continue
             depth = len(self._contract.inputs) if name == ARRAY_BAND and is_array(name, self._contract) else 1
@@ -93,11 +97,20 @@ class Tiles:
                     f"{place}: the inputs differ in shape: {next(iter(values))} is {list(shape)}, {name} is "
                     f"{list(array.shape[:2])}"
                 )
+            self._hold(array, f"{place}.{name}")
             if depth > 1:
                 values = {own: array[..., number] for number, own in enumerate(self._contract.inputs)}
             else:
                 values[name] = array[..., 0]
         self._added.append({name: values[name] for name in self._contract.inputs})
+
+    def _hold(self, array: Array, place: str) -> None:
+        self._held += array.nbytes
+        if self._written_out and self._held > self._contract.max_payload_bytes:
+            raise RequestError(
+                f"{place}: with this tensor the request asks for {self._held:,} bytes of values, and one that writes "
+                f"all of them may have {self._contract.max_payload_bytes:,}; send fewer or smaller tiles at a time"
+            )
 
     def _claim(self, shape: tuple[int, int], place: str) -> None:
         contract = self._contract

@@ -274,6 +274,21 @@ def test_what_is_wrong_is_said_with_its_place(instances: list[Any], message: str
     assert message in str(caught.value) and caught.value.status == 400
 
 
+def test_a_few_bytes_ask_for_no_more_than_a_request_could_hold() -> None:
+    small = contract(CLASS, most=20_000)
+    fits, too_large = ({name: run(0.5, side, side, 1) for name in INPUTS} for side in (40, 45))
+    assert len(payloads.read(body(fits), small).tiles) == 1
+    # The answer, of bytes, would be short enough.
+    with pytest.raises(
+        payloads.RequestError, match=r"instances\[0\].earthline_valid: with this tensor .* 24,300 bytes"
+    ):
+        payloads.read(body(too_large), small)
+    with pytest.raises(payloads.RequestError, match=r"instances\[1\].red: with this tensor the request asks for"):
+        payloads.read(body(fits, fits), small)
+    # Numbers in JSON may be shorter than what they stand for.
+    assert len(payloads.read(body([[[1, 0, 1]] * 1100] * 2, separators=(",", ":")), small).tiles) == 1
+
+
 def test_ten_thousand_instances_are_refused() -> None:
     small = as_texts(tile(1, 1))
     with pytest.raises(payloads.RequestError, match=r"instances\[1024\]: more than 1,024 instances; send fewer"):
