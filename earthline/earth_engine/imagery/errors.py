@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from earthline.earth_engine.retry import PixelsError, UnansweredError, ask
+from earthline.earth_engine.requests.doctor import words
+from earthline.earth_engine.retry import BatchOnlyError, PixelsError, TooHeavyError, UnansweredError, ask
 
 Answer = TypeVar("Answer")
 
@@ -30,5 +31,10 @@ def answered(call: Callable[[], Answer], key: str) -> Answer:
         return ask(call, ATTEMPTS, key)
     except UnansweredError:
         raise
+    except (TooHeavyError, BatchOnlyError) as error:
+        raise ImageryError(
+            f"{key}: {words(error.__cause__ or error)}; the question is about the whole region, so it cannot be made "
+            "smaller: take a smaller data.region, or a shorter date range of the composite"
+        ) from error
     except PixelsError as error:
-        raise ImageryError(f"{key}: {error.__cause__}") from error
+        raise ImageryError(str(error)) from error

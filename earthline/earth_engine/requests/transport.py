@@ -142,9 +142,17 @@ class Transport:
         except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError) as error:
             raise TimeoutError(f"no answer for {limit:.0f} s") from error
         except (requests.exceptions.ConnectionError, urllib3.exceptions.HTTPError) as error:
-            raise ConnectionError(str(error)) from error
+            raise ConnectionError(_words(error)) from error
         return httplib2.Response({**answer.headers, "status": answer.status_code}), bytes(content)
 
     def close(self) -> None:
         """Closes the connections; the client calls it."""
         self._session.close()
+
+
+def _words(error: BaseException) -> str:
+    """What urllib3 says: requests wraps its errors, and some hold their words and then an error of their own."""
+    while error.args and isinstance(error.args[0], BaseException):
+        error = error.args[0]
+    first = error.args[0] if error.args else ""
+    return first if isinstance(first, str) and first else str(error)

@@ -7,6 +7,7 @@ from google.auth.exceptions import RefreshError
 from googleapiclient.errors import HttpError
 
 from earthline.earth_engine import retry
+from earthline.earth_engine.imagery.errors import ImageryError, answered
 from earthline.earth_engine.retry import PixelsError, ask
 
 
@@ -62,6 +63,21 @@ def test_what_stays_wrong_is_not_tried_again_and_says_what_to_do(message, advice
     assert str(seen.value).startswith(f"patch at row 3: Earth Engine refused: {message}")
     assert advice in str(seen.value)
     assert len(calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ("Computation timed out.", "data.imagery: Computation timed out.; the question is about the whole region"),
+        ("Permission denied.", "data.imagery: Earth Engine refused: Permission denied.; "),
+    ],
+)
+def test_a_question_about_the_config_that_is_refused_says_what_to_do(message, words):
+    with pytest.raises(ImageryError) as seen:
+        answered(failing([refusal(403 if "denied" in message else 400, message)])[0], "data.imagery")
+    assert str(seen.value).startswith(words)
+    # Of a question there is no patch that could be smaller.
+    assert "patch" not in str(seen.value)
 
 
 def test_tries_are_counted():

@@ -72,8 +72,9 @@ def test_a_refused_connection_is_a_connection_error():
 
 def test_an_answer_that_is_cut_off_is_no_answer(server):
     transport = Transport(1, timeout=1)
-    with pytest.raises(ConnectionError):
+    with pytest.raises(ConnectionError) as seen:
         transport.request(f"http://127.0.0.1:{server.server_port}/cut")
+    assert str(seen.value) == "Connection broken: IncompleteRead(2 bytes read, 18 more expected)"
 
 
 def test_an_answer_that_trickles_is_given_up(server):
