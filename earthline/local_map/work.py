@@ -76,19 +76,22 @@ class Work:
                 f"{self.folder} holds an unfinished map of other images, another model or other options; --force "
                 "throws it away, or name another --output"
             )
-        if found is None or found[0] != head:
+        sizes = {name: self.shape[0] * self.shape[1] * kind.itemsize for name, kind in self._types.items()}
+        if found is not None and (found[0] != head or any(_size(self._layer(each)) != sizes[each] for each in sizes)):
+            found = None  # another map, or somebody took a layer away
+        if found is None:
             path.unlink(missing_ok=True)
             for name in self._types:
                 self._layer(name).unlink(missing_ok=True)
         else:
-            numbers = [number for number in found[1] if number < len(self.done)]
+            numbers = [number for number in found[1] if 0 <= number < len(self.done)]
             self.done[numbers] = True
-        for name, kind in self._types.items():
+        for name, size in sizes.items():
             self._files[name] = os.open(self._layer(name), os.O_RDWR | os.O_CREAT, 0o644)
-            os.ftruncate(self._files[name], self.shape[0] * self.shape[1] * kind.itemsize)
+            os.ftruncate(self._files[name], size)
         self._journal = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         # A line that was cut off must not run into the next one.
-        size = found[2] if found is not None and found[0] == head else 0
+        size = 0 if found is None else found[2]
         os.ftruncate(self._journal, size)
         os.lseek(self._journal, 0, os.SEEK_END)
         if not size:
@@ -193,6 +196,14 @@ def _read(path: Path) -> tuple[dict[str, Any], list[int], int] | None:
         return (found, [int(line) for line in rest.split()], len(whole)) if isinstance(found, dict) else None
     except ValueError:
         return None
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file; -1 where there is none."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return -1
 
 
 def _write(file: int, content: bytes) -> None:

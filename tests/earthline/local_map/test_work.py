@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,17 @@ def test_a_head_that_was_cut_off_is_a_beginning(tmp_path: Path) -> None:
         assert not work.done.any()
     with opened(output) as work:
         assert not work.done.any()
+
+
+@pytest.mark.parametrize("left", [None, 0, 30])
+def test_a_layer_that_somebody_took_away_is_never_taken_for_pixels(tmp_path: Path, left: int | None) -> None:
+    output = tmp_path / "map.tif"
+    with opened(output) as work:
+        work.write(1, 0, 0, block(1))
+    layer = folder_of(output) / "margin.raw"
+    layer.unlink() if left is None else os.truncate(layer, left)
+    with opened(output) as work:
+        assert not work.done.any() and not work.read("map", 0, 0, SHAPE).any()
 
 
 def test_work_on_another_map_is_never_mixed_with_this_one(tmp_path: Path) -> None:
