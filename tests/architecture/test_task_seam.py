@@ -17,6 +17,7 @@ OWN = (
     "trainer/heads/classification.py",
     "trainer/heads/cross_entropy.py",
     "trainer/heads/class_metrics.py",
+    "trainer/heads/overlap.py",
     "trainer/heads/regression.py",
     "trainer/heads/value_losses.py",
     "trainer/heads/value_metrics.py",
