@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -51,6 +52,7 @@ def _findings(settings: "Config", reachable: bool, skipped: str) -> "Iterator[Fi
     environment, data = settings.environment, settings.data
     yield Finding("config", True, f"workflow {settings.name}, {data.labels.summary}")
     yield Finding("model", True, _model(settings))
+    yield from _packages(settings)
     yield from of_labels(settings)
     yield from of_region(settings)
     yield Finding("tiles for the endpoint", True, _tiles(settings))
@@ -100,6 +102,24 @@ def _findings(settings: "Config", reachable: bool, skipped: str) -> "Iterator[Fi
     if environment.target == "cloud":
         # A project's APIs, roles and quotas: the sandbox is one project that may do everything.
         yield from _ask_cloud(settings)
+
+
+def _packages(settings: "Config") -> "Iterator[Finding]":
+    """Packages of the user's own models: the training would find out after the export."""
+    from earthline.finding import Finding
+
+    missing = {module.partition(".")[0] for module in settings.train.model.modules}
+    for package in sorted(name for name in missing if find_spec(name) is None):
+        where = (
+            "for the Python that starts the sandbox, or in environment.image where steps run in containers"
+            if settings.environment.target == "sandbox"
+            else "in the images of the training and of the other steps"
+        )
+        yield Finding(
+            "model's package",
+            None,
+            f"{package} of train.model is not installed here, so it cannot be tried; install it {where}",
+        )
 
 
 def _model(settings: "Config") -> str:

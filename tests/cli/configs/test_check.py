@@ -184,3 +184,22 @@ def test_local_examples_are_looked_at_without_google(tmp_path: Path) -> None:
     content["data"] = foreign.data(files=["gs://bucket/part-*.tfrecord"], split={"by": "file"})
     path.write_text(json.dumps(content))
     assert "examples" not in said(), "Cloud Storage is not asked"
+
+
+def test_a_package_of_the_users_own_that_is_not_here_is_told_before_the_export(tmp_path: Path) -> None:
+    def said(name: str) -> dict[str, tuple[bool | None, str]]:
+        content = {
+            "name": "own",
+            "data": {
+                "imagery": {"image": "a/b", "bands": ["B1"]},
+                "labels": {"image": "a/c", "band": "b", "value": {"name": "biomass", "range": [0, 500]}},
+            },
+            "train": {"model": {"name": name, "declares": {"stride": 1, "receptive_field": 9}}},
+        }
+        (tmp_path / "own.yaml").write_text(json.dumps(content))
+        found = check._findings(load(tmp_path / "own.yaml"), False, "skipped")
+        return {each.name: (each.passed, each.detail) for each in found}
+
+    passed, detail = said("no_such_package.networks:build")["model's package"]
+    assert passed is None and detail.startswith("no_such_package of train.model is not installed here")
+    assert "model's package" not in said("keras.networks:build")
