@@ -57,6 +57,8 @@ def conclude(run: "Run", record: "Record", last: "Snapshot", console: Console) -
     if last.state == "FAILED" and last.error and not any(step.state == "FAILED" for step in last.steps):
         console.print(f"[bold red]failed:[/] {escape(last.error)}", soft_wrap=True, highlight=False)
     console.print(f"run {record.job_id} {display.word(last.state)}; its record: {record.folder}", soft_wrap=True)
+    if last.state == "FAILED":
+        console.print(_AGAIN, soft_wrap=True, highlight=False)
     if unwritten:
         console.print(
             f"[bold red]its results cannot be kept here:[/] {escape(unwritten)}. They stay in the bucket; make room, "
@@ -118,7 +120,7 @@ def _tell_failure(run: "Run", record: "Record", step: "Step", console: Console) 
     if end.raised:
         show(f"  raised in {end.raised}", "dim")
     # The sandbox appends the log's end to the message; in the cloud it stands in Cloud Logging alone.
-    status = reason.partition("\n")[0].removesuffix(" The end of its log:")
+    status = reason.partition("\n")[0].removesuffix(" The end of its log:").removesuffix(", which ends:")
     if status:
         show(status, "dim")
     if end.before:
@@ -164,9 +166,16 @@ def _deed(record: "Record", changes: dict[str, Any]) -> str:
 
 _BEATEN = (
     "next: 'earthline run CONFIG --set train.model.name=auto' trains a forest and boosted trees as well as networks, "
-    "and takes the cheapest that is as good as the best; '--set evaluate.min_gain=-0.02' deploys one that ties"
+    "and takes the cheapest that is as good as the best"
 )
 """What to do where a baseline is better than the model."""
+_TIED = "; '--set evaluate.min_gain=-0.02' deploys one that ties"
+_TIE = -0.02
+"""Gain from which that does deploy it, if its interval is narrow."""
+_AGAIN = (
+    "next: once that is mended, the same command again: steps that have ended come from the cache, and an export goes "
+    "on where it was"
+)
 _KEPT = (
     "next: the model before it goes on serving, with imagery and labels as they were for it; to take the new one if it "
     "is no more than a little worse: 'earthline run CONFIG --set evaluate.min_gain=-0.02'"
@@ -201,7 +210,8 @@ def _tell_evaluation(record: "Record", console: Console) -> None:
         if found.gate.compared_with not in baselines:
             console.print(_KEPT, soft_wrap=True, highlight=False)
         elif found.gate.gain <= 0:
-            console.print(_BEATEN, soft_wrap=True, highlight=False)
+            tied = _TIED if found.gate.gain >= _TIE else ""
+            console.print(f"{_BEATEN}{tied}", soft_wrap=True, highlight=False)
 
 
 def _json(record: "Record", kind: str) -> dict[str, Any]:

@@ -79,6 +79,8 @@ def test_following_a_failed_run_shows_the_end_of_its_log_and_where_the_whole_lie
     whole = (shell.folder / path).read_text().splitlines()
     assert whole[-1] == "ValueError: shard 3 holds NaN in band B4"
     assert len(whole) > 20
+    # And what is not lost by starting it again.
+    assert out.splitlines()[-1].startswith("next: once that is mended, the same command again: steps that have ended")
 
 
 def test_a_submission_whose_command_was_killed_is_found_again(shell: Shell, jobs: list[str]) -> None:

@@ -16,7 +16,12 @@ from tests.components.evaluated import evaluation
 
 @pytest.mark.parametrize(
     ("gain", "champion", "advice"),
-    [(-0.02, "", "--set train.model.name=auto"), (0.01, "", ""), (-0.02, "projects/p/models/7@1", "goes on serving")],
+    [
+        (-0.02, "", "--set train.model.name=auto"),
+        (-2.1, "", "--set train.model.name=auto"),
+        (0.01, "", ""),
+        (-0.02, "projects/p/models/7@1", "goes on serving"),
+    ],
 )
 def test_a_model_that_another_beats_is_told_what_may_do_better(
     tmp_path: Path, gain: float, champion: str, advice: str
@@ -28,6 +33,8 @@ def test_a_model_that_another_beats_is_told_what_may_do_better(
     outcome._tell_evaluation(cast(Any, SimpleNamespace(folder=tmp_path)), Console(file=said, width=200))
     assert "the model was not deployed" in said.getvalue()
     assert advice in said.getvalue() and ("next: " in said.getvalue()) is bool(advice)
+    # What deploys a model that ties does not deploy one that is far behind.
+    assert ("deploys one that ties" in said.getvalue()) is (gain == -0.02 and not champion)
 
 
 def test_a_model_that_takes_over_is_told_what_it_was_compared_with(tmp_path: Path) -> None:
