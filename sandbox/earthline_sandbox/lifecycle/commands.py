@@ -18,7 +18,7 @@ def register(commands: Any, shared: argparse.ArgumentParser) -> None:
     faults.set_defaults(command=_faults)
     faults.add_argument("action", nargs="?", choices=("list", "add", "clear"), default="list")
     faults.add_argument(
-        "kind", nargs="?", help="429, 503, aggregations, memory, timeout, stall, reset, slow or truncated"
+        "kind", nargs="?", help="429, 503, internal, aggregations, memory, timeout, stall, reset, slow or truncated"
     )
     faults.add_argument("--method", metavar="PATTERN", help="such as image:computePixels (default: every method)")
     faults.add_argument("--probability", type=float, metavar="P", help="chance of each call, 0 to 1 (default 1)")

@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import signal
 import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -79,6 +80,9 @@ def log_tail(log: Path, lines: int = _TAIL_LINES) -> str:
 
 def exit_reason(code: int) -> str:
     """An exit code in words."""
+    if code == -signal.SIGKILL:
+        # The kernel of a machine without memory does the same as `kill -9`, and nobody is told which it was.
+        return "was ended by signal 9 (somebody killed it, or the machine did as its memory ran out)"
     return (
         f"was ended by signal {-code}" if code < 0 else f"exited with a non-zero status of {code}" if code else "ended"
     )

@@ -1,3 +1,4 @@
+import argparse
 import time
 import urllib.error
 
@@ -7,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from earthline_sandbox.earthengine.limits import Limits, Rate
-from earthline_sandbox.earthengine.rest.faults import Faults, Rule
+from earthline_sandbox.earthengine.rest.faults import KINDS, Faults, Rule
 from earthline_sandbox.earthengine.rest.request_log import functions_of, method_of
 from earthline_sandbox.errors import ApiError
+from earthline_sandbox.lifecycle import commands
 
 URL = "https://earthengine.googleapis.com/v1/projects/sandbox/value:compute"
 SUM = {
@@ -188,3 +190,11 @@ def test_a_minute_has_so_many_requests_and_the_next_one_begins_anew():
     assert caught.value.code == 429
     now[0] = 60.0
     rate.take(3)
+
+
+def test_the_help_names_every_kind():
+    parser = argparse.ArgumentParser()
+    commands.register(parser.add_subparsers(), argparse.ArgumentParser(add_help=False))
+    told = next(action.choices["faults"] for action in parser._actions if action.choices).format_help()
+    kinds = " ".join(told.split()).partition("kind ")[2].partition(" options:")[0]
+    assert set(kinds.replace(" or ", ", ").split(", ")) == set(KINDS)

@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from earthline_sandbox.settings import Home, Settings
+from earthline_sandbox.vertex.containers.containers import exit_reason
 from earthline_sandbox.vertex.containers.processes import ContainerProcess
 
 
@@ -80,6 +81,7 @@ def test_containers_die_with_a_killed_sandbox(tmp_path: Path) -> None:
 import time
 from pathlib import Path
 from earthline_sandbox.settings import Home, Settings
+from earthline_sandbox.vertex.containers.containers import exit_reason
 from earthline_sandbox.vertex.containers.processes import ContainerProcess
 home = Path({str(tmp_path)!r})
 process = ContainerProcess.start(
@@ -114,3 +116,15 @@ def test_a_shadowed_sitecustomize_runs_too(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text("print('theirs')\n")
     assert start(tmp_path, "python3", "-c", "print('mine')", PYTHONPATH=str(tmp_path)).wait(30) == 0
     assert (tmp_path / "log.txt").read_text().split() == ["theirs", "mine"]
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (-signal.SIGKILL, "was ended by signal 9 (somebody killed it, or the machine did as its memory ran out)"),
+        (-signal.SIGTERM, "was ended by signal 15"),
+        (7, "exited with a non-zero status of 7"),
+    ],
+)
+def test_an_end_is_told_in_words(code: int, words: str) -> None:
+    assert exit_reason(code) == words
