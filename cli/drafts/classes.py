@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from cli.drafts import usual_colors
 from cli.drafts.answers import DraftError
 from earthline.label_features import words
 
@@ -38,19 +39,6 @@ _PALETTE = (
     "#ddcc77",
     "#aa4499",
 )
-_USUAL = {
-    # What maps usually show so, in colours of the palette. A name takes the first line that has one of its words.
-    "#56b4e9": ("wetland", "marsh", "swamp", "mangrove", "mangroves", "tidal", "flooded", "peat", "bog"),
-    "#0072b2": ("water", "waters", "sea", "ocean", "lake", "lakes", "river", "rivers", "reservoir", "pond"),
-    "#117733": ("plantation", "plantations", "orchard", "orchards", "conifer", "coniferous", "needleleaf", "evergreen"),
-    "#009e73": ("forest", "forests", "tree", "trees", "wood", "woods", "woodland", "deciduous", "broadleaf"),
-    "#999933": ("shrub", "shrubs", "shrubland", "scrub", "heath", "bush"),
-    "#f0e442": ("grass", "grassland", "grasslands", "meadow", "meadows", "pasture", "pastures", "savanna"),
-    "#e69f00": ("crop", "crops", "cropland", "field", "fields", "agriculture", "farmland", "cultivated", "arable"),
-    "#d55e00": ("built", "urban", "town", "towns", "city", "buildings", "settlement", "settlements", "developed"),
-    "#ddcc77": ("bare", "barren", "sand", "soil", "rock", "rocks", "desert", "beach", "dunes"),
-    "#88ccee": ("snow", "ice", "glacier", "glaciers"),
-}
 _GOLDEN = 0.618034
 """Turns around the circle of hues that keep any number of colours apart."""
 
@@ -157,7 +145,7 @@ def drafted(counts: Mapping[Any, float], said: Known, where: str) -> tuple[Draft
     colors: dict[int | str, str] = {value: color for value, color in said.colors.items() if value in by_value}
     # Usual colours first, so that no class without one takes the blue of the water.
     for value in ordered:
-        usual = _usual(names[value])
+        usual = usual_colors.color(names[value])
         if value not in colors and usual is not None and usual not in used:
             colors[value] = usual
             used.add(usual)
@@ -216,12 +204,6 @@ def _name(value: int | str, said: Known, taken: set[str]) -> str:
         # Names that differ by case alone cannot be told apart in a legend.
         name = f"{name[:40]} ({value!r})"[:60]
     return name
-
-
-def _usual(name: str) -> str | None:
-    """The colour that maps usually give to a class of this name."""
-    held = set(re.findall(r"[a-z]+", name.casefold()))
-    return next((color for color, known_words in _USUAL.items() if held & set(known_words)), None)
 
 
 def _plain(value: Any) -> int | float | str:

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from rasterio import Affine
 
 from cli.app import main
+from cli.drafts import usual_colors
 from cli.drafts.answers import Answers, DraftError
 from cli.drafts.classes import DraftClass, Known, drafted, known, near
 from cli.drafts.text import Draft, written
@@ -441,6 +442,9 @@ def test_a_class_has_the_colour_that_maps_usually_give_it() -> None:
     assert found["Bare"] == "#e69f00", "what the labels say goes first"
     assert (found["Native forest"], found["Open sea"]) == ("#009e73", "#0072b2")
     assert len(set(found.values())) == 6, "a usual colour that is taken is not given twice"
+    names = ("Prés & pâturages", "FORÊT", "Eau", "Tourbière", "Gewässer", "Grünland", "Urbano", "Nuage")
+    colors = ["#f0e442", "#009e73", "#0072b2", "#56b4e9", "#0072b2", "#f0e442", "#d55e00", None]
+    assert [usual_colors.color(name) for name in names] == colors
 
 
 def test_many_classes_have_many_colours() -> None:
