@@ -274,6 +274,14 @@ def test_what_is_wrong_is_said_with_its_place(instances: list[Any], message: str
     assert message in str(caught.value) and caught.value.status == 400
 
 
+def test_what_is_no_number_may_be_sent_in_words_or_left_out() -> None:
+    ones = [[[1], [1], [1]]]
+    (tile,) = payloads.read(
+        body({"red": [[[None], ["NaN"], ["-Infinity"]]], "nir": ones, "earthline_valid": ones}), contract()
+    ).tiles
+    np.testing.assert_array_equal(tile["red"], [[np.nan, np.nan, -np.inf]])
+
+
 def test_a_few_bytes_ask_for_no_more_than_a_request_could_hold() -> None:
     small = contract(CLASS, most=20_000)
     fits, too_large = ({name: run(0.5, side, side, 1) for name in INPUTS} for side in (40, 45))
