@@ -143,8 +143,8 @@ def drafted(counts: Mapping[Any, float], said: Known, where: str) -> tuple[Draft
         names[value] = _name(value, said, taken)
         taken.add(names[value].casefold())
     colors: dict[int | str, str] = {value: color for value, color in said.colors.items() if value in by_value}
-    # Usual colours first, so that no class without one takes the blue of the water.
-    for value in ordered:
+    # Usual colours first, so that no class without one takes the blue of the water; before a slip its model.
+    for value in sorted(ordered, key=lambda value: -by_value[value]):
         usual = usual_colors.color(names[value])
         if value not in colors and usual is not None and usual not in used:
             colors[value] = usual

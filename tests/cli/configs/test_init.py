@@ -315,7 +315,9 @@ def test_a_word_that_may_be_a_slip_is_told_and_stays_what_it_is() -> None:
     counts = {"Forêt": 20, "Foret": 9, "Cultures": 12, "Culture": 2, "plot 1": 9, "plot 2": 1, "mare": 9, "marne": 8}
     found = drafted({"Fore\u0302t": 1, **counts}, Known(), "it")
     assert [(few.value, many.value) for few, many in near(found)] == [("Foret", "Forêt"), ("Culture", "Cultures")]
-    assert {each.name: each.count for each in found}["Forêt"] == 21
+    by_name = {each.name: each for each in found}
+    assert by_name["Forêt"].count == 21
+    assert by_name["Forêt"].color == "#009e73" != by_name["Foret"].color
 
 
 def test_a_raster_with_fractions_becomes_a_value_with_its_range(here: Shell) -> None:
