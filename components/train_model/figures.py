@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, MaxNLocator
 
 
 def learning_curves(history: Path, path: Path, watched: Mapping[str, str]) -> None:
@@ -26,6 +27,8 @@ def learning_curves(history: Path, path: Path, watched: Mapping[str, str]) -> No
             axes.plot(epochs, [each["metrics"][measured] for each in content["epochs"]], label=name, marker=marker)
         axes.axvline(content["best_epoch"], color="grey", linestyle=":", linewidth=1)
         axes.set_xlabel("epoch")
+        # There are no halves of epochs.
+        axes.xaxis.set_major_locator(FixedLocator(epochs) if len(epochs) == 1 else MaxNLocator(integer=True))
         axes.set_title(title, fontsize=11)
         axes.legend(frameon=False, fontsize=9)
     figure.savefig(path, dpi=130)

@@ -19,16 +19,17 @@ def card_lines(details: ErrorDetails, intervals: IntervalDetails | None, mapped:
     unit = f" {mapped['unit']}" if mapped["unit"] else ""
     lines = _of_all_ground(details.estimated, unit)
     if intervals is not None:
+        told = intervals.told(unit)
         lines += [
             "",
-            f"{intervals.told[0].upper()}{intervals.told[1:]}: {100 * intervals.below:.1f} % of the labels lie below, "
+            f"{told[0].upper()}{told[1:]}: {100 * intervals.below:.1f} % of the labels lie below, "
             f"{100 * intervals.above:.1f} % above.",
         ]
-    told = [part for part in details.parts if part.bias is not None]
-    if len(told) > 1:
+    known = [part for part in details.parts if part.bias is not None]
+    if len(known) > 1:
         listed = ", ".join(
             f"{part.bias:+.4g}{unit} where labels are {part.low:g} to {part.high:g} ({part.pixels:,} pixels)"
-            for part in (told[0], told[-1])
+            for part in (known[0], known[-1])
         )
         lines += ["", f"Map minus label at the ends: {listed}."]
     low, high = mapped["ends"]

@@ -36,9 +36,12 @@ class IntervalDetails(BaseModel):
         found = evaluation.test.details.get(KEY)
         return None if found is None else cls.model_validate(found)
 
-    @property
-    def told(self) -> str:
-        """In a sentence."""
+    def told(self, unit: str) -> str:
+        """In a sentence.
+
+        Args:
+            unit: Of the value, with a blank before it; empty without one.
+        """
         between = (
             f" ({100 * self.held_interval.low:.1f} to {100 * self.held_interval.high:.1f})"
             if self.held_interval
@@ -46,7 +49,7 @@ class IntervalDetails(BaseModel):
         )
         return (
             f"intervals of {100 * self.wanted:g} % hold {100 * self.held:.1f} %{between} of the test labels; they are "
-            f"{self.width:.4g} wide on average"
+            f"{self.width:.4g}{unit} wide on average"
         )
 
 

@@ -124,7 +124,7 @@ class ValueJudgementSide(Values, JudgementSide):
                 f"{with_interval(rmse.value, rmse.interval)}, bias {with_interval(bias.value, bias.interval)}"
             )
         found = IntervalDetails.of(evaluation)
-        return lines if found is None else [*lines, found.told]
+        return lines if found is None else [*lines, found.told(f" {self.unit}" if self.unit else "")]
 
     def card_lines(self, evaluation: Evaluation, mapped: Mapping[str, Any]) -> list[str]:
         """What is true of all ground, how often intervals hold the label, and what lies outside the labels' range."""

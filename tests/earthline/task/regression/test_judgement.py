@@ -78,7 +78,8 @@ def test_intervals_that_are_too_narrow_are_told() -> None:
     found = intervals.measured(LABELS, wide, names, BLOCK, Bootstrap(BLOCKS, 0.9, 0))
     assert (found.wanted, found.held, found.below, found.above) == (0.8, 0.5, 0.5, 0)
     assert found.width == pytest.approx(2, rel=1e-5) and found.held_interval is not None
-    assert "intervals of 80 % hold 50.0 %" in found.told
+    assert "intervals of 80 % hold 50.0 %" in found.told(" m")
+    assert found.told(" m").endswith("they are 2 m wide on average")
     beside = np.concatenate([wide, wide[:, :1]], axis=1)
     details = TASK.further_details(LABELS, beside, (*names, "dissimilarity"), BLOCK, Bootstrap(BLOCKS, 0.9, 0))
     assert IntervalDetails.model_validate(details["intervals"]) == found
