@@ -60,6 +60,23 @@ class Description(BaseModel):
         """Pixels on each side of a tile that it takes for its outputs to be those of the whole image."""
         return self.receptive_field // 2 if self.reach is None else self.reach
 
+    @property
+    def told(self) -> str:
+        """The kind of model with its options, and how much it has learned, for reports."""
+        options = [
+            f"{key} {' and '.join(map(str, value)) if isinstance(value, list) else value}"
+            for key, value in self.model.items()
+            if key != "name"
+            and not isinstance(value, dict)
+            and value not in (None, "", [], False)
+            # Members of an ensemble have options of their own.
+            and not (isinstance(value, list) and isinstance(value[0], dict))
+        ]
+        members = [str(each["name"]) for each in self.model.get("members", ()) if isinstance(each, dict)]
+        parts = [f"of {' and '.join(members)}"] if members else []
+        told = ", ".join([*parts, *options, f"{self.parameters:,} numbers"])
+        return f"{self.model.get('name', 'of an earlier version')}: {told}"
+
     def write(self, folder: Path) -> None:
         """Writes it into a model's folder."""
         (folder / DESCRIPTION).write_text(self.model_dump_json(indent=2) + "\n")

@@ -22,7 +22,7 @@ from earthline.reports.maps.confidence import NO_DATA, ConfidenceRaster
 from earthline.reports.maps.files import Files
 from earthline.reports.maps.report import Subject
 from earthline.task import task_of
-from trainer.description import CURVES
+from trainer.description import CURVES, Description
 
 CONFIDENCE = "confidence.tif"
 """File beside the map, where the config asks for further bands."""
@@ -101,6 +101,7 @@ def run(
             predicted="Map, predicted through Earth Engine",
             region=predict.region,
             rows={
+                "model": Description.read(Path(model.path)).told,
                 "Earth Engine model": registered["asset"],
                 "endpoint": described["endpoint"],
                 "tile, overlap": f"{_by(described['inputTileSize'])}, {_by(described['inputOverlapSize'])} pixels "

@@ -79,7 +79,10 @@ def run(
         task=task,
         predicted="Preview, predicted in the pipeline's own step",
         region=predict.region,
-        rows={"tile, context": f"{tile[0]} x {tile[1]}, {margin[0]} x {margin[1]} pixels at each side"},
+        rows={
+            "model": description.told,
+            "tile, context": f"{tile[0]} x {tile[1]}, {margin[0]} x {margin[1]} pixels at each side",
+        },
         preview_of=share,
     )
     tags = {"title": f"{name}: preview of a model that was not deployed", "source": manifest.attribution}

@@ -186,6 +186,10 @@ def network() -> Any:
     return model
 
 
+MODEL = "ensemble: of unet and linear, weights equal, 59 numbers"
+"""As reports tell it."""
+
+
 def write_inputs(folder: Path) -> None:
     """What the steps before would have left."""
     for name in ("evaluation", "examples", "model"):
@@ -201,6 +205,7 @@ def write_inputs(folder: Path) -> None:
         mean=(0, 0),
         std=(1, 1),
         parameters=59,
+        model={"name": "ensemble", "weights": "equal", "members": [{"name": "unet", "depth": 1}, {"name": "linear"}]},
         expression_hash="0",
     ).write(folder / "model")
     evaluation(NAMES, 6, 0.9).write(folder / "evaluation")
@@ -331,6 +336,7 @@ def test_the_report_needs_nothing_else_escapes_what_it_shows_and_says_what_its_f
     assert (Path(outcome["map"][0]) / "map.png").read_bytes().startswith(b"\x89PNG")
     card = (Path(outcome["map"][0]) / "map_card.md").read_text()
     assert "Nobody & <Co>; licence: CC0" in card and f"| {NAMES[0]} |" in card
+    assert f"- model: {MODEL}\n" in card and f"<dt>model</dt><dd>{MODEL}</dd>" in page
 
 
 def test_the_map_becomes_an_asset_with_its_palette_in_folders_that_are_made(outcome: dict[str, Any]) -> None:
@@ -370,6 +376,7 @@ def test_a_rejected_model_is_shown_without_an_endpoint(outcome: dict[str, Any]) 
     page = Path(report).read_text()
     assert "The model was not deployed" in page and "too little where evaluate.min_gain is 0.9" in page
     assert "of the whole region" in page and "made without an endpoint" in page
+    assert f"<dt>model</dt><dd>{MODEL}</dd>" in page
     assert page.count("data:image/png;base64,") == 3
 
 
