@@ -1,6 +1,7 @@
 """A workflow that runs again by itself: every minute, with changes and without."""
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -85,7 +86,9 @@ def gate(laptop: Laptop, run: dict[str, Any]) -> dict[str, Any]:
     """The verdict of a run, as the command line lays it down; it is asked for the run's results first."""
     job_id = run["name"].rpartition("/")[2]
     shown = laptop.earthline("runs", "follow", job_id)
-    assert "retrained: the config changed since" in shown
+    cached = steps(run)["train-model"] == "SKIPPED"
+    deed = "not trained again, the cache held its model" if cached else "retrained"
+    assert f"{deed}: the config changed since" in shown
     verdict: dict[str, Any] = json.loads((laptop.folder / "runs" / job_id / "evaluation.json").read_text())["gate"]
     return verdict
 
@@ -139,6 +142,9 @@ def test_a_schedule_retrains_on_news_and_promotes_only_what_is_better(
     idle = vertex.run_after(promoted["endTime"], ended=True)
     assert idle["state"] == "PIPELINE_STATE_SUCCEEDED"
     assert done(idle) == {"detect-changes"}
+    oldest = laptop.earthline("runs", "list", "--workflow", "retrained").splitlines()[-4:]
+    outcomes = [re.split("  +", line)[3] for line in oldest]
+    assert outcomes == ["nothing new", "accepted (cached)", "rejected", "accepted"]
     output = laptop.earthline("schedule", "pause", quickstart, "--set", "name=retrained")
     assert "paused" in output
 
