@@ -89,13 +89,21 @@ def of_metrics(data: Data, evaluate: Evaluate) -> list[str]:
 def of_bands(data: Data, train: Train, predict: Predict) -> list[str]:
     """Whether the map's further bands are given by the model."""
     labels, asked = data.labels, predict.bands
-    further = train.loss_of(labels.task).further if train.model.gives_further else ()
+    learned = train.loss_of(labels.task).further
+    parts = train.model.parts if isinstance(train.model, Compound) else (train.model,)
+    without = ", ".join(dict.fromkeys(part.name for part in parts if not part.gives_further))
+    further = () if without else learned
     known = (*labels.CONFIDENCE, *further)
     found = []
     for name in asked:
         if name in APPLICABILITY:
             if not train.certainty.applicability:
                 found.append(f"predict.bands: '{name}' needs `train.certainty: {{applicability: true}}`")
+        elif name in learned and without:
+            found.append(
+                f"predict.bands: '{name}' is an end of the interval, and {without} of train.model gives none; leave it "
+                f"out of train.model, or '{name}' out of predict.bands"
+            )
         elif name not in known:
             found.append(
                 f"predict.bands: '{name}' is no further band of a map of {labels.summary} with this "
