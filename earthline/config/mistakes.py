@@ -5,7 +5,7 @@ import math
 import re
 import reprlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -120,6 +120,8 @@ def _fix(place: Place, kind: str, value: Any, message: str, sections: Sections) 
         else:
             hint = f"it belongs to {_key(home)}" + (f", or {meant}" if meant else ": move it there")
         return f"unknown key (value {shown(value)}); {hint}"
+    if kind == "missing" and isinstance(place[-1], int):
+        return f"a number is missing there; give {_length(sections.field(place[:-1])) or 'more of them'}"
     if kind == "missing":
         others = [key for key in _label_keys() if place[:-1] == ("data", "labels") and key != place[-1]]
         instead = f", or {' or '.join(f'`{key}`' for key in others)} for another kind of map" if others else ""
@@ -141,6 +143,8 @@ def _fix(place: Place, kind: str, value: Any, message: str, sections: Sections) 
         ends = _RANGE.fullmatch(value) if isinstance(value, str) else None
         item = f"[{value}]" if isinstance(value, str | int | float) and len(str(value)) < 60 else "[a, b]"
         item = f"[{ends[1]}, {ends[2]}]" if ends else item
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            item = f"[{', '.join([str(value)] * (_length(sections.field(place)) or 1))}]"
         return f"{shown(value)} is no list; write it in brackets, such as {item}"
     if kind in _SECTION:
         keys = ", ".join(sections.known_keys(place))
@@ -150,6 +154,14 @@ def _fix(place: Place, kind: str, value: Any, message: str, sections: Sections) 
     if kind == "string_pattern_mismatch" and field is not None and field.description:
         return f"{text} ({field.description.rstrip('.')})"
     return text
+
+
+def _length(field: FieldInfo | None) -> int | None:
+    """How many entries a list of the field has; None where any number will do."""
+    kind = None if field is None else field.annotation
+    kinds = [each for each in (kind, *get_args(kind)) if get_origin(each) is tuple]
+    lengths = {len(get_args(each)) for each in kinds if Ellipsis not in get_args(each)}
+    return lengths.pop() if len(lengths) == 1 else None
 
 
 def _no_number(value: Any, *, whole: bool, example: Any) -> str:

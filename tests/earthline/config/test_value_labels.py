@@ -71,6 +71,9 @@ def test_what_is_missing_or_no_list_is_told_with_what_to_write() -> None:
     assert "'0-60' is no list; write it in brackets, such as [0, 60]" in refused(
         {**RASTER, "value": {**VALUE, "range": "0-60"}}
     )
+    # Following the advice ends the matter.
+    assert "32 is no list; write it in brackets, such as [32, 32]" in refused(RASTER, export={"patch_shape": 32})
+    assert "export.patch_shape.1: a number is missing there; give 2" in refused(RASTER, export={"patch_shape": [32]})
 
 
 def test_an_interval_makes_the_answer_of_the_endpoint_three_times_as_large() -> None:
