@@ -129,7 +129,7 @@ def _fetched(
     by_requests = _by_requests(config, expected, measured)
     by_tasks = _by_tasks(config, patches, measured)
     whole, in_requests = f"{patches:,} patches", f"{by_requests.requests.high:,.0f} requests"
-    in_tasks = _tasks(by_tasks.requests.high)
+    in_tasks = _tasks(by_tasks.requests.low)
     if config.export.method == "batch":
         taken = by_tasks
         note = f"{whole} come by {in_tasks}; with export.method: pixels by {in_requests} in {_told(by_requests.hours)}"
