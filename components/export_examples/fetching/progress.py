@@ -33,7 +33,7 @@ class Progress:
             clock: Gives seconds.
         """
         self._done, self._total, self._traffic, self._clock = done, total, traffic, clock
-        self._left = 0
+        self._left, self._before = 0, done
         self._said = clock()
         self._marks = [(self._said, done)]
 
@@ -74,7 +74,8 @@ class Progress:
         if self._left:
             parts.append(f"{self._left} left to export tasks")
         coming = 0 if self._total is None else self._total - self._left
-        if rate and self._done < coming:
+        # The first answers of all that are under way tell of the wait for them, and not of how they follow each other.
+        if rate and self._done < coming and self._done - self._before >= traffic.level:
             parts.append(f"about {_told((coming - self._done) / rate)} left")
         return ", ".join(parts)
 

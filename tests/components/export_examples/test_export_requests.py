@@ -293,6 +293,14 @@ def test_progress_tells_rate_requests_and_the_time_left(caplog):
     assert "left" not in caplog.messages[-1]
 
 
+def test_progress_knows_no_time_left_before_the_requests_follow_each_other():
+    progress = Progress(100, 300, lambda: Traffic(20, 20, 0), lambda: 0.0)
+    progress.add(3)
+    assert "left" not in progress.line(12.0)
+    progress.add(17)
+    assert progress.line(13.0).endswith("about 2 min left")
+
+
 def test_progress_ends_without_what_is_left_to_tasks(caplog):
     now = [100.0]
     progress = Progress(0, 100, lambda: Traffic(1, 1, 0), lambda: now[0])
