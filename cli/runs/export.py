@@ -20,7 +20,8 @@ if TYPE_CHECKING:  # these modules load pydantic and Google's client
 
     from earthline.config import Config
 
-_LOGGER = "components.export_examples"
+_SPEAKERS = {"components.export_examples": logging.INFO, "earthline": logging.WARNING}
+"""Loggers that are heard, and from which level on."""
 _SPEAKER = "export_examples: "
 
 
@@ -135,16 +136,19 @@ def _told(console: "Console") -> Iterator[None]:
                 else:
                     console.print(text, soft_wrap=True, highlight=False)
 
-        logger, handler = logging.getLogger(_LOGGER), Lines(logging.INFO)
-        before = logger.level, logger.propagate
-        logger.setLevel(logging.INFO)
-        logger.propagate = False
-        logger.addHandler(handler)
+        handler = Lines(logging.INFO)
+        before = {logger: (logger.level, logger.propagate) for logger in map(logging.getLogger, _SPEAKERS)}
+        for logger in before:
+            logger.setLevel(_SPEAKERS[logger.name])
+            logger.propagate = False
+            logger.addHandler(handler)
         try:
             yield
         finally:
-            logger.removeHandler(handler)
-            logger.level, logger.propagate = before
+            for logger, (level, propagate) in before.items():
+                logger.removeHandler(handler)
+                logger.setLevel(level)
+                logger.propagate = propagate
 
 
 @contextmanager

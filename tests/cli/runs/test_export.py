@@ -1,6 +1,8 @@
 """`earthline export`: a dataset in a folder, without a pipeline, that goes on where it was interrupted."""
 
+import io
 import json
+import logging
 import os
 import shutil
 import signal
@@ -13,7 +15,9 @@ import numpy as np
 import pytest
 import rasterio
 from rasterio import Affine
+from rich.console import Console
 
+from cli.runs import export
 from earthline import datasets
 from tests.components import foreign
 from tests.conftest import Sandbox
@@ -147,6 +151,17 @@ def test_what_earth_engine_refuses_is_a_line(sandbox: Sandbox, shell: Shell, con
     assert code == 1, told
     assert "memory" in told.splitlines()[-1] and "start the same command again" in told.splitlines()[-1]
     assert "Traceback" not in told
+
+
+def test_a_try_that_failed_is_told_by_its_words_alone(caplog: pytest.LogCaptureFixture) -> None:
+    console = Console(file=io.StringIO(), width=200)
+    with export._told(console):
+        logging.getLogger("earthline.earth_engine.retry").warning("export: 503; again in 2.0 s")
+        logging.getLogger("earthline.earth_engine.retry").info("export: asked at once")
+    assert console.file.getvalue() == "export: 503; again in 2.0 s\n"  # type: ignore[attr-defined]
+    assert not caplog.records, "who configured logging would show it a second time, with the logger's name"
+    logging.getLogger("earthline").warning("afterwards")
+    assert len(caplog.records) == 1
 
 
 def test_an_export_over_its_budget_is_not_begun(shell: Shell, config: Path, tmp_path: Path) -> None:
