@@ -112,12 +112,16 @@ def _prepared(environment: "Environment", job_id: str) -> str:
     """The address of what a run prepared."""
     from earthline.local_map.models import ModelError
     from pipelines.runs.run import Run
+    from pipelines.runs.snapshots import NOTHING_NEW, REJECTED
 
-    steps = {step.name: step for step in Run(environment.project, environment.location, job_id).read().steps}
-    found = steps[_STEP].outputs.get(_OUTPUT, ()) if _STEP in steps else ()
-    if not found:
-        state = steps[_STEP].state if _STEP in steps else "not part of it"
-        raise ModelError(
-            f"run {job_id} has prepared no model ({_STEP}: {state}): it has not come so far, or its model was rejected"
-        )
-    return found[0]
+    run = Run(environment.project, environment.location, job_id).read()
+    found = next((step.outputs.get(_OUTPUT, ()) for step in run.steps if step.name == _STEP), ())
+    if found:
+        return found[0]
+    if not run.ended:
+        raise ModelError(f"run {job_id} has prepared no model yet; wait for it: earthline runs follow {job_id}")
+    why = {
+        REJECTED: "its model was not good enough to be deployed",
+        NOTHING_NEW: "there was nothing new to learn from",
+    }.get(run.outcome.removesuffix(" (cached)"), f"it is {run.state}")
+    raise ModelError(f"run {job_id} has prepared no model: {why} (earthline runs show {job_id}); name another run")
