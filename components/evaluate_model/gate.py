@@ -83,7 +83,8 @@ def decide(
         else ""
     )
     unit = f" {measure.unit}" if measure.unit else ""
-    mine, theirs = (f"{task.gate_value(each, metric):.4f}{unit}" for each in (model, other))
+    form = ",.4g" if unit else ".4f"
+    mine, theirs = (f"{format(task.gate_value(each, metric), form)}{unit}" for each in (model, other))
     share = " of that" if measure.relative else ""
     reason = f"{measure.title} {mine} against {theirs} of {shown}: a gain of {gain:+.4f}{share}{bounds}"
     return Gate(

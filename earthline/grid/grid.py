@@ -12,6 +12,7 @@ from earthline.grid.crs import GridError, is_code, known_crs, require_whole
 
 Box = tuple[float, float, float, float]
 """(west, south, east, north) in degrees; west of an east that is smaller where it goes over the antimeridian."""
+_UNITS = {"metre": "m", "meter": "m", "degree": "degrees", "foot": "feet", "US survey foot": "US survey feet"}
 _SNAP = 1e-6
 """Share of a pixel within which an edge counts as one between pixels: rounding does not add a row."""
 
@@ -87,6 +88,13 @@ class Grid:
     def pyproj_crs(self) -> CRS:
         """The CRS as pyproj and rasterio take it. Raises GridError where PROJ does not know it."""
         return known_crs(self.crs)
+
+    @property
+    def pixel_told(self) -> str:
+        """Width and height of a pixel with their unit, such as `10 x 10 m`."""
+        unit = self.pyproj_crs.axis_info[0].unit_name if self.pyproj_crs.axis_info else "unit"
+        sides = f"{abs(self.transform[0]):g} x {abs(self.transform[4]):g}"
+        return f"{sides} {_UNITS.get(unit, f'{unit}s')}"
 
     @property
     def crs_name(self) -> str:

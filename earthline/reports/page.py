@@ -5,6 +5,8 @@ from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, FunctionLoader, StrictUndefined
 
+from earthline import digits
+
 FRAME = "report.html.j2"
 """The page around every report, beside this module."""
 PARTS = "parts.html.j2"
@@ -36,6 +38,7 @@ def render(template: Path, values: dict[str, Any], parts: Path) -> str:
     )
     environment.filters["percent"] = _percent
     environment.filters["number"] = _number
+    environment.filters["alike"] = lambda figures: digits.alike(*figures)
     return environment.get_template(template.name).render(values)
 
 

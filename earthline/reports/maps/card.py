@@ -5,8 +5,10 @@ tested, what it is worth, what it is for and what it is not for.
 """
 
 from collections.abc import Mapping
+from datetime import date, timedelta
 from typing import Any
 
+from earthline import digits
 from earthline.formats.evaluations import Evaluation, Measure, Metric
 from earthline.formats.manifest import Manifest
 from earthline.grid import GridError, ground
@@ -30,7 +32,7 @@ def text(subject: Subject, mapped: Mapping[str, Any], manifest: Manifest, evalua
     sections = {
         "What it shows": _shown(subject, mapped),
         "What it is for": _use(subject),
-        "Data": _data(manifest),
+        "Data": _data(subject, manifest),
         "How it was tested": _tested(manifest, evaluation),
         "Accuracy": [*_accuracy(evaluation), "", *subject.task.card_lines(evaluation, mapped)],
         "Limits": _limits(subject, manifest, evaluation),
@@ -45,8 +47,7 @@ def _shown(subject: Subject, mapped: Mapping[str, Any]) -> list[str]:
     grid, masked = subject.grid, mapped.get("masked", 0)
     lines = [
         f"{subject.data.labels.summary} ({', '.join(subject.data.labels.entries)}), {grid.shape[0]:,} x "
-        f"{grid.shape[1]:,} pixels of {abs(grid.transform[0]):g} x {abs(grid.transform[4]):g} in units of "
-        f"{grid.crs_name}. {subject.predicted}."
+        f"{grid.shape[1]:,} pixels of {grid.pixel_told} in {grid.crs_name}. {subject.predicted}."
     ]
     if subject.preview_of is not None:
         lines.append("It is a preview of a model that was not deployed.")
@@ -70,15 +71,28 @@ def _use(subject: Subject) -> list[str]:
     ]
 
 
-def _data(manifest: Manifest) -> list[str]:
+def _data(subject: Subject, manifest: Manifest) -> list[str]:
+    days = _days(subject)
     lines = []
     for source in manifest.sources:
         made = f"; {source.attribution}" if source.attribution else ""
         size = f"; pixels of {source.metres:.3g} m" if source.metres is not None else ""
         lines.append(
-            f"- {source.role}: {source.asset}{made}{size}; licence: {source.license or 'none stated with the asset'}"
+            f"- {source.role}: {source.asset}{days.get(source.asset, '')}{made}{size}; licence: "
+            f"{source.license or 'none stated with the asset'}"
         )
     return [*lines, f"- bands: {', '.join(manifest.bands)}"]
+
+
+def _days(subject: Subject) -> dict[str, str]:
+    """First and last day of what is taken of each collection, by its id."""
+    found: dict[str, str] = {}
+    for source in subject.data.imagery.all_sources:
+        if source.span is not None:
+            first, after = source.span
+            last = date.fromisoformat(after) - timedelta(days=1)
+            found |= dict.fromkeys(source.assets, f", {first} to {last}")
+    return found
 
 
 def _tested(manifest: Manifest, evaluation: Evaluation) -> list[str]:
@@ -188,10 +202,7 @@ def _below(found: Metric, coverage: float) -> bool:
 
 
 def _told(metric: Metric, measure: Measure) -> str:
-    scale, ending = (100, " %") if measure.share else (1, f" {measure.unit}".rstrip())
-    value = f"{scale * metric.value:.1f}" if measure.share else f"{metric.value:.4g}"
-    if metric.interval is None:
-        return f"{value}{ending}"
-    low, high = (scale * bound for bound in (metric.interval.low, metric.interval.high))
-    bounds = f"{low:.1f} to {high:.1f}" if measure.share else f"{low:.4g} to {high:.4g}"
-    return f"{value}{ending} ({bounds})"
+    figures = [metric.value, *((metric.interval.low, metric.interval.high) if metric.interval else ())]
+    value, *ends = [f"{100 * each:.1f}" for each in figures] if measure.share else digits.alike(*figures)
+    ending = " %" if measure.share else f" {measure.unit}".rstrip()
+    return f"{value}{ending} ({' to '.join(ends)})" if ends else f"{value}{ending}"

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from earthline import digits
 from earthline.task.regression.errors import ErrorDetails
 from earthline.task.regression.estimates import GroundErrors, GroundFigure
 from earthline.task.regression.intervals import IntervalDetails
@@ -73,5 +74,6 @@ def _of_all_ground(estimated: GroundErrors | None, unit: str) -> list[str]:
 
 
 def _figure(figure: GroundFigure, unit: str) -> str:
-    bounds = f" ({figure.interval.low:.4g} to {figure.interval.high:.4g})" if figure.interval else ""
-    return f"{figure.value:.4g}{unit}{bounds}"
+    ends = (figure.interval.low, figure.interval.high) if figure.interval else ()
+    value, *bounds = digits.alike(figure.value, *ends)
+    return f"{value}{unit} ({' to '.join(bounds)})" if bounds else f"{value}{unit}"

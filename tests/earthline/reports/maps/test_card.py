@@ -1,5 +1,7 @@
 """The card of a map, and the parts of its report that tell what is true of all ground."""
 
+from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -184,3 +186,15 @@ def test_the_report_shows_what_is_true_of_all_ground() -> None:
     for text in (*sure, "On all ground", "on the ground", "What a random split would have shown", "side: left"):
         assert text in page
     assert "95 % intervals from the 6 test blocks" in page and "Of the ground of these blocks alone" in page
+
+
+def test_the_card_tells_the_days_of_a_collection_and_the_size_of_a_pixel() -> None:
+    data = load(ROOT / "configs" / "land_cover_vertex.yaml").data
+    sources = tuple(SourceRecord(asset=asset, role="imagery") for asset in data.imagery.assets)
+    found = judged(4)
+    text = card.text(
+        replace(SUBJECT, data=data), mapped(found), MANIFEST.model_copy(update={"sources": sources}), found
+    )
+    first, after = next(source.span for source in data.imagery.all_sources if source.span)
+    assert f", {first} to {date.fromisoformat(after) - timedelta(days=1)}; licence" in text
+    assert "40 x 50 pixels of 30 x 30 m in EPSG:32119" in text
