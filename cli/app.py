@@ -12,6 +12,7 @@ from cli.configs.init import init
 from cli.configs.plan import plan
 from cli.configs.preview import preview
 from cli.configs.schema import schema
+from cli.models.expression import expression
 from cli.models.label import label
 from cli.models.predict import predict
 from cli.models.rollback import rollback
@@ -37,6 +38,7 @@ app.command("init")(init)
 app.command("preview")(preview)
 app.command("plan")(plan)
 app.command("predict")(predict)
+app.command("expression")(expression)
 app.command("run")(run)
 app.command("submit")(submit)
 app.command("compile")(compile_config)

@@ -9,11 +9,13 @@ from cli.launch import target
 
 if TYPE_CHECKING:  # these modules load pydantic
     from earthline.config import Environment
+    from pipelines.runs.records import Record
 
 REMOTE = "gs://"
 MOST_BYTES = 8 << 30
 """Largest model that is downloaded."""
-_STEP, _OUTPUT = "prepare_saved_model", "prepared"
+_PREPARED = "prepare_saved_model", "prepared"
+_TRAINED = "train_model", "model"
 
 
 def folder(model: str, config: Path | None, stack: ExitStack) -> Path:
@@ -53,12 +55,36 @@ def folder(model: str, config: Path | None, stack: ExitStack) -> Path:
 
         environment, job_id = load(config).environment, model
     else:
-        from earthline.config import Environment
-
-        job_id = record.job_id
-        environment = Environment(target=record.target, project=record.project, location=record.location)
+        job_id, environment = record.job_id, _of_record(record)
     target.enter(environment)
-    return download(_prepared(environment, job_id), stack)
+    return download(_made(environment, job_id, *_PREPARED), stack)
+
+
+def of_run(record: "Record", stack: ExitStack) -> tuple[Path, Path]:
+    """What a run trained and what it prepared of it: the network with its description, and the patches of its proof.
+
+    Args:
+        record: Of the run.
+        stack: Removes what is downloaded, at its end.
+
+    Raises:
+        ModelError: It has made no such model.
+        TargetError: The sandbox cannot be started.
+        google.api_core.exceptions.GoogleAPICallError: Google refuses.
+    """
+    from earthline.formats.placed_patches import PATCHES
+    from trainer.description import DESCRIPTION, KERAS_MODEL
+
+    environment = _of_record(record)
+    target.enter(environment)
+    prepared, trained = (_made(environment, record.job_id, *each) for each in (_PREPARED, _TRAINED))
+    return download(trained, stack, DESCRIPTION, KERAS_MODEL), download(prepared, stack, PATCHES)
+
+
+def _of_record(record: "Record") -> "Environment":
+    from earthline.config import Environment
+
+    return Environment(target=record.target, project=record.project, location=record.location)
 
 
 def enter(config: Path | None) -> "Environment | None":
@@ -97,7 +123,7 @@ def download(uri: str, stack: ExitStack, *names: str) -> Path:
 
 
 def _environment(config: Path | None) -> "Environment | None":
-    from earthline.config import Environment, load
+    from earthline.config import load
     from pipelines.runs import records
 
     if config is not None:
@@ -105,17 +131,17 @@ def _environment(config: Path | None) -> "Environment | None":
     known = records.read_all()
     if not known:
         return None
-    return Environment(target=known[0].target, project=known[0].project, location=known[0].location)
+    return _of_record(known[0])
 
 
-def _prepared(environment: "Environment", job_id: str) -> str:
-    """The address of what a run prepared."""
+def _made(environment: "Environment", job_id: str, step: str, output: str) -> str:
+    """The address of what a step of a run made."""
     from earthline.local_map.models import ModelError
     from pipelines.runs.run import Run
     from pipelines.runs.snapshots import NOTHING_NEW, REJECTED
 
     run = Run(environment.project, environment.location, job_id).read()
-    found = next((step.outputs.get(_OUTPUT, ()) for step in run.steps if step.name == _STEP), ())
+    found = next((each.outputs.get(output, ()) for each in run.steps if each.name == step), ())
     if found:
         return found[0]
     if not run.ended:

@@ -65,28 +65,41 @@ def findings(
     if placed is None:
         told = "nobody knows where the training patches lie, so that Earth Engine cannot be asked for their pixels"
         return (Finding("training patches", None, told),)
-    if data.imagery.data_type == "auto":
-        data = data.model_copy(update={"imagery": data.imagery.model_copy(update={"data_type": placed.data_type})})
-    roads = _Roads(data, Grid.from_json(placed.grid), imagery.training_bands(data), imagery.network_input(data), old)
+    roads = Roads.of(data, placed, old=old)
     found: list[Finding] = []
     for patch, (row, column) in enumerate(placed.places.tolist()):
         name = f"patch at row {row}, column {column}"
-        pixels = _pixels(roads, placed, patch, name)
-        found.append(pixels)
-        if pixels.passed:
+        found.append(pixels(roads, placed, patch, name))
+        if found[-1].passed:
             found.append(_answer(roads, contract, endpoint, placed, patch, name))
     return tuple(found)
 
 
 @dataclass(frozen=True)
-class _Roads:
-    """By which pixels come: images are made once, since encoding one may take half a second."""
+class Roads:
+    """By which pixels come: images are made once, since encoding one may take half a second.
+
+    Attributes:
+        data: The config's section, with the data type that patches were stored in.
+        grid: Of the whole region, on which patches have their places.
+        training: Image that patches are fetched from.
+        prediction: Image that predictions are made of.
+        old: Whether a change of imagery since is a note alone.
+    """
 
     data: Data
     grid: Grid
     training: Any
     prediction: Any
     old: bool
+
+    @classmethod
+    def of(cls, data: Data, placed: PlacedPatches, *, old: bool) -> "Roads":
+        """Both roads of a config, to the places of some patches."""
+        if data.imagery.data_type == "auto":
+            data = data.model_copy(update={"imagery": data.imagery.model_copy(update={"data_type": placed.data_type})})
+        grid = Grid.from_json(placed.grid)
+        return cls(data, grid, imagery.training_bands(data), imagery.network_input(data), old)
 
 
 def require(found: tuple[Finding, ...]) -> None:
@@ -95,7 +108,18 @@ def require(found: tuple[Finding, ...]) -> None:
         raise OtherPixelsError(f"Earth Engine gives the endpoint other pixels than the model was trained on: {told}")
 
 
-def _pixels(roads: _Roads, placed: PlacedPatches, patch: int, place: str) -> Finding:
+def pixels(roads: Roads, placed: PlacedPatches, patch: int, place: str) -> Finding:
+    """Whether a patch as it is stored, as it would be exported now, and as predictions see it are the same pixels.
+
+    Args:
+        roads: Of the config.
+        placed: The patches.
+        patch: Place of one among them.
+        place: Its name, for people.
+
+    Raises:
+        PixelsError: Earth Engine does not answer.
+    """
     row, column = placed.places[patch].tolist()
     window = roads.grid.window(row, column, placed.shape)
     stored = {band: placed.image[patch, ..., number] for number, band in enumerate(placed.bands)}
@@ -118,7 +142,7 @@ def _pixels(roads: _Roads, placed: PlacedPatches, patch: int, place: str) -> Fin
     return Finding(name, True, f"{height} x {width} px equal in each of {', '.join(stored)}")
 
 
-def _changed(roads: _Roads, placed: PlacedPatches, name: str, told: str) -> Finding:
+def _changed(roads: Roads, placed: PlacedPatches, name: str, told: str) -> Finding:
     """What is said where the imagery is not what it was when the examples were exported."""
     if placed.told:
         return Finding(
@@ -147,7 +171,7 @@ def _changed(roads: _Roads, placed: PlacedPatches, name: str, told: str) -> Find
     )
 
 
-def _answer(roads: _Roads, contract: Contract, endpoint: str, placed: PlacedPatches, patch: int, place: str) -> Finding:
+def _answer(roads: Roads, contract: Contract, endpoint: str, placed: PlacedPatches, patch: int, place: str) -> Finding:
     row, column = placed.places[patch].tolist()
     shape, name = placed.answered_shape, f"{place}: answer"
     window = roads.grid.window(row, column, shape)
