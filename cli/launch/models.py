@@ -55,16 +55,17 @@ def folder(model: str, config: Path | None, stack: ExitStack) -> Path:
 
         environment, job_id = load(config).environment, model
     else:
-        job_id, environment = record.job_id, _of_record(record)
+        job_id, environment = record.job_id, environment_of_run(record)
     target.enter(environment)
     return download(_made(environment, job_id, *_PREPARED), stack)
 
 
-def of_run(record: "Record", stack: ExitStack) -> tuple[Path, Path]:
+def of_run(environment: "Environment", job_id: str, stack: ExitStack) -> tuple[Path, Path]:
     """What a run trained and what it prepared of it: the network with its description, and the patches of its proof.
 
     Args:
-        record: Of the run.
+        environment: Where it ran.
+        job_id: Id of the run.
         stack: Removes what is downloaded, at its end.
 
     Raises:
@@ -75,13 +76,17 @@ def of_run(record: "Record", stack: ExitStack) -> tuple[Path, Path]:
     from earthline.formats.placed_patches import PATCHES
     from trainer.description import DESCRIPTION, KERAS_MODEL
 
-    environment = _of_record(record)
     target.enter(environment)
-    prepared, trained = (_made(environment, record.job_id, *each) for each in (_PREPARED, _TRAINED))
+    prepared, trained = (_made(environment, job_id, *each) for each in (_PREPARED, _TRAINED))
     return download(trained, stack, DESCRIPTION, KERAS_MODEL), download(prepared, stack, PATCHES)
 
 
-def _of_record(record: "Record") -> "Environment":
+def environment_of_run(record: "Record") -> "Environment":
+    """Where a run of this folder ran.
+
+    Args:
+        record: Of the run.
+    """
     from earthline.config import Environment
 
     return Environment(target=record.target, project=record.project, location=record.location)
@@ -131,7 +136,7 @@ def _environment(config: Path | None) -> "Environment | None":
     known = records.read_all()
     if not known:
         return None
-    return _of_record(known[0])
+    return environment_of_run(known[0])
 
 
 def _made(environment: "Environment", job_id: str, step: str, output: str) -> str:

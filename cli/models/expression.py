@@ -1,6 +1,7 @@
 """`earthline expression`: a trained model as an Earth Engine expression, which needs no endpoint."""
 
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +12,7 @@ from cli.launch import models, target
 from cli.terminal import display
 
 if TYPE_CHECKING:  # these modules load pydantic
-    from pipelines.runs.records import Record
+    from earthline.config import Config, Environment
 
 FILE = "expression.json"
 
@@ -63,38 +64,26 @@ def expression(
     For the models linear and pixel_mlp. Earth Engine first computes the patches that the model was proved on; nothing
     is written where it finds anything else than the model did.
     """
-    from earthline.config import load
-    from pipelines.runs import records
-
     shown = [name.strip() for text in bands or () for name in text.split(",") if name.strip()]
-    record = _record(model)
-    if record is None:
-        if config is None or prepared is None:
-            raise typer.BadParameter(
-                "of a model's folder it needs --prepared DIR, for the patches of the proof, and --config CONFIG, for "
-                "their imagery"
-            )
-        if output is None and asset is None:
-            raise typer.BadParameter("name a file by --output, or an asset by --asset")
-        settings, file = load(config), output
-    else:
-        settings = load(config if config is not None else record.folder / records.CONFIG)
-        file = record.folder / FILE if output is None else output
+    source = _source(model, prepared, config)
+    file = source.run_folder / FILE if output is None and source.run_folder is not None else output
+    if file is None and asset is None:
+        raise typer.BadParameter("name a file by --output, or an asset by --asset")
     console = display.on_error()
 
     def tell(line: str) -> None:
         console.print(escape(line), soft_wrap=True, highlight=False)
 
     with ExitStack() as stack:
-        if record is not None:
-            trained, proved = models.of_run(record, stack)
+        if source.job_id is not None:
+            trained, proved = models.of_run(source.environment, source.job_id, stack)
         else:
             assert prepared is not None
-            target.enter(settings.environment)
+            target.enter(source.environment)
             trained, proved = Path(model), prepared
         from pipelines.expression import make
 
-        made = make(settings, trained, proved, shown, tell)
+        made = make(source.config, trained, proved, shown, tell)
         for note in made.proof.notes:
             tell(f"note: {note}")
         tell(made.proof.told)
@@ -107,15 +96,44 @@ def expression(
         console.print(f"{language}:\n{escape(text)}", soft_wrap=True, highlight=False, end="")
 
 
-def _record(model: str) -> "Record | None":
-    """Of a run; None of a model's folder."""
+@dataclass(frozen=True)
+class _Source:
+    """Where a model comes from.
+
+    Attributes:
+        config: That it was trained with.
+        environment: Where Earth Engine and the run are.
+        job_id: Of the run; None of a model's folder.
+        run_folder: Of the run's results; None where they are not here.
+    """
+
+    config: "Config"
+    environment: "Environment"
+    job_id: str | None = None
+    run_folder: Path | None = None
+
+
+def _source(model: str, prepared: Path | None, config: Path | None) -> _Source:
+    from earthline.config import load
     from earthline.local_map.models import ModelError
     from pipelines.runs import records
     from trainer.description import DESCRIPTION
 
-    path = Path(model)
+    path, named = Path(model), load(config) if config is not None else None
     if (path / DESCRIPTION).is_file():
-        return None
+        if named is None or prepared is None:
+            raise typer.BadParameter(
+                "of a model's folder it needs --prepared DIR, for the patches of the proof, and --config CONFIG, for "
+                "their imagery"
+            )
+        return _Source(named, named.environment)
     if path.is_dir() and not (path / records.RECORD).is_file():
         raise ModelError(f"{model} is no run, and no folder that the step train_model wrote: it has no {DESCRIPTION}")
-    return records.read(path.resolve().name if path.is_dir() else model)
+    try:
+        record = records.read(path.resolve().name if path.is_dir() else model)
+    except records.RecordError as error:
+        if named is None:
+            raise ModelError(f"{error}; of a run of another folder, add --config CONFIG") from error
+        return _Source(named, named.environment, model)
+    own = named if named is not None else load(record.folder / records.CONFIG)
+    return _Source(own, models.environment_of_run(record), record.job_id, record.folder)
