@@ -31,8 +31,8 @@ from earthline.formats.served.contract import VALID_BAND
 
 Array = np.ndarray[Any, Any]
 
-FLAT = 1e-6
-"""Standard deviations up to it are none, as in `trainer.layers.WindowFeatures`, which compares their squares."""
+FLAT = 1e-12
+"""Variances up to it are no variance, as in `trainer.layers.WindowFeatures`."""
 
 
 @dataclass
@@ -126,7 +126,7 @@ def _scaled(node: Node, given: list[_Numbers], whole: _Whole) -> _Numbers:
 def _surroundings(node: Node, given: list[_Numbers], whole: _Whole) -> _Numbers:
     assert isinstance(node.operation, Surroundings)
     image, bands = given[0].bands, given[0].size
-    around = [part for side in node.operation.windows for part in _statistics(image, side)]
+    around = [part for side in node.operation.windows for part in _statistics(image, bands, whole.valid, side)]
     if node.operation.context == 1:
         return _Numbers(node.size, ee.Image.cat([image, *around]).rename(_names(node.size)))
     found = _neighbours(image, bands, whole.valid, node.operation.context)
@@ -147,15 +147,22 @@ def _neighbours(image: Any, bands: int, valid: Any, side: int) -> Any:
     return values.add(image.toArray().toArray(1).arrayRepeat(0, count).multiply(missing))
 
 
-def _statistics(image: Any, side: int) -> tuple[Any, Any]:
-    """Mean and std of the valid pixels of windows."""
-    kernel = ee.Kernel.square(side // 2, "pixels", False)
-    # Weights are those of the mask, which is 0 or 1: a masked pixel counts for nothing by any reading.
-    mean, std = (
-        image.reduceNeighborhood(reducer=reducer, kernel=kernel, inputWeight="mask", skipMasked=True)
-        for reducer in (ee.Reducer.mean(), ee.Reducer.stdDev())
-    )
-    return mean, std.multiply(std.gt(FLAT))
+def _statistics(image: Any, bands: int, valid: Any, side: int) -> tuple[Any, Any]:
+    """Mean and std of the valid pixels of windows.
+
+    From sums along rows, then columns: a window of 21 pixels is then 42 numbers for each pixel and not 441. Of float64
+    and bands of mean 0 and std 1, sums of squares keep the digits that a variance needs; float32 would not.
+    """
+    values = image.unmask(0, False).toDouble()
+    sums = ee.Image.cat([valid.toDouble(), values, values.multiply(values)])
+    for width, height in ((side, 1), (1, side)):
+        kernel = ee.Kernel.fixed(width, height, [[1] * width] * height, width // 2, height // 2, False)
+        sums = sums.reduceNeighborhood(ee.Reducer.sum(), kernel)
+    count = sums.select([0]).max(1)
+    mean = sums.select(list(range(1, bands + 1))).divide(count)
+    squares = sums.select(list(range(bands + 1, 2 * bands + 1))).divide(count)
+    variance = squares.subtract(mean.multiply(mean))
+    return tuple(each.updateMask(valid) for each in (mean, variance.max(FLAT).sqrt().multiply(variance.gt(FLAT))))
 
 
 def _dense(node: Node, given: list[_Numbers], whole: _Whole) -> _Numbers:
