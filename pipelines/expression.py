@@ -120,6 +120,8 @@ def make(config: Config, model: Path, prepared: Path, shown: Sequence[str], tell
             f"the expression has {len(text):,} bytes, and a request to Earth Engine at most {MOST_BYTES:,}: train with "
             f"fewer units or a smaller context. {INSTEAD}"
         )
+    if DISSIMILARITY in description.further:
+        tell(f"note: an expression has no {DISSIMILARITY}, so that it tells no area of applicability")
     tell("Earth Engine computes the patches that the model was proved on")
     proof = expression_proof.prove(expression, text, config.data, placed)
     return Made(expression, text, description.told, proof)

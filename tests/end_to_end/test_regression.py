@@ -44,7 +44,9 @@ known = ee.data.getAsset("projects/sandbox/assets/earthline/swir")["properties"]
 scene = ee.Image("projects/sandbox/assets/north_carolina/landsat7_2000").select(["B1", "B2", "B3", "B4"])
 values = ee.Image(ee.deserializer.fromJSON(known["ee_map"]).call(scene))
 image = ee.Image("projects/sandbox/assets/maps/swir")
-both = image.rename("stored").addBands(values.rename("asked"))
+alone = ee.data.getAsset("projects/sandbox/assets/swir_expression")["properties"]["ee_map"]
+alone = ee.Image(ee.deserializer.fromJSON(alone).call(scene)).rename("expression", "low", "high")
+both = image.rename("stored").addBands(values.rename("asked")).addBands(alone)
 point = ee.Geometry.Point([-78.715, 35.725])
 from google.cloud import aiplatform
 aiplatform.init(project="sandbox", location="us-central1", api_transport="rest")
@@ -82,6 +84,12 @@ def test_a_value_is_learned_judged_served_and_mapped_in_its_unit(laptop: Laptop)
     assert "Labels: SWIR brightness (%)" in (run / "validation.html").read_text("utf-8")
     assert (run / "scatter.png").read_bytes().startswith(b"\x89PNG")
 
+    # The same model without its endpoint; bounds of an interval of 80 % are the quantiles .1 and .9.
+    asset = ("--asset", "projects/sandbox/assets/swir_expression")
+    proved = laptop.earthline("expression", f"runs/{run.name}", *asset, "--bands", "q0.1,q0.9")
+    stored = json.loads((run / "expression.json").read_text("utf-8"))
+    assert stored["proof"] in proved and stored["map"] == ["value", "q0.1", "q0.9"]
+
     told = json.loads(laptop.python(ASKED))
     assert told["properties"]["value_name"] == "SWIR brightness" and told["properties"]["value_unit"] == "%"
     assert told["type"]["precision"] == "FLOAT"
@@ -89,4 +97,6 @@ def test_a_value_is_learned_judged_served_and_mapped_in_its_unit(laptop: Laptop)
     assert settings["model"] == "pixel_mlp" and settings["train_examples"] > 100
     assert figures["rmse"] == pytest.approx(metrics["rmse"]["value"]) and figures["blessed"] == 1
     assert told["at"]["stored"] == pytest.approx(told["at"]["asked"], abs=1e-3)
+    assert told["at"]["expression"] == pytest.approx(told["at"]["asked"], abs=1e-3)
+    assert told["at"]["low"] < told["at"]["expression"] < told["at"]["high"]
     assert np.isclose(valid, told["at"]["stored"], atol=1e-3).any()

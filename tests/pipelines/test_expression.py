@@ -42,9 +42,11 @@ from pathlib import Path
 import ee
 import numpy as np
 from cli.app import main
-case = json.load(open(sys.argv[1]))
 import contextlib, io
-outcome = {}
+case, outcome = json.load(open(sys.argv[1])), {}
+ee.Initialize(project="sandbox")
+kept = {"earthline_arguments": "{}", "ee_model": "{}"}
+ee.data.createAsset({"type": "IMAGE_COLLECTION", "properties": kept}, case["endpoint"])
 def command(name, *options):
     sys.argv = ["earthline", "expression", *map(str, options)]
     said = io.StringIO()
@@ -213,10 +215,14 @@ def outcome(sandbox, tmp_path_factory):
             "classes": options(folder, "classes", "--asset", asset, "-o", file, "--bands", "probability,set_size"),
             "values": options(folder, "values", "-o", str(folder / "values.json"), "--bands", "q0.05,q0.95"),
             "tampered": tampered,
+            "unproved": [str(folder / "classes" / "trained"), "--config", str(folder / "classes" / "config.yaml")],
+            "nowhere": options(folder, "classes"),
+            "endpoint": options(folder, "values", "--asset", f"{FOLDER}/endpoint"),
             "unknown": options(folder, "classes", "-o", str(folder / "unknown.json"), "--bands", "dissimilarity"),
         },
         "applied": {"classes": file, "values": str(folder / "values.json")},
         "scene": f"{FOLDER}/scene",
+        "endpoint": f"{FOLDER}/endpoint",
         "shape": SHAPE,
         "grid": {
             "crsCode": CRS,
@@ -279,6 +285,7 @@ def test_what_is_written_says_how_it_was_proved_and_how_it_is_used(outcome):
     stored = json.loads((outcome.folder / "classes.json").read_text())
     assert f"an expression of {len(stored['ee_map']):,} bytes" in said
     assert stored["proof"] in said and stored["python"] in said and stored["javascript"] in said
+    assert "note: an expression has no dissimilarity" in said and "dissimilarity" not in outcome.said["values"][1]
     assert stored["proof"].startswith("744 of 744 valid pixels of 2 patches have the same value in the map")
     assert stored["map"] == ["class_id", "probability", "set_size"] and stored["bands"] == ["b1", "b2"]
     assert f'ee.data.getAsset("{FOLDER}/mlp")["properties"]["ee_map"]).call(image)' in stored["python"]
@@ -292,9 +299,18 @@ def test_an_expression_that_differs_from_the_network_is_not_written(outcome):
     assert not (outcome.folder / "tampered.json").exists()
 
 
-def test_a_band_that_the_expression_has_not_is_refused(outcome):
-    code, said = outcome.said["unknown"]
-    assert code == 2 and "has no 'dissimilarity'; it has probability, margin, set_size" in said
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        ("unknown", "has no 'dissimilarity'; it has probability, margin, set_size"),
+        ("unproved", "--prepared DIR, for the patches of the proof"),
+        ("nowhere", "name a file by --output, or an asset by --asset"),
+        ("endpoint", f"{FOLDER}/endpoint describes a model with an endpoint; name another asset"),
+    ],
+)
+def test_what_cannot_be_is_refused(outcome, command, why):
+    code, said = outcome.said[command]
+    assert code == 2 and why in " ".join(said.replace("│", " ").split())
 
 
 def stump():
