@@ -6,7 +6,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from earthline.formats.examples import VALID
 from earthline.formats.pixel_graph import (
     AtLeast,
     Bands,
@@ -45,8 +44,8 @@ def read(network: Any) -> PixelGraph:
     Raises:
         NoPixelGraphError: An operation looks further than a pixel's windows, or is not known here.
     """
-    reader = _Reader()
     network = detached(network)
+    reader = _Reader(network.inputs[1])
     for operation in network.operations:
         if not isinstance(operation, Dissimilarity):
             reader.take(operation)
@@ -60,7 +59,9 @@ class _Condition:
 class _Reader:
     """What was read so far: for each Keras tensor the place of its node."""
 
-    def __init__(self) -> None:
+    def __init__(self, valid: Any) -> None:
+        """Begins, with the network's second input."""
+        self.valid = valid
         self._nodes: list[Node] = []
         self._places: dict[int, int | _Condition] = {}
 
@@ -71,7 +72,7 @@ class _Reader:
         node = operation._inbound_nodes[0]
         arguments = [*node.arguments.args, *node.arguments.kwargs.values()]
         kind = type(operation)
-        made = next((make for known, make in _KNOWN.items() if kind.__name__ == known), None)
+        made = _KNOWN.get(kind.__name__)
         if made is None or not _is_own(kind):
             raise NoPixelGraphError(f"it has the layer {operation.name} ({kind.__name__}), which no expression has")
         found = made(self, operation, arguments, node)
@@ -128,7 +129,7 @@ def _is_own(kind: type) -> bool:
 
 
 def _input(reader: _Reader, operation: Any, arguments: list[Any], node: Any) -> int:
-    if operation.name == VALID:
+    if node.output_tensors[0] is reader.valid:
         return reader.add(Ones(), (), 1)
     return reader.add(Bands(), (), int(node.output_tensors[0].shape[-1]))
 
@@ -184,7 +185,7 @@ def _convolution(reader: _Reader, operation: Any, arguments: list[Any], node: An
     ):
         rows, columns = operation.kernel_size
         raise NoPixelGraphError(f"it has convolutions of {rows} x {columns} pixels ({operation.name})")
-    name = operation.activation.__name__
+    name = getattr(operation.activation, "__name__", type(operation.activation).__name__)
     if name not in ("linear", "relu", "softplus", "softmax"):
         raise NoPixelGraphError(f"the layer {operation.name} has the activation {name}, which no expression has")
     kernel = np.asarray(operation.kernel, np.float32)[0, 0].T
