@@ -185,7 +185,7 @@ def _convolution(reader: _Reader, operation: Any, arguments: list[Any], node: An
     ):
         rows, columns = operation.kernel_size
         raise NoPixelGraphError(f"it has convolutions of {rows} x {columns} pixels ({operation.name})")
-    name = getattr(operation.activation, "__name__", type(operation.activation).__name__)
+    name: Any = getattr(operation.activation, "__name__", type(operation.activation).__name__)
     if name not in ("linear", "relu", "softplus", "softmax"):
         raise NoPixelGraphError(f"the layer {operation.name} has the activation {name}, which no expression has")
     kernel = np.asarray(operation.kernel, np.float32)[0, 0].T
