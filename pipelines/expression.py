@@ -47,7 +47,6 @@ class Made:
             The lines that apply it, by client.
 
         Raises:
-            ExpressionError: The asset describes an endpoint.
             RegistrationError: The asset is something else.
             PixelsError: Earth Engine refuses the asset.
             OSError: The file cannot be written.
@@ -63,7 +62,6 @@ class Made:
             "proof": self.proof.told,
         }
         if asset is not None:
-            _require_own(asset)
             properties = {
                 "description": f"A model as an Earth Engine expression. {lines['python'].replace(chr(10), '  ')}",
                 "bands": ",".join(expression.bands),
@@ -85,7 +83,9 @@ class Made:
         return lines
 
 
-def make(config: Config, model: Path, prepared: Path, shown: Sequence[str], tell: Callable[[str], None]) -> Made:
+def make(
+    config: Config, model: Path, prepared: Path, shown: Sequence[str], asset: str | None, tell: Callable[[str], None]
+) -> Made:
     """Makes and proves the expression.
 
     Args:
@@ -93,10 +93,12 @@ def make(config: Config, model: Path, prepared: Path, shown: Sequence[str], tell
         model: Folder that `train_model` wrote.
         prepared: Folder that `prepare_saved_model` wrote, for the patches.
         shown: Names of further bands of the map.
+        asset: Id of the asset that is to get it; None for none.
         tell: Takes a line on what happens now.
 
     Raises:
-        ExpressionError: The model is none that an expression can be made of, or the proof fails.
+        ExpressionError: The model is none that an expression can be made of, the proof fails, or the asset describes
+            an endpoint.
         PixelsError: Earth Engine does not answer.
     """
     description, graph = _read(config, model)
@@ -113,6 +115,8 @@ def make(config: Config, model: Path, prepared: Path, shown: Sequence[str], tell
     )
     expression.require()
     connection.connect(config.environment.project)
+    if asset is not None:
+        _require_own(asset)
     text = expression.text()
     tell(f"{description.told}: an expression of {len(text):,} bytes")
     if len(text) > MOST_BYTES:

@@ -83,7 +83,7 @@ def expression(
             trained, proved = Path(model), prepared
         from pipelines.expression import make
 
-        made = make(source.config, trained, proved, shown, tell)
+        made = make(source.config, trained, proved, shown, asset, tell)
         for note in made.proof.notes:
             tell(f"note: {note}")
         tell(made.proof.told)

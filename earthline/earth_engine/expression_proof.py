@@ -50,8 +50,9 @@ class Proof:
     @property
     def told(self) -> str:
         """In a few words."""
+        patches = "1 patch" if self.patches == 1 else f"{self.patches} patches"
         return (
-            f"{self.equal:,} of {self.pixels:,} valid pixels of {self.patches} patches have the same value in the map; "
+            f"{self.equal:,} of {self.pixels:,} valid pixels of {patches} have the same value in the map; "
             f"the numbers of the network differ by {self.furthest:.2g} at most ({self.tolerance:.2g} passes)"
         )
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import keras
@@ -207,6 +208,12 @@ def outcome(sandbox, tmp_path_factory):
     weights[0, 0, 3, 2] += 0.01
     kernel.assign(weights)
     changed.save(other / KERAS_MODEL)
+    placed = PlacedPatches.read(folder / "values" / "prepared")
+    image = placed.image.copy()
+    image[0, 1, 1] += 1
+    for name, told_of in (("redefined", ""), ("elsewhere", "by files")):
+        (folder / name).mkdir()
+        replace(placed, image=image, told=told_of).write(folder / name)
     asset, file = f"{FOLDER}/mlp", str(folder / "classes.json")
     tampered = options(folder, "classes", "-o", str(folder / "tampered.json"))
     tampered[0] = str(other)
@@ -218,6 +225,10 @@ def outcome(sandbox, tmp_path_factory):
             "unproved": [str(folder / "classes" / "trained"), "--config", str(folder / "classes" / "config.yaml")],
             "nowhere": options(folder, "classes"),
             "endpoint": options(folder, "values", "--asset", f"{FOLDER}/endpoint"),
+            **{
+                name: [*options(folder, "values", "-o", str(folder / f"{name}.json")), "--prepared", str(folder / name)]
+                for name in ("redefined", "elsewhere")
+            },
             "unknown": options(folder, "classes", "-o", str(folder / "unknown.json"), "--bands", "dissimilarity"),
         },
         "applied": {"classes": file, "values": str(folder / "values.json")},
@@ -299,11 +310,21 @@ def test_an_expression_that_differs_from_the_network_is_not_written(outcome):
     assert not (outcome.folder / "tampered.json").exists()
 
 
+def test_patches_whose_imagery_has_changed_prove_nothing(outcome):
+    code, said = outcome.said["elsewhere"]
+    assert code == 0 and "note: patch at row 4, column 2: pixels: the examples were made elsewhere" in said
+    assert "valid pixels of 1 patch have the same value" in said
+
+
 @pytest.mark.parametrize(
     ("command", "why"),
     [
         ("unknown", "has no 'dissimilarity'; it has probability, margin, set_size"),
         ("unproved", "--prepared DIR, for the patches of the proof"),
+        (
+            "redefined",
+            "cannot be proved with this config: patch at row 4, column 2: pixels: the examples were",
+        ),
         ("nowhere", "name a file by --output, or an asset by --asset"),
         ("endpoint", f"{FOLDER}/endpoint describes a model with an endpoint; name another asset"),
     ],
@@ -341,7 +362,7 @@ def test_other_models_are_refused_by_name(tmp_path, model, why):
         made, task, _ = trained("classes", model)
     write_model(tmp_path, "classes", model, made, task, ())
     with pytest.raises(ExpressionError) as refused:
-        make(load(tmp_path / "config.yaml"), tmp_path / "trained", tmp_path, (), print)
+        make(load(tmp_path / "config.yaml"), tmp_path / "trained", tmp_path, (), None, print)
     said = str(refused.value)
     assert f"the model {model['name']} becomes no expression: it has {why}" in said
     assert "`linear` and `pixel_mlp`" in said and "through its endpoint" in said and "`earthline predict`" in said
