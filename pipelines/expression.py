@@ -118,7 +118,9 @@ def make(
     if asset is not None:
         _require_own(asset)
     text = expression.text()
-    tell(f"{description.told}: an expression of {len(text):,} bytes")
+    tell(
+        f"{description.told}: an expression of {len(text):,} bytes; a request to Earth Engine has {MOST_BYTES:,} at most"
+    )
     if len(text) > MOST_BYTES:
         raise ExpressionError(
             f"the expression has {len(text):,} bytes, and a request to Earth Engine at most {MOST_BYTES:,}: train with "
