@@ -118,9 +118,7 @@ def make(
     if asset is not None:
         _require_own(asset)
     text = expression.text()
-    tell(
-        f"{description.told}: an expression of {len(text):,} bytes; a request to Earth Engine has {MOST_BYTES:,} at most"
-    )
+    tell(f"{description.told}: an expression of {len(text):,} bytes; Earth Engine takes {MOST_BYTES:,} a request")
     if len(text) > MOST_BYTES:
         raise ExpressionError(
             f"the expression has {len(text):,} bytes, and a request to Earth Engine at most {MOST_BYTES:,}: train with "
