@@ -52,6 +52,7 @@ from earthline.formats.certainty import Certainty
 from earthline.formats.served.contract import Contract
 from earthline.grid import Grid
 from earthline.task import task_of
+from trainer.description import Description
 case = json.load(open(sys.argv[1]))
 connect("sandbox")
 table = ee.FeatureCollection([
@@ -104,9 +105,14 @@ for name, path in case["configs"].items():
             "outputs": [each.model_dump() for each in contract.outputs],
             "further": [], "certainty": Certainty().model_dump(mode="json"),
             "arguments": ee_model.arguments(endpoint.resource_name, contract, Grid.from_json(said["grid"]))}))
+        trained = artifact(dsl.Model, name + "/model")
+        Path(trained.path).mkdir()
+        Description(bands=("b1", "b2"), data_type="uint8", task=task_of(data).record, stride=4, receptive_field=5,
+                    patch_shape=(8, 8), mean=(0, 0), std=(1, 1), parameters=2, model={"name": "linear"},
+                    expression_hash="0").write(Path(trained.path))
         made = artifact(dsl.Artifact, name + "/map"), artifact(dsl.HTML, name + "/report.html")
         predict(name=name, data=sections["data"], project="sandbox", examples=examples,
-                model=artifact(dsl.Model, name + "/model"), evaluation=artifact(dsl.Artifact, "evaluation"),
+                model=trained, evaluation=artifact(dsl.Artifact, "evaluation"),
                 predict=sections["predict"], registration=registration, map=made[0], report_file=made[1])
         said["map"], said["report"] = made[0].path, made[1].path
         grid = imagery.map_grid(data, settings.predict.region)

@@ -1,9 +1,9 @@
 """Starting, asking and stopping a sandbox from another process."""
 
 import contextlib
+import http.client
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -49,18 +49,27 @@ def running(home: Home) -> dict[str, Any]:
     return {}
 
 
-def _listening(home: Home) -> dict[str, Any]:
-    """As `running`; one that is being killed stands among the processes for a moment, and listens no more."""
+def _answering(home: Home) -> dict[str, Any]:
+    """As `running`; one that is being killed stands among the processes for a moment, and answers no more.
+
+    It may still be connected to meanwhile: the system frees its memory before it closes its sockets.
+    """
     deadline = time.monotonic() + STOP_TIMEOUT_S
-    while state := running(home):
-        try:
-            socket.create_connection(("127.0.0.1", int(state["port"])), timeout=5).close()
-        except OSError:
-            if time.monotonic() < deadline:
-                time.sleep(0.05)
-                continue
-        break
+    while (state := running(home)) and not _answers(int(state["port"])) and time.monotonic() < deadline:
+        time.sleep(0.05)
     return state
+
+
+def _answers(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/_sandbox/status", headers=_ADMIN)
+        connection.getresponse().read()
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+    return True
 
 
 def start(
@@ -81,7 +90,7 @@ def start(
     """
     home.root.mkdir(parents=True, exist_ok=True)
     with _lock(home):
-        state = _listening(home)
+        state = _answering(home)
         if state and containers in (None, state.get("containers", "")):
             return state
         if containers:
