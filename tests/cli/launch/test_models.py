@@ -27,5 +27,5 @@ def test_a_run_without_a_model_says_why(state: str, outcome: str, said: str, mon
     monkeypatch.setattr(Run, "__init__", lambda run, *where: None)
     monkeypatch.setattr(Run, "read", lambda run: found)
     with pytest.raises(ModelError) as refused:
-        models._prepared(Environment(), "job-1")
+        models._made(Environment(), "job-1", *models._PREPARED)
     assert said in str(refused.value)
