@@ -9,7 +9,6 @@ from cli.launch import target
 
 if TYPE_CHECKING:  # these modules load pydantic
     from earthline.config import Environment
-    from pipelines.runs.records import Record
 
 REMOTE = "gs://"
 MOST_BYTES = 8 << 30
@@ -55,7 +54,7 @@ def folder(model: str, config: Path | None, stack: ExitStack) -> Path:
 
         environment, job_id = load(config).environment, model
     else:
-        job_id, environment = record.job_id, environment_of_run(record)
+        job_id, environment = record.job_id, target.environment_of_run(record)
     target.enter(environment)
     return download(_made(environment, job_id, *_PREPARED), stack)
 
@@ -81,24 +80,13 @@ def of_run(environment: "Environment", job_id: str, stack: ExitStack) -> tuple[P
     return download(trained, stack, DESCRIPTION, KERAS_MODEL), download(prepared, stack, PATCHES)
 
 
-def environment_of_run(record: "Record") -> "Environment":
-    """Where a run of this folder ran.
-
-    Args:
-        record: Of the run.
-    """
-    from earthline.config import Environment
-
-    return Environment(target=record.target, project=record.project, location=record.location)
-
-
 def enter(config: Path | None) -> "Environment | None":
     """Makes sure that calls go where a model is that is not on this machine; None where nothing says where that is.
 
     Args:
         config: As `folder` takes it.
     """
-    environment = _environment(config)
+    environment = target.known_environment(config)
     if environment is not None:
         target.enter(environment)
     return environment
@@ -127,18 +115,6 @@ def download(uri: str, stack: ExitStack, *names: str) -> Path:
     return path
 
 
-def _environment(config: Path | None) -> "Environment | None":
-    from earthline.config import load
-    from pipelines.runs import records
-
-    if config is not None:
-        return load(config).environment
-    known = records.read_all()
-    if not known:
-        return None
-    return environment_of_run(known[0])
-
-
 def _made(environment: "Environment", job_id: str, step: str, output: str) -> str:
     """The address of what a step of a run made."""
     from earthline.local_map.models import ModelError
@@ -151,8 +127,10 @@ def _made(environment: "Environment", job_id: str, step: str, output: str) -> st
         return found[0]
     if not run.ended:
         raise ModelError(f"run {job_id} has prepared no model yet; wait for it: earthline runs follow {job_id}")
-    why = {
-        REJECTED: "its model was not good enough to be deployed",
-        NOTHING_NEW: "there was nothing new to learn from",
-    }.get(run.outcome.removesuffix(" (cached)"), f"it is {run.state}")
+    # What was rejected may have been trained by an earlier run, which the outcome tells as well.
+    why = f"it is {run.state}"
+    if run.outcome.startswith(REJECTED):
+        why = "its model was not good enough to be deployed"
+    elif run.outcome == NOTHING_NEW:
+        why = "there was nothing new to learn from"
     raise ModelError(f"run {job_id} has prepared no model: {why} (earthline runs show {job_id}); name another run")

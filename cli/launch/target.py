@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # loading pydantic would slow `--help`
     from earthline.config import Environment
+    from pipelines.runs.records import Record
 
 MARKER = "EARTHLINE_TARGET"
 """Set in the process whose variables lead to the sandbox."""
@@ -71,15 +72,35 @@ def environment_of(config: Path | None) -> "Environment":
     Args:
         config: The workflow's file, where the user named one.
     """
-    from earthline.config import Environment, load
+    from earthline.config import Environment
+
+    return known_environment(config) or Environment()
+
+
+def known_environment(config: Path | None) -> "Environment | None":
+    """The config's environment; without a config that of the newest run from this folder, None where there is none.
+
+    Args:
+        config: The workflow's file, where the user named one.
+    """
+    from earthline.config import load
     from pipelines.runs import records
 
     if config is not None:
         return load(config).environment
     known = records.read_all()
-    if not known:
-        return Environment()
-    return Environment(target=known[0].target, project=known[0].project, location=known[0].location)
+    return environment_of_run(known[0]) if known else None
+
+
+def environment_of_run(record: "Record") -> "Environment":
+    """Where a run of this folder ran.
+
+    Args:
+        record: Of the run.
+    """
+    from earthline.config import Environment
+
+    return Environment(target=record.target, project=record.project, location=record.location)
 
 
 def redirected(variables: Mapping[str, str], script: str) -> dict[str, str]:

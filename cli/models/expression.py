@@ -136,4 +136,4 @@ def _source(model: str, prepared: Path | None, config: Path | None) -> _Source:
             raise ModelError(f"{error}; of a run of another folder, add --config CONFIG") from error
         return _Source(named, named.environment, model)
     own = named if named is not None else load(record.folder / records.CONFIG)
-    return _Source(own, models.environment_of_run(record), record.job_id, record.folder)
+    return _Source(own, target.environment_of_run(record), record.job_id, record.folder)

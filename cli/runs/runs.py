@@ -141,7 +141,7 @@ def _unsubmitted(environment: "Environment") -> list["Record"]:
 
 
 def _find(job_id: str, config: Path | None) -> tuple["Run", "Record"]:
-    from earthline.config import Environment, load
+    from earthline.config import load
     from pipelines.runs import records
 
     try:
@@ -153,7 +153,7 @@ def _find(job_id: str, config: Path | None) -> tuple["Run", "Record"]:
     if config is not None:
         environment = load(config).environment
     elif record is not None:
-        environment = Environment(target=record.target, project=record.project, location=record.location)
+        environment = target.environment_of_run(record)
     else:
         environment = target.environment_of(None)
     target.enter(environment)
