@@ -7,9 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from earthline.config import Config
-from earthline.earth_engine import connection, ee_assets, ee_model, expression_proof, model_expression
-from earthline.earth_engine.expression_proof import Proof
-from earthline.earth_engine.model_expression import INSTEAD, MOST_BYTES, ExpressionError, ModelExpression
+from earthline.earth_engine import connection, ee_assets, ee_model
+from earthline.earth_engine.model_expressions.expression import (
+    INSTEAD,
+    MOST_BYTES,
+    ExpressionError,
+    ModelExpression,
+    snippets,
+)
+from earthline.earth_engine.model_expressions.proof import Proof, prove
 from earthline.formats.certainty import DISSIMILARITY
 from earthline.formats.pixel_graph import PixelGraph
 from earthline.formats.placed_patches import PATCHES, PatchesFileError, PlacedPatches
@@ -52,9 +58,7 @@ class Made:
             OSError: The file cannot be written.
         """
         expression, task = self.expression, self.expression.task
-        lines = model_expression.snippets(
-            expression.bands, task.map_variable, asset, None if file is None else str(file)
-        )
+        lines = snippets(expression.bands, task.map_variable, asset, None if file is None else str(file))
         described = {
             "model": self.model,
             "map": [task.map_band, *expression.shown],
@@ -127,7 +131,7 @@ def make(
     if DISSIMILARITY in description.further:
         tell(f"note: an expression has no {DISSIMILARITY}, so that it tells no area of applicability")
     tell("Earth Engine computes the patches that the model was proved on")
-    proof = expression_proof.prove(expression, text, config.data, placed)
+    proof = prove(expression, text, config.data, placed)
     return Made(expression, text, description.told, proof)
 
 

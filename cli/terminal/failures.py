@@ -34,7 +34,7 @@ EXPLAINED = {
     "components.deploy_model.rollback.RollbackError": NOT_STARTED,
     "earthline.earth_engine.registration.SmokeTestError": RUN_FAILED,
     "earthline.earth_engine.ee_model.RegistrationError": RUN_FAILED,
-    "earthline.earth_engine.model_expression.ExpressionError": NOT_STARTED,
+    "earthline.earth_engine.model_expressions.expression.ExpressionError": NOT_STARTED,
     "earthline.config.loading.ConfigError": NOT_STARTED,
     "earthline.earth_engine.imagery.errors.ImageryError": NOT_STARTED,
     "earthline.field_points.needs.NeedError": NOT_STARTED,

@@ -87,7 +87,7 @@ EXCEPTIONS = {
     "trainer/trees/fitting.py": "scikit-learn's own attribute of estimators that learn classes",
     "trainer/trees/flattening.py": "scikit-learn's trees, of classes and of numbers",
     "cli/models/expression.py": "a help text names a band that a map of classes may have",
-    "earthline/earth_engine/pixel_network.py": "an operation of a network is called so",
+    "earthline/earth_engine/model_expressions/network.py": "an operation of a network is called so",
     "trainer/pixel_graph.py": "operations of Keras and TensorFlow are called so",
     "cli/configs/init.py": _INIT,
     "cli/drafts/classes.py": _INIT,

@@ -13,7 +13,7 @@ import yaml
 from earthline.config import Data, Train, load
 from earthline.config.model import find
 from earthline.config.sections.labels import VALUE_BAND
-from earthline.earth_engine.model_expression import ExpressionError
+from earthline.earth_engine.model_expressions.expression import ExpressionError
 from earthline.formats.certainty import Certainty
 from earthline.formats.placed_patches import PlacedPatches
 from earthline.task.classification.task import Classification

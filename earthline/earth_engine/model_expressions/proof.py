@@ -12,7 +12,7 @@ import numpy as np
 
 from earthline.config import Data
 from earthline.earth_engine import imagery, same_pixels
-from earthline.earth_engine.model_expression import INSTEAD, ExpressionError, ModelExpression
+from earthline.earth_engine.model_expressions.expression import INSTEAD, ExpressionError, ModelExpression
 from earthline.earth_engine.pixels import fetch
 from earthline.earth_engine.same_pixels import ATTEMPTS, Roads
 from earthline.finding import Finding, by_cause, refusal

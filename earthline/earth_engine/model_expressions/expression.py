@@ -11,7 +11,8 @@ from typing import Any
 import ee
 
 from earthline.config import Imagery
-from earthline.earth_engine import confidence, ee_model, imagery, pixel_network
+from earthline.earth_engine import confidence, ee_model, imagery
+from earthline.earth_engine.model_expressions import network
 from earthline.earth_engine.predictions import Predictions
 from earthline.formats.certainty import DISSIMILARITY, Certainty
 from earthline.formats.pixel_graph import PixelGraph
@@ -102,7 +103,7 @@ class ModelExpression:
 
     def _given(self, image: Any) -> tuple[Predictions, Any]:
         taken = imagery.network_input_of(image, self.imagery)
-        found = pixel_network.outputs(self.graph, taken, self.bands).rename([self.task.output])
+        found = network.outputs(self.graph, taken, self.bands).rename([self.task.output])
         whole = ServedOutput(name=self.task.output, entries=self.entries, used=self.entries)
         return Predictions(found, (whole,)), taken
 
